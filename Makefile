@@ -1,0 +1,41 @@
+# Every task of the project. `make help` lists them.
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+PREPARE := $(PYTHON) deploy/prepare.py
+EXPORT := $(UV) export --quiet --frozen --format requirements.txt --no-emit-project --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test unit check lint lock
+
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+serve: ## run the whole site on http://127.0.0.1:8000 (PORT=8001 make serve for another)
+	@$(PREPARE) run
+	@RJSITE_MODE=development PORT=$${PORT:-8000} exec $(BIN)/rjsite serve
+
+test: ## run every test and check (installs browsers and servers they need)
+	@$(PREPARE) dev
+	@$(PYTHON) tests/support/needs.py
+	@$(MAKE) --no-print-directory lint check
+	$(BIN)/pytest -n 2 --dist loadfile
+
+unit: ## run the quick tests: no browser, no servers
+	@$(PREPARE) dev
+	$(BIN)/pytest tests/unit
+
+check: ## check pages, stories, words and facts; names file and line
+	@$(PREPARE) run
+	$(BIN)/rjsite check
+
+lint: ## check style and types
+	@$(PREPARE) dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+lock: ## choose the newest fitting versions and pin them with their hashes (needs uv)
+	$(UV) lock --quiet --upgrade
+	$(EXPORT) --extra postgres --extra redis --output-file requirements.lock
+	$(EXPORT) --all-extras --output-file requirements-dev.lock
