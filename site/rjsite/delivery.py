@@ -1,0 +1,138 @@
+"""The worker: takes mail from the outbox to the mail server, at a steady pace, for ever."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from rjsite.mail import NotTaken, Parcel, TeamMail
+from rjsite.outbox.seal import CannotOpen
+from rjsite.outbox.store import Claimed, Outbox
+
+LOOK_AGAIN = 1.0  # seconds between looks at an empty outbox; another process may have filled it
+PROBE_EVERY = 30.0
+TIDY_EVERY = 60.0
+
+log = logging.getLogger("rjsite.delivery")
+
+
+class Delivery:
+    """Sends what waits.
+
+    Args:
+        per_minute: mails at most. hold_hours: how long a body stays after the server took it.
+    """
+
+    def __init__(self, outbox: Outbox, mail: TeamMail, *, per_minute: int, hold_hours: float) -> None:
+        self.outbox = outbox
+        self.mail = mail
+        self.pause = 60.0 / per_minute
+        self.hold_hours = hold_hours
+        self.stopping = threading.Event()
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._last_probe = 0.0
+        self._last_tidy = 0.0
+
+    def start(self) -> None:
+        """Run in a thread of this process."""
+        self._thread = threading.Thread(target=self.run, name="delivery", daemon=True)
+        self._thread.start()
+
+    def stop(self, wait: float = 15.0) -> None:
+        """End after the mail in hand."""
+        self.stopping.set()
+        self._woken.set()
+        if self._thread:
+            self._thread.join(wait)
+
+    def nudge(self) -> None:
+        """Say that something was just kept."""
+        self._woken.set()
+
+    def run(self) -> None:
+        """Work until told to stop. No fault of a database or a server ends it."""
+        self._begin()
+        while not self.stopping.is_set():
+            try:
+                sent = self.step()
+            except Exception as error:
+                log.error("delivery goes on after %s", type(error).__name__)
+                sent = False
+            self._rest(self.pause if sent else LOOK_AGAIN, nudged=not sent)
+
+    def _begin(self) -> None:
+        try:
+            self.outbox.free_the_dead()
+        except (SQLAlchemyError, OSError) as error:
+            log.error("the leases of dead workers are left to run out (%s)", type(error).__name__)
+
+    def _rest(self, seconds: float, *, nudged: bool) -> None:
+        if nudged:
+            self._woken.wait(seconds)
+            self._woken.clear()
+        else:
+            self.stopping.wait(seconds)
+
+    def step(self) -> bool:
+        """One round: tidy, look whether the server is back, send one mail; whether one was taken in hand."""
+        self._tidy()
+        row = self.outbox.claim()
+        if row is None:
+            self._probe()
+            row = self.outbox.claim()
+        if row is None:
+            return False
+        self._send(row)
+        return True
+
+    def drain(self) -> None:
+        """Send all that is due now, without a pause (`rjsite deliver --once`)."""
+        self._begin()
+        while self.step():
+            pass
+
+    def _send(self, row: Claimed) -> None:
+        try:
+            body = self.outbox.open(row)
+        except CannotOpen:
+            self.outbox.put_back(row, "cannot be opened", lasting=True)
+            log.error("mail %s cannot be opened: is its key still in RJSITE_OUTBOX_KEYS?", row.reference)
+            return
+        try:
+            self.mail.deliver(Parcel(_file_name(row), row.recipient, body), lambda: self.outbox.offered(row))
+        except NotTaken as trouble:
+            self.outbox.put_back(row, trouble.trouble, unanswered=trouble.unanswered, lasting=trouble.lasting)
+            log.warning("mail %s not taken: %s; it is kept and tried again", row.reference, trouble.trouble)
+            return
+        self.outbox.accepted(row, self.hold_hours)
+        log.info("mail %s taken", row.reference)
+
+    def _probe(self) -> None:
+        """Where mail waits for a server that was away, see whether it is back, without any mail."""
+        if not self._due("_last_probe", PROBE_EVERY) or not self.outbox.waiting().unreachable:
+            return
+        try:
+            self.mail.check()
+        except NotTaken:
+            return
+        log.info("the mail server is back: %d mails are due", self.outbox.wake("unreachable"))
+
+    def _tidy(self) -> None:
+        if self._due("_last_tidy", TIDY_EVERY):
+            self.outbox.wipe(self.hold_hours)
+
+    def _due(self, name: str, every: float) -> bool:
+        now = time.monotonic()
+        if getattr(self, name) and now - getattr(self, name) < every:
+            return False
+        setattr(self, name, now)
+        return True
+
+
+def _file_name(row: Claimed) -> str:
+    """REFERENCE for the first version to the first recipient; more are numbered."""
+    return row.reference + (f"-version-{row.version}" if row.version > 1 else "")

@@ -1,0 +1,1 @@
+"""What we ask, and the rules of an answer."""

@@ -1,0 +1,182 @@
+"""How many forms one network address may send, counted exactly across processes and machines.
+
+`limits` has no SQL storage; this is one. The counters hold no address: a keyed hash that changes daily.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import random
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, request
+from flask_limiter import Limiter
+from limits.storage import SlidingWindowCounterSupport, Storage
+from sqlalchemy import (
+    Column,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    delete,
+    event,
+    text,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateTable
+
+from rjsite.settings import Settings
+
+_metadata = MetaData()
+_counts = Table(
+    "rate_limit",
+    _metadata,
+    Column("key", String(200), primary_key=True),
+    Column("win", Integer, nullable=False),  # number of the window
+    Column("cur", Integer, nullable=False),
+    Column("prev", Integer, nullable=False),
+    Column("ends", Float, nullable=False),  # from then on the row tells nothing
+)
+
+# Counts and decides in one statement, so that processes cannot pass the limit together.
+_BEFORE = (
+    "CASE WHEN rate_limit.win=:w THEN rate_limit.prev WHEN rate_limit.win=:w-1 THEN rate_limit.cur ELSE 0 END"
+)
+_NOW = "CASE WHEN rate_limit.win=:w THEN rate_limit.cur ELSE 0 END"
+_ACQUIRE = text(f"""
+    INSERT INTO rate_limit(key, win, cur, prev, ends) VALUES(:k, :w, :a, 0, :ends)
+    ON CONFLICT(key) DO UPDATE SET prev={_BEFORE}, cur=({_NOW})+:a, win=:w, ends=:ends
+    WHERE ({_BEFORE})*CAST(:f AS double precision)+({_NOW})+:a <= :lim
+    RETURNING cur
+""")
+
+
+class SQLStorage(Storage, SlidingWindowCounterSupport):
+    """Counters in a database, for `limits`.
+
+    Args:
+        uri: `sqlalchemy+` and an SQLAlchemy URL of SQLite or PostgreSQL.
+    """
+
+    STORAGE_SCHEME = ["sqlalchemy+sqlite", "sqlalchemy+postgresql", "sqlalchemy+postgresql+psycopg"]  # noqa: RUF012
+
+    def __init__(self, uri: str, wrap_exceptions: bool = False, **_: Any) -> None:
+        super().__init__(uri, wrap_exceptions)
+        self._url = uri.removeprefix("sqlalchemy+")
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """Opened when first used, so that a dead store stops no start."""
+        if self._engine is None:
+            engine = _open(self._url)
+            with engine.begin() as connection:
+                connection.execute(CreateTable(_counts, if_not_exists=True))
+            self._engine = engine
+        return self._engine
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """What counts as a dead store."""
+        return (SQLAlchemyError, OSError)
+
+    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Count `amount` where the limit allows it; whether it did."""
+        if amount > limit:
+            return False
+        now = time.time()
+        values = {"k": key, "w": int(now // expiry), "a": amount, "lim": limit, "ends": now + 2 * expiry}
+        with self.engine.begin() as connection:
+            taken = connection.execute(_ACQUIRE, {**values, "f": 1 - now % expiry / expiry}).first()
+            if random.random() < 0.01:  # noqa: S311
+                connection.execute(delete(_counts).where(_counts.c.ends < now))
+        return taken is not None
+
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """Counts of the last and the present window, each with the seconds it still matters."""
+        now = time.time()
+        window, left = int(now // expiry), expiry - now % expiry
+        with self.engine.connect() as connection:
+            row = connection.execute(_counts.select().where(_counts.c.key == key)).first()
+        if row is None or row.win < window - 1:
+            return 0, 0.0, 0, left + expiry
+        before, present = (row.prev, row.cur) if row.win == window else (row.cur, 0)
+        return before, left if before else 0.0, present, left + expiry
+
+    def clear_sliding_window(self, key: str, expiry: int) -> None:
+        """Forget one key."""
+        self.clear(key)
+
+    def clear(self, key: str) -> None:
+        """Forget one key."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(_counts).where(_counts.c.key == key))
+
+    def reset(self) -> int | None:
+        """Forget every key."""
+        with self.engine.begin() as connection:
+            return connection.execute(delete(_counts)).rowcount
+
+    def check(self) -> bool:
+        """Whether the database answers."""
+        with self.engine.connect() as connection:
+            return connection.execute(text("SELECT 1")).scalar() == 1
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Only the sliding window is stored."""
+        raise NotImplementedError
+
+    def get(self, key: str) -> int:
+        """Only the sliding window is stored."""
+        raise NotImplementedError
+
+    def get_expiry(self, key: str) -> float:
+        """Only the sliding window is stored."""
+        raise NotImplementedError
+
+
+def _open(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(url, connect_args={"timeout": 5})
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        # counters may be lost with the power; they must not cost a sync
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")
+
+    return engine
+
+
+def network_key(address: str | None, key: str) -> str:
+    """A keyed hash of a network address, salted with the day; IPv6 counts by its /64 network."""
+    try:
+        found = ipaddress.ip_address(address or "")
+        found = getattr(found, "ipv4_mapped", None) or found
+        network = str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
+    except ValueError:
+        network = "unknown"
+    day = datetime.now(UTC).date().isoformat()
+    return hmac.new(key.encode(), f"{day}/{network}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def make_limiter(app: Flask, settings: Settings) -> Limiter:
+    """The limiter of one app. A dead store falls back to counting in memory and never stops a form."""
+    return Limiter(
+        lambda: network_key(request.remote_addr, settings.secrets[0]),
+        app=app,
+        storage_uri=settings.limits_url,
+        strategy="sliding-window-counter",
+        in_memory_fallback_enabled=True,
+        enabled=settings.ratelimit_forms != "off",
+    )

@@ -1,0 +1,89 @@
+"""The outbox's one table, and how a database is opened so that a commit is on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    event,
+    make_url,
+)
+
+metadata = MetaData()
+
+# One row for each version of a form and each recipient. Times are seconds since 1970, UTC.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("reference", String(9), nullable=False),
+    Column("submission", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("recipient", String(254), nullable=False),
+    Column("sealed", LargeBinary),  # empty once wiped
+    Column("made_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("lease", String(64), nullable=False, default=""),
+    Column("offered_at", Float),  # the mail server was given it and has not answered
+    Column("accepted_at", Float),
+    Column("refused_at", Float),
+    Column("wiped_at", Float),
+    Column("trouble", String(40), nullable=False, default=""),
+    UniqueConstraint("submission", "version", "recipient", name="outbox_one_of_each"),
+    Index("outbox_due", "accepted_at", "due_at"),
+    Index("outbox_reference", "reference"),
+)
+
+
+def open_database(url: str) -> Engine:
+    """An engine whose commits are synced to disk.
+
+    SQLite: WAL with `synchronous=FULL`, write locks taken at once, wiped pages overwritten, file mode
+    0600. PostgreSQL syncs by itself.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+    _make_private(parsed.database)
+    engine = create_engine(parsed, connect_args={"timeout": 10}, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "secure_delete=ON",
+            "trusted_schema=OFF",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":  # a read
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _make_private(name: str | None) -> None:
+    if name and name != ":memory:":
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

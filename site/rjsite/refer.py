@@ -1,0 +1,176 @@
+"""The forms over HTTP: ask, keep, thank. Every answer stays in the page until it is safely kept."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_limiter import RateLimitExceeded
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from rjsite.forms.build import QuestionForm, form_class
+from rjsite.intake import Intake, NotKept
+from rjsite.limits import make_limiter
+from rjsite.safety import NO_STORE, forget_the_form
+from rjsite.settings import Settings
+from rjsite.site_content import library
+
+SENT_PAGE_LIVES = 600
+
+bp = Blueprint("refer", __name__)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the views of one app share."""
+
+    settings: Settings
+    intake: Intake
+
+    @property
+    def sealer(self) -> URLSafeTimedSerializer:
+        """Carries the reference to /sent for ten minutes."""
+        return URLSafeTimedSerializer(list(reversed(self.settings.secrets)), salt="sent")
+
+
+def desk() -> Desk:
+    """The desk of the present app."""
+    found: Desk = current_app.extensions["rjsite.desk"]
+    return found
+
+
+def ask_or_take() -> ResponseReturnValue:
+    """One form: shown on GET; on POST taken, or shown again with every answer kept."""
+    form = _form()
+    if request.method != "POST":
+        return _show(form)
+    if outcome := form.stop():
+        return _outcome(form, outcome)
+    fits = form.validate()
+    if form.waited_too_long:
+        return _show(form, 422, notice="old-page")
+    if not fits:
+        return _show(form, 422)
+    return _take(form)
+
+
+def _take(form: QuestionForm) -> ResponseReturnValue:
+    privacy = library().pages.get("/privacy")
+    try:
+        desk().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
+    except NotKept:
+        return _show(form, 503, notice="503")
+    response = redirect(url_for("refer.sent", r=desk().sealer.dumps(form.came_back.reference)), 303)
+    forget_the_form(response)
+    return response
+
+
+def _form() -> QuestionForm:
+    """The form of this address, with what was sent to it."""
+    return form_class(library().forms[request.path], desk().settings.secrets)()
+
+
+def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
+    content = library()
+    html = render_template(
+        "form.html",
+        page=content.form_pages[form.definition.address],
+        form=form,
+        notice=content.errors.get(notice, ""),
+        fill_tokens=request.args.get("fill") == "1",
+        here=form.definition.address,
+        noindex=True,
+        bare=True,
+        description="",
+    )
+    return _private(html, status)
+
+
+def _outcome(form: QuestionForm, name: str) -> Response:
+    definition = form.definition
+    found = library().outcomes[name]
+    html = render_template(
+        "outcome.html",
+        page=found,
+        form_address=definition.address,
+        here=definition.address,
+        noindex=True,
+        bare=True,
+        description="",
+    )
+    return _private(html, 200)
+
+
+def _private(html: str, status: int) -> Response:
+    response = make_response(html, status)
+    response.headers["Cache-Control"] = NO_STORE
+    return response
+
+
+@bp.get("/sent")
+def sent() -> ResponseReturnValue:
+    """Thanks, with the reference for ten minutes; it shows none of the answers."""
+    try:
+        reference = desk().sealer.loads(request.args.get("r", ""), max_age=SENT_PAGE_LIVES)
+    except BadSignature:
+        reference = ""
+    html = render_template(
+        "sent.html",
+        page=library().pages["/sent"],
+        reference=reference,
+        here="/sent",
+        noindex=True,
+        bare=True,
+        description="",
+    )
+    return _private(html, 200)
+
+
+@bp.get("/exit")
+def leave() -> ResponseReturnValue:
+    """Leave quickly, where script does not run."""
+    response = redirect(library().facts["exit_url"].value, 303)
+    forget_the_form(response)
+    return response
+
+
+def too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
+    """Too many forms from one network: the answers stay in the page, and it says when to try again."""
+    response = _show(_form(), 429, notice="429")
+    limiter = current_app.extensions["rjsite.limiter"]
+    current = limiter.current_limit
+    wait = current.reset_at - time.time() if current else 600
+    response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
+    return response
+
+
+def init_app(app: Flask, settings: Settings, intake: Intake) -> None:
+    """Register the forms; what is sent counts against the limit, slips do not."""
+    app.extensions["rjsite.desk"] = Desk(settings, intake)
+    limiter = make_limiter(app, settings)
+    app.extensions["rjsite.limiter"] = limiter
+    limited = limiter.shared_limit(
+        settings.ratelimit_forms if settings.ratelimit_forms != "off" else "1000000 per second",
+        scope="forms",
+        methods=["POST"],
+        deduct_when=lambda response: response.status_code == 303,
+    )
+    view = limited(ask_or_take)
+    with app.app_context():
+        for address, definition in library().forms.items():
+            app.add_url_rule(address, f"form_{definition.key}", view, methods=["GET", "POST"])
+    app.register_error_handler(RateLimitExceeded, too_many)
+    app.register_blueprint(bp)

@@ -1,0 +1,65 @@
+"""The site on a port: waitress, which reads a whole request before a thread sees it, and the worker."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from typing import Any
+
+from flask import Flask
+from waitress.server import create_server
+
+from rjsite.delivery import Delivery
+from rjsite.settings import Settings
+
+log = logging.getLogger("rjsite.server")
+
+
+def set_up_logs() -> None:
+    """Our own lines, to standard error; libraries only when something is wrong."""
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("rjsite").setLevel(logging.INFO)
+    logging.getLogger("waitress").setLevel(logging.CRITICAL)  # it would print exception texts
+
+
+def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
+    """Serve until told to stop; then finish what is in hand."""
+    server = create_server(
+        app.wsgi_app,
+        host=host,
+        port=port,
+        threads=8,
+        connection_limit=1000,  # slow clients wait here, not in a thread
+        channel_timeout=60,
+        cleanup_interval=15,
+        asyncore_use_poll=True,
+        max_request_header_size=16 * 1024,
+        max_request_body_size=256 * 1024,
+        ident=None,
+        clear_untrusted_proxy_headers=False,  # ProxyFix decides, by the number of proxies
+    )
+    delivery: Delivery = app.extensions["rjsite.delivery"]
+    if settings.deliver_in_server:
+        delivery.start()
+    signal.signal(signal.SIGTERM, _stop)
+    _say_where(settings, server.effective_port if hasattr(server, "effective_port") else port, host)
+    try:
+        server.run()
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    finally:
+        server.close()
+        delivery.stop()
+
+
+def _stop(*_: Any) -> None:
+    raise SystemExit(0)
+
+
+def _say_where(settings: Settings, port: int, host: str) -> None:
+    folder = settings.folder_for_mail
+    mail = f"written to {folder}" if folder else f"sent to {settings.mail_server}"
+    print(f"The site is at http://{host}:{port} and its mail is {mail}. Stop it with Ctrl+C.", flush=True)

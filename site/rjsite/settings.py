@@ -1,0 +1,277 @@
+"""Settings from the environment: read once, typed, every fault named at once, no value ever shown.
+
+Facts about the service are content (content/service.toml), not settings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIX = "RJSITE_"
+SECRET_LENGTH = 32
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# values seen in examples and tutorials; a real key is none of them
+_WEAK = re.compile(r"^(.)\1*$|change|example|secret|password|default|development|0123456789|abcdefgh", re.I)
+
+Listed = Annotated[tuple[str, ...], NoDecode]
+SecretList = Annotated[tuple[SecretStr, ...], NoDecode]
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; holds one line for each thing to set, and no value."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Settings(BaseSettings):
+    """What the environment says. Names carry the prefix RJSITE_; meanings are in the README."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    mode: Literal["development", "production"] = "production"
+    secret_key: SecretList = ()
+    outbox_keys: SecretList = ()
+    public_url: str = ""
+    team_email: Listed = ()
+    mail_server: str = ""
+    mail_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    mail_use_tls: bool = True
+    mail_use_ssl: bool = False
+    mail_username: str = ""
+    mail_password: SecretStr = SecretStr("")
+    mail_default_sender: str = ""
+    mail_ca_file: Path | None = None
+    mail_timeout: Annotated[float, Field(gt=0, le=120)] = 10
+    mail_folder: Path | None = None
+    database_url: SecretStr = SecretStr("")
+    data_dir: Path = ROOT / "var"
+    ratelimit_storage_uri: SecretStr = SecretStr("")
+    ratelimit_forms: str = "30 per 10 minutes"
+    deliver_in_server: bool = True
+    deliver_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
+    hold_hours: Annotated[float, Field(ge=0, le=72)] = 24
+    outbox_max_waiting: Annotated[int, Field(ge=1)] = 10_000
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    content_dir: Path = ROOT / "content"
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Read the environment; `given` wins over it.
+
+        Raises:
+            SettingsError: with one line for each setting that is missing or cannot be used.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            faults = [_fault(fault) for fault in error.errors()]
+            bad = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]}
+        raise SettingsError(faults + cls._further_faults(bad, given))
+
+    @classmethod
+    def _further_faults(cls, bad: set[str], given: dict[str, Any]) -> list[str]:
+        """What is amiss beside the fields that could not be read, so that one start names it all."""
+        if not bad:
+            return []
+        try:
+            cls(**{**given, **{name: cls.model_fields[name].default for name in bad}})
+        except ValidationError as error:
+            lines = "\n".join(_fault(fault) for fault in error.errors()).splitlines()
+            return [line for line in lines if not any(f"{PREFIX}{name.upper()}" in line for name in bad)]
+        return []
+
+    @field_validator("secret_key", "outbox_keys", "team_email", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("team_email", "mail_default_sender")
+    @classmethod
+    def _addresses(cls, value: Any) -> Any:
+        for address in value if isinstance(value, tuple) else (value,):
+            if address and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", address):
+                raise ValueError("write plain email addresses, like team@example.org")
+        return value
+
+    @field_validator("ratelimit_forms")
+    @classmethod
+    def _limit(cls, value: str) -> str:
+        from limits import parse_many
+
+        if value != "off":
+            try:
+                parse_many(value)
+            except ValueError:
+                raise ValueError("write a limit like “30 per 10 minutes”") from None
+        return value
+
+    @field_validator("outbox_keys")
+    @classmethod
+    def _fernet(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in value:
+            try:
+                Fernet(key.get_secret_value())
+            except ValueError:
+                raise ValueError("a key is not usable; make one with “rjsite keys new”") from None
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("https", "http") or not parts.hostname or parts.path.strip("/")):
+            raise ValueError("write the address of the site without a path, like https://www.example.org")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        faults = list(_production_faults(self)) if self.production else []
+        faults += _mail_faults(self)
+        if not self.production and not self.secret_key:
+            object.__setattr__(self, "secret_key", (_kept_secret(self.data_dir, "secret-key"),))
+        if not self.production and not self.outbox_keys:
+            object.__setattr__(self, "outbox_keys", (_kept_secret(self.data_dir, "outbox-key"),))
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    @property
+    def production(self) -> bool:
+        """Whether this is the real site."""
+        return self.mode == "production"
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach the site over https."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts the site answers to."""
+        own = urlsplit(self.public_url).hostname
+        local = [] if self.production else ["localhost", "127.0.0.1", "[::1]"]
+        return [*local, *([own] if own else [])]
+
+    @property
+    def secrets(self) -> list[str]:
+        """Keys that sign; the first signs, all verify."""
+        return [key.get_secret_value() for key in self.secret_key]
+
+    @property
+    def team(self) -> tuple[str, ...]:
+        """Who receives the forms."""
+        return self.team_email or ("team@localhost",)
+
+    @property
+    def sender(self) -> str:
+        """Who the mail is from."""
+        return self.mail_default_sender or "website@localhost"
+
+    @property
+    def folder_for_mail(self) -> Path | None:
+        """Where mail is written as files in place of being sent; None where there is a mail server."""
+        if self.mail_server:
+            return None
+        return self.mail_folder or self.data_dir / "mail"
+
+    @property
+    def outbox_url(self) -> str:
+        """The SQLAlchemy address of the outbox."""
+        return (
+            self.database_url.get_secret_value() or f"sqlite:///{self.data_dir.absolute() / 'outbox.sqlite3'}"
+        )
+
+    @property
+    def limits_url(self) -> str:
+        """The address of the counters of sent forms, as `limits` reads it."""
+        given = self.ratelimit_storage_uri.get_secret_value()
+        if given:
+            return given
+        url = self.database_url.get_secret_value()
+        if url and not url.startswith("sqlite"):
+            return f"sqlalchemy+{url}"
+        return f"sqlalchemy+sqlite:///{self.data_dir.absolute() / 'limits.sqlite3'}"
+
+
+def _production_faults(settings: Settings) -> list[str]:
+    faults = [
+        f"Set {PREFIX}{name.upper()}: {why}"
+        for name, why in {
+            "secret_key": f"{SECRET_LENGTH} characters or more; “rjsite keys new” makes one",
+            "outbox_keys": "“rjsite keys new” makes one",
+            "public_url": "the address of the site, like https://www.example.org",
+            "team_email": "who receives the forms",
+            "mail_server": "the mail server's name",
+            "mail_default_sender": "the address the mail is from",
+        }.items()
+        if not getattr(settings, name)
+    ]
+    for key in settings.secrets:
+        if len(key) < SECRET_LENGTH or _WEAK.search(key) or len(set(key)) < 10:
+            faults.append(
+                f"{PREFIX}SECRET_KEY: a key is too short or too well known; “rjsite keys new” makes one"
+            )
+    if settings.public_url and not settings.https:
+        faults.append(f"{PREFIX}PUBLIC_URL: begin it with https://")
+    if settings.mail_folder:
+        faults.append(f"{PREFIX}MAIL_FOLDER: take it out; in production mail goes to a mail server")
+    if settings.ratelimit_forms == "off":
+        faults.append(f"{PREFIX}RATELIMIT_FORMS: “off” is for load tests in development only")
+    return faults
+
+
+def _mail_faults(settings: Settings) -> list[str]:
+    faults = []
+    if settings.mail_use_tls and settings.mail_use_ssl:
+        faults.append(f"{PREFIX}MAIL_USE_TLS and {PREFIX}MAIL_USE_SSL: set only one of them to true")
+    plain = not (settings.mail_use_tls or settings.mail_use_ssl)
+    if settings.mail_server and plain and settings.mail_server not in LOOPBACK:
+        faults.append(
+            f"{PREFIX}MAIL_USE_TLS: set it to true; mail leaves unencrypted only to a server on this machine"
+        )
+    if settings.mail_ca_file and not settings.mail_ca_file.is_file():
+        faults.append(f"{PREFIX}MAIL_CA_FILE: there is no such file")
+    return faults
+
+
+def _fault(fault: Any) -> str:
+    words = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return words
+    name = f"{PREFIX}{str(fault['loc'][0]).upper()}"
+    return words if words.startswith(("Set ", PREFIX)) else f"{name}: {words}"
+
+
+def _kept_secret(folder: Path, name: str) -> SecretStr:
+    """A key of development, made once and kept, so that a restart loses nothing.
+
+    A Fernet key serves both as outbox key and as signing key.
+    """
+    path = folder / name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile("w", dir=folder) as made:  # mode 0600
+            made.write(Fernet.generate_key().decode())
+            made.flush()
+            with contextlib.suppress(FileExistsError):  # another process was first: its key stands
+                os.link(made.name, path)
+    return SecretStr(path.read_text().strip())

@@ -1,0 +1,85 @@
+"""Static files, each under a name that holds its content's hash, compressed once and kept for a year.
+
+WhiteNoise serves them; it takes the `.br` and `.gz` lying beside a file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from pathlib import Path
+from types import MappingProxyType
+
+import brotli
+from flask import Flask
+from whitenoise import WhiteNoise
+
+from rjsite.safety import fixed_headers
+from rjsite.settings import ROOT, Settings
+
+PREFIX = "/static/"
+COMPRESSED = frozenset({".css", ".js", ".svg", ".txt"})
+_HASHED = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
+_CSS_URL = re.compile(r'url\("([^":]+)"\)')
+
+
+def prepare(source: Path, target: Path) -> dict[str, str]:
+    """Copy every static file to its hashed name, with compressed copies beside it.
+
+    Args:
+        source: as `static/`. target: a folder that may be there already, also of another process.
+
+    Returns:
+        The address of each file by its own name ("site.css").
+    """
+    names: dict[str, str] = {}
+    # style sheets last: they name fonts and pictures by their hashed names
+    for path in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: (p.suffix == ".css", p)):
+        name = path.relative_to(source).as_posix()
+        body = path.read_bytes()
+        if path.suffix == ".css":
+            body = _CSS_URL.sub(
+                lambda found: f'url("{names.get(found[1], found[1])}")', body.decode()
+            ).encode()
+        digest = hashlib.sha256(body).hexdigest()[:12]
+        hashed = f"{name.removesuffix(path.suffix)}.{digest}{path.suffix}"
+        names[name] = PREFIX + hashed
+        _write(target / hashed, body)
+    return names
+
+
+def _write(path: Path, body: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    copies = {"": body}
+    if path.suffix in COMPRESSED:
+        copies |= {".br": brotli.compress(body, quality=11), ".gz": gzip.compress(body, 9, mtime=0)}
+    for ending, content in copies.items():
+        copy = path.with_name(path.name + ending)
+        if not copy.exists():
+            part = copy.with_name(f".{copy.name}.part")
+            part.write_bytes(content)
+            part.replace(copy)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Serve the files, and give templates `static_url`."""
+    folder = settings.data_dir / "static"
+    names = MappingProxyType(prepare(ROOT / "static", folder))
+    headers = fixed_headers(settings)
+
+    def add_headers(sent: object, _path: str, _url: str) -> None:
+        for name, value in headers.items():
+            sent[name] = value  # type: ignore[index]
+
+    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+        app.wsgi_app,
+        root=str(folder),
+        prefix=PREFIX,
+        max_age=0,
+        immutable_file_test=lambda _path, url: bool(_HASHED.search(url)),
+        add_headers_function=add_headers,
+        allow_all_origins=False,
+        mimetypes={".woff2": "font/woff2", ".js": "text/javascript"},
+    )
+    app.jinja_env.globals["static_url"] = names.__getitem__
