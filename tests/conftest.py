@@ -1,0 +1,174 @@
+"""Fixtures for all tests. Each part is real, on a free loopback port, in a folder of its own.
+
+tests/unit runs without any of the programs that support/needs.py installs; so what drives them is
+imported where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from rjsite import create_app
+from rjsite.settings import Settings
+from support.authority import Authority
+from support.mail import MailServer
+from support.site_process import Site
+
+if TYPE_CHECKING:
+    from support.databases import Postgres, Redis
+    from support.firefox import Firefox
+    from support.nginx import Nginx
+
+
+# -- mail -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Sign the certificates of this test run; `authority.ca_file` is what to trust."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def start_mail_server(authority: Authority) -> Iterator[Callable[..., MailServer]]:
+    """Start mail servers with the given options of MailServer; they stop when the test ends."""
+    with ExitStack() as running:
+        yield lambda **options: running.enter_context(MailServer(authority, **options))
+
+
+@pytest.fixture
+def mail_server(start_mail_server: Callable[..., MailServer]) -> MailServer:
+    """Take mail as the team's server does: STARTTLS required, certificate in order."""
+    return start_mail_server()
+
+
+# -- the site as a process --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """Start sites with the given RJSITE_ settings, each with its own data; they stop when the test ends."""
+    with ExitStack() as running:
+
+        def start(**env: str) -> Site:
+            return running.enter_context(Site(tmp_path_factory.mktemp("site"), env))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Run one site for all tests that only read from it or send a form now and then, without limits."""
+    with Site(tmp_path_factory.mktemp("live"), {"RJSITE_RATELIMIT_FORMS": "off"}) as site:
+        yield site
+
+
+# -- databases and nginx ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Run one PostgreSQL server; `postgres.new_database()` gives an empty database."""
+    from support.databases import Postgres
+
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """Give the address of an empty database, as RJSITE_DATABASE_URL takes it."""
+    return postgres.new_database()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """Run one Redis server."""
+    from support.databases import Redis
+
+    with Redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: Redis) -> str:
+    """Give the address of an empty Redis, as RJSITE_RATELIMIT_STORAGE_URI takes it."""
+    redis_server.empty()
+    return redis_server.url
+
+
+@pytest.fixture
+def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Nginx]]:
+    """Start nginx with what stands inside `http { }`; `${address}` there is where it has to listen."""
+    from support.nginx import Nginx
+
+    with ExitStack() as running:
+
+        def start(http: str, scheme: str = "http") -> Nginx:
+            return running.enter_context(Nginx(tmp_path_factory.mktemp("nginx"), http, scheme))
+
+        yield start
+
+
+# -- browsers ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Use the system's Chromium: Playwright brings none."""
+    from support.browser import chromium_launch
+
+    return {**browser_type_launch_args, **chromium_launch()}
+
+
+@pytest.fixture
+def browser_context_args(
+    browser_context_args: dict[str, Any], request: pytest.FixtureRequest
+) -> dict[str, Any]:
+    """Let the marker `no_script` switch JavaScript off."""
+    script = request.node.get_closest_marker("no_script") is None
+    return {**browser_context_args, "java_script_enabled": script}
+
+
+@pytest.fixture(scope="session")
+def base_url(live_site: Site) -> str:
+    """Let browser tests write `page.goto("/refer/a")`; another site needs its whole address."""
+    return live_site.base_url
+
+
+@pytest.fixture
+def firefox(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Firefox]:
+    """Open the system's Firefox; the marker `no_script` switches JavaScript off."""
+    from support.firefox import Firefox
+
+    script = request.node.get_closest_marker("no_script") is None
+    with Firefox(tmp_path_factory.mktemp("firefox"), script=script) as browser:
+        yield browser
+
+
+# -- the app inside the test ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of development, with data in a folder of this test."""
+    return Settings.load(mode="development", data_dir=tmp_path / "var")
+
+
+@pytest.fixture
+def app(settings: Settings) -> Flask:
+    """The whole site inside the test; its worker is made and not started."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A visitor without a browser."""
+    return app.test_client()

@@ -1,0 +1,64 @@
+"""The whole site inside the test, as visitors and the team meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from rjsite import create_app
+from rjsite.content.library import Library
+from rjsite.outbox.store import Outbox
+from rjsite.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def calm_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """One site for tests that leave nothing behind or count what they leave; without limits."""
+    folder = tmp_path_factory.mktemp("calm")
+    return create_app(
+        Settings.load(mode="development", data_dir=folder / "var", ratelimit_forms="off"),
+    )
+
+
+@pytest.fixture
+def calm(calm_app: Flask) -> FlaskClient:
+    """A visitor of that site."""
+    return calm_app.test_client()
+
+
+@pytest.fixture
+def calm_outbox(calm_app: Flask) -> Outbox:
+    """The outbox of that site."""
+    return calm_app.extensions["rjsite.outbox"]
+
+
+@pytest.fixture
+def outbox(app: Flask) -> Outbox:
+    """The outbox of the test's own site."""
+    return app.extensions["rjsite.outbox"]
+
+
+@pytest.fixture(scope="session")
+def content(calm_app: Flask) -> Library:
+    """What the service says, facts included."""
+    return calm_app.extensions["rjsite.content"].now()
+
+
+@pytest.fixture
+def delivered(app: Flask, settings: Settings) -> Callable[[], list[EmailMessage]]:
+    """Let the worker send what waits, and give all mail of the team, in the order of the files' names."""
+
+    def drain() -> list[EmailMessage]:
+        app.extensions["rjsite.delivery"].drain()
+        read = [
+            message_from_bytes(path.read_bytes(), policy=policy.default)
+            for path in sorted((settings.data_dir / "mail").glob("*.eml"))
+        ]
+        return [message for message in read if isinstance(message, EmailMessage)]
+
+    return drain

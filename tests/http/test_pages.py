@@ -1,0 +1,325 @@
+"""Pages over HTTP: one address each, nothing fetched twice, a quick way out, and logs that tell nothing."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import time
+
+import pytest
+import time_machine
+
+from rjsite import create_app, pages
+from rjsite.settings import ROOT, Settings
+from support.forms import A, send
+
+# -- caches ------------------------------------------------------------------------------------------------
+
+SOME = ["/", "/privacy", "/case-studies/"]
+
+
+@pytest.mark.parametrize("address", SOME)
+def test_a_page_that_is_still_the_same_is_not_sent_again(calm, address):
+    first = calm.get(address)
+
+    again = calm.get(address, headers={"If-None-Match": first.headers["ETag"]})
+
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert again.headers["Cache-Control"] == "private, no-cache"
+    assert "Set-Cookie" not in again.headers
+
+
+@pytest.mark.parametrize("address", SOME)
+def test_a_page_with_another_tag_is_sent_whole(calm, address):
+    answer = calm.get(address, headers={"If-None-Match": '"other"'})
+
+    assert answer.status_code == 200
+    assert answer.data
+
+
+def test_every_page_has_a_tag_of_its_own(calm):
+    assert len({calm.get(address).headers["ETag"] for address in SOME}) == len(SOME)
+
+
+@pytest.mark.parametrize("address", [*SOME, A, "/sent", "/exit", "/healthz", "/readyz", "/no-such-page"])
+def test_head_answers_as_get_does_without_the_words(calm, address):
+    got, head = calm.get(address), calm.head(address)
+
+    def lasting(answer):
+        return {n: v for n, v in answer.headers if n not in ("Content-Length", "Set-Cookie")}
+
+    assert head.data == b""
+    assert head.status_code == got.status_code
+    assert lasting(head) == lasting(got)
+
+
+# -- addresses ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "true"),
+    [
+        ("/privacy/", "/privacy"),
+        ("/Privacy", "/privacy"),
+        ("/PRIVACY/", "/privacy"),
+        ("/case-studies", "/case-studies/"),
+        ("/Case-Studies/", "/case-studies/"),
+        ("/refer/a/", "/refer/a"),
+        ("/Refer/A", "/refer/a"),
+        ("/contact/", "/contact"),
+        ("/CONTACT", "/contact"),
+        ("/sent/", "/sent"),
+        ("/Exit", "/exit"),
+        ("/exit/", "/exit"),
+    ],
+)
+def test_another_spelling_leads_for_good_to_the_one_true_address(calm, asked, true):
+    answer = calm.get(asked)
+
+    assert (answer.status_code, answer.headers.get("Location")) == (301, true)
+
+
+def test_a_story_by_another_spelling_leads_to_its_address(calm, content):
+    true = content.stories[0].address
+
+    for asked in (f"{true}/", true.upper()):
+        answer = calm.get(asked)
+        assert (answer.status_code, answer.headers.get("Location")) == (301, true)
+
+
+def test_every_old_address_leads_for_good_to_its_page(calm, content):
+    led = {old: calm.get(old) for old in content.redirects}
+
+    assert {old: answer.status_code for old, answer in led.items() if answer.status_code != 301} == {}
+    assert {old: answer.headers["Location"] for old, answer in led.items()} == dict(content.redirects)
+
+
+def test_old_addresses_with_a_slash_lead_there_too(calm, content):
+    old, new = next(iter(content.redirects.items()))
+
+    assert calm.get(f"{old}/").headers.get("Location") == new
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/no-such-page", "/case-studies/no-such-story", "/refer/z", "/index", "/privacy.md", "/%00", "/é"],
+)
+def test_what_does_not_exist_is_not_found(calm, address):
+    assert calm.get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "address", ["//evil.example", "//evil.example/privacy", "/\\evil.example", "/%2f%2fevil.example/"]
+)
+def test_no_address_leads_to_another_site(calm, address):
+    answer = calm.get(address)
+
+    assert answer.status_code in (301, 308, 404)
+    location = answer.headers.get("Location", "/")
+    assert re.match(r"(http://localhost)?/(?![/\\])", location)
+
+
+@pytest.mark.parametrize(
+    "address", ["/../content/service.toml", "/static/../outbox.sqlite3", "/static/%2e%2e/secret-key"]
+)
+def test_files_of_ours_cannot_be_fetched(calm, address):
+    assert calm.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "localhost@evil.example"])
+@pytest.mark.parametrize("address", ["/", A, "/exit", "/sent", "/no-such-page"])
+def test_another_host_is_refused(calm, host, address):
+    answer = calm.get(address, headers={"Host": host})
+
+    assert answer.status_code == 400
+    assert host == "" or host not in answer.text
+
+
+def test_a_page_takes_no_post(calm):
+    answer = calm.post("/privacy", data={"name": "Anna"})
+
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+
+
+def test_a_draft_is_shown_in_development_and_never_in_production(tmp_path):
+    folder = tmp_path / "content"
+    shutil.copytree(ROOT / "content", folder)
+    story = next(iter(sorted((folder / "case-studies").glob("*.md"))))
+    story.write_text(re.sub(r"^published: .*$", "published: 2126-01-01", story.read_text(), flags=re.M))
+    address = f"/case-studies/{story.stem}"
+    open_site = create_app(Settings.load(mode="development", data_dir=tmp_path / "d", content_dir=folder))
+    real_site = create_app(
+        Settings.load(
+            mode="production",
+            data_dir=tmp_path / "p",
+            content_dir=folder,
+            secret_key="q7Gm2vXr9TfLw4ZsKb1NcYh8JdPe6UaRtW3o",
+            outbox_keys=(tmp_path / "d" / "outbox-key").read_text(),
+            public_url="https://nowhere.example",
+            team_email="team@nowhere.example",
+            mail_server="mail.nowhere.example",
+            mail_default_sender="website@nowhere.example",
+        )
+    )
+
+    assert open_site.test_client().get(address).status_code == 200
+    there = real_site.test_client().get(address, base_url="https://nowhere.example")
+    assert there.status_code == 404
+
+
+def test_content_that_changes_is_shown_at_once_in_development(tmp_path):
+    folder = tmp_path / "content"
+    shutil.copytree(ROOT / "content", folder)
+    client = create_app(
+        Settings.load(mode="development", data_dir=tmp_path / "var", content_dir=folder)
+    ).test_client()
+    tag = client.get("/privacy").headers["ETag"]
+    page = folder / "pages" / "privacy.md"
+
+    page.write_text(page.read_text() + "\nOne more line.\n")
+    changed = client.get("/privacy")
+    (folder / "service.toml").write_text("broken")
+    after_a_slip = client.get("/privacy")
+
+    assert "One more line." in changed.text
+    assert changed.headers["ETag"] != tag
+    assert after_a_slip.data == changed.data
+
+
+# -- leaving -----------------------------------------------------------------------------------------------
+
+
+def test_leaving_works_without_script_and_makes_the_browser_forget(calm, content):
+    answer = calm.get("/exit")
+
+    (cookie,) = answer.headers.getlist("Set-Cookie")
+    assert (answer.status_code, answer.headers["Location"]) == (303, content.facts["exit_url"].value)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert set(cookie.split("; ")) == {
+        *("clear=1", "Max-Age=1", "Secure"),
+        *("HttpOnly", "SameSite=Strict", "Path=/"),
+    }
+
+
+def test_the_way_out_can_be_changed_by_no_address(calm, content):
+    answer = calm.get("/exit?to=https://evil.example&url=https://evil.example")
+
+    assert answer.headers["Location"] == content.facts["exit_url"].value
+
+
+# -- health ------------------------------------------------------------------------------------------------
+
+
+def word(client) -> tuple[int, str]:
+    answer = client.get("/readyz")
+    assert answer.content_type == "text/plain; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+    return answer.status_code, answer.text.strip()
+
+
+def test_a_site_in_order_is_alive_and_ready(client):
+    assert (client.get("/healthz").status_code, client.get("/healthz").text) == (200, "ok\n")
+    assert word(client) == (200, "ok")
+
+
+def test_mail_that_waits_a_quarter_of_an_hour_makes_it_unready(client):
+    send(client, A)
+    now = time.time()
+
+    with time_machine.travel(now + 14 * 60, tick=False):
+        soon = word(client)
+    with time_machine.travel(now + 16 * 60, tick=False):
+        late = word(client)
+
+    assert (soon, late) == ((200, "ok"), (503, "mail"))
+
+
+def test_a_full_outbox_makes_it_unready(tmp_path):
+    client = create_app(
+        Settings.load(mode="development", data_dir=tmp_path, outbox_max_waiting=1)
+    ).test_client()
+    send(client, A)
+
+    assert word(client) == (503, "outbox")
+
+
+def test_a_broken_database_makes_it_unready_and_not_dead(app, client, settings):
+    app.extensions["rjsite.outbox"].engine.dispose()
+    for path in settings.data_dir.glob("outbox.sqlite3*"):
+        path.unlink()
+    (settings.data_dir / "outbox.sqlite3").mkdir()
+
+    assert word(client) == (503, "database")
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/").status_code == 200
+
+
+def test_a_site_without_pages_is_unready(tmp_path):
+    folder = tmp_path / "content"
+    shutil.copytree(ROOT / "content", folder)
+    shutil.rmtree(folder / "pages")
+    site = create_app(Settings.load(mode="development", data_dir=tmp_path / "var", content_dir=folder))
+
+    assert word(site.test_client()) == (503, "content")
+
+
+# -- logs --------------------------------------------------------------------------------------------------
+
+LINE = re.compile(r"(GET|POST|HEAD) /[^\s?]* \d{3} \d+")
+
+
+def test_a_request_is_one_line_without_query_address_browser_or_answers(client, caplog):
+    caplog.set_level(logging.INFO)
+    visitor = {"REMOTE_ADDR": "192.0.2.99"}
+    agent = {
+        "User-Agent": "SpyBrowser/1",
+        "Referer": "http://before.example/",
+        "X-Forwarded-For": "192.0.2.98",
+    }
+    client.get("/privacy?secret=query", environ_base=visitor, headers=agent)
+    send(client, A, environ_base=visitor, headers=agent)
+    send(client, A, {"phone": "my secret number"}, environ_base=visitor, headers=agent)
+    client.get("/nowhere%0d%0aFAKE 200?x=1", environ_base=visitor, headers=agent)
+    client.get("/", headers={"Host": "evil.example"})
+
+    lines = [r.getMessage() for r in caplog.records if r.name == "rjsite.requests"]
+
+    assert len(lines) == 7  # sending opens the form first
+    assert [line for line in lines if not LINE.fullmatch(line)] == []
+    for told in ("secret", "192.0.2", "SpyBrowser", "before.example", "evil", "Zofia", "01632", "shop", "?"):
+        assert told not in caplog.text
+
+
+def test_a_fault_of_our_own_is_logged_by_type_and_place_and_never_by_its_words(client, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+
+    def fail(*_, **__):
+        raise ValueError("Anna, 07700 900 982")
+
+    monkeypatch.setattr(pages, "render_template", fail)
+
+    answer = client.get("/privacy")
+
+    errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
+    assert answer.status_code == 500
+    assert "Anna" not in caplog.text + answer.text
+    assert len(errors) == 1
+    assert re.fullmatch(r"ValueError at pages\.py:\d+ \(pages\.page\)", errors[0])
+    assert [r for r in caplog.records if r.exc_info] == []
+
+
+def test_a_fault_in_every_template_still_names_the_phone(app, client, content, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError
+
+    monkeypatch.setattr("rjsite.pages.render_template", fail)
+    monkeypatch.setattr("rjsite.errors.render_template", fail)
+
+    answer = client.get("/privacy")
+
+    assert answer.status_code == 500
+    assert content.facts["phone"].value in answer.text

@@ -1,0 +1,200 @@
+"""A real SMTP server for the tests, and one that never says a word."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any, Self
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from support.authority import Authority, server_context
+from support.processes import LOOPBACK, free_port
+
+GOOD, WRONG_NAME, SELF_SIGNED = "good", "wrong-name", "self-signed"
+STARTTLS, IMPLICIT, PLAIN = "starttls", "implicit", "plain"
+
+
+@dataclass(frozen=True)
+class Received:
+    """One mail as the server took it."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    raw: bytes
+
+    @property
+    def message(self) -> EmailMessage:
+        """The mail, read."""
+        read = message_from_bytes(self.raw, policy=policy.default)
+        assert isinstance(read, EmailMessage)
+        return read
+
+    @property
+    def text(self) -> str:
+        """The words of its plain text part, with one kind of line end."""
+        body = self.message.get_body(("plain",))
+        assert body is not None
+        return str(body.get_content()).replace("\r\n", "\n")
+
+
+@dataclass
+class MailServer:
+    """An SMTP server on a loopback port that it keeps when it is stopped and started again.
+
+    Set `reply_to_data` ("451 Try later", "554 Refused") or `reply_to_recipient` ("550 No such person") to
+    have mail refused, or `hang_up` to have the mail taken and the line cut before the answer.
+    """
+
+    authority: Authority
+    certificate: str = GOOD
+    encryption: str = STARTTLS
+    login: tuple[str, str] | None = None
+    port: int = field(default_factory=free_port)
+    reply_to_data: str | None = None
+    reply_to_recipient: str | None = None
+    hang_up: bool = False
+    received: list[Received] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Make what lasts over stops and starts."""
+        self._news = threading.Condition()
+        self._connections: set[SMTP] = set()
+        self._thread: threading.Thread | None = None
+        self._context = self._tls()
+
+    def settings(self) -> dict[str, str]:
+        """Give the environment that makes the site send here."""
+        settings = {
+            "RJSITE_MAIL_SERVER": "localhost",
+            "RJSITE_MAIL_PORT": str(self.port),
+            "RJSITE_MAIL_USE_TLS": str(self.encryption == STARTTLS).lower(),
+            "RJSITE_MAIL_USE_SSL": str(self.encryption == IMPLICIT).lower(),
+            "RJSITE_MAIL_DEFAULT_SENDER": "website@example.org",
+            "RJSITE_MAIL_CA_FILE": str(self.authority.ca_file),
+        }
+        if self.login:
+            settings["RJSITE_MAIL_USERNAME"], settings["RJSITE_MAIL_PASSWORD"] = self.login
+        return settings
+
+    def start(self) -> Self:
+        """Listen; returns once connections are taken."""
+        ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
+        self._thread.start()
+        if not ready.wait(10):
+            raise TimeoutError("The mail server did not start")
+        return self
+
+    def stop(self) -> None:
+        """Cut every connection and listen no more; safe to call twice."""
+        if self._thread:
+            self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join(10)
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def wait_for(self, count: int = 1, seconds: float = 20) -> list[Received]:
+        """Give all mail received so far, once there are this many or more."""
+        with self._news:
+            if not self._news.wait_for(lambda: len(self.received) >= count, seconds):
+                raise TimeoutError(f"{len(self.received)} of {count} mails came within {seconds:g} s")
+            return list(self.received)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if self.encryption == PLAIN:
+            return None
+        files = {
+            GOOD: self.authority.sign,
+            WRONG_NAME: lambda: self.authority.sign("mail.example.org"),
+            SELF_SIGNED: self.authority.self_signed,
+        }
+        return server_context(files[self.certificate]())
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._end = asyncio.Event()
+        tls = self._context if self.encryption == IMPLICIT else None
+        server = await self._loop.create_server(self._connection, LOOPBACK, self.port, ssl=tls)
+        ready.set()
+        await self._end.wait()
+        server.close()
+        for connection in self._connections:
+            cut(connection)
+        self._connections.clear()
+
+    def _connection(self) -> SMTP:
+        starttls = self.encryption == STARTTLS
+        connection = SMTP(
+            self,
+            hostname="localhost",  # else it asks the machine for its own name, which can take seconds
+            loop=asyncio.get_running_loop(),
+            tls_context=self._context if starttls else None,
+            require_starttls=starttls,
+            auth_required=bool(self.login),
+            auth_require_tls=starttls,
+            authenticator=self._check_login,
+        )
+        self._connections.add(connection)
+        return connection
+
+    def _check_login(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any
+    ) -> AuthResult:
+        given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
+        return AuthResult(success=given == self.login, handled=False)
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it by this name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Take a recipient, unless told to refuse."""
+        if self.reply_to_recipient:
+            return self.reply_to_recipient
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Take a mail, unless told to refuse."""
+        if self.reply_to_data:
+            return self.reply_to_data
+        content = envelope.content
+        raw = content if isinstance(content, bytes) else (content or "").encode()
+        with self._news:
+            self.received.append(Received(envelope.mail_from or "", tuple(envelope.rcpt_tos), raw))
+            self._news.notify_all()
+        if self.hang_up:
+            cut(server)
+        return "250 OK"
+
+
+def cut(connection: SMTP) -> None:
+    """Drop a connection with nothing more said, unless it is gone already."""
+    transport = connection.transport
+    if isinstance(transport, asyncio.WriteTransport) and not transport.is_closing():
+        transport.abort()
+
+
+class SilentServer:
+    """Takes connections and never says a word, as a broken mail server may."""
+
+    def __enter__(self) -> Self:
+        """Listen on a port of its own."""
+        self._socket = socket.create_server((LOOPBACK, 0))
+        self.port = int(self._socket.getsockname()[1])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._socket.close()

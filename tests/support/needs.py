@@ -1,0 +1,109 @@
+"""Find the programs the tests drive, and install those that are missing.
+
+    python3 tests/support/needs.py
+
+As root, or with sudo that asks no password, it installs with apt. Otherwise it prints the command to
+run and fails: a test whose program is missing would prove nothing. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Need:
+    """A program, the packages that bring it (the first that apt knows is taken) and how to find it."""
+
+    what: str
+    packages: tuple[str, ...]
+    find: Callable[[], str | None]
+
+
+def on_path(*names: str) -> Callable[[], str | None]:
+    """Look for the first of these programs; also where only root's path leads."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    return lambda: next((found for name in names if (found := shutil.which(name, path=path))), None)
+
+
+def find_postgres() -> str | None:
+    """Find PostgreSQL's newest server; Debian keeps its programs off the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return str(found[-1]) if found else on_path("initdb")()
+
+
+NEEDS = (
+    Need(
+        "Chromium", ("chromium", "chromium-browser"), on_path("chromium", "chromium-browser", "google-chrome")
+    ),
+    Need("Firefox", ("firefox-esr", "firefox"), on_path("firefox-esr", "firefox")),
+    Need("PostgreSQL server", ("postgresql",), find_postgres),
+    Need("Redis server", ("redis-server",), on_path("redis-server")),
+    Need("nginx", ("nginx-light", "nginx"), on_path("nginx")),
+    Need("openssl", ("openssl",), on_path("openssl")),
+)
+
+
+def program(what: str) -> str:
+    """Give the place of one of the programs above; a test that needs it fails where it is missing."""
+    found = next(need.find() for need in NEEDS if need.what == what)
+    if not found:
+        raise FileNotFoundError(f"{what} is not installed. Run: python3 tests/support/needs.py")
+    return found
+
+
+def missing() -> list[Need]:
+    """List what is not there yet."""
+    return [need for need in NEEDS if not need.find()]
+
+
+def main() -> int:
+    """Find or install everything; give the exit status."""
+    lacking = missing()
+    if not lacking:
+        return 0
+    print("The tests need " + ", ".join(need.what for need in lacking) + ".", flush=True)
+    as_root = how_to_become_root()
+    if as_root is not None and shutil.which("apt-get"):
+        script = Path(__file__).with_name("install.sh")
+        subprocess.run([*as_root, "sh", str(script), *packages(lacking)], check=False)
+        lacking = missing()
+    if lacking:
+        command = "sudo apt-get install --no-install-recommends " + " ".join(packages(lacking))
+        print(
+            f"Still missing. Run this, then try again:\n  sudo apt-get update\n  {command}", file=sys.stderr
+        )
+    return 1 if lacking else 0
+
+
+def packages(needs: list[Need]) -> list[str]:
+    """Name the packages to install: the first of each need's that this machine's apt knows."""
+    return [next(filter(apt_knows, need.packages), need.packages[0]) for need in needs]
+
+
+def apt_knows(package: str) -> bool:
+    """Say whether apt lists this package; Ubuntu's names for the browsers differ from Debian's."""
+    asked = ["apt-cache", "show", "--quiet=2", package]
+    return bool(
+        shutil.which("apt-cache") and subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    )
+
+
+def how_to_become_root() -> list[str] | None:
+    """Give what to put before a command for root's rights; None where we cannot have them."""
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return [sudo, "-n"]
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Start a program, wait until it answers, stop it. Nothing here ends a process that it did not start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    """Give a port on the loopback address that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    """Return as soon as something holds; fail, naming it, where it does not within the time."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(f"Waited {seconds:g} s for {what}")
+        time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    """Say whether somebody takes connections on this port."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+class Program:
+    """A program in a process group of its own, with all it says in one file."""
+
+    def __init__(self, command: Sequence[str], log: Path, env: Mapping[str, str], user: str | None = None):
+        """Start it; `user` is whom to run as, where we are root and the program will not be."""
+        self.log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=log.parent,
+                env=dict(env),
+                user=user,
+                group=user,
+                extra_groups=[] if user else None,
+                start_new_session=True,
+            )
+
+    def wait_until(self, true: Callable[[], bool], what: str, seconds: float = 20) -> None:
+        """Wait for something that this program does; fail at once, with its words, where it ended."""
+
+        def true_or_ended() -> bool:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"It ended before {what}. It said:\n{self.said()}")
+            return true()
+
+        try:
+            wait_until(true_or_ended, what, seconds)
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
+
+    def said(self) -> str:
+        """Give all it wrote so far."""
+        return self.log.read_text(errors="replace")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:
+        """End it and all it started; give its exit status."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, how)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(seconds)
+            raise

@@ -1,0 +1,114 @@
+"""The site as a process of its own, to be killed and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, build_opener
+
+from support.processes import LOOPBACK, Program, free_port
+
+# -P: the folder one stands in must not be on the import path.
+RJSITE = [sys.executable, "-P", "-c", "import sys; from rjsite.cli import main; sys.exit(main())"]
+HTTP = build_opener(ProxyHandler({}))
+
+
+class Site:
+    """`rjsite serve` on a loopback port, with a data folder that outlives each of its processes."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
+        """Choose a port. `env` holds RJSITE_ settings; the mode is development unless it says otherwise."""
+        self.port = free_port()
+        self.base_url = f"http://{LOOPBACK}:{self.port}"
+        self.data_dir = folder / "var"
+        self.mail_folder = self.data_dir / "mail"
+        self._log = folder / "site.log"
+        self.env = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(folder),
+            "LC_ALL": "C.UTF-8",
+            "HOST": LOOPBACK,
+            "PORT": str(self.port),
+            "RJSITE_MODE": "development",
+            "RJSITE_DATA_DIR": str(self.data_dir),
+            **(env or {}),
+        }
+        self._server: Program | None = None
+
+    def start(self, seconds: float = 30) -> Self:
+        """Start the server; returns once it answers."""
+        self._server = Program([*RJSITE, "serve"], self._log, self.env)
+        self._server.wait_until(self._lives, "the site answered /healthz", seconds)
+        return self
+
+    def kill(self) -> None:
+        """End the server as a power cut would (kill -9)."""
+        self._stop(signal.SIGKILL)
+
+    def terminate(self) -> int:
+        """Ask the server to end; give its exit status."""
+        return self._stop(signal.SIGTERM)
+
+    def restart(self) -> Self:
+        """Start again on the same port and data, after `kill` or `terminate` or from running."""
+        self.terminate()
+        return self.start()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.terminate()
+
+    def run(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run another `rjsite` command with the same settings, such as `run("outbox", "list")`."""
+        return subprocess.run(
+            [*RJSITE, *arguments],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def begin(self, *arguments: str) -> Program:
+        """Start another `rjsite` command that goes on, such as `begin("deliver")`; the caller stops it."""
+        return Program([*RJSITE, *arguments], self._log.with_name("-".join(arguments) + ".log"), self.env)
+
+    @property
+    def process_id(self) -> int:
+        """The number of the running server's process."""
+        assert self._server, "The site is not running"
+        return self._server.process.pid
+
+    @property
+    def log(self) -> str:
+        """All that the server wrote since the first start."""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def mails(self) -> list[Path]:
+        """The .eml files written so far, oldest name first."""
+        return sorted(self.mail_folder.glob("*.eml"))
+
+    def _stop(self, how: signal.Signals) -> int:
+        server, self._server = self._server, None
+        return server.stop(how) if server else 0
+
+    def _lives(self) -> bool:
+        try:
+            with HTTP.open(f"{self.base_url}/healthz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except HTTPError as refusal:
+            raise RuntimeError(f"/healthz answered {refusal.code}") from refusal
+        except (URLError, OSError):
+            return False

@@ -1,0 +1,81 @@
+"""A visitor without a browser: reads a form's token and posts url-encoded answers over HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from urllib.parse import urlencode, urlsplit
+
+Answers = Mapping[str, str | Sequence[str]]
+
+FORM_A: dict[str, str | Sequence[str]] = {
+    "name": "Ally",
+    "adult": "yes",
+    "contact_by": "phone",
+    "phone": "01632 960 001",
+    "leave_message": "no",
+    "say_who": "no",
+    "safe_notes": "Only before 3pm on weekdays",
+    "link": ["live"],
+    "about": "A window of the corner shop.",
+    "agree": "yes",
+}
+TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
+REFERENCE = re.compile(r"\b[2346789FHKMQRWXY]{4}-[2346789FHKMQRWXY]{4}\b")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def location(self) -> str:
+        """Where it leads."""
+        return self.headers.get("Location", "")
+
+
+class Visitor:
+    """Asks one site, with a connection for each request."""
+
+    def __init__(self, base_url: str) -> None:
+        """Take the address of the site."""
+        parts = urlsplit(base_url)
+        self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
+
+    def get(self, path: str) -> Answered:
+        """Fetch one page."""
+        return self._ask("GET", path)
+
+    def token(self, path: str = "/refer/a") -> str:
+        """A fresh token of a form."""
+        found = TOKEN.search(self.get(path).text)
+        assert found, "the form has no token"
+        return found[1]
+
+    def send(self, answers: Answers = FORM_A, path: str = "/refer/a", token: str = "") -> Answered:
+        """Post a form, with a token of its own unless one is given."""
+        body = urlencode({**answers, "form_token": token or self.token(path)}, doseq=True)
+        return self._ask("POST", path, body)
+
+    def reference(self, sent: Answered) -> str:
+        """The reference on the page that a sent form leads to."""
+        assert sent.status == 303, sent.text
+        found = REFERENCE.search(self.get(sent.location).text)
+        assert found, "/sent shows no reference"
+        return found[0]
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> Answered:
+        connection = HTTPConnection(self.host, self.port, timeout=30)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return Answered(response.status, dict(response.headers), response.read().decode())
+        finally:
+            connection.close()

@@ -1,0 +1,274 @@
+"""From Send to the team's inbox: a real server process, a real database, a real mail server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from support import mail
+from support.mail import MailServer, SilentServer
+from support.processes import wait_until
+from support.site_process import Site
+from support.visitor import FORM_A, Visitor
+
+TEAM = {"RJSITE_TEAM_EMAIL": "team@example.org"}
+
+
+def test_a_form_reaches_the_team_over_verified_tls(
+    start_site: Callable[..., Site], mail_server: MailServer
+) -> None:
+    visitor = Visitor(start_site(**mail_server.settings(), **TEAM).base_url)
+
+    reference = visitor.reference(visitor.send())
+
+    (received,) = mail_server.wait_for()
+    assert received.recipients == ("team@example.org",)
+    assert received.message["Subject"] == f"Website form {reference}"
+    assert received.message["Message-ID"].startswith(f"<{reference}.1.")
+    assert received.text.startswith("BEFORE YOU CONTACT\n")
+    assert "A window of the corner shop." in received.text
+
+
+@pytest.mark.parametrize("encryption", [mail.STARTTLS, mail.IMPLICIT])
+@pytest.mark.parametrize("certificate", [mail.WRONG_NAME, mail.SELF_SIGNED])
+def test_nothing_leaves_to_a_server_whose_certificate_is_wrong(
+    start_site: Callable[..., Site],
+    start_mail_server: Callable[..., MailServer],
+    certificate: str,
+    encryption: str,
+) -> None:
+    server = start_mail_server(certificate=certificate, encryption=encryption)
+    site = start_site(**server.settings(), **TEAM)
+
+    sent = Visitor(site.base_url).send()
+
+    assert sent.status == 303
+    wait_until(lambda: "certificate not trusted" in site.log, "the log to name the trouble")
+    assert server.received == []
+    assert "certificate not trusted" in site.run("outbox", "list").stdout
+
+
+def test_nothing_leaves_where_starttls_is_not_offered(
+    start_site: Callable[..., Site], start_mail_server: Callable[..., MailServer]
+) -> None:
+    server = start_mail_server(encryption=mail.PLAIN)
+    site = start_site(**{**server.settings(), "RJSITE_MAIL_USE_TLS": "true"}, **TEAM)
+
+    Visitor(site.base_url).send()
+
+    wait_until(lambda: "no encryption offered" in site.log, "the log to name the trouble")
+    assert server.received == []
+
+
+def test_a_form_is_taken_while_the_mail_server_is_down_and_arrives_when_it_is_back(
+    start_site: Callable[..., Site], mail_server: MailServer
+) -> None:
+    mail_server.stop()
+    site = start_site(**mail_server.settings(), **TEAM)
+    visitor = Visitor(site.base_url)
+
+    began = time.monotonic()
+    reference = visitor.reference(visitor.send())
+    took = time.monotonic() - began
+    wait_until(lambda: "unreachable" in site.log, "a first try")
+    mail_server.start()
+    received = mail_server.wait_for(seconds=60)
+
+    assert took < 5
+    assert [reference in str(one.message["Subject"]) for one in received] == [True]
+
+
+def test_a_silent_mail_server_does_not_hold_up_the_person_who_sends(start_site: Callable[..., Site]) -> None:
+    with SilentServer() as server:
+        site = start_site(
+            RJSITE_MAIL_SERVER="localhost",
+            RJSITE_MAIL_PORT=str(server.port),
+            RJSITE_MAIL_TIMEOUT="1",
+            **TEAM,
+        )
+        began = time.monotonic()
+        sent = Visitor(site.base_url).send()
+        took = time.monotonic() - began
+
+        assert sent.status == 303
+        assert took < 5
+        wait_until(lambda: "unreachable" in site.log, "the try to time out")
+
+
+def test_a_form_survives_kill_9_between_thanks_and_mail_and_arrives_once(
+    start_site: Callable[..., Site], mail_server: MailServer
+) -> None:
+    mail_server.stop()
+    site = start_site(**mail_server.settings(), **TEAM)
+    visitor = Visitor(site.base_url)
+    reference = visitor.reference(visitor.send())
+
+    site.kill()
+    mail_server.start()
+    site.start()
+
+    (received,) = mail_server.wait_for(seconds=60)
+    assert reference in str(received.message["Subject"])
+    time.sleep(3)
+    assert len(mail_server.received) == 1
+
+
+def test_a_form_survives_kill_9_at_once_after_thanks(start_site: Callable[..., Site]) -> None:
+    site = start_site(RJSITE_DELIVER_IN_SERVER="false")
+    visitor = Visitor(site.base_url)
+    references = [visitor.reference(visitor.send({**FORM_A, "name": f"Person {n}"})) for n in range(5)]
+
+    site.kill()
+    site.env["RJSITE_DELIVER_PER_MINUTE"] = "6000"
+    done = site.run("deliver", "--once")
+
+    assert done.returncode == 0, done.stderr
+    assert [path.stem for path in site.mails] == sorted(references)
+
+
+def test_several_recipients_have_a_mail_each(
+    start_site: Callable[..., Site], mail_server: MailServer
+) -> None:
+    site = start_site(
+        **mail_server.settings(),
+        RJSITE_TEAM_EMAIL="one@example.org, two@example.org",
+        RJSITE_DELIVER_PER_MINUTE="6000",
+    )
+
+    Visitor(site.base_url).send()
+
+    received = mail_server.wait_for(2)
+    assert sorted(one.recipients for one in received) == [("one@example.org",), ("two@example.org",)]
+    assert len({one.message["Message-ID"] for one in received}) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "word"),
+    [
+        ({"reply_to_data": "451 Try later: Ally"}, "refused (451)"),
+        ({"reply_to_data": "554 No: A window of the corner shop."}, "refused (554)"),
+        ({"reply_to_recipient": "550 No such person"}, "refused (550)"),
+        ({"login": ("website", "wrong")}, "refused (530)"),
+    ],
+)
+def test_a_refusal_is_shown_to_the_operator_without_a_word_of_the_form(
+    start_site: Callable[..., Site], mail_server: MailServer, reply: dict[str, object], word: str
+) -> None:
+    settings = mail_server.settings()
+    for name, value in reply.items():
+        setattr(mail_server, name, value)
+    site = start_site(**settings, **TEAM)
+
+    Visitor(site.base_url).send()
+
+    wait_until(lambda: word in site.log, f"the log to say {word}")
+    assert word in site.run("outbox", "list").stdout
+    assert "Ally" not in site.log
+    assert "window" not in site.log
+
+
+def test_a_server_that_hangs_up_after_taking_the_mail_is_told_apart(
+    start_site: Callable[..., Site], mail_server: MailServer
+) -> None:
+    mail_server.hang_up = True
+    site = start_site(**mail_server.settings(), **TEAM)
+
+    Visitor(site.base_url).send()
+
+    wait_until(lambda: "no answer" in site.log, "the log to name the trouble")
+    assert len(mail_server.received) == 1
+
+
+def test_the_text_is_wiped_once_the_mail_server_has_it_and_the_time_is_over(
+    start_site: Callable[..., Site],
+) -> None:
+    site = start_site(RJSITE_HOLD_HOURS="0")
+    visitor = Visitor(site.base_url)
+    reference = visitor.reference(visitor.send())
+    wait_until(lambda: len(site.mails) == 1, "the mail")
+
+    wait_until(lambda: "wiped" in site.run("outbox", "list").stdout, "the wiping")
+
+    assert "No mail with this reference" in site.run("outbox", "resend", reference).stdout
+
+
+def test_a_kept_mail_can_be_sent_again_and_exported(start_site: Callable[..., Site]) -> None:
+    site = start_site()
+    visitor = Visitor(site.base_url)
+    reference = visitor.reference(visitor.send())
+    wait_until(lambda: len(site.mails) == 1, "the mail")
+    first = site.mails[0].read_bytes()
+    site.mails[0].unlink()
+
+    again = site.run("outbox", "resend", reference.lower().replace("-", " "))
+    copy = site.data_dir / "copy.eml"
+    exported = site.run("outbox", "export", reference, str(copy))
+
+    assert again.returncode == 0, again.stderr
+    wait_until(lambda: len(site.mails) == 1, "the mail a second time")
+    assert site.mails[0].read_bytes() == first
+    assert exported.returncode == 0, exported.stderr
+    assert copy.read_bytes() == first
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_same_code_keeps_forms_on_postgresql(start_site: Callable[..., Site], postgres_url: str) -> None:
+    site = start_site(RJSITE_DATABASE_URL=postgres_url)
+    visitor = Visitor(site.base_url)
+    token = visitor.token()
+
+    first = visitor.reference(visitor.send(token=token))
+    same = visitor.reference(visitor.send(token=token))
+    changed = visitor.reference(visitor.send({**FORM_A, "about": "Two windows."}, token=token))
+
+    assert first == same == changed
+    wait_until(lambda: len(site.mails) == 2, "both versions")
+    second, one = site.mails
+    assert [one.stem, second.stem] == [first, f"{first}-version-2"]
+    assert "Changed version" in mail.Received("", (), second.read_bytes()).text
+
+
+def test_no_word_of_a_form_stands_in_the_data_folder_or_the_log_once_mail_goes_by_smtp(
+    start_site: Callable[..., Site], mail_server: MailServer
+) -> None:
+    site = start_site(**mail_server.settings(), **TEAM)
+    Visitor(site.base_url).send()
+    mail_server.wait_for()
+
+    kept = b"".join(path.read_bytes() for path in site.data_dir.rglob("*") if path.is_file())
+
+    assert b"outbox" in kept
+    for word in ("Ally", "01632", "corner shop", "before 3pm"):
+        assert word.encode() not in kept
+        assert word not in site.log
+
+
+def test_the_server_ends_in_order_when_told_to(start_site: Callable[..., Site]) -> None:
+    site = start_site()
+
+    assert site.terminate() == 0
+
+
+def test_production_names_every_setting_that_is_missing_and_does_not_start(
+    start_site: Callable[..., Site],
+) -> None:
+    site = start_site()
+    site.env = {
+        name: value for name, value in site.env.items() if not name.startswith("RJSITE_") or "DIR" in name
+    }
+
+    refused = site.run("serve", seconds=10)
+
+    assert refused.returncode == 2
+    for name in (
+        "SECRET_KEY",
+        "OUTBOX_KEYS",
+        "PUBLIC_URL",
+        "TEAM_EMAIL",
+        "MAIL_SERVER",
+        "MAIL_DEFAULT_SENDER",
+    ):
+        assert f"RJSITE_{name}" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -1,0 +1,109 @@
+"""A made-up service in a folder of its own, and an environment without settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+FACTS = {
+    "name": "Mending Nowhere",
+    "name_short": "Mending",
+    "name_place": "Nowhere",
+    "area": "Nowhere",
+    "phone": "0123 456",
+    "relay": "18001 0123 456",
+    "email": "team@nowhere.example",
+    "exit_url": "https://weather.example/",
+}
+
+STORY = """\
+---
+title: The shop window
+summary: A window was broken. Two people met.
+harm: [theft]
+way: [meeting]
+began_by: person harmed
+ended: met
+told_by: our team
+place: not stated
+content_notes: []
+names_changed: yes
+known: full
+permission: 2026-01-31
+video:
+published: 2026-02-01
+last_checked: 2026-02-01
+---
+
+A window was broken.
+"""
+
+FORM = """\
+name = "A small form"
+address = "/ask"
+
+[[step]]
+title = "About you"
+
+[[step.question]]
+name = "way"
+kind = "one"
+label = "How do we reach you in {area}?"
+missing = "Select how we reach you in {area}"
+choices = [
+    { value = "phone", label = "Phone" },
+    { value = "text", label = "Text", needs_fact = "can_text" },
+    { value = "away", label = "I live elsewhere", stop = "outside" },
+]
+
+[[step.question]]
+name = "number"
+kind = "phone"
+label = "Phone number"
+missing = "Enter your number"
+malformed = "Enter a number like 0123 456 789"
+when = { way = ["phone", "text"] }
+"""
+
+
+def page(title: str) -> str:
+    """Give a page of a few words."""
+    return f"---\ntitle: {title}\ndescription: Words.\nlast_checked: 2026-02-01\n---\n\nWords of {title}.\n"
+
+
+def plain(title: str) -> str:
+    """Give an error page or an outcome."""
+    return f"---\ntitle: {title}\nlast_checked: 2026-02-01\n---\n\nWords of {title}.\n"
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    """A small content folder without a fault."""
+    folder = tmp_path / "content"
+    files = {
+        "service.toml": "".join(f'[{name}]\nvalue = "{value}"\n' for name, value in FACTS.items()),
+        "navigation.toml": '[[menu]]\nlabel = "Home"\npage = "/"\n\n[[group]]\ntitle = "All"\n'
+        'pages = ["/", "/case-studies/"]\n',
+        "redirects.toml": '"/old" = "/"\n',
+        "forms/ask.toml": FORM,
+        "forms/ask.md": page("Ask us"),
+        "pages/index.md": page("Home"),
+        "pages/case-studies.md": page("Stories"),
+        "case-studies/the-shop-window.md": STORY,
+        "outcomes/outside.md": plain("Outside"),
+        "errors/404.md": plain("Not found"),
+    }
+    for name, words in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(words, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the machine's environment says out of the tests."""
+    for name in [name for name in os.environ if name.upper().startswith("RJSITE_")]:
+        monkeypatch.delenv(name)

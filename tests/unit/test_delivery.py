@@ -1,0 +1,227 @@
+"""The worker: what each answer of a mail server does to a mail, and that nothing stops the others."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import pytest
+from cryptography.fernet import Fernet
+
+from rjsite.delivery import Delivery
+from rjsite.mail import NotTaken, Parcel
+from rjsite.outbox.migrate import migrate
+from rjsite.outbox.seal import Seal
+from rjsite.outbox.store import Envelope, Outbox
+from rjsite.outbox.table import open_database
+from support.processes import wait_until
+
+SECRET = "It was my shop"
+
+
+class Server:
+    """Takes mail, or answers with the troubles it was given, one for each mail."""
+
+    def __init__(self) -> None:
+        self.troubles: list[Exception | None] = []
+        self.taken: list[Parcel] = []
+        self.away = False
+        self.asked = 0
+
+    def deliver(self, parcel: Parcel, offered: Callable[[], None]) -> None:
+        offered()
+        trouble = self.troubles.pop(0) if self.troubles else None
+        if trouble:
+            raise trouble
+        self.taken.append(parcel)
+
+    def check(self) -> None:
+        self.asked += 1
+        if self.away:
+            raise NotTaken("unreachable")
+
+
+@pytest.fixture
+def server():
+    return Server()
+
+
+@pytest.fixture
+def box(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'outbox.sqlite3'}")
+    migrate(engine)
+    yield Outbox(engine, Seal([Fernet.generate_key().decode()]), 1000)
+    engine.dispose()
+
+
+@pytest.fixture
+def worker(box, server):
+    delivery = Delivery(box, server, per_minute=60_000, hold_hours=24)
+    yield delivery
+    delivery.stop()
+
+
+def keep(box, *numbers):
+    for number in numbers:
+        box.keep(
+            f"REF-{number:04}", f"{number:064}", "d", lambda _: [Envelope("t@x.example", SECRET.encode())]
+        )
+
+
+def row(box, number=1):
+    (found,) = (row for row in box.rows() if row.reference == f"REF-{number:04}")
+    return found
+
+
+def test_mail_that_is_taken_goes_once_with_every_byte(box, server, worker):
+    keep(box, 1)
+
+    worker.drain()
+    worker.drain()
+
+    assert [(p.name, p.recipient, p.body) for p in server.taken] == [
+        ("REF-0001", "t@x.example", SECRET.encode())
+    ]
+    assert row(box).accepted_at
+    assert row(box).trouble == ""
+
+
+@pytest.mark.parametrize(
+    ("trouble", "least", "most", "refused"),
+    [
+        (NotTaken("unreachable"), 50, 70, False),
+        (NotTaken("certificate not trusted"), 50, 70, False),
+        (NotTaken("refused (451)"), 50, 70, False),
+        (NotTaken("no answer", unanswered=True), 120, 360, False),
+        (NotTaken("refused (554)", lasting=True), 3200, 4000, True),
+    ],
+    ids=lambda value: str(value) if isinstance(value, NotTaken) else None,
+)
+def test_mail_that_is_not_taken_is_kept_and_tried_again(box, server, worker, trouble, least, most, refused):
+    keep(box, 1)
+    server.troubles = [trouble]
+    server.away = True
+
+    worker.drain()
+
+    kept = row(box)
+    assert kept.accepted_at is None
+    assert kept.trouble == str(trouble)
+    assert least <= kept.due_at - kept.offered_at <= most
+    assert bool(kept.refused_at) is refused
+    assert box.open(box.named("REF-0001")[0]) == SECRET.encode()
+
+
+def test_a_mail_that_is_refused_does_not_hold_up_the_others(box, server, worker):
+    keep(box, 1, 2, 3)
+    server.troubles = [NotTaken("refused (554)", lasting=True)]
+
+    worker.drain()
+
+    assert [parcel.name for parcel in server.taken] == ["REF-0002", "REF-0003"]
+
+
+def test_a_mail_that_cannot_be_opened_is_shown_and_does_not_hold_up_the_others(box, server, caplog):
+    keep(box, 1)
+    other = Outbox(box.engine, Seal([Fernet.generate_key().decode()]), 1000)  # the key was lost
+    keep(other, 2)
+
+    Delivery(other, server, per_minute=60_000, hold_hours=24).drain()
+
+    assert [parcel.name for parcel in server.taken] == ["REF-0002"]
+    assert row(box, 1).trouble == "cannot be opened"
+    assert row(box, 1).accepted_at is None
+    assert "REF-0001 cannot be opened" in caplog.text
+
+
+def test_changed_versions_have_names_of_their_own(box, server, worker):
+    for digest in ("d1", "d2"):
+        box.keep("REF-0001", "1" * 64, digest, lambda v: [Envelope("t@x.example", b"%d" % v)])
+
+    worker.drain()
+
+    assert [(p.name, p.body) for p in server.taken] == [("REF-0001", b"1"), ("REF-0001-version-2", b"2")]
+
+
+def test_a_server_that_is_back_gets_its_mail_without_a_long_wait(box, server, worker):
+    keep(box, 1)
+    server.troubles = [NotTaken("unreachable")]
+    server.away = True
+    worker.drain()
+    assert server.taken == []
+
+    server.away = False
+    worker._last_probe = 0.0  # half a minute later
+    worker.drain()
+
+    assert len(server.taken) == 1
+
+
+def test_no_server_is_asked_while_nothing_waits_for_it(box, server, worker):
+    worker.drain()
+
+    assert server.asked == 0
+
+
+def test_mail_kept_later_is_sent_by_the_running_worker(box, server, worker):
+    worker.start()
+
+    keep(box, 1)
+    worker.nudge()
+
+    wait_until(lambda: len(server.taken) == 1, "the mail was taken", 5)
+
+
+def test_the_worker_outlives_any_exception_and_logs_no_word_of_it(box, server, worker, caplog):
+    keep(box, 1, 2)
+    server.troubles = [RuntimeError(SECRET)]
+
+    worker.start()
+
+    wait_until(lambda: len(server.taken) == 1, "the second mail was taken", 5)
+    assert server.taken[0].name == "REF-0002"
+    assert row(box, 1).accepted_at is None
+    assert "RuntimeError" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_the_worker_stops_when_told(worker):
+    worker.start()
+
+    worker.stop()
+
+    assert [thread.name for thread in threading.enumerate() if thread.name == "delivery"] == []
+
+
+def test_mail_leaves_at_the_pace_that_was_set(box, server):
+    keep(box, *range(20))
+    slow = Delivery(box, server, per_minute=60, hold_hours=24)
+
+    slow.start()
+    wait_until(lambda: bool(server.taken), "the first mail was taken", 5)
+    slow.stop()
+
+    assert len(server.taken) <= 2
+
+
+def test_the_log_names_references_and_troubles_only(box, server, worker, caplog):
+    caplog.set_level(logging.INFO, "rjsite")
+    keep(box, 1, 2)
+    server.troubles = [NotTaken("refused (554)", lasting=True)]
+
+    worker.drain()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "mail REF-0001 not taken: refused (554); it is kept and tried again",
+        "mail REF-0002 taken",
+    ]
+
+
+def test_wiping_goes_on_beside_the_sending(box, server):
+    keep(box, 1)
+    worker = Delivery(box, server, per_minute=60_000, hold_hours=0)
+
+    worker.drain()
+
+    assert box.named("REF-0001") == []

@@ -1,0 +1,110 @@
+"""The token of a form: good for a day, never lost, and the same reference however often it is sent."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import time_machine
+
+from rjsite.forms.token import REFERENCE_SYMBOLS, Signer, Token
+
+NEW, OLD = "the-new-key-4hT9", "the-old-key-8mQ2"
+NOON = 1_790_000_000
+MINUTE, HOUR = 60, 3600
+
+
+@pytest.fixture
+def signer():
+    return Signer([NEW], "a")
+
+
+@pytest.mark.parametrize(
+    ("later", "state"),
+    [
+        (0, "good"),
+        (23 * HOUR, "good"),
+        (24 * HOUR, "good"),
+        (25 * HOUR, "old"),
+        (400 * 24 * HOUR, "old"),
+        (-4 * MINUTE, "good"),
+        (-5 * MINUTE, "good"),
+        (-6 * MINUTE, "old"),
+    ],
+)
+def test_a_token_is_good_for_a_day_and_five_minutes_ahead(signer, later, state):
+    with time_machine.travel(NOON, tick=False):
+        text = signer.fresh("nonce")
+
+    with time_machine.travel(NOON + later, tick=False):
+        opened = signer.open(text)
+
+    assert opened == Token("nonce", state)
+
+
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", "é😀", "." * 9, "\x00", "IlxuIg.aaa.bbb", "A" * 60_000])
+def test_what_is_no_token_is_unreadable_and_gets_an_identity_of_its_own(signer, text):
+    opened, again = signer.open(text), signer.open(text)
+
+    assert opened.state == "unreadable"
+    assert opened.submission != again.submission
+
+
+def test_a_changed_token_is_unreadable(signer):
+    text = signer.fresh()
+
+    assert [signer.open(text[:i] + "~" + text[i + 1 :]).state for i in range(len(text))] == [
+        "unreadable"
+    ] * len(text)
+
+
+def test_the_token_of_another_form_is_unreadable(signer):
+    assert Signer([NEW], "b").open(signer.fresh()).state == "unreadable"
+
+
+def test_a_token_of_another_site_is_unreadable(signer):
+    assert Signer(["some-other-key-5"], "a").open(signer.fresh()).state == "unreadable"
+
+
+def test_a_rotated_key_still_opens_and_the_new_one_signs():
+    before, after = Signer([OLD], "a"), Signer([NEW, OLD], "a")
+
+    assert after.open(before.fresh("nonce")) == Token("nonce", "good")
+    assert Signer([NEW], "a").open(after.fresh("nonce")) == Token("nonce", "good")
+    assert before.open(after.fresh("nonce")).state == "unreadable"
+
+
+def test_a_new_token_for_an_old_page_keeps_its_reference(signer):
+    with time_machine.travel(NOON, tick=False):
+        old = signer.open(signer.fresh())
+        text = signer.fresh(old.nonce)
+
+    with time_machine.travel(NOON + 20 * HOUR, tick=False):
+        renewed = signer.open(text)
+
+    assert (renewed.reference, renewed.submission) == (old.reference, old.submission)
+
+
+def test_every_page_has_an_identity_of_its_own(signer):
+    tokens = [signer.open(signer.fresh()) for _ in range(200)]
+
+    assert len({token.nonce for token in tokens}) == 200
+    assert len({token.submission for token in tokens}) == 200
+    assert len({token.reference for token in tokens}) == 200
+
+
+def test_a_reference_is_derived_in_the_same_way_for_ever():
+    assert Token("nonce", "good").reference == "QF92-62HR"
+    assert (
+        Token("nonce", "old").submission == "659fb242cf8caf8a2b81025747e8e29f04ed4a437a3a1aa4c3de24e1adcc5d86"
+    )
+
+
+def test_a_reference_has_only_symbols_that_cannot_be_mistaken():
+    references = [Token(str(number), "good").reference for number in range(500)]
+
+    assert REFERENCE_SYMBOLS == "2346789FHKMQRWXY"
+    assert [
+        r for r in references if not re.fullmatch(r"[2346789FHKMQRWXY]{4}-[2346789FHKMQRWXY]{4}", r)
+    ] == []
+    assert set("".join(references)) == {*REFERENCE_SYMBOLS, "-"}

@@ -1,0 +1,136 @@
+"""A slip in a content file: one problem with file, line and what to write, and the rest goes out."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from rjsite.content.library import load
+
+NAME = "content/case-studies/the-shop-window.md"
+
+
+@pytest.fixture
+def story(content):
+    return content / "case-studies" / "the-shop-window.md"
+
+
+def problems(content) -> list[str]:
+    return [str(problem) for problem in load(content).problems]
+
+
+def test_a_folder_without_a_slip_has_no_problem(content):
+    assert problems(content) == []
+
+
+SLIPS = [
+    ("summary: A window was broken. Two people met.\n", "", 1, "add a line “summary: ...”"),
+    ("last_checked: 2026-02-01\n", "", 1, "add a line “last_checked: ...”"),
+    ("published: 2026-02-01", "published: 1 February 2026", 15, "write the date as year-month-day"),
+    ("published: 2026-02-01", "published: 2026-02-30", 15, "there is no such day"),
+    ("published: 2026-02-01", "published:", 15, "write the date as year-month-day"),
+    ("harm: [theft]", "harm: [arson]", 4, "harm: write one of: 'burglary'"),
+    ("harm: [theft]", "harm: []", 4, "harm: "),
+    ("way: [meeting]", "way: phone", 5, "way: write one of: 'meeting'"),
+    ("title: The shop window", "title: The window: what came after", 2, "put the title in quotes"),
+    ("title: The shop window", "title:", 2, "title: write some words after the colon"),
+    ("harm: [theft]", "title: Another\nharm: [theft]", 4, "“title” stands twice"),
+    ("harm: [theft]", "\tharm: [theft]", 4, "a tab stands here"),
+    ("harm: [theft]", "harm: [theft", 4, "this line cannot be read"),
+    ("harm: [theft]", "harm: {theft: much}", 4, "harm: write plain words, or a list"),
+    ("video:\n", "video:\nauthor: me\n", 15, "“author” is not a field; use one of: title"),
+    ("names_changed: yes", "names_changed: perhaps", 11, "names_changed: write one of: 'yes'"),
+    ("known: full", "known: full\ndraft: maybe", 13, "draft: write true or false"),
+    ("summary: A window", "summary: " + "word " * 40, 3, "use 30 words at most"),
+    ("harm: [theft]", "harm: [sexual harm]", 10, "add “sexual harm” to content_notes"),
+    ("harm: [theft]", "harm: [theft, child sexual abuse]", 10, "add “child abuse” to content_notes"),
+    ("harm: [theft]", "harm: [domestic abuse]", 10, "add “domestic abuse” to content_notes"),
+    ("A window was broken.\n", "", 18, "write the text below"),
+    ("A window was broken.\n", "Call {nothing}.\n", 19, "there is no fact “nothing”"),
+    ("A window was broken.\n", "Words.\n\n## A {: .wonder }\n\nMore.\n", 21, "there is no part “wonder”"),
+    ("---\ntitle", "title", 1, "begin the file with a line of three dashes"),
+    ("---\n\nA window", "\nA window", 1, "close the fields with a second line of three dashes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("right", "slip", "line", "words"), SLIPS)
+def test_a_slip_is_named_with_file_line_and_what_to_write(content, story, right, slip, line, words):
+    before, _, after = story.read_text().rpartition(right)  # the last: a summary may say it first
+    story.write_text(before + slip + after)
+
+    (found,) = problems(content)
+
+    place, _, said = found.partition(": ")
+    assert place == f"{NAME}:{line}"
+    assert words in said
+    assert not said.startswith(":")
+
+
+@pytest.mark.parametrize("name", ["The Shop.md", "café.md", "the_shop.md"])
+def test_a_file_name_that_makes_no_address_is_named_with_one_that_does(content, story, name):
+    story.rename(story.with_name(name))
+
+    found = problems(content)
+
+    assert len(found) == 1
+    assert found[0].startswith(f"content/case-studies/{name}:1: name the file ")
+
+
+def test_a_file_that_is_not_utf8_is_named(content, story):
+    story.write_bytes(story.read_text().replace("window", "fenêtre").encode("latin-1"))
+
+    assert problems(content) == [f"{NAME}:1: save the file as UTF-8 (your editor's “Save with encoding”)"]
+
+
+@pytest.mark.parametrize("kind", ["byte order mark", "Windows line ends"])
+def test_a_file_from_any_editor_can_be_read(content, story, kind):
+    text = story.read_text()
+    if kind == "byte order mark":
+        story.write_text(text, encoding="utf-8-sig")
+    else:
+        story.write_bytes(text.replace("\n", "\r\n").encode())
+
+    assert problems(content) == []
+
+
+def test_a_broken_story_is_left_out_and_the_rest_is_there(content, story):
+    story.with_name("another.md").write_text(story.read_text().replace("The shop", "Another"))
+    story.write_text("nothing of use")
+
+    library = load(content)
+
+    assert list(library.by_slug) == ["another"]
+    assert set(library.pages) == {"/", "/case-studies/"}
+    assert list(library.forms) == ["/ask"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("known: full", "known: full\ndraft: true"), ("published: 2026-02-01", "published: 2026-05-02")],
+    ids=["draft", "not yet due"],
+)
+def test_drafts_and_stories_to_come_are_kept_out_unless_asked_for(content, story, change):
+    story.write_text(story.read_text().replace(*change))
+    today = date(2026, 5, 1)
+
+    shown, asked_for = load(content, today=today), load(content, today=today, drafts=True)
+
+    assert list(shown.by_slug) == []
+    assert list(asked_for.by_slug) == ["the-shop-window"]
+    assert shown.problems == ()
+
+
+def test_a_story_goes_out_on_its_day(content, story):
+    story.write_text(story.read_text().replace("published: 2026-02-01", "published: 2026-05-02"))
+
+    assert list(load(content, today=date(2026, 5, 2)).by_slug) == ["the-shop-window"]
+
+
+def test_a_slip_in_the_words_of_a_form_does_not_take_the_form_down(content):
+    (content / "forms" / "ask.md").write_text("nothing of use")
+
+    library = load(content)
+
+    assert library.form_pages["/ask"].title == "A small form"
+    assert [problem.path.name for problem in library.problems] == ["ask.md"]

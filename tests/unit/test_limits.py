@@ -1,0 +1,202 @@
+"""Counting what one network sends: exact, shared, and with no address kept."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import time_machine
+from limits import parse
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from rjsite.limits import SQLStorage, network_key
+
+WINDOW = 600
+START = 1_790_000_000 // WINDOW * WINDOW  # the first second of a window
+
+
+@pytest.fixture
+def uri(tmp_path):
+    return f"sqlalchemy+sqlite:///{tmp_path / 'limits.sqlite3'}"
+
+
+@pytest.fixture
+def store(uri):
+    storage = SQLStorage(uri)
+    yield storage
+    storage.engine.dispose()
+
+
+def take(store, times=1, key="k", limit=30):
+    return [store.acquire_sliding_window_entry(key, limit, WINDOW) for _ in range(times)]
+
+
+@time_machine.travel(START + 100, tick=False)
+def test_thirty_pass_and_the_next_does_not(store):
+    assert take(store, 31) == [True] * 30 + [False]
+
+
+@time_machine.travel(START + 100, tick=False)
+def test_each_network_is_counted_by_itself(store):
+    take(store, 30, "one")
+
+    assert take(store, 1, "two") == [True]
+
+
+@time_machine.travel(START + 100, tick=False)
+def test_four_threads_on_two_stores_pass_exactly_thirty(uri):
+    stores = [SQLStorage(uri), SQLStorage(uri)]
+    assert all(storage.check() for storage in stores)
+    start = Barrier(4)
+
+    def race(number: int) -> int:
+        start.wait()
+        return sum(take(stores[number % 2], 20))
+
+    with ThreadPoolExecutor(4) as pool:
+        passed = sum(pool.map(race, range(4)))
+    for storage in stores:
+        storage.engine.dispose()
+
+    assert passed == 30
+
+
+def test_stores_that_are_first_used_at_once_all_count(uri):
+    start = Barrier(8)
+
+    def race(_: int) -> bool:
+        storage = SQLStorage(uri)
+        start.wait()
+        (passed,) = take(storage, 1)
+        storage.engine.dispose()
+        return passed
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(race, range(8))) == [True] * 8
+
+
+def test_the_last_window_counts_by_the_part_of_it_that_still_matters(store):
+    with time_machine.travel(START + 300, tick=False):
+        take(store, 20)
+
+    with time_machine.travel(START + WINDOW + 150, tick=False):  # 20 * 3/4 = 15 still count
+        passed = take(store, 20)
+
+    assert passed == [True] * 15 + [False] * 5
+
+
+@pytest.mark.parametrize("later", [2 * WINDOW, 3 * WINDOW, 100 * WINDOW])
+def test_what_is_long_past_counts_no_more(store, later):
+    with time_machine.travel(START, tick=False):
+        take(store, 30)
+
+    with time_machine.travel(START + later, tick=False):
+        assert take(store, 31) == [True] * 30 + [False]
+
+
+@pytest.mark.parametrize(
+    ("later", "seen"),
+    [
+        (0, (0, 0.0, 7, 1100.0)),
+        (50, (0, 0.0, 7, 1050.0)),
+        (WINDOW, (7, 500.0, 0, 1100.0)),
+        (2 * WINDOW, (0, 0.0, 0, 1100.0)),
+    ],
+)
+def test_the_counts_can_be_read_without_counting(store, later, seen):
+    with time_machine.travel(START + 100, tick=False):
+        take(store, 7)
+
+    with time_machine.travel(START + 100 + later, tick=False):
+        first, second = store.get_sliding_window("k", WINDOW), store.get_sliding_window("k", WINDOW)
+
+    assert first == second == pytest.approx(seen)
+
+
+def test_a_network_never_seen_has_no_counts(store):
+    before, _, present, _ = store.get_sliding_window("nobody", WINDOW)
+
+    assert (before, present) == (0, 0)
+
+
+@time_machine.travel(START + 100, tick=False)
+def test_the_strategy_of_limits_agrees_with_the_store(store):
+    limiter, item = SlidingWindowCounterRateLimiter(store), parse("30 per 10 minutes")
+
+    hits = [limiter.hit(item, "forms") for _ in range(31)]
+
+    assert hits == [True] * 30 + [False]
+    assert limiter.test(item, "forms") is False
+    assert limiter.get_window_stats(item, "forms").remaining == 0
+
+
+def test_keys_can_be_forgotten(store):
+    take(store, 30, "one")
+    take(store, 30, "two")
+
+    store.clear("one")
+    assert take(store, 1, "one") == [True]
+    assert take(store, 1, "two") == [False]
+
+    store.reset()
+    assert take(store, 1, "two") == [True]
+
+
+def test_more_than_the_limit_at_once_never_passes(store):
+    assert store.acquire_sliding_window_entry("k", 30, WINDOW, amount=31) is False
+
+
+def test_counts_outlast_a_new_start(uri):
+    with time_machine.travel(START + 100, tick=False):
+        first = SQLStorage(uri)
+        take(first, 30)
+        first.engine.dispose()
+        second = SQLStorage(uri)
+
+        assert take(second, 1) == [False]
+        second.engine.dispose()
+
+
+NOON = "2026-03-01 12:00:00Z"
+
+
+def key(address, secret="s"):
+    return network_key(address, secret)
+
+
+@time_machine.travel(NOON, tick=False)
+def test_a_key_tells_nothing_of_the_address():
+    assert "192" not in key("192.0.2.1")[:3]
+    assert len(key("192.0.2.1")) == 32
+    assert key("192.0.2.1") != key("192.0.2.1", "another secret")
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:DB8:0001:2::2", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:198.51.100.7", False),
+        (None, "", True),
+        (None, "192.0.2.1", False),
+    ],
+)
+@time_machine.travel(NOON, tick=False)
+def test_a_network_is_an_ipv4_address_or_an_ipv6_64(one, two, same):
+    assert (key(one) == key(two)) is same
+
+
+def test_a_key_changes_every_day():
+    with time_machine.travel("2026-03-01 00:00:01Z", tick=False):
+        early = key("192.0.2.1")
+    with time_machine.travel("2026-03-01 23:59:59Z", tick=False):
+        late = key("192.0.2.1")
+    with time_machine.travel("2026-03-02 00:00:01Z", tick=False):
+        next_day = key("192.0.2.1")
+
+    assert early == late != next_day

@@ -1,0 +1,224 @@
+"""The team's email: nothing of the person where others see it, every word where the team reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rjsite.forms.answers import tidy
+from rjsite.mail import body, compose, message_id, subject
+from rjsite.referral import Answer, Referral
+
+SENDER, TEAM = "website@nowhere.example", "team@nowhere.example"
+PLAIN = Referral(
+    form="Form A",
+    reference="7K3M-X9QF",
+    submission="ab" * 32,
+    sent_at=datetime(2026, 7, 1, 11, 30, tzinfo=UTC),
+    before=(
+        Answer("contact_by", "Contact by", "Phone call"),
+        Answer("leave_message", "Leave a message", "No"),
+    ),
+    flags=(),
+    answers=(Answer("name", "What should we call you?", "Anna"), Answer("stage", "Where?", "Not answered")),
+    privacy_version="1",
+)
+
+
+def changed(**values):
+    return dataclasses.replace(PLAIN, **values)
+
+
+def said(words: str) -> Referral:
+    return changed(answers=(Answer("about", "About?", words),))
+
+
+def read(referral: Referral, version: int = 1, recipient: str = TEAM):
+    return message_from_bytes(compose(referral, version, recipient, SENDER), policy=policy.default)
+
+
+def text(message) -> str:
+    """Give the words as the team's mail program shows them."""
+    return str(message.get_content()).replace("\r\n", "\n")
+
+
+def test_the_subject_is_the_reference_and_nothing_more():
+    assert read(PLAIN)["Subject"] == "Website form 7K3M-X9QF"
+
+
+def test_the_subject_marks_possible_spam_and_nothing_more():
+    assert subject(changed(possible_spam=True)) == "Website form 7K3M-X9QF (possible spam)"
+
+
+def test_the_whole_text_reads_in_the_order_staff_need():
+    referral = changed(flags=("Not sure of the area", "A dispute"), possible_spam=True)
+
+    assert body(referral, 2) == (
+        "BEFORE YOU CONTACT\nContact by: Phone call\nLeave a message: No\n\n"
+        "Changed version\nThis replaces what the same person sent before.\n\n"
+        "Possible spam: a hidden field that people do not see was filled in.\n\n"
+        "PLEASE NOTE\n- Not sure of the area\n- A dispute\n\n"
+        "ANSWERS\n\nWhat should we call you?\nAnna\n\nWhere?\nNot answered\n\n"
+        "ABOUT THIS FORM\nForm: Form A\nReference: 7K3M-X9QF\n"
+        "Sent: 1 July 2026, 12:30 UK time\nPrivacy notice: version 1\n"
+    )
+
+
+def test_a_first_version_without_flags_has_no_words_about_either():
+    text = body(PLAIN, 1)
+
+    assert text.startswith("BEFORE YOU CONTACT\n")
+    assert [words for words in ("Changed version", "PLEASE NOTE", "spam") if words in text] == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "words", "offset"),
+    [
+        (datetime(2026, 7, 1, 11, 30, tzinfo=UTC), "1 July 2026, 12:30 UK time", "+0100"),
+        (datetime(2026, 1, 9, 11, 30, tzinfo=UTC), "9 January 2026, 11:30 UK time", "+0000"),
+        (datetime(2026, 6, 30, 23, 30, tzinfo=UTC), "1 July 2026, 00:30 UK time", "+0100"),
+        (datetime(2026, 10, 25, 0, 59, tzinfo=UTC), "25 October 2026, 01:59 UK time", "+0100"),
+        (datetime(2026, 10, 25, 1, 0, tzinfo=UTC), "25 October 2026, 01:00 UK time", "+0000"),
+    ],
+)
+def test_times_are_uk_time_in_summer_and_winter(sent, words, offset):
+    message = read(changed(sent_at=sent))
+
+    assert f"Sent: {words}\n" in text(message)
+    assert str(message["Date"]).endswith(offset)
+
+
+def test_headers_say_who_and_nothing_of_the_person():
+    message = read(PLAIN)
+
+    assert {name: message[name] for name in ("From", "To", "Auto-Submitted")} == {
+        "From": SENDER,
+        "To": TEAM,
+        "Auto-Submitted": "auto-generated",
+    }
+    assert set(message.keys()) == {
+        *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
+        *("MIME-Version", "Content-Type", "Content-Transfer-Encoding"),
+    }
+    assert message.get_content_type() == "text/plain"
+
+
+def test_replies_go_to_the_person_only_where_the_form_says_so():
+    assert read(PLAIN)["Reply-To"] is None
+    assert read(changed(reply_to="robin@example.com"))["Reply-To"] == "robin@example.com"
+
+
+@pytest.mark.parametrize(
+    "reply_to",
+    [
+        "a@example.com\r\nBcc: evil@example.com",
+        "a@example.com\nBcc: evil@example.com",
+        "a@example.com\rBcc: evil@example.com",
+        "a@example.com\u2028Bcc: evil@example.com",
+        "a@example.com\x0bBcc: evil@example.com",
+        "a@example.com\x85Bcc: evil@example.com",
+    ],
+)
+def test_an_address_to_reply_to_adds_no_header(reply_to):
+    try:
+        message = read(changed(reply_to=reply_to))
+    except ValueError:
+        return  # refused whole
+
+    assert message["Bcc"] is None
+    assert "evil@example.com" not in text(message)
+
+
+@pytest.mark.parametrize(
+    "words", ["x\nBcc: evil@example.com", "\n.\nRCPT TO:<evil@example.com>", "From me", "--b"]
+)
+def test_an_answer_adds_no_header_and_ends_no_mail(words):
+    message = read(said(words))
+
+    assert message["Bcc"] is None
+    assert f"About?\n{words}\n" in text(message)
+    assert not message.is_multipart()
+
+
+HARD = {
+    "a word of 1,000 letters": "x" * 1000,
+    "a line of 1,000 letters and spaces": "word " * 200,
+    "emoji": "👩🏽‍🦱🏴󠁧󠁢󠁥󠁮󠁧󠁿" * 60,
+    "right to left": "آنا هنا. " * 100,
+    "signs of quoted-printable": "=3D =\n= 20=",
+    "spaces at the ends of lines": "a \nb\t\nc",
+    "dots alone": "a\n.\n..\nb",
+    "a thousand lines": "a\n" * 999 + "b",
+}
+
+
+@pytest.mark.parametrize("kind", HARD)
+def test_every_word_arrives_whole_whatever_was_written(kind):
+    message = read(said(HARD[kind]))
+
+    assert f"About?\n{HARD[kind]}\n" in text(message)
+
+
+@pytest.mark.parametrize("kind", HARD)
+def test_no_line_is_too_long_for_any_server(kind):
+    sent = compose(said(HARD[kind]), 1, "a" * 64 + "@" + "b" * 60 + ".example", SENDER)
+    headers, _, lines = sent.partition(b"\r\n\r\n")
+
+    assert max(map(len, lines.split(b"\r\n"))) <= 76
+    assert max(map(len, headers.split(b"\r\n"))) <= 998
+    assert max(sent) < 128
+    assert b"\n" not in sent.replace(b"\r\n", b"")
+    assert b"\r" not in sent.replace(b"\r\n", b"")
+
+
+@given(st.text(max_size=300).map(tidy).filter(bool))
+def test_any_tidied_answer_arrives_as_it_was_kept(words):
+    assert f"About?\n{words}\n" in text(read(said(words)))
+
+
+def test_every_copy_of_a_version_bears_one_message_id():
+    other_time = changed(sent_at=datetime(2026, 7, 2, tzinfo=UTC))
+    ids = {
+        read(PLAIN)["Message-ID"],
+        read(PLAIN, recipient="second@nowhere.example")["Message-ID"],
+        read(other_time)["Message-ID"],
+        message_id(PLAIN, 1, SENDER),
+    }
+
+    assert len(ids) == 1
+    assert ids.pop().endswith("@nowhere.example>")
+
+
+def test_another_version_or_another_sending_bears_another_message_id():
+    ids = [
+        message_id(PLAIN, 1, SENDER),
+        message_id(PLAIN, 2, SENDER),
+        message_id(changed(submission="cd" * 32), 1, SENDER),
+    ]
+
+    assert len(set(ids)) == 3
+
+
+def test_a_copy_made_later_is_the_same_to_the_byte():
+    assert compose(PLAIN, 1, TEAM, SENDER) == compose(PLAIN, 1, TEAM, SENDER)
+
+
+def test_no_answer_shows_when_a_referral_is_printed():
+    referral = changed(reply_to="robin@example.com", flags=("A dispute",))
+
+    shown = repr(referral) + str(referral) + repr(referral.answers)
+
+    assert [w for w in ("Anna", "Phone call", "robin", "dispute") if w in shown] == []
+
+
+def test_the_digest_tells_changed_answers_apart_and_needs_the_key():
+    again = changed(sent_at=datetime(2026, 8, 1, tzinfo=UTC), reference="XXXX-XXXX")
+
+    assert again.digest(b"key") == PLAIN.digest(b"key")
+    assert said("other").digest(b"key") != PLAIN.digest(b"key")
+    assert PLAIN.digest(b"another") != PLAIN.digest(b"key")

@@ -1,0 +1,520 @@
+"""The outbox on SQLite, a real file: what was kept is there, once, sealed, and never lost by age."""
+
+from __future__ import annotations
+
+import base64
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Barrier
+
+import pytest
+from cryptography.fernet import Fernet
+
+from rjsite.outbox.migrate import migrate
+from rjsite.outbox.seal import CannotOpen, Seal
+from rjsite.outbox.store import Envelope, Outbox, OutboxFull
+from rjsite.outbox.table import open_database
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+TEAM = ("one@nowhere.example", "two@nowhere.example")
+WORDS = b"It was my shop and nobody else knows"
+
+
+@dataclass
+class Clock:
+    """A clock that the test moves."""
+
+    now: float = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "data" / "outbox.sqlite3"
+
+
+@pytest.fixture
+def opened(place, clock):
+    """Open outboxes on one file, each with an engine of its own."""
+    engines, seal = [], Seal([Fernet.generate_key().decode()])
+
+    def make(max_waiting: int = 1000) -> Outbox:
+        engine = open_database(f"sqlite:///{place}")
+        engines.append(engine)
+        migrate(engine)
+        return Outbox(engine, seal, max_waiting, clock)
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def box(opened):
+    return opened()
+
+
+def envelopes(team=TEAM[:1], words=WORDS):
+    return lambda version: [Envelope(to, b"version %d: " % version + words) for to in team]
+
+
+def keep(box, number=1, digest="d1", team=TEAM[:1], reference=None):
+    return box.keep(reference or f"REF-{number:04}", f"{number:064}", digest, envelopes(team))
+
+
+def state(box):
+    return [(row.reference, row.version, row.recipient) for row in box.rows()]
+
+
+def on_disk(place) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(place.parent.iterdir()))
+
+
+# -- keeping ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_kept_can_be_opened_again(box):
+    assert keep(box) == 1
+
+    row = box.claim()
+
+    assert box.open(row) == b"version 1: " + WORDS
+    assert (row.reference, row.version, row.recipient) == ("REF-0001", 1, TEAM[0])
+
+
+def test_each_recipient_has_a_row(box):
+    keep(box, team=TEAM)
+
+    assert state(box) == [("REF-0001", 1, TEAM[0]), ("REF-0001", 1, TEAM[1])]
+
+
+def test_the_same_answers_sent_again_are_kept_once(box):
+    assert [keep(box), keep(box), keep(box)] == [1, 1, 1]
+
+    assert len(box.rows()) == 1
+
+
+def test_changed_answers_are_a_new_version_and_the_first_stays(box):
+    assert [keep(box, digest="d1"), keep(box, digest="d2"), keep(box, digest="d3")] == [1, 2, 3]
+
+    assert [row.version for row in box.rows()] == [1, 2, 3]
+
+
+def test_the_same_answers_sent_again_after_they_were_taken_are_not_sent_twice(box):
+    keep(box)
+    box.accepted(box.claim(), 0)
+
+    assert keep(box) == 1
+    assert box.claim() is None
+
+
+def test_answers_changed_back_reach_the_team_as_the_latest_version(box):
+    keep(box, digest="call me")
+    keep(box, digest="write to me")
+
+    version = keep(box, digest="call me")
+
+    assert version == 3
+    assert [row.digest for row in box.rows()] == ["call me", "write to me", "call me"]
+
+
+def test_two_submissions_with_one_reference_stay_apart(box):
+    keep(box, 1, "d1", reference="SAME-REFS")
+    keep(box, 2, "d1", reference="SAME-REFS")
+
+    assert [(row.reference, row.version) for row in box.rows()] == [("SAME-REFS", 1), ("SAME-REFS", 1)]
+    assert len({row.submission for row in box.rows()}) == 2
+
+
+def test_what_is_kept_survives_a_new_start(opened):
+    keep(opened())
+
+    assert state(opened()) == [("REF-0001", 1, TEAM[0])]
+
+
+def test_eight_threads_keeping_one_form_at_once_give_one_row_for_each_recipient(box):
+    start = Barrier(8)
+
+    def race(_: int) -> int:
+        start.wait()
+        return keep(box, team=TEAM)
+
+    with ThreadPoolExecutor(8) as pool:
+        versions = list(pool.map(race, range(8)))
+
+    assert versions == [1] * 8
+    assert state(box) == [("REF-0001", 1, TEAM[0]), ("REF-0001", 1, TEAM[1])]
+
+
+def test_eight_threads_with_eight_changes_lose_none(box):
+    start = Barrier(8)
+
+    def race(number: int) -> int:
+        start.wait()
+        return keep(box, digest=f"d{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        versions = list(pool.map(race, range(8)))
+
+    assert sorted(versions) == list(range(1, 9))
+    assert {row.digest for row in box.rows()} == {f"d{number}" for number in range(8)}
+
+
+def test_a_full_outbox_refuses_a_new_form_and_knows_the_ones_it_has(opened):
+    box = opened(max_waiting=2)
+    keep(box, 1)
+    keep(box, 2)
+
+    with pytest.raises(OutboxFull):
+        keep(box, 3)
+
+    assert keep(box, 1) == 1
+    assert len(box.rows()) == 2
+
+
+def test_room_is_there_again_once_mail_was_taken(opened):
+    box = opened(max_waiting=1)
+    keep(box, 1)
+    box.accepted(box.claim(), 24)
+
+    assert keep(box, 2) == 1
+
+
+def test_a_form_that_cannot_be_composed_leaves_nothing_behind(box):
+    def broken(_version):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        box.keep("REF-0001", "1" * 64, "d", broken)
+
+    assert box.rows() == []
+
+
+# -- on disk ----------------------------------------------------------------------------------------------
+
+
+def test_the_files_are_for_their_owner_only(box, place):
+    keep(box)
+
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in place.parent.iterdir()} == {
+        "outbox.sqlite3": "0o600",
+        "outbox.sqlite3-shm": "0o600",
+        "outbox.sqlite3-wal": "0o600",
+    }
+    assert place.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_commit_is_synced_before_it_counts(box):
+    with box.engine.connect() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "secure_delete")
+        }
+
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
+
+
+def test_no_word_of_a_body_can_be_read_on_disk(box, place):
+    keep(box)
+
+    held = on_disk(place)
+
+    assert b"REF-0001" in held  # this is where it lies
+    for form in (WORDS, base64.b64encode(WORDS)[2:-4], WORDS.hex().encode(), b"nobody else"):
+        assert form not in held
+
+
+def sealed_in(place) -> bytes:
+    with sqlite3.connect(place) as connection:
+        (sealed,) = connection.execute("SELECT sealed FROM outbox").fetchone()
+    connection.close()
+    return bytes(sealed)
+
+
+@pytest.mark.parametrize("hold_hours", [0, 24])
+def test_a_wiped_body_is_gone_from_the_file_and_its_log(box, place, clock, hold_hours):
+    keep(box)
+    sealed = sealed_in(place)
+    assert sealed[100:160] in on_disk(place)
+
+    box.accepted(box.claim(), hold_hours)
+    clock.now += 25 * HOUR
+    box.wipe(hold_hours)
+
+    assert sealed[100:160] not in on_disk(place)
+    assert [row.reference for row in box.rows()] == ["REF-0001"]
+
+
+# -- claiming ---------------------------------------------------------------------------------------------
+
+
+def test_a_claimed_row_is_nobody_elses_until_its_lease_runs_out(opened, clock):
+    one, two = opened(), opened()
+    keep(one)
+    first = one.claim()
+
+    assert two.claim() is None
+    clock.now += 3 * MINUTE
+    second = two.claim()
+
+    assert (second.id, second.attempts) == (first.id, 2)
+    assert one.claim() is None
+
+
+def test_a_lease_outlasts_every_attempt_to_send(box, clock):
+    keep(box)
+    box.claim()
+
+    clock.now += 120  # the longest time-out a setting allows
+
+    assert box.claim() is None
+
+
+def test_whoever_lost_a_lease_changes_nothing(opened, clock):
+    one, two = opened(), opened()
+    keep(one)
+    slow = one.claim()
+    clock.now += 3 * MINUTE
+    quick = two.claim()
+
+    one.put_back(slow, "unreachable")
+    one.accepted(slow, 0)
+
+    assert two.waiting().count == 1
+    two.accepted(quick, 24)
+    assert two.waiting().count == 0
+
+
+def test_the_mail_due_longest_goes_first(box, clock):
+    for number in (3, 1, 2):
+        keep(box, number)
+        clock.now += 1
+
+    assert [box.claim().reference for _ in range(3)] == ["REF-0003", "REF-0001", "REF-0002"]
+
+
+def test_two_workers_claim_each_of_fifty_rows_once(opened):
+    one, two = opened(), opened()
+    for number in range(50):
+        keep(one, number)
+    start = Barrier(2)
+
+    def work(box: Outbox) -> list[int]:
+        start.wait()
+        found = []
+        while row := box.claim():
+            found.append(row.id)
+        return found
+
+    with ThreadPoolExecutor(2) as pool:
+        claimed = [number for part in pool.map(work, (one, two)) for number in part]
+
+    assert len(claimed) == 50
+    assert len(set(claimed)) == 50
+
+
+@pytest.mark.parametrize("back", [2 * HOUR, DAY, 20 * 365 * DAY])
+def test_a_clock_that_went_far_back_delays_no_mail(box, clock, back):
+    keep(box)
+
+    clock.now -= back
+
+    assert box.claim() is not None
+
+
+@pytest.mark.parametrize("back", [MINUTE, HOUR])
+def test_a_clock_that_went_back_an_hour_delays_mail_by_no_more_than_that(box, clock, back):
+    keep(box)
+
+    clock.now -= back
+    clock.now += back
+
+    assert box.claim() is not None
+
+
+# -- trying again -----------------------------------------------------------------------------------------
+
+
+def wait_after(box, clock, **how) -> float:
+    """Put a claimed row back and tell how long it stays away."""
+    row = box.claim()
+    box.put_back(row, "trouble", **how)
+    (due,) = (found.due_at for found in box.rows() if found.id == row.id)
+    return float(due - clock.now)
+
+
+def test_each_wait_is_longer_than_the_last_and_none_is_much_over_an_hour(box, clock):
+    keep(box)
+    waits = []
+    for _ in range(14):
+        waits.append(wait_after(box, clock))
+        clock.now += waits[-1] + 1
+
+    for number, wait in enumerate(waits):
+        whole = min(HOUR, MINUTE * 2**number)
+        assert 0.89 * whole <= wait <= 1.11 * whole
+
+
+def test_waits_differ_so_that_mails_do_not_all_come_at_once(box, clock):
+    for number in range(20):
+        keep(box, number)
+
+    assert len({round(wait_after(box, clock), 3) for _ in range(20)}) > 10
+
+
+def test_mail_refused_for_good_waits_about_an_hour(box, clock):
+    keep(box)
+
+    assert wait_after(box, clock, lasting=True) == pytest.approx(HOUR, rel=0.11)
+    assert box.rows()[0].refused_at == clock.now
+
+
+def test_mail_without_an_answer_waits_a_few_minutes(box, clock):
+    keep(box)
+
+    assert 2 * MINUTE <= wait_after(box, clock, unanswered=True) <= 6 * MINUTE
+
+
+def test_mail_put_back_is_not_claimed_before_its_time_and_then_is(box, clock):
+    keep(box)
+    wait = wait_after(box, clock)
+
+    assert box.claim() is None
+    clock.now += wait + 1
+    assert box.claim() is not None
+
+
+def test_a_server_that_is_back_gets_at_once_what_waited_for_it(box, clock):
+    for number, trouble in enumerate(["unreachable", "unreachable", "refused (554)"]):
+        keep(box, number)
+        box.put_back(box.claim(), trouble)
+
+    assert box.waiting().unreachable == 2
+    assert box.wake("unreachable") == 2
+    assert [box.claim() is not None for _ in range(3)] == [True, True, False]
+
+
+def test_what_waits_is_counted_with_the_age_of_the_oldest(box, clock):
+    assert (box.waiting().count, box.waiting().oldest) == (0, 0.0)
+    keep(box, 1)
+    clock.now += 10 * MINUTE
+    keep(box, 2)
+
+    assert (box.waiting().count, box.waiting().oldest) == (2, 10 * MINUTE)
+
+
+# -- wiping -----------------------------------------------------------------------------------------------
+
+
+def opens(box, reference="REF-0001") -> bool:
+    return bool(box.named(reference))
+
+
+def test_a_body_stays_for_the_hours_of_holding_and_then_goes(box, clock):
+    keep(box)
+    box.accepted(box.claim(), 24)
+
+    clock.now += 24 * HOUR - 1
+    assert box.wipe(24) == 0
+    assert opens(box)
+
+    clock.now += 2
+    assert box.wipe(24) == 1
+    assert not opens(box)
+
+
+def test_with_nothing_to_hold_a_body_goes_as_the_server_takes_it(box):
+    keep(box)
+
+    box.accepted(box.claim(), 0)
+
+    assert not opens(box)
+    assert box.rows()[0].wiped_at
+
+
+def test_the_rest_of_a_row_stays_thirty_days_and_then_goes(box, clock):
+    keep(box)
+    box.accepted(box.claim(), 0)
+
+    clock.now += 30 * DAY - 1
+    box.wipe(0)
+    assert len(box.rows()) == 1
+
+    clock.now += 2
+    box.wipe(0)
+    assert box.rows() == []
+
+
+@pytest.mark.parametrize("later", [31 * DAY, 400 * DAY, 100 * 365 * DAY, -400 * DAY])
+@pytest.mark.parametrize("what", ["never tried", "claimed", "put back", "refused", "offered", "sent again"])
+def test_nothing_unsent_is_ever_deleted_by_age(box, clock, what, later):
+    keep(box)
+    if what != "never tried":
+        row = box.claim()
+        if what == "put back":
+            box.put_back(row, "unreachable")
+        elif what == "refused":
+            box.put_back(row, "refused (554)", lasting=True)
+        elif what == "offered":
+            box.offered(row)
+        elif what == "sent again":
+            box.accepted(row, 24)
+            box.resend("REF-0001")
+
+    clock.now += later
+    box.wipe(0)
+    clock.now += abs(later)
+    box.wipe(0)
+
+    (row,) = box.named("REF-0001")
+    assert box.open(row) == b"version 1: " + WORDS
+
+
+def test_a_held_mail_can_be_sent_again_and_is_then_due(box, clock):
+    keep(box)
+    box.accepted(box.claim(), 24)
+    assert box.claim() is None
+
+    assert box.resend("REF-0001") == 1
+
+    assert box.open(box.claim()) == b"version 1: " + WORDS
+
+
+def test_a_wiped_mail_cannot_be_sent_again(box):
+    keep(box)
+    box.accepted(box.claim(), 0)
+
+    assert box.resend("REF-0001") == 0
+
+
+def test_a_body_swapped_into_another_row_does_not_open(box, place):
+    keep(box, 1)
+    keep(box, 2)
+    with sqlite3.connect(place) as connection:
+        connection.execute("UPDATE outbox SET sealed = (SELECT sealed FROM outbox WHERE id = 2) WHERE id = 1")
+    connection.close()
+
+    with pytest.raises(CannotOpen):
+        box.open(box.claim())
+
+
+def test_migrating_twice_or_at_once_does_no_harm(place):
+    def start(_: int) -> int:
+        engine = open_database(f"sqlite:///{place}")
+        migrate(engine)
+        migrate(engine)
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar()
+        engine.dispose()
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(start, range(4))) == [0] * 4

@@ -1,0 +1,151 @@
+"""The project as a whole: what would break for whoever clones it, and not for whoever wrote it."""
+
+from __future__ import annotations
+
+import re
+import site
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+PINNED = re.compile(r"(?P<name>[\w.-]+)(\[[\w,-]+\])?==\S+( ; .+)?")
+# Patterns are written so that they do not match themselves.
+PLACE_ON_A_MACHINE = re.compile(r"(?<![\w.~>])/(work|root|home|Users)/\w")
+PACKAGE_SERVER = re.compile(
+    r"pypi\.org|pythonhosted\.org|npmjs\.(org|com)|deb\.debian\.org|[a-z]+\.ubuntu\.com/ubuntu"
+)
+
+
+def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Ask git about this folder."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def our_files() -> list[Path]:
+    """List every file that is, or would be, in the repository."""
+    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    assert listed.returncode == 0, listed.stderr
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.is_file()]
+
+
+def requirements(lock: str) -> dict[str, list[str]]:
+    """Give each pinned line of a lock file with the lines that belong to it."""
+    pinned: dict[str, list[str]] = {}
+    for line in (ROOT / lock).read_text().splitlines():
+        if line.startswith(" "):
+            pinned[next(reversed(pinned))].append(line.strip(" \\"))
+        else:
+            pinned[line.rstrip(" \\")] = []
+    return pinned
+
+
+def test_site_is_still_pythons_own_module():
+    assert Path(site.__file__).parent == Path(sysconfig.get_path("stdlib"))
+    assert not (ROOT / "site" / "__init__.py").exists()
+
+
+def test_our_package_is_found_from_any_folder(tmp_path):
+    found = subprocess.run(
+        [sys.executable, "-c", "import rjsite; print(rjsite.__file__)"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert Path(found.stdout.strip()) == ROOT / "site" / "rjsite" / "__init__.py"
+
+
+@pytest.mark.parametrize(
+    "name", ["site/rjsite/new.py", "content/case-studies/new.md", "static/new.css", *LOCKS]
+)
+def test_git_sees_what_belongs_to_the_project(name):
+    assert git("check-ignore", "--no-index", name).returncode == 1
+
+
+@pytest.mark.parametrize("name", [".venv/bin/python", "var/outbox.sqlite", "uv.lock", ".env"])
+def test_git_leaves_out_what_does_not(name):
+    assert git("check-ignore", "--no-index", name).returncode == 0
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_requirement_is_pinned_with_hashes_and_nothing_else(lock):
+    pinned = requirements(lock)
+    assert len(pinned) > 20
+    for requirement, lines in pinned.items():
+        assert PINNED.fullmatch(requirement), requirement
+        hashes = [line for line in lines if not line.startswith("#")]
+        assert hashes, requirement
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line) for line in hashes), requirement
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_server(lock):
+    assert not re.search(r"://|@ |--\w*(index|links|host)", (ROOT / lock).read_text())
+
+
+def test_what_tests_need_includes_what_the_site_needs():
+    assert set(requirements(LOCKS[0])) <= set(requirements(LOCKS[1]))
+
+
+def test_the_locks_hold_every_dependency_that_pyproject_names():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for lock, wanted in zip(LOCKS, (("postgres", "redis"), tuple(extras)), strict=True):
+        named = project["dependencies"] + [line for extra in wanted for line in extras[extra]]
+        pinned = {PINNED.fullmatch(line)["name"].lower() for line in requirements(lock)}
+        assert {re.split(r"[\[<>=]", line)[0].lower() for line in named} <= pinned
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    reasons = (ROOT / "docs" / "dependencies.md").read_text().lower()
+    named = chain(project["dependencies"], *project["optional-dependencies"].values())
+    assert [line for line in named if re.split(r"[\[<>=]", line)[0].lower() not in reasons] == []
+
+
+def test_no_file_names_a_place_on_somebodys_machine_or_a_package_server():
+    found = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+        for file in our_files()
+        if b"\0" not in file.read_bytes()  # pictures and fonts
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if PLACE_ON_A_MACHINE.search(line) or PACKAGE_SERVER.search(line)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "see /" + "work/x",
+        "cd /" + "home/anna/site",
+        "--index https://py" + "pi.org/simple",
+        "http://deb." + "debian.org",
+    ],
+)
+def test_such_a_place_would_be_seen(bad):
+    assert PLACE_ON_A_MACHINE.search(bad) or PACKAGE_SERVER.search(bad)
+
+
+def test_the_readme_lists_every_setting_and_no_other():
+    from rjsite.settings import Settings
+
+    listed = re.findall(r"^\| `(RJSITE_\w+)`", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(f"RJSITE_{name.upper()}" for name in Settings.model_fields)
+
+
+def test_make_help_lists_every_task():
+    makefile = (ROOT / "Makefile").read_text()
+    tasks = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
+    phony = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    shown = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert sorted(phony[1].split()) == sorted(tasks)
+    assert [line.split()[1] for line in shown.stdout.splitlines()] == tasks

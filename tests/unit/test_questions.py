@@ -1,0 +1,157 @@
+"""The definitions of the forms: our four against the service's own list, and slips in a definition."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from rjsite.content.library import load
+from rjsite.content.problem import Unreadable
+from rjsite.settings import ROOT
+from support.forms import GOOD, SILENT, SLIPS, STOPS
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return load(ROOT / "content")
+
+
+@pytest.mark.parametrize("form", GOOD)
+def test_a_form_asks_what_the_service_decided_and_nothing_else(ours, form):
+    decided = {slip.field for slip in SLIPS if slip.form == form} | SILENT[form]
+
+    asked = Counter(question.name for question in ours.forms[form].questions)
+
+    assert asked == Counter(decided)
+
+
+@pytest.mark.parametrize("form", GOOD)
+def test_every_message_is_word_for_word_what_the_service_decided(ours, form):
+    area = ours.facts["area"].value
+    decided = {(slip.field, slip.message.format(area=area)) for slip in SLIPS if slip.form == form}
+
+    said = {
+        (q.name, message)
+        for q in ours.forms[form].questions
+        for message in (q.missing, q.too_long if q.limit else "", q.malformed)
+        if message
+    }
+
+    assert said == decided
+
+
+def test_the_answers_that_stop_a_form_are_the_ones_decided(ours):
+    decided = Counter((form, stop) for form, _, stop in STOPS)
+
+    assert Counter((form.address, stop) for form in ours.forms.values() for stop in form.stops) == decided
+
+
+def test_the_service_has_its_four_forms(ours):
+    assert set(ours.forms) == set(GOOD)
+
+
+def test_no_field_about_another_person_is_filled_in_by_the_device(ours):
+    questions = [q for form in ours.forms.values() for q in form.questions]
+
+    assert [q.name for q in questions if q.autofill and q.name.startswith(("their_", "trusted_"))] == []
+    assert {q.autofill for q in questions if q.autofill} >= {"name", "tel", "email", "street-address"}
+
+
+@pytest.mark.parametrize("form", GOOD)
+def test_a_question_stands_after_the_answer_that_opens_it(ours, form):
+    names = [q.name for q in ours.forms[form].questions]
+
+    late = [
+        q.name for q in ours.forms[form].questions for n in q.when if names.index(n) > names.index(q.name)
+    ]
+
+    assert late == []
+
+
+def test_the_facts_of_the_service_stand_in_the_words(content):
+    question = load(content).forms["/ask"].questions[0]
+
+    assert question.label == "How do we reach you in Nowhere?"
+    assert question.missing == "Select how we reach you in Nowhere"
+
+
+@pytest.mark.parametrize(("fact", "offered"), [('value = "yes"', True), ('ask = "Can it?"', False)])
+def test_a_choice_that_needs_a_fact_is_offered_only_where_it_is_set(content, fact, offered):
+    with (content / "service.toml").open("a") as file:
+        file.write(f"[can_text]\n{fact}\n")
+
+    values = [choice.value for choice in load(content).forms["/ask"].questions[0].choices]
+
+    assert ("text" in values) is offered
+
+
+FILE = "content/forms/ask.toml"
+SLIPS_IN_A_DEFINITION = [
+    ('kind = "phone"', 'kind = "fone"', 19, "number: kind: "),
+    ('kind = "phone"\n', "", 19, "number: kind: "),
+    ('label = "Phone number"\n', "", 19, "number: label: "),
+    ('label = "Phone number"', 'label = "Phone number"\nhelp = "x"', 19, "number: help: "),
+    ('malformed = "Enter a number like 0123 456 789"\n', "", 19, "add “malformed”"),
+    ('kind = "phone"', 'kind = "text"', 19, "add “limit”"),
+    ('kind = "phone"', 'kind = "text"\nlimit = 9', 19, "add “noun”"),
+    ('kind = "phone"', 'kind = "one"', 19, "give choices"),
+    ('name = "number"', 'name = "way"', 1, "two questions are named “way”"),
+    ('when = { way = ["phone", "text"] }', 'when = { where = ["x"] }', 1, "names no earlier answer “where”"),
+    ('when = { way = ["phone", "text"] }', 'when = { way = ["pigeon"] }', 1, "names no earlier answer “way”"),
+    ('when = { way = ["phone", "text"] }', 'when = { number = ["1"] }', 1, "no earlier answer “number”"),
+    ('address = "/ask"\n', "", 1, "address: "),
+    ('title = "About you"', 'title = "About you', 5, "not TOML"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("right", "slip", "line", "words"), SLIPS_IN_A_DEFINITION)
+def test_a_slip_in_a_definition_is_named_and_stops_the_start(content, right, slip, line, words):
+    path = content / "forms" / "ask.toml"
+    path.write_text(path.read_text().replace(right, slip))
+
+    with pytest.raises(Unreadable) as raised:
+        load(content)
+
+    (problem,) = raised.value.problems
+    assert words in problem.words
+    assert str(problem) == f"{FILE}:{line}: {problem.words}"
+
+
+def test_shared_questions_that_are_not_there_are_named(content):
+    path = content / "forms" / "ask.toml"
+    path.write_text(path.read_text().replace('title = "About you"', 'title = "About you"\nuse = ["lost"]'))
+
+    with pytest.raises(Unreadable) as raised:
+        load(content)
+
+    assert [str(problem) for problem in raised.value.problems] == [
+        "content/forms/shared/lost.toml:1: this file is missing; put it back"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("right", "slip"),
+    [("[[step]]", "[step]"), ("[[step.question]]", "[step.question]"), ("choices = [", "choices = [0, ")],
+)
+def test_tables_of_the_wrong_shape_are_a_problem_and_no_traceback(content, right, slip):
+    path = content / "forms" / "ask.toml"
+    path.write_text(path.read_text().partition('[[step.question]]\nname = "number"')[0].replace(right, slip))
+
+    with pytest.raises(Unreadable) as raised:
+        load(content)
+
+    assert {str(problem.path) for problem in raised.value.problems} == {FILE}
+
+
+def test_a_slip_in_shared_questions_names_their_own_file(content):
+    path = content / "forms" / "ask.toml"
+    path.write_text(path.read_text().replace('title = "About you"', 'title = "About you"\nuse = ["block"]'))
+    shared = path.parent / "shared" / "block.toml"
+    shared.parent.mkdir()
+    shared.write_text('# Shared.\n\n[[question]]\nname = "extra"\nkind = "fone"\nlabel = "X"\n')
+
+    with pytest.raises(Unreadable) as raised:
+        load(content)
+
+    assert str(raised.value.problems[0]).startswith("content/forms/shared/block.toml:4: extra: kind: ")

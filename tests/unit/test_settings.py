@@ -1,0 +1,210 @@
+"""Settings: what the environment must say, what is refused, and that no value is ever shown."""
+
+from __future__ import annotations
+
+import base64
+import traceback
+
+import pytest
+
+from rjsite.settings import Settings, SettingsError
+
+KEY = "q7Gm2vXr9TfLw4ZsKb1NcYh8JdPe6UaRtW3o"
+PRODUCTION = {
+    "RJSITE_SECRET_KEY": KEY,
+    "RJSITE_OUTBOX_KEYS": base64.urlsafe_b64encode(bytes(range(32))).decode(),
+    "RJSITE_PUBLIC_URL": "https://www.nowhere.example",
+    "RJSITE_TEAM_EMAIL": "team@nowhere.example",
+    "RJSITE_MAIL_SERVER": "mail.nowhere.example",
+    "RJSITE_MAIL_DEFAULT_SENDER": "website@nowhere.example",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Set the environment of a production site, with changes; None takes a setting out."""
+
+    def use(**changes: str | None) -> None:
+        for name, value in {**PRODUCTION, **{f"RJSITE_{n}": v for n, v in changes.items()}}.items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+
+    return use
+
+
+def faults() -> list[str]:
+    with pytest.raises(SettingsError) as raised:
+        Settings.load()
+    return raised.value.faults
+
+
+def test_production_starts_with_what_it_needs(environment):
+    environment()
+
+    settings = Settings.load()
+
+    assert settings.production
+    assert settings.https
+    assert settings.hosts == ["www.nowhere.example"]
+    assert settings.team == ("team@nowhere.example",)
+    assert settings.folder_for_mail is None
+
+
+def test_an_empty_environment_is_production_and_every_missing_setting_is_named_at_once():
+    named = "\n".join(faults())
+
+    assert [name for name in PRODUCTION if f"Set {name}:" not in named] == []
+
+
+@pytest.mark.parametrize("name", PRODUCTION)
+def test_each_missing_setting_is_named_alone(environment, name):
+    environment(**{name.removeprefix("RJSITE_"): None})
+
+    assert [fault.partition(":")[0] for fault in faults()] == [f"Set {name}"]
+
+
+@pytest.mark.parametrize("name", PRODUCTION)
+def test_an_empty_setting_is_a_missing_one(environment, name):
+    environment(**{name.removeprefix("RJSITE_"): ""})
+
+    assert [fault.partition(":")[0] for fault in faults()] == [f"Set {name}"]
+
+
+BAD = [
+    ("MODE", "prodution"),
+    ("SECRET_KEY", "tooshort"),
+    ("SECRET_KEY", "a" * 64),
+    ("SECRET_KEY", "change-me-please-9817263544-kjhgfd-mnbvcx"),
+    ("SECRET_KEY", f"{KEY},short9X"),
+    ("OUTBOX_KEYS", "not-a-fernet-key"),
+    ("OUTBOX_KEYS", f"{PRODUCTION['RJSITE_OUTBOX_KEYS']},kaputt"),
+    ("PUBLIC_URL", "http://www.nowhere.example"),
+    ("PUBLIC_URL", "https://www.nowhere.example/some/path"),
+    ("PUBLIC_URL", "nowhere"),
+    ("TEAM_EMAIL", "Team-Nowhere"),
+    ("TEAM_EMAIL", "team@nowhere.example,broken"),
+    ("TEAM_EMAIL", "Team <team@elsewhere.example>"),
+    ("MAIL_DEFAULT_SENDER", "the website"),
+    ("MAIL_PORT", "smtp"),
+    ("MAIL_PORT", "70000"),
+    ("MAIL_USE_TLS", "perhaps"),
+    ("MAIL_USE_TLS", "false"),
+    ("MAIL_USE_SSL", "true"),
+    ("MAIL_CA_FILE", "/nowhere/at/all.pem"),
+    ("MAIL_TIMEOUT", "-3"),
+    ("MAIL_FOLDER", "some-folder"),
+    ("RATELIMIT_FORMS", "often"),
+    ("RATELIMIT_FORMS", "off"),
+    ("DELIVER_IN_SERVER", "sometimes"),
+    ("DELIVER_PER_MINUTE", "0"),
+    ("HOLD_HOURS", "73"),
+    ("HOLD_HOURS", "-1"),
+    ("OUTBOX_MAX_WAITING", "none"),
+    ("TRUSTED_PROXIES", "-1"),
+]
+WORDS_OF_OURS = {"true", "false", "off", "0", "-1", "-3", "73", "http://www.nowhere.example"}
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_value_that_cannot_be_used_is_named_and_never_shown(environment, name, value):
+    environment(**{name: value})
+
+    with pytest.raises(SettingsError) as raised:
+        Settings.load()
+
+    assert [fault for fault in raised.value.faults if f"RJSITE_{name}" not in fault] == []
+    shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
+    if value not in WORDS_OF_OURS:
+        assert [part for part in value.split(",") if part not in PRODUCTION.values() and part in shown] == []
+
+
+def test_bad_and_missing_settings_are_named_together(environment):
+    environment(MAIL_PORT="smtp", HOLD_HOURS="100", TEAM_EMAIL=None, SECRET_KEY="short", PUBLIC_URL=None)
+
+    named = "\n".join(faults())
+
+    for name in ("MAIL_PORT", "HOLD_HOURS", "TEAM_EMAIL", "SECRET_KEY", "PUBLIC_URL"):
+        assert f"RJSITE_{name}" in named
+
+
+def test_secrets_do_not_show_in_repr(environment):
+    environment(
+        MAIL_PASSWORD="hunter2hunter2",
+        DATABASE_URL="postgresql+psycopg://me:sesame@db/x",
+        RATELIMIT_STORAGE_URI="redis://:sesame@redis",
+    )
+
+    settings = Settings.load()
+
+    shown = repr(settings) + str(settings) + settings.model_dump_json()
+    hidden = ["hunter2hunter2", "sesame", KEY, PRODUCTION["RJSITE_OUTBOX_KEYS"]]
+    assert [value for value in hidden if value in shown] == []
+
+
+@pytest.mark.parametrize("server", ["localhost", "127.0.0.1", "::1"])
+def test_unencrypted_mail_may_go_to_this_machine(environment, server):
+    environment(MAIL_SERVER=server, MAIL_USE_TLS="false")
+
+    assert Settings.load().mail_use_tls is False
+
+
+@pytest.mark.parametrize(
+    "server", ["mail.example.org", "127.0.0.1.example.org", "10.0.0.1", "localhost.evil"]
+)
+@pytest.mark.parametrize("mode", ["development", "production"])
+def test_unencrypted_mail_goes_nowhere_else(environment, server, mode, tmp_path):
+    environment(MODE=mode, MAIL_SERVER=server, MAIL_USE_TLS="false", DATA_DIR=str(tmp_path))
+
+    assert [fault.partition(":")[0] for fault in faults()] == ["RJSITE_MAIL_USE_TLS"]
+
+
+def test_several_keys_and_recipients_are_read_in_order(environment):
+    environment(SECRET_KEY=f"{KEY}, {KEY[::-1]}", TEAM_EMAIL="one@nowhere.example, two@nowhere.example,")
+
+    settings = Settings.load()
+
+    assert settings.secrets == [KEY, KEY[::-1]]
+    assert settings.team == ("one@nowhere.example", "two@nowhere.example")
+
+
+def test_development_needs_no_settings(tmp_path):
+    settings = Settings.load(mode="development", data_dir=tmp_path / "var")
+
+    assert settings.folder_for_mail == tmp_path / "var" / "mail"
+    assert settings.outbox_url.startswith("sqlite:///")
+    assert str(tmp_path) in settings.outbox_url
+    assert str(tmp_path) in settings.limits_url
+    assert min(map(len, settings.secrets)) >= 32
+    assert "localhost" in settings.hosts
+
+
+def test_the_keys_of_development_outlast_a_restart_and_are_private(tmp_path):
+    folder = tmp_path / "var"
+    first = Settings.load(mode="development", data_dir=folder)
+
+    second = Settings.load(mode="development", data_dir=folder)
+
+    assert second.secrets == first.secrets
+    assert second.outbox_keys == first.outbox_keys
+    assert {oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == {"0o600"}
+
+
+def test_two_folders_have_keys_of_their_own(tmp_path):
+    one, two = (Settings.load(mode="development", data_dir=tmp_path / name) for name in ("one", "two"))
+
+    assert one.secrets != two.secrets
+    assert one.outbox_keys != two.outbox_keys
+
+
+def test_mail_goes_to_a_server_where_one_is_named(tmp_path):
+    settings = Settings.load(mode="development", data_dir=tmp_path, mail_server="mail.example.org")
+
+    assert settings.folder_for_mail is None
+
+
+def test_counters_share_the_outbox_database_where_it_is_not_sqlite(environment):
+    environment(DATABASE_URL="postgresql+psycopg://db/x")
+
+    assert Settings.load().limits_url == "sqlalchemy+postgresql+psycopg://db/x"
