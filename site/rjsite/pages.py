@@ -5,16 +5,34 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 
-from flask import Blueprint, Flask, Response, abort, current_app, redirect, render_template, request
+from flask import Blueprint, Flask, Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import SecurityError
 
 from rjsite.content.library import HOME, STORIES, Library
+from rjsite.content.listing import Listing, listing
 from rjsite.content.page import Page, Story
+from rjsite.safety import NO_STORE
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
 bp = Blueprint("pages", __name__)
 HTML = "text/html; charset=utf-8"
+FRESH = "private, no-cache"
+OTHERS = ("/sent", "/exit")  # answered elsewhere
+
+
+@bp.get(STORIES, strict_slashes=False)
+def stories() -> ResponseReturnValue:
+    """The list of stories, or what of it an address asks for, at its one true address."""
+    content = library()
+    found = content.pages.get(STORIES) or abort(404)
+    asked = listing(found.title, STORIES, content.stories, request.args) or abort(404)
+    if request.full_path.rstrip("?") != asked.address:
+        return redirect(asked.address, 301)
+    if asked.address == STORIES:
+        return _answer(content, found, asked)
+    return _response(_render_list(found, asked).encode())
 
 
 @bp.get("/", defaults={"path": ""})
@@ -41,35 +59,52 @@ def _elsewhere(content: Library, address: str) -> ResponseReturnValue:
     plain = address.lower().rstrip("/") or HOME
     for candidate in (plain, f"{plain}/"):
         target = content.redirects.get(candidate, candidate)
-        if target != address and (_find(content, target) or target in content.forms):
+        known = target in content.forms or target in OTHERS or _find(content, target.partition("#")[0])
+        if target != address and known:
             return redirect(target, 301)
     return abort(404)
 
 
-def _answer(content: Library, found: Page) -> Response:
-    """The page with a strong ETag; rendered when it is first asked for."""
-    rendered: dict[tuple[int, str], tuple[bytes, str]] = current_app.extensions["rjsite.rendered"]
-    key = (id(content), found.address)
-    if key not in rendered:
-        if any(known != id(content) for known, _ in rendered):
-            rendered.clear()  # the content changed
-        html = _render(content, found).encode()
-        rendered[key] = html, hashlib.sha256(html).hexdigest()[:24]
-    html, etag = rendered[key]
+def _answer(content: Library, found: Page, asked: Listing | None = None) -> Response:
+    """The page as it is rendered when it is first asked for."""
+    if found.address not in content.rendered:
+        made = _render_list(found, asked) if asked else _render(found)
+        content.rendered[found.address] = made.encode()
+    html = content.rendered[found.address]
+    if any(section.part == "write" for section in found.sections):
+        # what is written there must not stay in the browser
+        return Response(html, content_type=HTML, headers={"Cache-Control": NO_STORE})
+    return _response(html)
+
+
+def _response(html: bytes) -> Response:
+    """HTML with a strong ETag."""
     response = Response(html, content_type=HTML)
-    response.set_etag(etag)
-    response.headers["Cache-Control"] = "private, no-cache"
+    response.set_etag(hashlib.sha256(html).hexdigest()[:24])
+    response.headers["Cache-Control"] = FRESH
     response.make_conditional(request)
     return response
 
 
-def _render(content: Library, found: Page) -> str:
-    given = {"here": found.address, "noindex": found.noindex, "bare": False, "description": found.description}
+def _render(found: Page) -> str:
     if isinstance(found, Story):
-        return render_template("story.html", page=found, story=found, **given)
-    if found.address == STORIES:
-        return render_template("stories.html", page=found, stories=content.stories, **given)
-    return render_template("home.html" if found.address == HOME else "page.html", page=found, **given)
+        return render_template("story.html", **_given(found), story=found)
+    return render_template("home.html" if found.address == HOME else "page.html", **_given(found))
+
+
+def _render_list(found: Page, asked: Listing) -> str:
+    return render_template("stories.html", **{**_given(found), "here": asked.address}, listing=asked)
+
+
+def _given(found: Page) -> dict[str, object]:
+    """What every page tells its template."""
+    return {
+        "page": found,
+        "here": found.address,
+        "noindex": found.noindex,
+        "bare": False,
+        "description": found.description,
+    }
 
 
 def day(value: date) -> str:
@@ -77,8 +112,16 @@ def day(value: date) -> str:
     return f"{value.day} {value:%B %Y}"
 
 
-def init_app(app: Flask, _settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings) -> None:
     """Register the pages and what their templates use."""
     app.jinja_env.filters["day"] = day
-    app.extensions["rjsite.rendered"] = {}
+    app.jinja_env.globals["site_url"] = lambda: site_url(settings)
     app.register_blueprint(bp)
+
+
+def site_url(settings: Settings) -> str:
+    """The address of the site, without a slash at its end; in development as the visitor wrote it."""
+    try:
+        return settings.public_url or request.url_root.rstrip("/")
+    except SecurityError:  # a host that is not ours gets no address of ours
+        return ""

@@ -63,6 +63,13 @@ def test_other_languages_keep_their_mark():
     assert '<p lang="cy">Croeso</p>' in to_html('Croeso\n{: lang="cy" }')
 
 
+@pytest.mark.parametrize(
+    "typed", ["<em>words</em>", "<p>words</p>", "<!-- words -->", "<script>words</script>"]
+)
+def test_raw_html_shows_as_it_was_typed(typed):
+    assert words(Page(to_html(f"Before {typed} after")).all("body")[0]) == f"Before {typed} after"
+
+
 def test_signs_of_html_show_as_they_were_typed():
     assert to_html("1 < 2 & 3 > 2").striptags() == "1 < 2 & 3 > 2"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rjsite.content.page import Group, Story
 
 # parts whose "###" headings begin an item of a list
-WITH_ITEMS = frozenset({"choices", "steps", "promises", "quotes", "questions"})
+WITH_ITEMS = frozenset({"choices", "steps", "promises", "quotes", "questions", "pictures", "write"})
 PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map"}
 
 _HEADING = re.compile(r"^(#{2,3})\s+(?P<words>.*?)\s*(?:\{:(?P<marks>[^}]*)\})?\s*$")

@@ -1,0 +1,135 @@
+"""The list of stories, chosen by kind of harm, way, beginning and ending; each choice is an address.
+
+Plain links with counts, combined as the reader likes. The order never depends on what was read before:
+nothing leads from a softer story to a harder one (service design, section 11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+from urllib.parse import urlencode
+
+from rjsite.content.fields import Beginner, Ending, Harm, Way
+from rjsite.content.page import Story
+
+ON_A_PAGE = 12
+NOT_KNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """One thing that stories are chosen by."""
+
+    name: str  # in the address
+    title: str
+    says: str  # a value in the heading of a chosen list
+    values: tuple[str, ...]
+
+    def of(self, story: Story) -> tuple[str, ...]:
+        """The story's values of this aspect."""
+        found = getattr(story, {"began": "began_by"}.get(self.name, self.name))
+        return (found,) if isinstance(found, str) else found
+
+
+ASPECTS = (
+    Aspect("harm", "Kind of harm", "{}", get_args(Harm)),
+    Aspect("way", "Way of communicating", "{}", get_args(Way)),
+    Aspect("began", "Who began it", "begun by {}", get_args(Beginner)),
+    Aspect("ended", "How it ended", "ended: {}", get_args(Ending)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One value to choose: how many stories it leaves, and where it leads. Chosen, it leads back."""
+
+    label: str
+    count: int
+    href: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One list as an address shows it."""
+
+    title: str
+    address: str
+    stories: tuple[Story, ...]
+    total: int
+    aspects: tuple[tuple[str, tuple[Option, ...]], ...]
+    page: int
+    pages: int
+    before: str  # address of the page before; empty where there is none
+    after: str
+    chosen: bool  # whether anything was chosen
+
+
+def listing(title: str, address: str, stories: Sequence[Story], asked: Mapping[str, str]) -> Listing | None:
+    """The list that an address asks for.
+
+    Args:
+        title: of the whole list. address: of the whole list. stories: all, in order.
+        asked: the address's query; unknown names are ignored.
+
+    Returns:
+        The list, or None where no story is as asked or there is no such page.
+    """
+    chosen = {aspect.name: asked[aspect.name] for aspect in ASPECTS if asked.get(aspect.name)}
+    found = [story for story in stories if _fits(story, chosen)]
+    pages = max(1, -(-len(found) // ON_A_PAGE))
+    page = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
+    if (chosen and not found) or not 1 <= page <= pages:
+        return None
+    return Listing(
+        title=_title(title, chosen, page),
+        address=_address(address, chosen, page),
+        stories=tuple(found[(page - 1) * ON_A_PAGE : page * ON_A_PAGE]),
+        total=len(found),
+        aspects=tuple((aspect.title, _options(aspect, stories, chosen, address)) for aspect in ASPECTS),
+        page=page,
+        pages=pages,
+        before=_address(address, chosen, page - 1) if page > 1 else "",
+        after=_address(address, chosen, page + 1) if page < pages else "",
+        chosen=bool(chosen),
+    )
+
+
+def _fits(story: Story, chosen: Mapping[str, str]) -> bool:
+    return all(chosen[aspect.name] in aspect.of(story) for aspect in ASPECTS if aspect.name in chosen)
+
+
+def _options(
+    aspect: Aspect, stories: Sequence[Story], chosen: Mapping[str, str], address: str
+) -> tuple[Option, ...]:
+    others = {name: value for name, value in chosen.items() if name != aspect.name}
+    counts = dict.fromkeys(aspect.values, 0)
+    for story in stories:
+        if _fits(story, others):
+            for value in aspect.of(story):
+                counts[value] += 1
+    now = chosen.get(aspect.name)
+    return tuple(
+        Option(
+            label=value[0].upper() + value[1:],
+            count=count,
+            href=_address(address, others if value == now else {**others, aspect.name: value}, 1),
+            chosen=value == now,
+        )
+        for value, count in counts.items()
+        if count
+    )
+
+
+def _title(title: str, chosen: Mapping[str, str], page: int) -> str:
+    words = [aspect.says.format(chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
+    return title + (f": {', '.join(words)}" if words else "") + (f" (page {page})" if page > 1 else "")
+
+
+def _address(address: str, chosen: Mapping[str, str], page: int) -> str:
+    """The one true address of a list: its choices in a fixed order."""
+    query = [(aspect.name, chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
+    query += [("page", str(page))] if page > 1 else []
+    return address + (f"?{urlencode(query)}" if query else "")

@@ -1,0 +1,165 @@
+"""The list of stories and what machines read of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree.ElementTree import fromstring
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from rjsite.content.library import STORIES, Library
+from rjsite.content.listing import ASPECTS, ON_A_PAGE, listing
+from rjsite.content.page import Story
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+@pytest.fixture
+def content(app: Flask) -> Library:
+    """What the site says."""
+    library: Library = app.extensions["rjsite.content"].now()
+    return library
+
+
+@pytest.fixture
+def stories(content: Library) -> tuple[Story, ...]:
+    """All stories, in order."""
+    return content.stories
+
+
+@pytest.mark.parametrize("aspect", ASPECTS, ids=lambda aspect: aspect.name)
+def test_each_choice_leads_to_just_as_many_stories_as_its_count_says(
+    client: FlaskClient, stories: tuple[Story, ...], aspect
+) -> None:
+    whole = listing("Stories", STORIES, stories, {})
+    assert whole is not None
+    options = dict(whole.aspects)[aspect.title]
+
+    for option in options:
+        page = client.get(option.href)
+        words = "story" if option.count == 1 else "stories"
+        assert page.status_code == 200
+        assert f"{option.count} {words}." in page.text
+
+    assert sum(option.count for option in options) >= len(stories)
+
+
+def test_choices_combine_and_lead_back(stories: tuple[Story, ...]) -> None:
+    told = next(story for story in stories if story.began_by != "not known")
+    asked = {"harm": told.harm[0], "began": told.began_by}
+
+    found = listing("Stories", STORIES, stories, asked)
+
+    assert found is not None
+    assert told in found.stories
+    assert all(told.harm[0] in story.harm and story.began_by == told.began_by for story in found.stories)
+    (back,) = [option for _, options in found.aspects for option in options if option.chosen][:1]
+    assert told.harm[0] not in back.href
+
+
+def test_each_list_has_a_title_and_heading_of_its_own(client: FlaskClient) -> None:
+    page = client.get(f"{STORIES}?harm=theft&began=our+team").text
+
+    assert "<title>Stories: theft, begun by our team" in page
+    assert "<h1>Stories: theft, begun by our team</h1>" in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "true"),
+    [
+        (f"{STORIES}?ended=met&harm=hate", f"{STORIES}?harm=hate&ended=met"),
+        (f"{STORIES}?way=messages%20passed%20on", f"{STORIES}?way=messages+passed+on"),
+        (f"{STORIES}?from=elsewhere", STORIES),
+        (f"{STORIES}?page=1", STORIES),
+        (STORIES.rstrip("/"), STORIES),
+    ],
+)
+def test_another_spelling_of_a_list_leads_to_its_one_true_address(
+    client: FlaskClient, asked: str, true: str
+) -> None:
+    answer = client.get(asked)
+
+    assert (answer.status_code, answer.headers["Location"]) == (301, true)
+
+
+@pytest.mark.parametrize("query", ["harm=arson", "page=99", "page=0", "harm=hate&ended=letter+written"])
+def test_a_list_without_stories_is_not_found(client: FlaskClient, query: str) -> None:
+    assert client.get(f"{STORIES}?{query}").status_code == 404
+
+
+def test_a_long_list_comes_in_pages_of_twelve(stories: tuple[Story, ...]) -> None:
+    many = [replace(stories[0], slug=f"story-{n}", address=f"{STORIES}story-{n}") for n in range(30)]
+
+    pages = [listing("Stories", STORIES, many, {"page": str(n)}) for n in (1, 2, 3, 4)]
+
+    assert [len(page.stories) if page else None for page in pages] == [ON_A_PAGE, ON_A_PAGE, 6, None]
+    assert pages[1] is not None
+    assert (pages[1].before, pages[1].after) == (STORIES, f"{STORIES}?page=3")
+
+
+def test_what_may_upset_stands_before_the_link_of_a_story(
+    client: FlaskClient, stories: tuple[Story, ...]
+) -> None:
+    pages = client.get(STORIES).text + client.get(f"{STORIES}?page=2").text
+
+    for story in stories:
+        card = pages[: pages.index(f'href="{story.address}"')].rpartition('<li class="card">')[2]
+        assert all(f"<b>Note:</b> {note}" in card for note in story.content_notes), story.slug
+
+
+def test_a_story_leads_to_no_other_story(client: FlaskClient, stories: tuple[Story, ...]) -> None:
+    for story in stories:
+        links = client.get(story.address).text.split('href="')[1:]
+        led = {
+            link.split('"')[0]
+            for link in links
+            if link.startswith(STORIES) and not link.startswith(f'{STORIES}"')
+        }
+        assert led == set(), story.slug
+
+
+def test_the_feed_holds_every_story_with_its_notes(client: FlaskClient, stories: tuple[Story, ...]) -> None:
+    feed = fromstring(client.get("/feed.xml").data)
+
+    assert {feed.find(f"{ATOM}{name}") is not None for name in ("id", "title", "updated", "author")} == {True}
+    entries = {entry.findtext(f"{ATOM}title"): entry for entry in feed.iter(f"{ATOM}entry")}
+    assert set(entries) == {story.title for story in stories}
+    for story in stories:
+        entry = entries[story.title]
+        assert entry.findtext(f"{ATOM}id", "").endswith(story.address)
+        assert all(f"Note: {note}." in entry.findtext(f"{ATOM}summary", "") for note in story.content_notes)
+
+
+def test_the_sitemap_holds_every_page_that_may_be_indexed_and_no_form(
+    client: FlaskClient, content: Library
+) -> None:
+    root = fromstring(client.get("/sitemap.xml").data)
+
+    listed = {
+        found.text.removeprefix("http://localhost") for found in root.iter() if found.tag.endswith("loc")
+    }
+    wanted = {page.address for page in content.pages.values() if page.listed}
+    assert listed == wanted | {story.address for story in content.stories}
+    assert not listed & set(content.forms)
+    assert "Sitemap: http://localhost/sitemap.xml" in client.get("/robots.txt").text
+
+
+def test_a_page_says_its_one_address_and_what_a_passed_on_link_shows(client: FlaskClient) -> None:
+    page = client.get("/how-it-works").text
+
+    assert '<link rel="canonical" href="http://localhost/how-it-works">' in page
+    assert 'property="og:title" content="How restorative justice works' in page
+    assert 'rel="canonical"' not in client.get("/refer/a").text
+
+
+def test_nothing_written_on_the_private_page_can_be_sent_or_kept(client: FlaskClient) -> None:
+    answer = client.get("/think-it-through")
+
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "<form" not in answer.text
+    areas = answer.text.split("<textarea")[1:]
+    assert len(areas) >= 6
+    assert all('autocomplete="off"' in area.split(">")[0] for area in areas)
+    assert not any(" name=" in area.split(">")[0] for area in areas)
