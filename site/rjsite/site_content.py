@@ -1,58 +1,119 @@
-"""The library the app shows: read at the start; in development read again when a file changes."""
+"""The library the app shows: read at the start; read again when asked to, and on a new day.
+
+In development it is also read again when a file changes, and a file with a slip is shown as a plain
+page that says what to mend, at the address of its own page.
+"""
 
 from __future__ import annotations
 
 import logging
+import signal
 import threading
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
-from flask import Flask, current_app
+from flask import Flask, Response, current_app, g, request
+from markupsafe import Markup
 
-from rjsite.content.library import Library, load
-from rjsite.content.problem import Unreadable
+from rjsite.content.library import HOME, STORIES, Library, load
+from rjsite.content.problem import Problem, Unreadable
+from rjsite.safety import NO_STORE
 from rjsite.settings import Settings
 
 log = logging.getLogger("rjsite.content")
 
 
 class LiveLibrary:
-    """Holds one library at a time and swaps it whole."""
+    """Holds one library at a time and swaps it whole: a request sees one state of the content."""
 
     def __init__(self, folder: Path, *, production: bool) -> None:
         self.folder = folder
         self.production = production
-        self._lock = threading.Lock()
-        self._seen = self._fingerprint()
-        self._library = self._load()
+        self._turn = threading.Lock()
+        self._seen = self._state()
+        self._library = self._load(None)
 
     def now(self) -> Library:
-        """The library as it is now."""
-        if not self.production:
-            with self._lock:
-                seen = self._fingerprint()
-                if seen != self._seen:
-                    self._seen = seen
-                    self._library = self._reloaded()
+        """The library as it is now. One request reads what changed; in production others do not wait."""
+        if self._seen != self._state() and self._turn.acquire(blocking=not self.production):
+            try:
+                if self._seen != self._state():
+                    self._read_again()
+            finally:
+                self._turn.release()
         return self._library
 
-    def _load(self) -> Library:
-        library = load(self.folder, drafts=not self.production)
-        for problem in library.problems:
-            log.error("left out: %s", problem)
-        return library
+    def take_up(self) -> None:
+        """Read the content again. Requests go on with what there was until it is done."""
+        with self._turn:
+            self._read_again()
+        found = self._library
+        log.info("content taken up: %d pages, %d stories", len(found.pages), len(found.stories))
 
-    def _reloaded(self) -> Library:
-        """The content anew; where it cannot be used at all, what was there before."""
+    def take_up_on_signal(self) -> None:
+        """Let SIGHUP take up changed content, beside the thread that serves."""
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.take_up).start())
+
+    def _read_again(self) -> None:
+        self._seen = self._state()
         try:
-            return self._load()
+            self._library = self._load(self._library)
         except Unreadable as unreadable:
             for problem in unreadable.problems:
                 log.error("not taken up: %s", problem)
-            return self._library
+        except Exception as error:  # whatever a file holds, the site goes on with what it has
+            log.error("not taken up: %s", type(error).__name__)
 
-    def _fingerprint(self) -> int:
+    def _load(self, kept: Library | None) -> Library:
+        library = load(self.folder, drafts=not self.production, kept=kept)
+        for problem in library.problems:
+            log.error("to mend: %s", problem)
+        return library
+
+    def _state(self) -> tuple[date, int]:
+        """The day, on which stories may be due; in development also when each file was changed."""
+        today = date.today()  # noqa: DTZ011 (a day in the service's own place)
+        if self.production:
+            return today, 0
         found = (path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml"))
-        return hash(tuple(sorted((str(p), s.st_mtime_ns, s.st_size) for p in found for s in [p.stat()])))
+        return today, hash(
+            tuple(sorted((str(p), s.st_mtime_ns, s.st_size) for p in found for s in [p.stat()]))
+        )
+
+
+def to_mend(library: Library, address: str) -> list[Problem]:
+    """The slips in the files that an address shows. Those of the whole site are shown on the first page."""
+    return [problem for problem in library.problems if address in _shown_at(problem.path, library)]
+
+
+def _shown_at(path: Path, library: Library) -> Iterable[str]:
+    """Addresses that show what a file of the content folder says."""
+    match path.parts[1:]:
+        case ("pages", _):
+            return ({"index": HOME, "case-studies": STORIES}.get(path.stem, f"/{path.stem}"),)
+        case ("case-studies", _):
+            return (f"{STORIES}{path.stem}",)
+        case ("forms", "shared", _):
+            return tuple(library.forms)
+        case ("forms", _):
+            return tuple(form.address for form in library.forms.values() if form.key == path.stem)
+        case ("navigation.toml",) if library.navigation.groups:
+            return ()  # it can be read, and names a page that is not there
+        case (_,):
+            return (HOME,)
+    return ()
+
+
+def _plain_page(problems: Iterable[Problem]) -> Response:
+    items = Markup("").join(Markup("<li>{}</li>\n").format(problem) for problem in problems)
+    html = Markup(
+        '<!doctype html>\n<html lang="en-GB"><meta charset="utf-8"><title>To mend</title>\n'
+        "<h1>This page has something to mend</h1>\n<ul>\n{}</ul>\n"
+        "<p>Mend the file, save it and load this page again. The rest of the site goes on.</p>\n"
+        '<p><a href="/site-map">Site map</a></p>\n'
+    ).format(items)
+    return Response(html, 500, content_type="text/html; charset=utf-8", headers={"Cache-Control": NO_STORE})
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -62,11 +123,21 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.context_processor
     def _everywhere() -> dict[str, object]:
-        library = live.now()
-        return {"facts": library.facts, "nav": library.navigation}
+        content = library()
+        return {"facts": content.facts, "nav": content.navigation}
+
+    if not settings.production:
+
+        @app.before_request
+        def _say_what_to_mend() -> Response | None:
+            problems = to_mend(library(), request.path) if request.method == "GET" else []
+            return _plain_page(problems) if problems else None
 
 
 def library() -> Library:
-    """The library of the present app."""
-    live: LiveLibrary = current_app.extensions["rjsite.content"]
-    return live.now()
+    """The library of the present app; the same from the first to the last line of a request."""
+    if "library" not in g:
+        live: LiveLibrary = current_app.extensions["rjsite.content"]
+        g.library = live.now()
+    found: Library = g.library
+    return found

@@ -74,19 +74,19 @@ class Facts(Mapping[str, Fact]):
         """Markdown with the facts put in, less every sentence, item, row or section that lacks one."""
         if not USED.search(text):
             return text
-        kept: list[str] = []
-        hidden_level = 0
+        return "".join(shown for _, _, shown in self.units(text))
+
+    def units(self, text: str) -> Iterator[tuple[int, str, str]]:
+        """Each paragraph, item, heading and table row: its line, as written, as shown (empty if hidden)."""
+        line, hidden_level = 1, 0
         for unit in _units(text):
             level = _heading_level(unit)
             if level and hidden_level and level <= hidden_level:
                 hidden_level = 0
-            if hidden_level:
-                continue
-            if level and self._lacks(unit):
+            if level and not hidden_level and self._lacks(unit):
                 hidden_level = level
-                continue
-            kept.append(self._put(self._kept_unit(unit), plain=False))
-        return "".join(kept)
+            yield line, unit, "" if hidden_level else self._put(self._kept_unit(unit), plain=False)
+            line += unit.count("\n")
 
     def _kept_unit(self, unit: str) -> str:
         if not self._lacks(unit):

@@ -53,6 +53,8 @@ class Document:
             return Problem(self.shown, line, f"“{name}” is not a field; use one of: {known}")
         if fault["type"] == "literal_error":
             return Problem(self.shown, line, f"{name}: write one of: {fault['ctx']['expected']}")
+        if fault["type"] == "too_short":
+            return Problem(self.shown, line, f"{name}: write one or more, like [first, second]")
         return Problem(self.shown, line, f"{name}: {fault['msg'].removeprefix('Value error, ')}")
 
 
@@ -116,6 +118,8 @@ def read(path: Path, shown: Path) -> Document:
         raise Unreadable(
             Problem(shown, 1, "save the file as UTF-8 (your editor's “Save with encoding”)")
         ) from None
+    except OSError:
+        raise Unreadable(Problem(shown, 1, "this file cannot be opened; put it back, or delete it")) from None
     lines = text.splitlines()
     if not lines or lines[0].rstrip() != FENCE:
         raise Unreadable(Problem(shown, 1, "begin the file with a line of three dashes: ---"))

@@ -6,7 +6,7 @@ and goes on, for a slip in a story must never take a form down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -18,7 +18,7 @@ from rjsite.content import facts as facts_file
 from rjsite.content import frontmatter, markup
 from rjsite.content.facts import Facts
 from rjsite.content.fields import PageFields, PlainFields, StoryFields
-from rjsite.content.frontmatter import Document
+from rjsite.content.frontmatter import Document, Fields
 from rjsite.content.navigation import Navigation, navigation
 from rjsite.content.page import Link, Page, Story
 from rjsite.content.problem import Problem, Unreadable
@@ -44,40 +44,51 @@ class Library:
     errors: Mapping[str, Page] = field(default_factory=dict)
     redirects: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    rendered: dict[str, bytes] = field(default_factory=dict, repr=False)  # pages made of it, by address
 
     @cached_property
     def by_slug(self) -> Mapping[str, Story]:
         """Stories by their name."""
         return MappingProxyType({story.slug: story for story in self.stories})
 
+    @property
+    def every_page(self) -> Iterator[Page]:
+        """Whatever is read as a page: pages, forms, stories, outcomes and errors."""
+        for pages in (self.pages, self.form_pages):
+            yield from pages.values()
+        yield from self.stories
+        for pages in (self.outcomes, self.errors):
+            yield from pages.values()
 
-def load(folder: Path, *, drafts: bool = False, today: date | None = None) -> Library:
+
+def load(
+    folder: Path, *, drafts: bool = False, today: date | None = None, kept: Library | None = None
+) -> Library:
     """Read the whole content folder.
 
     Args:
         folder: as `content/`. drafts: also keep stories that are drafts or not yet due.
         today: the day that decides what is due; the present day where not given.
+        kept: what a running site shows now: its facts and forms stay where theirs cannot be used.
 
     Returns:
-        The library, with every problem found; what has a problem is left out of it.
+        The library, with every problem found; a file that cannot be used is left out of it.
 
     Raises:
-        Unreadable: where service.toml or a form cannot be used, for nothing is true or of use without.
+        Unreadable: where service.toml or a form cannot be used and none is kept, for nothing is true or
+            of use without.
     """
-    reader = _Reader(
-        folder, facts_file.load_facts(folder / "service.toml", Path(folder.name, "service.toml"))
-    )
+    reader = _Reader(folder, kept)
     due = today or date.today()  # noqa: DTZ011 (a day in the service's own place)
+    read = (replace(s, held=_held(s, due)) if s.draft or s.published > due else s for s in reader.stories())
     stories = sorted(
-        (s for s in reader.each("case-studies", _story) if drafts or (not s.draft and s.published <= due)),
+        (story for story in read if drafts or not story.held),
         key=lambda story: (-story.published.toordinal(), story.title),
     )
     told = {story.slug: story for story in stories}
     pages = {page.address: page for page in reader.each("pages", _page)}
-    forms = reader.forms()
+    forms, outcomes = reader.forms()
     form_pages = reader.form_pages(forms)
-    outcomes = {page.address: page for page in reader.each("outcomes", _plain)}
-    _need_outcomes(forms, outcomes, folder)
     navigation = reader.navigation({**pages, **form_pages})
     return Library(
         facts=reader.facts,
@@ -101,19 +112,37 @@ Made = TypeVar("Made")
 class _Reader:
     """Reads files and gathers their problems."""
 
-    def __init__(self, folder: Path, facts: Facts) -> None:
+    def __init__(self, folder: Path, kept: Library | None) -> None:
         self.folder = folder
-        self.facts = facts
+        self.kept = kept
         self.problems: list[Problem] = []
+        self.left_out: set[str] = set()  # addresses of pages with a slip in their file
+        self.facts = self._facts()
+
+    def _facts(self) -> Facts:
+        try:
+            return facts_file.load_facts(self.folder / "service.toml", Path(self.folder.name, "service.toml"))
+        except Unreadable as unreadable:
+            if self.kept is None:
+                raise
+            self.problems += unreadable.problems
+            return self.kept.facts
+
+    def stories(self) -> Iterable[Story]:
+        """Every story that can be used."""
+        return self.each("case-studies", _story)
 
     def each(self, kind: str, make: Callable[[Document, str, Facts], Made]) -> Iterable[Made]:
         """Every Markdown file of one folder that can be used, made into a page or a story."""
         for path in sorted((self.folder / kind).glob("*.md")):
+            shown = Path(self.folder.name, kind, path.name)
             try:
-                document = frontmatter.read(path, Path(self.folder.name, kind, path.name))
+                _named_well(path, shown)
+                document = frontmatter.read(path, shown)
                 made = make(document, path.stem, self.facts)
             except Unreadable as unreadable:
                 self.problems += unreadable.problems
+                self.left_out.add(_address(path.stem))
                 continue
             self.problems += body_problems(document, self.facts)
             yield made
@@ -121,22 +150,40 @@ class _Reader:
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
         """Menu, footer and site map, less what does not exist."""
         path, shown = self.folder / "navigation.toml", Path(self.folder.name, "navigation.toml")
-        found, problems = navigation(self._toml("navigation.toml"), path, shown, pages)
+        found, problems = navigation(self._toml("navigation.toml"), path, shown, pages, self.left_out)
         self.problems += problems
         return found
 
-    def forms(self) -> dict[str, Form]:
-        """Every form, with the facts of the service in its words."""
-        found = load_forms(self.folder / "forms", Path(self.folder.name, "forms"))
-        return {address: form.filled(self.facts.fill, self.facts.has) for address, form in found.items()}
+    def forms(self) -> tuple[Mapping[str, Form], Mapping[str, Page]]:
+        """Every form, with the facts of the service in its words, and the outcomes its answers lead to.
+
+        A running site keeps all its forms where one cannot be used, and always the addresses it has.
+        """
+        outcomes = {page.address: page for page in self.each("outcomes", _plain)}
+        outcomes = {**(self.kept.outcomes if self.kept else {}), **outcomes}
+        try:
+            found = self._usable_forms(outcomes)
+        except Unreadable as unreadable:
+            if self.kept is None:
+                raise
+            self.problems += unreadable.problems
+            return self.kept.forms, outcomes
+        return {a: form.filled(self.facts.fill, self.facts.has) for a, form in found.items()}, outcomes
+
+    def _usable_forms(self, outcomes: Mapping[str, Page]) -> Mapping[str, Form]:
+        shown = Path(self.folder.name, "forms")
+        found = load_forms(self.folder / "forms", shown)
+        faults = [*_lacking(found, outcomes, shown), *_moved(found, self.kept, shown)]
+        if faults:
+            raise Unreadable(*([] if self.kept else self.problems), *faults)
+        return found
 
     def form_pages(self, forms: Mapping[str, Form]) -> dict[str, Page]:
         """The opening words of each form; a slip in their file must not take the form down."""
         written = {page.address: page for page in self.each("forms", _page)}
-        shown = Path(self.folder.name, "forms")
         return {
             address: replace(
-                written.get(f"/{form.key}") or _bare_page(form, shown, self.facts),
+                written.get(f"/{form.key}") or bare_page(address, form.name, self.facts),
                 address=address,
                 listed=False,
             )
@@ -155,24 +202,41 @@ class _Reader:
             return {}
 
 
-def _need_outcomes(forms: Mapping[str, Form], outcomes: Mapping[str, Page], folder: Path) -> None:
-    """An answer that stops a form must have its words."""
-    lacking = [
-        Problem(
-            Path(folder.name, "forms", f"{form.key}.toml"), 1, f"write content/outcomes/{stop}.md, or mend it"
-        )
-        for form in forms.values()
-        for stop in form.stops
-        if stop not in outcomes
-    ]
-    if lacking:
-        raise Unreadable(*lacking)
+def _lacking(forms: Mapping[str, Form], outcomes: Mapping[str, Page], folder: Path) -> Iterable[Problem]:
+    """Answers that stop a form and have no words for it."""
+    for form in forms.values():
+        for stop in form.stops:
+            if stop not in outcomes:
+                yield Problem(folder / f"{form.key}.toml", 1, f"write content/outcomes/{stop}.md, or mend it")
+
+
+def _moved(forms: Mapping[str, Form], kept: Library | None, folder: Path) -> Iterable[Problem]:
+    """Forms that came, went or changed their address while the site runs."""
+    before = kept.forms if kept else forms
+    for address in sorted(forms.keys() ^ before.keys()):
+        form = forms.get(address) or before[address]
+        words = f"restart the site: it takes up a change of the address {address} only when it starts"
+        yield Problem(folder / f"{form.key}.toml", 1, words)
+
+
+def _named_well(path: Path, shown: Path) -> None:
+    """A file's name is its address."""
+    name = markup.slug(path.stem)
+    if path.stem == name:
+        return
+    words = f"name the file {name}.md: small letters, figures and hyphens only"
+    if path.with_name(f"{name}.md").exists():
+        words = f"{name}.md has the same address; name this file otherwise, or delete one of the two"
+    raise Unreadable(Problem(shown, 1, words))
+
+
+def _held(story: Story, today: date) -> str:
+    """Why the public does not see a story yet."""
+    return "Draft" if story.draft else f"Not published until {story.published:%-d %B %Y}"
 
 
 def body_problems(document: Document, facts: Facts) -> Iterable[Problem]:
-    """Facts and parts that a body names and that do not exist; an empty body."""
-    if not document.body.strip():
-        yield Problem(document.shown, document.body_line, "write the text below the second line of dashes")
+    """Facts and parts that a body names and that do not exist."""
     for number, line in enumerate(document.body.splitlines(), document.body_line):
         for found in facts_file.USED.finditer(line):
             if found["name"] not in facts:
@@ -184,27 +248,36 @@ def body_problems(document: Document, facts: Facts) -> Iterable[Problem]:
             yield Problem(document.shown, at, f"there is no part “{part}”; use one of: {known}")
 
 
+def _address(name: str) -> str:
+    return {"index": HOME, "case-studies": STORIES}.get(name, f"/{name}")
+
+
+def _typed(document: Document, model: type[Fields]) -> Fields:
+    """The fields of a file that has words below them."""
+    fields = document.typed(model)
+    if not document.body.strip():
+        words = "write the text below the second line of dashes"
+        raise Unreadable(Problem(document.shown, document.body_line, words))
+    return fields
+
+
 def _page(document: Document, name: str, facts: Facts) -> Page:
-    fields = document.typed(PageFields)
-    address = {"index": HOME, "case-studies": STORIES}.get(name, f"/{name}")
-    return Page(address, document, facts, **fields.model_dump())
+    fields = _typed(document, PageFields)
+    return Page(_address(name), document, facts, **fields.model_dump())
 
 
-def _bare_page(form: Form, shown: Path, facts: Facts) -> Page:
-    """A form's page without its opening words."""
-    return Page(form.address, Document(shown / f"{form.key}.md", {}, {}, ""), facts, form.name, None)
+def bare_page(address: str, title: str, facts: Facts) -> Page:
+    """A page without its words, where a form cannot do without the page."""
+    return Page(address, Document(Path(), {}, {}, ""), facts, title, None, listed=False)
 
 
 def _plain(document: Document, name: str, facts: Facts) -> Page:
-    fields = document.typed(PlainFields)
+    fields = _typed(document, PlainFields)
     return Page(name, document, facts, listed=False, **fields.model_dump())
 
 
 def _story(document: Document, name: str, facts: Facts) -> Story:
-    fields = document.typed(StoryFields)
-    if name != markup.slug(name):
-        words = f"name the file {markup.slug(name)}.md: small letters, figures and hyphens only"
-        raise Unreadable(Problem(document.shown, 1, words))
+    fields = _typed(document, StoryFields)
     values = fields.model_dump()
     for many in ("harm", "way", "content_notes"):
         values[many] = tuple(values[many])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,17 @@ class Navigation:
 
 
 def navigation(
-    raw: Mapping[str, Any], path: Path, shown: Path, pages: Mapping[str, Page]
+    raw: Mapping[str, Any],
+    path: Path,
+    shown: Path,
+    pages: Mapping[str, Page],
+    left_out: Container[str] = (),
 ) -> tuple[Navigation, list[Problem]]:
     """Link the entries of navigation.toml to the pages there are.
 
     Args:
         raw: the file's tables. path: the file. shown: its name in messages. pages: all, by address.
+        left_out: addresses of pages with a slip in their own file, which is named there.
 
     Returns:
         The navigation, and a problem for each entry without a page and each page without an entry.
@@ -66,7 +71,7 @@ def navigation(
     problems = [
         Problem(shown, line_of(path, f'"{address}"'), f"there is no page {address}; write it or take it out")
         for address in named
-        if address not in pages
+        if address not in pages and address not in left_out
     ] + [
         Problem(shown, 1, f"add {address} to a group, so that the site map has it")
         for address, page in sorted(pages.items())

@@ -107,6 +107,7 @@ class Story(Page):
     video: str
     published: date
     draft: bool
+    held: str = ""  # why the public does not see it yet; empty where it does
 
     @property
     def landscape(self) -> int:

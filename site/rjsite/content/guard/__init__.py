@@ -1,0 +1,42 @@
+"""Reads every word of the site by the rules of content/house-rules.toml: a guard, not a proof.
+
+People read the words too (service design, section 4). It knows nothing of Flask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from rjsite.content.guard.document import document_findings
+from rjsite.content.guard.rules import load_rules
+from rjsite.content.guard.tables import table_findings
+from rjsite.content.guard.whole import Addresses, whole_findings
+from rjsite.content.library import Library
+from rjsite.content.problem import Problem, Unreadable
+
+
+def check(library: Library, folder: Path, today: date) -> list[Problem]:
+    """What is wrong with the words, in the order of the files.
+
+    Args:
+        library: with drafts, as it was read from `folder`. today: tells what is old or not yet published.
+
+    Returns:
+        Findings, each with file, line and what to write. `library.problems` are not among them.
+    """
+    return sorted(set(_findings(library, folder, today)))
+
+
+def _findings(library: Library, folder: Path, today: date) -> Iterator[Problem]:
+    try:
+        rules = load_rules(folder / "house-rules.toml", Path(folder.name, "house-rules.toml"))
+    except Unreadable as unreadable:
+        yield from unreadable.problems
+        return
+    addresses = Addresses(library, rules.links.also)
+    for page in library.every_page:
+        yield from document_findings(page, library.facts, rules, addresses, today)
+    yield from table_findings(library, folder, rules)
+    yield from whole_findings(library, folder, addresses)

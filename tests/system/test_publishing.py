@@ -1,0 +1,232 @@
+"""Staff change content while people use the site: nobody notices but the reader of the new story."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from rjsite.settings import ROOT
+from support.processes import LOOPBACK, wait_until
+from support.site_process import Site
+
+STORY = "case-studies/neighbours-dispute.md"
+STORY_AT = "/case-studies/neighbours-dispute"
+WALKERS = 4
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    """Our own content, to be changed."""
+    return Path(shutil.copytree(ROOT / "content", tmp_path / "content"))
+
+
+@pytest.fixture
+def production(start_site: Callable[..., Site], content: Path, tmp_path: Path) -> Site:
+    """The site as the public meets it, on that content."""
+    (tmp_path / "data").mkdir()
+    return start_site(
+        RJSITE_MODE="production",
+        RJSITE_CONTENT_DIR=str(content),
+        RJSITE_DATA_DIR=str(tmp_path / "data"),
+        RJSITE_SECRET_KEY="kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA",
+        RJSITE_OUTBOX_KEYS=Fernet.generate_key().decode(),
+        RJSITE_PUBLIC_URL=f"https://{LOOPBACK}",
+        RJSITE_TEAM_EMAIL="team@mending.example",
+        RJSITE_MAIL_SERVER="localhost",
+        RJSITE_MAIL_PORT="9",
+        RJSITE_MAIL_DEFAULT_SENDER="site@mending.example",
+    )
+
+
+@pytest.fixture
+def development(start_site: Callable[..., Site], content: Path) -> Site:
+    """The site as staff see it while they write."""
+    return start_site(RJSITE_CONTENT_DIR=str(content))
+
+
+def get(site: Site, path: str) -> tuple[int, str]:
+    """Status and words of one page."""
+    connection = HTTPConnection(LOOPBACK, site.port, timeout=30)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+def change(path: Path, right: str, other: str) -> None:
+    """Put other words into a file, in one step, as a deployment does."""
+    words = path.read_text()
+    assert right in words
+    new = path.with_suffix(".new")
+    new.write_text(words.replace(right, other, 1))
+    new.replace(path)
+
+
+def take_up(site: Site) -> None:
+    """Ask for the changed content, and wait until it is there."""
+    done = site.log.count("content taken up")
+    os.kill(site.process_id, signal.SIGHUP)
+    wait_until(lambda: site.log.count("content taken up") > done, "the content to be taken up")
+
+
+@contextmanager
+def visitors(site: Site, *paths: str) -> Iterator[list[tuple[str, int]]]:
+    """Many requests at once, one after the other, until the end of the block; what each was answered."""
+    answers: list[tuple[str, int]] = []
+    end = threading.Event()
+
+    def walk() -> None:
+        while not end.is_set():
+            for path in paths:
+                try:
+                    answers.append((path, get(site, path)[0]))
+                except OSError as error:
+                    answers.append((f"{path}: {type(error).__name__}", 0))
+
+    threads = [threading.Thread(target=walk) for _ in range(WALKERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+
+
+# -- production ------------------------------------------------------------------------------------------
+
+
+def test_changed_content_is_taken_up_under_load_without_a_failed_request(production, content):
+    with visitors(
+        production, "/", "/case-studies/", "/refer/a", "/case-studies/threat-of-assault"
+    ) as answers:
+        for number in range(10):
+            change(
+                content / STORY,
+                "title: " + ("Neighbours" if number == 0 else f"Story {number - 1}"),
+                f"title: Story {number}",
+            )
+            take_up(production)
+            assert f"<h1>Story {number}" in get(production, STORY_AT)[1]
+
+    assert len(answers) > 100
+    assert {answer for answer in answers if answer[1] != 200} == set()
+
+
+def test_until_it_is_asked_production_stays_as_it_is(production, content):
+    (content / STORY).unlink()
+
+    assert get(production, STORY_AT)[0] == 200
+
+
+def test_a_broken_file_is_logged_and_left_out_and_the_rest_is_published(production, content):
+    change(content / STORY, "harm:", "harmm:")
+    change(content / "pages" / "questions.md", "Is it free?", "Is it free of charge?")
+
+    take_up(production)
+
+    assert get(production, STORY_AT)[0] == 404
+    assert "Is it free of charge?" in get(production, "/questions")[1]
+    assert f"to mend: content/{STORY}:4: “harmm” is not a field" in production.log
+
+
+def test_a_story_taken_down_is_gone_at_once(production, content):
+    assert STORY_AT in get(production, "/case-studies/")[1]
+    (content / STORY).unlink()
+
+    take_up(production)
+
+    assert get(production, STORY_AT)[0] == 404
+    assert STORY_AT not in get(production, "/case-studies/")[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "slip"),
+    [
+        ("forms/a.toml", "[[step]]", "[[step"),
+        ("forms/a.toml", 'address = "/refer/a"', 'address = "/refer/aa"'),
+        ("forms/shared/contact-block.toml", "[[question]]", "[[questio]]"),
+        ("forms/a.md", "title:", "titel:"),
+        ("outcomes/under-18.md", "title:", "titel:"),
+        ("service.toml", "[name]", "[name"),
+        ("pages/sent.md", "title:", "titel:"),
+    ],
+)
+def test_whatever_breaks_the_forms_stay_and_the_rest_is_published(production, content, name, right, slip):
+    forms = ("/refer/a", "/refer/b", "/refer/c", "/contact")
+    change(content / name, right, slip)
+    change(content / "pages" / "questions.md", "Is it free?", "Is it free of charge?")
+
+    take_up(production)
+
+    asked = [get(production, path) for path in (*forms, "/sent")]
+    assert [status for status, _ in asked] == [200] * 5
+    assert all('name="form_token"' in words for _, words in asked[:4])
+    assert "Is it free of charge?" in get(production, "/questions")[1]
+    assert f"content/{name}:" in production.log
+
+
+# -- development -----------------------------------------------------------------------------------------
+
+
+def test_an_edit_is_shown_on_the_next_load(development, content):
+    assert "Is it free?" in get(development, "/questions")[1]
+
+    change(content / "pages" / "questions.md", "Is it free?", "Is it free of charge?")
+
+    assert "Is it free of charge?" in get(development, "/questions")[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "right", "slip", "said"),
+    [
+        (STORY, STORY_AT, "harm:", "harmm:", "4: “harmm” is not a field; use one of: title"),
+        ("pages/questions.md", "/questions", "title:", "titel:", "2: “titel” is not a field"),
+        ("pages/index.md", "/", "{: .steps #steps }", "{: .stairs }", "there is no part “stairs”"),
+        ("forms/a.md", "/refer/a", "title:", "titel:", "2: “titel” is not a field"),
+        ("forms/b.toml", "/refer/b", "[[step]]", "[[step", "not TOML"),
+        ("service.toml", "/", "[name]", "[name", "not TOML"),
+        ("navigation.toml", "/", "[[menu]]", "[[menu", "not TOML"),
+    ],
+)
+def test_a_broken_file_is_a_plain_page_at_its_own_address(
+    development, content, name, path, right, slip, said
+):
+    change(content / name, right, slip)
+
+    status, words = get(development, path)
+
+    assert status == 500
+    assert f"<li>content/{name}:" in words
+    assert said in words
+    others = {"/", "/questions", "/case-studies/", "/refer/a", "/refer/c", "/site-map"} - {path}
+    assert {other: get(development, other)[0] for other in others} == dict.fromkeys(others, 200)
+
+    change(content / name, slip, right)
+
+    assert get(development, path)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("draft: true", "Draft"), ("draft: false\npublished: 2999-03-02", "Not published until 2 March 2999")],
+)
+def test_a_story_that_is_not_yet_public_is_marked(development, content, line, said):
+    published = next(ln for ln in (content / STORY).read_text().splitlines() if ln.startswith("published:"))
+    change(content / STORY, published, line if "published" in line else f"{published}\n{line}")
+
+    assert f"<b>{said}" in get(development, STORY_AT)[1]
+    (listed,) = [p for p in ("/case-studies/", "/case-studies/?page=2") if STORY_AT in get(development, p)[1]]
+    assert f"<b>{said}" in get(development, listed)[1]

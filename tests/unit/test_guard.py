@@ -1,0 +1,394 @@
+"""The guard: every slip of the words is one line with file, line and what to write instead."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from rjsite.cli import main
+from rjsite.content import guard
+from rjsite.content.guard import text
+from rjsite.content.guard.rules import load_rules
+from rjsite.content.library import load
+from rjsite.settings import ROOT
+
+TODAY = date(2026, 3, 1)
+STORY = "case-studies/the-shop-window.md"
+HOME = "pages/index.md"
+
+
+@pytest.fixture
+def content(content: Path) -> Path:
+    """The made-up service with our house rules, and no fault."""
+    shutil.copy(ROOT / "content" / "house-rules.toml", content)
+    story = content / STORY
+    story.write_text(story.read_text() + "\n## What changed {: .changed }\n\nThe window is whole.\n")
+    return content
+
+
+def findings(content: Path, today: date = TODAY) -> list[str]:
+    return [str(found) for found in guard.check(load(content, drafts=True), content, today)]
+
+
+def write(content: Path, name: str, words: str, right: str = "") -> None:
+    """Put words in the place of others, or below all others."""
+    path = content / name
+    before = path.read_text()
+    assert right in before
+    path.write_text(before.replace(right, words, 1) if right else f"{before}\n{words}\n")
+
+
+def test_a_folder_without_a_slip_has_no_finding(content):
+    assert findings(content) == []
+
+
+def test_our_own_words_have_no_finding():
+    folder = ROOT / "content"
+    found = load(folder, drafts=True)
+
+    # the day on which the newest file was checked: that files grow old is for `make check` to say
+    day = max(page.last_checked for page in found.every_page if page.last_checked)
+
+    assert [str(problem) for problem in guard.check(found, folder, day)] == []
+
+
+LONG = "We " + "walk and " * 10 + "stop."
+IN_PAGES = [
+    (LONG, 9, "has 22 words; make two sentences of 20 at most"),
+    ("It is. It was. It may be. It ends.", 9, "4 sentences stand together; begin a new paragraph after 3"),
+    ("The victim sat. Another victim stood.", 9, "“victim” stands here again, and once on a page is enough"),
+    ("The perpetrator left.", 9, "“perpetrator” is not our word; write “person responsible”"),
+    ("This is Easy.", 9, "“Easy” is not our word; leave the word out"),
+    ("You should call.", 9, "“should” is not our word; say what the reader can do"),
+    ("All is well!", 9, "an exclamation mark stands here"),
+    ("Ask the YJS.", 9, "say what YJS means: write the full words, then (YJS)"),
+    ("See [our page](/nowhere).", 9, "there is no page /nowhere; take the link out, or write the page"),
+    ("See [the stories](/case-studie/).", 9, "there is no page /case-studie/; write /case-studies/"),
+    ("See [the old page](/old).", 9, "there is no page /old; write /"),
+    ("See [the stories](/case-studies/#gone).", 9, "/case-studies/ has no part #gone"),
+    ("See [below](#gone).", 9, "/ has no part #gone"),
+    ("See [the site](www.example.org).", 9, "“www.example.org” leads nowhere; begin it with /"),
+    ("Read about it [here](/case-studies/).", 9, "“here” does not say where the link goes"),
+    ("![](/static/tree.png)", 9, "a picture without words stands here"),
+    ("# Another title", 9, "the title is the first heading of the page; begin this one with ##"),
+    ("### A heading", 9, "a level is missing before this heading; begin it with ##"),
+    ("## A\n\n#### B", 11, "a level is missing before this heading; begin it with ###"),
+    ("A\tB", 9, "a tab stands here; use spaces"),
+    ("This is <b>bold</b>.", 9, "<b> is shown as it is written"),
+    ("## Real {: .stories }\n\n- no-such-story", 11, "there is no page /case-studies/no-such-story"),
+    ("One line.\nAnother line.\nThe journey ends.", 11, "“journey” is not our word"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "line", "said"), IN_PAGES, ids=[said for _, _, said in IN_PAGES])
+def test_a_slip_in_a_page_is_named_on_its_line(content, words, line, said):
+    write(content, HOME, words)
+
+    (found,) = findings(content)
+
+    assert found.startswith(f"content/{HOME}:{line}: ")
+    assert said in found
+
+
+GOOD = [
+    "“The offender is a perpetrator!” he said.",
+    "> “The perpetrator left! It was easy.”",
+    "Justice is not easy-going.",
+    "The Victims’ Code and Victim Support help a victim.",
+    "The Youth Justice Service (YJS) helps. Ask the YJS.",
+    "LGBT+ means lesbian, gay, bisexual and trans. Some are LGBT+.",
+    "Turn on the BBC.",
+    "She said sorry.",
+    "He was between 10 and 15. He is older now.",
+    "**Time.** There is no limit. It can be recent. It can be old.",
+    "See [the stories](/case-studies/?harm=theft) or [leave](/exit).",
+    "See [the story](/case-studies/the-shop-window#what-changed).",
+    "See [the form](/ask).",
+    "A term\n: What it means.",
+    "- one\n- two",
+]
+
+
+@pytest.mark.parametrize("words", GOOD)
+def test_what_is_allowed_is_not_named(content, words):
+    write(content, HOME, words)
+
+    assert findings(content) == []
+
+
+def test_forms_have_shorter_sentences(content):
+    words = "We ask you how to reach you, so that no one else reads what we write."
+    write(content, HOME, words)
+    assert findings(content) == []
+
+    write(content, "forms/ask.md", words)
+
+    (found,) = findings(content)
+    assert found.startswith("content/forms/ask.md:9: ")
+    assert "has 16 words; make two sentences of 15 at most" in found
+
+
+HARD = "Considerable institutional accountability necessitates comprehensive organisational transformation. "
+
+
+def test_a_page_that_reads_too_hard_is_named_with_its_hardest_sentence(content):
+    write(content, HOME, "\n\n".join([HARD * 2] * 4 + ["We talk. You talk. " + "We met him. " * 1] * 8))
+
+    found = findings(content)
+
+    assert len(found) == 1
+    assert found[0].startswith(f"content/{HOME}:6: the page reads at grade ")
+    assert "and 6 is allowed" in found[0]
+    assert "“Considerable institutional" in found[0]
+
+
+def test_a_page_may_allow_a_higher_grade(content):
+    write(content, HOME, "\n\n".join([HARD * 2] * 4 + ["We talk. You talk. We met him."] * 8))
+    write(content, HOME, "grade: 12\nlast_checked", "last_checked")
+
+    found = findings(content)
+
+    assert all("and 12 is allowed" in line for line in found)
+
+
+def test_long_sentences_all_over_a_page_are_named(content):
+    words = "We go to see the man at his own house and we sit down with him to talk. "
+    write(content, HOME, "\n\n".join([words * 2] * 4))
+
+    (found,) = findings(content)
+
+    assert "words on average, and 12 is the most" in found
+
+
+@pytest.mark.parametrize(
+    ("checked", "today", "said"),
+    [
+        ("2026-02-01", date(2027, 1, 31), ""),
+        ("2026-02-01", date(2027, 2, 3), "nobody has checked this for 12 months"),
+        ("2026-05-01", TODAY, "this day is still to come"),
+    ],
+)
+def test_when_a_page_was_last_checked_is_watched(content, checked, today, said):
+    write(content, HOME, f"last_checked: {checked}", "last_checked: 2026-02-01")
+
+    found = [line for line in findings(content, today) if HOME in line]
+
+    assert [line.split(": ", 1)[1].startswith(said) for line in found] == [True] * bool(said)
+    assert all(line.startswith(f"content/{HOME}:4: ") for line in found)
+
+
+def test_two_pages_with_one_title_are_named(content):
+    write(content, HOME, "title: stories", "title: Home")
+
+    (found,) = findings(content)
+
+    assert found == (
+        "content/pages/index.md:2: content/pages/case-studies.md has the same title; "
+        "give this file a title of its own"
+    )
+
+
+def test_a_story_needs_the_note_that_its_words_call_for(content):
+    write(content, STORY, "One of them had died.\n\n##", "A window was broken.\n\n##")
+
+    (found,) = findings(content)
+
+    assert found == f"content/{STORY}:10: add “death” to content_notes, because the story says “died”"
+
+
+def test_a_story_ends_with_what_changed(content):
+    write(content, STORY, "## After that", "## What changed {: .changed }")
+
+    (found,) = findings(content)
+
+    assert found.startswith(f"content/{STORY}:23: end with “## What changed {{: .changed }}”")
+
+
+def test_a_link_to_a_story_that_is_not_published_is_named(content):
+    write(content, STORY, "known: full\ndraft: true", "known: full")
+    write(content, HOME, "See [the story](/case-studies/the-shop-window).")
+
+    (found,) = findings(content)
+
+    assert "/case-studies/the-shop-window is not published yet" in found
+
+
+@pytest.mark.parametrize("words", ["{limits} We listen.", "We listen. {limits} Ask us.", "- {limits} {more}"])
+def test_a_fact_of_whole_sentences_that_hides_the_next_one_is_named(content, words):
+    write(content, "service.toml", '[limits]\nask = "Which?"\n\n[more]\nask = "What?"')
+    write(content, HOME, words)
+
+    (found,) = findings(content)
+
+    assert found.startswith(
+        f"content/{HOME}:9: put {{limits}} at the end of its paragraph or in one of its own"
+    )
+
+
+@pytest.mark.parametrize("words", ["We listen. {limits}", "{phone} is our number.", "{?limits} We listen."])
+def test_a_fact_that_hides_nothing_else_is_not_named(content, words):
+    write(content, "service.toml", '[limits]\nask = "Which?"')
+    write(content, HOME, words)
+
+    assert findings(content) == []
+
+
+def test_sentences_that_an_unset_fact_hides_are_not_read(content):
+    write(content, "service.toml", '[hours]\nask = "When?"')
+    write(content, HOME, "It is easy from {hours}.\n\n## A victim and a victim {?hours}\n\nPlease.")
+    assert findings(content) == []
+
+    write(content, "service.toml", 'value = "9am"\nask = "When?"', 'ask = "When?"')
+    assert len(findings(content)) == 3
+
+
+FORM_SLIPS = [
+    ('label = "How do we reach you in {area}?"', 'label = "Please write"', 10, "“Please” is not our word"),
+    ('label = "Phone"', 'label = "Phone!"', 13, "an exclamation mark"),
+    ('missing = "Enter your number"', f'missing = "{LONG}"', 22, "this has 22 words; make it 15 at most"),
+    ('label = "I live elsewhere"', 'label = "I am with the NHS"', 15, "say what NHS means"),
+]
+
+
+@pytest.mark.parametrize(("right", "slip", "line", "said"), FORM_SLIPS, ids=[s for *_, s in FORM_SLIPS])
+def test_a_slip_in_a_question_is_named_on_its_line(content, right, slip, line, said):
+    write(content, "forms/ask.toml", slip, right)
+
+    (found,) = findings(content)
+
+    assert found.startswith(f"content/forms/ask.toml:{line}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ('[hours]\nvalue = "It is simple"', "“simple” is not our word"),
+        ("[hours]", "add to [hours] a value"),
+        ('[figure_x]\nvalue = "8%"', "add to [figure_x] a source"),
+    ],
+)
+def test_a_slip_in_a_fact_is_named(content, words, said):
+    write(content, "service.toml", words)
+
+    (found,) = findings(content)
+
+    assert found.startswith("content/service.toml:")
+    assert said in found
+
+
+def test_an_old_address_that_leads_nowhere_is_named(content):
+    write(content, "redirects.toml", '"/older" = "/gone"')
+
+    assert findings(content) == [
+        "content/redirects.toml:3: there is no page /gone; write the address of one there is"
+    ]
+
+
+@pytest.mark.parametrize("name", ["case-studies/new.txt", "case-studies/2026/new.md", "new.md"])
+def test_a_file_that_nothing_uses_is_named(content, name):
+    (content / name).parent.mkdir(exist_ok=True)
+    (content / name).write_text("Words.")
+
+    (found,) = findings(content)
+
+    assert found.startswith(f"content/{name}:1: nothing uses this file; name it NAME.md in ")
+
+
+def test_rules_that_cannot_be_read_are_named(content):
+    write(content, "house-rules.toml", "sentense = 20", "sentence = 20")
+
+    found = findings(content)
+
+    assert found
+    assert all(line.startswith("content/house-rules.toml:1: length.sent") for line in found)
+
+
+# -- measures --------------------------------------------------------------------------------------------
+
+
+def test_the_grade_is_the_automated_readability_index():
+    # 13 letters, 4 words, 2 sentences: 4.71 * 13 / 4 + 0.5 * 4 / 2 - 21.43
+    assert text.grade(["The cat.", "It slept."]) == pytest.approx(4.71 * 13 / 4 + 1 - 21.43)
+
+
+def test_a_phone_number_is_one_word():
+    assert len(text.words("Call us free on 0800 043 8785.")) == 5
+
+
+def test_every_rule_of_ours_can_be_read():
+    rules = load_rules(ROOT / "content" / "house-rules.toml", Path("house-rules.toml"))
+
+    assert {word for word, _, _ in rules.slips("An abuser, a journey, the Victims' Code")} == {
+        "abuser",
+        "journey",
+    }
+
+
+# -- the command -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def check(content: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """`rjsite check` on the made-up service: its status and its lines."""
+    monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+    def run(*options: str) -> tuple[int, list[str]]:
+        status = main(["check", *options])
+        return status, capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_the_command_says_each_finding_and_fails(content, check):
+    today = f"last_checked: {date.today()}"  # noqa: DTZ011
+    for path in content.rglob("*.md"):
+        path.write_text(path.read_text().replace("last_checked: 2026-02-01", today))
+    assert check() == (0, ["2 pages, 1 stories, 0 to mend"])
+
+    write(content, HOME, "An easy page.")
+
+    status, lines = check()
+    assert status == 1
+    assert lines[0].startswith(f"content/{HOME}:9: “easy” is not our word; ")
+    assert lines[1:] == ["2 pages, 1 stories, 1 to mend"]
+
+
+def test_a_broken_page_is_one_line_though_the_menu_names_it(content, check):
+    write(content, "pages/case-studies.md", "titel:", "title:")
+
+    _, lines = check()
+
+    assert [line for line in lines if "case-studies.md" in line or "navigation" in line] == [
+        "content/pages/case-studies.md:1: add a line “title: ...” between the two lines of dashes",
+        lines[1],
+    ]
+    assert lines[1].startswith("content/pages/case-studies.md:2: “titel” is not a field")
+
+
+def test_github_shows_a_finding_on_its_line(content, check):
+    write(content, HOME, "A 100% easy page.")
+
+    _, lines = check("--github")
+
+    assert f"::error file=content/{HOME},line=9::“easy” is not our word" in "\n".join(lines)
+
+
+def test_a_site_that_cannot_start_is_said_too(content, check):
+    write(content, "forms/ask.toml", "nam =", "name =")
+
+    status, lines = check()
+
+    assert status == 1
+    assert lines[0].startswith("content/forms/ask.toml:")
+    assert lines[-1] == "The site cannot start until this is mended."
+
+
+@pytest.mark.parametrize("table", ["step.questoin", "stepp"])
+def test_a_slip_in_the_name_of_a_table_loses_no_question(content, check, table):
+    write(content, "forms/ask.toml", f"[[{table}]]", "[[step.question]]" if "." in table else "[[step]]")
+
+    assert check()[0] == 1

@@ -1,0 +1,57 @@
+"""Ten thousand stories load, stand in order and can be chosen among."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from rjsite.content.library import STORIES, load
+from rjsite.content.listing import ON_A_PAGE, listing
+from support.many_stories import write_stories
+
+COUNT = 10_000
+SECONDS = 15  # measured: under 4 on 2 cores
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """All the files; none of the service's own."""
+    folder = tmp_path_factory.mktemp("many")
+    write_stories(folder, COUNT, seed=1)
+    return folder / "case-studies"
+
+
+def test_ten_thousand_stories_load_and_list_correctly(content, written):
+    (content / "case-studies" / "the-shop-window.md").unlink()
+    (content / "case-studies").rmdir()
+    (content / "case-studies").symlink_to(written)
+
+    began = time.perf_counter()
+    library = load(content)
+    took = time.perf_counter() - began
+
+    assert library.problems == ()
+    assert len(library.stories) == len(library.by_slug) == COUNT
+    assert took < SECONDS
+    days = [story.published for story in library.stories]
+    assert days == sorted(days, reverse=True)
+
+    first = listing("Stories", STORIES, library.stories, {})
+    last = listing("Stories", STORIES, library.stories, {"page": str(first.pages)})
+    assert first.total == COUNT
+    assert first.pages == -(-COUNT // ON_A_PAGE)
+    assert first.stories == library.stories[:ON_A_PAGE]
+    assert last.stories == library.stories[-(COUNT % ON_A_PAGE or ON_A_PAGE) :]
+    chosen = listing("Stories", STORIES, library.stories, {"harm": "hate", "ended": "met"})
+    assert chosen.total == sum("hate" in s.harm and s.ended == "met" for s in library.stories) > 100
+
+
+def test_the_same_seed_makes_the_same_stories(tmp_path):
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        write_stories(tmp_path / name, 5, seed)
+
+    def words(name):
+        return [path.read_text() for path in sorted((tmp_path / name / "case-studies").iterdir())]
+
+    assert words("a") == words("b") != words("c")
