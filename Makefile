@@ -6,7 +6,7 @@ PREPARE := $(PYTHON) deploy/prepare.py
 EXPORT := $(UV) export --quiet --frozen --format requirements.txt --no-emit-project --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test unit check lint lock
+.PHONY: help serve test unit check lint lock soak
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,10 @@ unit: ## run the quick tests: no browser, no servers
 check: ## check pages, stories, words and facts; names file and line
 	@$(PREPARE) run
 	$(BIN)/rjsite check
+
+soak: ## send forms while everything goes wrong (MINUTES=2 SEED=any), and account for each
+	@$(PREPARE) dev
+	@$(BIN)/python tests/soak.py --minutes $${MINUTES:-2} $${SEED:+--seed $$SEED}
 
 lint: ## check style and types
 	@$(PREPARE) dev

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from rjsite import errors, health, pages, refer, safety, site_content, static_files
+from rjsite import errors, feeds, health, pages, refer, safety, security_txt, site_content, static_files
+from rjsite.daily_count import DailyCount
 from rjsite.delivery import Delivery
 from rjsite.intake import Intake
 from rjsite.mail import TeamMail
-from rjsite.outbox.migrate import migrate
+from rjsite.outbox.damage import keep_aside, kept_aside
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Outbox
-from rjsite.outbox.table import open_database
+from rjsite.outbox.table import BROKEN, open_database
+from rjsite.sealing import Readers
 from rjsite.settings import ROOT, Settings
+
+log = logging.getLogger("rjsite")
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -32,24 +38,49 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.globals.pop("config", None)  # no template can print a secret
     mail = TeamMail(app, settings)
     outbox = make_outbox(settings)
-    delivery = Delivery(outbox, mail, per_minute=settings.deliver_per_minute, hold_hours=settings.hold_hours)
-    intake = Intake(
-        outbox, mail, settings.team, settings.sender, settings.secrets[0].encode(), delivery.nudge
+    try:
+        keep_aside(settings.outbox_url)
+        outbox.mend()
+    except BROKEN as error:  # the pages stay up, and forms are handed over directly
+        log.error("the outbox cannot be used (%s)", type(error).__name__)
+    readers = Readers(settings.team_certificates)
+    daily = DailyCount(outbox, settings.team, settings.sender, lambda: care(settings, readers))
+    delivery = Delivery(
+        outbox,
+        mail,
+        per_minute=settings.deliver_per_minute,
+        hold_hours=settings.hold_hours,
+        readers=readers,
+        daily=daily if settings.daily_count else None,
     )
-    app.extensions |= {"rjsite.outbox": outbox, "rjsite.delivery": delivery, "rjsite.mail": mail}
+    digest_key = settings.secrets[0].encode()
+    intake = Intake(outbox, mail, settings.team, settings.sender, digest_key, readers, delivery.nudge)
+    app.extensions |= {
+        "rjsite.outbox": outbox,
+        "rjsite.intake": intake,
+        "rjsite.delivery": delivery,
+        "rjsite.mail": mail,
+    }
     safety.init_app(app, settings)
     site_content.init_app(app, settings)
     static_files.init_app(app, settings)
     errors.init_app(app, settings)
     refer.init_app(app, settings, intake)
     pages.init_app(app, settings)
+    feeds.init_app(app, settings)
     health.init_app(app, settings)
+    security_txt.init_app(app, settings)
     return app
 
 
 def make_outbox(settings: Settings) -> Outbox:
-    """The outbox of these settings, with its database in the present shape."""
-    engine = open_database(settings.outbox_url)
-    migrate(engine)
-    seal = Seal([key.get_secret_value() for key in settings.outbox_keys])
-    return Outbox(engine, seal, settings.outbox_max_waiting)
+    """The outbox of these settings; nothing is opened yet."""
+    return Outbox(
+        open_database(settings.outbox_url), Seal(settings.outbox_secrets), settings.outbox_max_waiting
+    )
+
+
+def care(settings: Settings, readers: Readers) -> list[str]:
+    """What somebody has to look after: certificates that end, damaged files that were kept aside."""
+    files = [f"a damaged outbox was kept aside: {file.name}" for file in kept_aside(settings.outbox_url)]
+    return [f"certificate {line}" for line in readers.warnings()] + files

@@ -8,17 +8,18 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 from cryptography.fernet import Fernet
-from sqlalchemy.exc import SQLAlchemyError
 
-from rjsite.content.problem import Unreadable
-from rjsite.settings import Settings, SettingsError
+from rjsite import outbox_cli
+from rjsite.content.problem import Problem, Unreadable
+from rjsite.outbox.table import BROKEN
+from rjsite.settings import ROOT, Settings, SettingsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unreadable as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         return 1
-    except (OSError, SQLAlchemyError) as error:
+    except BROKEN as error:
         reason = getattr(error, "strerror", "") or type(error).__name__
         print(f"That did not work: {reason}.", file=sys.stderr)
         return 1
@@ -52,26 +53,26 @@ def _parser() -> argparse.ArgumentParser:
     deliver.set_defaults(run=_deliver)
 
     check = commands.add_parser("check", help="check the content; names file, line and what to write")
+    check.add_argument(
+        "--github",
+        action="store_true",
+        default=os.environ.get("GITHUB_ACTIONS") == "true",
+        help="show each finding on its line in GitHub (by itself where GitHub runs this)",
+    )
     check.set_defaults(run=_check)
+
+    story = commands.add_parser("new-story", help="write the file of a new story, with every field explained")
+    story.add_argument("title", help="in quotation marks")
+    story.set_defaults(run=_new_story)
+
+    release = commands.add_parser("release-check", help="list what the service has still to say or to set")
+    release.add_argument("--write", type=Path, metavar="FILE", help="write what the content lacks as a page")
+    release.set_defaults(run=_release_check)
 
     keys = commands.add_parser("keys", help="make keys").add_subparsers(required=True, metavar="ACTION")
     keys.add_parser("new", help="print a new signing key and a new outbox key").set_defaults(run=_new_keys)
 
-    outbox = commands.add_parser("outbox", help="see and move what waits").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    outbox.add_parser("list", help="every mail, without a word of it").set_defaults(run=_outbox_list)
-    outbox.add_parser("status", help="how many wait, and since when").set_defaults(run=_outbox_status)
-    resend = outbox.add_parser("resend", help="send a mail again while its text is kept")
-    resend.add_argument("reference")
-    resend.set_defaults(run=_outbox_resend)
-    export = outbox.add_parser("export", help="write a kept mail to a file")
-    export.add_argument("reference")
-    export.add_argument("file", type=Path)
-    export.set_defaults(run=_outbox_export)
-    outbox.add_parser("purge", help="wipe what the mail server has had for long enough").set_defaults(
-        run=_outbox_purge
-    )
+    outbox_cli.add_to(commands)
     return parser
 
 
@@ -95,90 +96,83 @@ def _deliver(given: argparse.Namespace) -> int:
     if given.once:
         delivery.drain()
     else:
+        signal.signal(signal.SIGTERM, lambda *_: delivery.stop())  # ends after the mail in hand
         delivery.run()
     return 0
 
 
-def _check(_given: argparse.Namespace) -> int:
+def _check(given: argparse.Namespace) -> int:
+    from rjsite.content import guard
     from rjsite.content.library import load
 
-    folder = Path(os.environ.get("RJSITE_CONTENT_DIR", Settings.model_fields["content_dir"].default))
-    found = load(folder, drafts=True)
-    print(*found.problems, sep="\n", end="\n" if found.problems else "")
-    print(f"{len(found.pages)} pages, {len(found.stories)} stories, {len(found.problems)} to mend")
-    return 1 if found.problems else 0
+    folder, today = _content(), date.today()  # noqa: DTZ011 (a day in the service's own place)
+    try:
+        found = load(folder, drafts=True, today=today)
+        problems = sorted({*found.problems, *guard.check(found, folder, today)})
+        counted = f"{len(found.pages)} pages, {len(found.stories)} stories, {len(problems)} to mend"
+    except Unreadable as unreadable:
+        problems, counted = list(unreadable.problems), "The site cannot start until this is mended."
+    for problem in problems:
+        print(_for_github(problem) if given.github else problem)
+    print(counted)
+    return 1 if problems else 0
+
+
+def _new_story(given: argparse.Namespace) -> int:
+    from rjsite.content.new_story import write_story
+
+    try:
+        path = write_story(_content(), given.title, date.today())  # noqa: DTZ011
+    except FileExistsError as error:
+        print(f"There is a story of that name already: {error.filename}. Choose another title.")
+        return 1
+    except ValueError as error:
+        print(f"This makes no story: {error}.")
+        return 2
+    print(
+        f"The story is in {os.path.relpath(path)}. What to do next:",
+        "1. Fill in each field and write the words below; the file says how.",
+        "2. Run `make check`. It names each line to mend, and what to write there.",
+        "3. See it with `make serve`. It is marked as a draft.",
+        "4. Take out the line `draft: true` when the people in it have agreed.",
+        sep="\n",
+    )
+    return 0
+
+
+def _release_check(given: argparse.Namespace) -> int:
+    from rjsite.content.library import load
+    from rjsite.content.release import release
+
+    folder = _content()
+    found = release(load(folder, drafts=True), folder, ROOT / "templates")
+    if given.write:
+        given.write.write_text(found.markdown(), encoding="utf-8")
+        print(f"What the content lacks is in {given.write}.")
+        return 0
+    lines = [str(problem) for problem in found.problems()]
+    try:
+        Settings.load(mode="production")
+    except SettingsError as error:
+        lines += "\n".join(error.faults).splitlines()
+    print(*lines, f"{len(lines)} to settle before release", sep="\n")
+    return 1 if lines else 0
+
+
+def _for_github(problem: Problem) -> str:
+    """A finding as GitHub shows it on the changed line."""
+    words = problem.words.replace("%", "%25").replace("\n", "%0A")
+    return f"::error file={problem.path},line={problem.line}::{words}"
+
+
+def _content() -> Path:
+    return Path(os.environ.get("RJSITE_CONTENT_DIR", Settings.model_fields["content_dir"].default))
 
 
 def _new_keys(_given: argparse.Namespace) -> int:
     print(f"RJSITE_SECRET_KEY={secrets.token_urlsafe(36)}")
     print(f"RJSITE_OUTBOX_KEYS={Fernet.generate_key().decode()}")
     return 0
-
-
-def _outbox_list(_given: argparse.Namespace) -> int:
-    from rjsite import make_outbox
-
-    for row in make_outbox(Settings.load()).rows():
-        moment = _moment(row.made_at)
-        print(f"{row.reference}  version {row.version}  {moment}  tries {row.attempts}  {_state(row)}")
-    return 0
-
-
-def _state(row: Any) -> str:
-    if row.wiped_at:
-        return "wiped"
-    if row.accepted_at:
-        return "taken"
-    return row.trouble or "waiting"
-
-
-def _outbox_status(_given: argparse.Namespace) -> int:
-    from rjsite import make_outbox
-
-    waiting = make_outbox(Settings.load()).waiting()
-    print(f"{waiting.count} waiting, the oldest for {waiting.oldest / 60:.0f} minutes")
-    return 1 if waiting.count else 0
-
-
-def _outbox_resend(given: argparse.Namespace) -> int:
-    from rjsite import make_outbox
-
-    count = make_outbox(Settings.load()).resend(_reference(given.reference))
-    print(f"{count} mails will be sent again." if count else "No mail with this reference is kept any more.")
-    return 0 if count else 1
-
-
-def _outbox_export(given: argparse.Namespace) -> int:
-    from rjsite import make_outbox
-
-    outbox = make_outbox(Settings.load())
-    rows = outbox.named(_reference(given.reference))
-    if not rows:
-        print("No mail with this reference is kept any more.")
-        return 1
-    newest = max(rows, key=lambda row: row.version)
-    with open(os.open(given.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-        file.write(outbox.open(newest))
-    print(f"Version {newest.version} is in the file. Delete the file when you have passed it on.")
-    return 0
-
-
-def _outbox_purge(_given: argparse.Namespace) -> int:
-    from rjsite import make_outbox
-
-    settings = Settings.load()
-    print(f"{make_outbox(settings).wipe(settings.hold_hours)} texts wiped.")
-    return 0
-
-
-def _reference(text: str) -> str:
-    """A reference as people type it: any case, spaces and hyphens ignored."""
-    symbols = "".join(c for c in text.upper() if c.isalnum())
-    return f"{symbols[:4]}-{symbols[4:]}"
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 if __name__ == "__main__":

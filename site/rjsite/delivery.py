@@ -6,15 +6,18 @@ import logging
 import threading
 import time
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from rjsite.mail import NotTaken, Parcel, TeamMail
+from rjsite.daily_count import DailyCount, is_count
+from rjsite.mail import AT_SIGN_IN, ON_THE_WAY, NotTaken, Parcel, TeamMail
 from rjsite.outbox.seal import CannotOpen
 from rjsite.outbox.store import Claimed, Outbox
+from rjsite.outbox.table import BROKEN
+from rjsite.sealing import NoReader, Readers
 
 LOOK_AGAIN = 1.0  # seconds between looks at an empty outbox; another process may have filled it
 PROBE_EVERY = 30.0
+SIGN_IN_EVERY = 120.0  # more often, and a server may lock the account
 TIDY_EVERY = 60.0
+NO_READER = "no usable certificate"
 
 log = logging.getLogger("rjsite.delivery")
 
@@ -24,23 +27,44 @@ class Delivery:
 
     Args:
         per_minute: mails at most. hold_hours: how long a body stays after the server took it.
+        readers: whose certificates close what was kept open. daily: where a mail counts the forms.
     """
 
-    def __init__(self, outbox: Outbox, mail: TeamMail, *, per_minute: int, hold_hours: float) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        mail: TeamMail,
+        *,
+        per_minute: int,
+        hold_hours: float,
+        readers: Readers | None = None,
+        daily: DailyCount | None = None,
+    ) -> None:
         self.outbox = outbox
         self.mail = mail
+        self.readers = readers or Readers(())
+        self.daily = daily
         self.pause = 60.0 / per_minute
         self.hold_hours = hold_hours
         self.stopping = threading.Event()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._last_probe = 0.0
+        self._last_sign_in = 0.0
         self._last_tidy = 0.0
 
     def start(self) -> None:
         """Run in a thread of this process."""
-        self._thread = threading.Thread(target=self.run, name="delivery", daemon=True)
+        self._thread = threading.Thread(target=self._run_whatever_comes, name="delivery", daemon=True)
         self._thread.start()
+
+    def _run_whatever_comes(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                self.run()
+            except BaseException as error:
+                log.error("delivery begins again after %s", type(error).__name__)
+                self.stopping.wait(LOOK_AGAIN)
 
     def stop(self, wait: float = 15.0) -> None:
         """End after the mail in hand."""
@@ -57,18 +81,31 @@ class Delivery:
         """Work until told to stop. No fault of a database or a server ends it."""
         self._begin()
         while not self.stopping.is_set():
+            sent = False
             try:
                 sent = self.step()
+            except BROKEN as error:
+                log.error("delivery goes on after %s of the outbox", type(error).__name__)
+                self._mend()
             except Exception as error:
                 log.error("delivery goes on after %s", type(error).__name__)
-                sent = False
             self._rest(self.pause if sent else LOOK_AGAIN, nudged=not sent)
 
     def _begin(self) -> None:
+        """What a new start may change: processes that died, a password or a certificate that was mended."""
         try:
             self.outbox.free_the_dead()
-        except (SQLAlchemyError, OSError) as error:
+            self.outbox.wake(*ON_THE_WAY, *AT_SIGN_IN, NO_READER)
+        except BROKEN as error:
             log.error("the leases of dead workers are left to run out (%s)", type(error).__name__)
+        for line in self.readers.warnings():
+            log.warning("certificate %s", line)
+
+    def _mend(self) -> None:
+        try:
+            self.outbox.mend()
+        except BROKEN as error:
+            log.error("the outbox cannot be used (%s)", type(error).__name__)
 
     def _rest(self, seconds: float, *, nudged: bool) -> None:
         if nudged:
@@ -98,9 +135,15 @@ class Delivery:
     def _send(self, row: Claimed) -> None:
         try:
             body = self.outbox.open(row)
+            if not is_count(row.reference):
+                body = self.readers.seal(body)
         except CannotOpen:
             self.outbox.put_back(row, "cannot be opened", lasting=True)
             log.error("mail %s cannot be opened: is its key still in RJSITE_OUTBOX_KEYS?", row.reference)
+            return
+        except NoReader:
+            self.outbox.put_back(row, NO_READER)
+            log.error("mail %s is held: every certificate has ended", row.reference)
             return
         try:
             self.mail.deliver(Parcel(_file_name(row), row.recipient, body), lambda: self.outbox.offered(row))
@@ -110,20 +153,35 @@ class Delivery:
             return
         self.outbox.accepted(row, self.hold_hours)
         log.info("mail %s taken", row.reference)
+        self._wake_the_delayed()
+
+    def _wake_the_delayed(self) -> None:
+        """The server takes mail again: what it put off goes now and not in an hour."""
+        delayed = [word for word in self.outbox.waiting().troubles if word.startswith("refused (4")]
+        if delayed:
+            self.outbox.wake(*delayed)
 
     def _probe(self) -> None:
-        """Where mail waits for a server that was away, see whether it is back, without any mail."""
-        if not self._due("_last_probe", PROBE_EVERY) or not self.outbox.waiting().unreachable:
+        """Where mail waits because of the way to the server, see whether that is over, without any mail."""
+        if not self._due("_last_probe", PROBE_EVERY):
+            return
+        troubles = self.outbox.waiting().troubles
+        at_sign_in = not troubles.isdisjoint(AT_SIGN_IN)
+        if at_sign_in and not self._due("_last_sign_in", SIGN_IN_EVERY):
+            return
+        if not at_sign_in and troubles.isdisjoint(ON_THE_WAY):
             return
         try:
             self.mail.check()
         except NotTaken:
             return
-        log.info("the mail server is back: %d mails are due", self.outbox.wake("unreachable"))
+        log.info("the mail server is back: %d mails are due", self.outbox.wake(*ON_THE_WAY, *AT_SIGN_IN))
 
     def _tidy(self) -> None:
         if self._due("_last_tidy", TIDY_EVERY):
             self.outbox.wipe(self.hold_hours)
+            if self.daily:
+                self.daily.send_when_due()
 
     def _due(self, name: str, every: float) -> bool:
         now = time.monotonic()

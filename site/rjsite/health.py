@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, Response, current_app
-from sqlalchemy.exc import SQLAlchemyError
+import time
 
+from flask import Blueprint, Flask, Response, current_app
+
+from rjsite.intake import Intake
+from rjsite.outbox.damage import kept_aside
 from rjsite.outbox.store import Outbox
+from rjsite.outbox.table import BROKEN
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
 MAIL_LATE = 15 * 60
+REMEMBERED = 10 * 60  # seconds for which a form that could not be kept is told
 
 bp = Blueprint("health", __name__)
 
@@ -22,17 +27,25 @@ def alive() -> Response:
 
 @bp.get("/readyz")
 def ready() -> Response:
-    """200, or 503 with one word for what is wrong."""
-    trouble = _trouble(current_app.extensions["rjsite.outbox"])
+    """200, or 503 with one word for what is wrong.
+
+    `database`: it cannot be written, or a form could not be kept when it was last tried. `outbox`: too
+    much waits, or a damaged file was kept aside. `mail`: the oldest has waited for a quarter of an hour.
+    `content`: there is no page.
+    """
+    trouble = _trouble(current_app.extensions["rjsite.outbox"], current_app.extensions["rjsite.intake"])
     return _word(trouble or "ok", 503 if trouble else 200)
 
 
-def _trouble(outbox: Outbox) -> str:
+def _trouble(outbox: Outbox, intake: Intake) -> str:
     try:
+        outbox.check()
         waiting = outbox.waiting()
-    except (SQLAlchemyError, OSError):
+    except BROKEN:
         return "database"
-    if waiting.count >= outbox.max_waiting:
+    if intake.broke_at and time.monotonic() - intake.broke_at < REMEMBERED:
+        return "database"
+    if waiting.count >= outbox.max_waiting or kept_aside(outbox.url):
         return "outbox"
     if waiting.oldest > MAIL_LATE:
         return "mail"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-
-from sqlalchemy.exc import SQLAlchemyError
+from dataclasses import dataclass, field
 
 from rjsite.mail import NotTaken, Parcel, TeamMail, compose
 from rjsite.outbox.store import Envelope, Outbox, OutboxFull
+from rjsite.outbox.table import BROKEN
 from rjsite.referral import Referral
+from rjsite.sealing import NoReader, Readers
+
+DIRECTLY = 25.0  # seconds for a mail server while a person waits for the page
+REMEMBERED = 1000
 
 log = logging.getLogger("rjsite.intake")
 
@@ -19,13 +24,17 @@ class NotKept(Exception):
     """Neither the outbox nor the mail server has it: the person must hear so, with every answer kept."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Intake:
     """Takes in what a person sent.
 
     Args:
         team: who receives it. sender: who the mail is from. digest_key: tells changed answers apart.
+        readers: whose certificates close each mail as it is made.
         kept: called when something was kept, so that the worker looks at once.
+
+    Attributes:
+        broke_at: when the outbox could not be written, in seconds of `time.monotonic`; 0 for never.
     """
 
     outbox: Outbox
@@ -33,7 +42,11 @@ class Intake:
     team: tuple[str, ...]
     sender: str
     digest_key: bytes
+    readers: Readers
     kept: Callable[[], None]
+    broke_at: float = 0.0
+    # what went out without the outbox: for each submission the digests of its versions
+    _directly: OrderedDict[str, list[str]] = field(default_factory=OrderedDict, repr=False)
 
     def take(self, referral: Referral) -> None:
         """Keep a referral; when this returns it is on disk, or the mail server has it.
@@ -41,32 +54,61 @@ class Intake:
         Raises:
             NotKept: where neither could be done.
         """
+        digest = referral.digest(self.digest_key)
+        gone = self._directly.get(referral.submission, [])
+        if gone and gone[-1] == digest:
+            return
 
-        def envelopes(version: int) -> list[Envelope]:
-            return [Envelope(to, compose(referral, version, to, self.sender)) for to in self.team]
+        def envelopes(version: int, number: int) -> list[Envelope]:
+            return [Envelope(to, self._made(referral, version, to, number)) for to in self.team]
 
         try:
-            self.outbox.keep(
-                referral.reference, referral.submission, referral.digest(self.digest_key), envelopes
-            )
+            self.outbox.keep(referral.reference, referral.submission, digest, envelopes, after=len(gone))
         except OutboxFull:
             log.error("the outbox is full: forms are answered with the phone number")
             raise NotKept from None
-        except (SQLAlchemyError, OSError, RuntimeError) as error:
+        except (*BROKEN, RuntimeError) as error:
             log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
-            self._hand_over(referral, envelopes(1))
+            self.broke_at = time.monotonic()
+            self._hand_over(referral, digest)
         else:
+            self.broke_at = 0.0
             self.kept()
 
-    def _hand_over(self, referral: Referral, envelopes: list[Envelope]) -> None:
-        taken = [envelope for envelope in envelopes if self._delivered(referral.reference, envelope)]
+    def _made(self, referral: Referral, version: int, to: str, number: int) -> bytes:
+        message = compose(referral, version, to, self.sender, number)
+        try:
+            return self.readers.seal(message)
+        except NoReader:  # held by the worker until there is a certificate
+            return message
+
+    def _hand_over(self, referral: Referral, digest: str) -> None:
+        version, said = self._kept_before(referral.submission)
+        if said == digest:  # the outbox broke after it had kept it
+            return
+        version = max(version, len(self._directly.get(referral.submission, []))) + 1
+        taken = [to for to in self.team if self._delivered(referral, version, to)]
         if not taken:
             raise NotKept
+        self._directly.setdefault(referral.submission, []).append(digest)
+        while len(self._directly) > REMEMBERED:
+            self._directly.popitem(last=False)
 
-    def _delivered(self, reference: str, envelope: Envelope) -> bool:
+    def _kept_before(self, submission: str) -> tuple[int, str]:
+        """The last version that the outbox has and its digest, where it can still be read."""
         try:
-            self.mail.deliver(Parcel(reference, envelope.recipient, envelope.body))
+            return self.outbox.latest(submission)
+        except BROKEN:
+            return 0, ""
+
+    def _delivered(self, referral: Referral, version: int, to: str) -> bool:
+        try:
+            message = self.readers.seal(compose(referral, version, to, self.sender))
+            self.mail.deliver(Parcel(referral.reference, to, message), within=DIRECTLY)
+        except NoReader:
+            log.error("mail %s cannot be closed: every certificate has ended", referral.reference)
+            return False
         except NotTaken as trouble:
-            log.error("mail %s not taken: %s", reference, trouble.trouble)
+            log.error("mail %s not taken: %s", referral.reference, trouble.trouble)
             return False
         return True

@@ -145,9 +145,9 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
 
 def _open(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(url, connect_args={"timeout": 5})
+    engine = create_engine(url, connect_args={"timeout": 5}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:
@@ -178,5 +178,6 @@ def make_limiter(app: Flask, settings: Settings) -> Limiter:
         storage_uri=settings.limits_url,
         strategy="sliding-window-counter",
         in_memory_fallback_enabled=True,
+        swallow_errors=True,  # the form is kept by the time it is counted
         enabled=settings.ratelimit_forms != "off",
     )

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import smtplib
+import socket
 import ssl
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -29,6 +31,18 @@ from rjsite.settings import Settings
 # 7-bit with encoded lines of 76 at most: any server takes it, whatever the person wrote
 POLICY = SMTP.clone(cte_type="7bit", max_line_length=76)
 UK = ZoneInfo("Europe/London")
+LONGEST_ATTEMPT = 130.0  # seconds, however slowly a server answers; a lease outlasts it
+ANSWERS = 12  # of the server, at most, in one delivery: each may take as long as the time-out allows
+
+# Troubles of the way to the server rather than of a mail; `TeamMail.check` tells when they are over.
+UNREACHABLE = "unreachable"
+NOT_TRUSTED = "certificate not trusted"
+NOT_ENCRYPTED = "no encryption offered"
+NO_COMMON_ENCRYPTION = "no safe encryption offered"
+SIGN_IN_REFUSED = "sign-in refused"
+NO_SIGN_IN = "sign-in not possible"
+ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION)
+AT_SIGN_IN = (SIGN_IN_REFUSED, NO_SIGN_IN)
 
 
 def subject(referral: Referral) -> str:
@@ -36,8 +50,12 @@ def subject(referral: Referral) -> str:
     return f"Website form {referral.reference}" + (" (possible spam)" if referral.possible_spam else "")
 
 
-def body(referral: Referral, version: int) -> str:
-    """The email's text: first what staff follow before any contact, last what the site knows of it."""
+def body(referral: Referral, version: int, number: int = 0) -> str:
+    """The email's text: first what staff follow before any contact, last what the site knows of it.
+
+    Args:
+        number: the running number, by which staff see that none is missing; 0 where it has none.
+    """
     changed = (
         ["Changed version", "This replaces what the same person sent before.", ""] if version > 1 else []
     )
@@ -50,6 +68,7 @@ def body(referral: Referral, version: int) -> str:
         "ABOUT THIS FORM",
         f"Form: {referral.form}",
         f"Reference: {referral.reference}",
+        *([f"Number: {number}"] if number else []),
         f"Sent: {sent.day} {sent:%B %Y, %H:%M} UK time",
         *([f"Privacy notice: version {referral.privacy_version}"] if referral.privacy_version else []),
     ]
@@ -67,18 +86,27 @@ def message_id(referral: Referral, version: int, sender: str) -> str:
     return f"<{referral.reference}.{version}.{referral.submission[:16]}@{_domain(sender)}>"
 
 
-def compose(referral: Referral, version: int, recipient: str, sender: str) -> bytes:
+def compose(referral: Referral, version: int, recipient: str, sender: str, number: int = 0) -> bytes:
     """The whole message for one recipient, ready to send: bytes with CRLF line ends, all 7-bit."""
-    message = EmailMessage(policy=POLICY)
-    message["From"] = sender
-    message["To"] = recipient
-    message["Subject"] = subject(referral)
-    message["Date"] = format_datetime(referral.sent_at.astimezone(UK))
-    message["Message-ID"] = message_id(referral, version, sender)
+    headers = {
+        "From": sender,
+        "To": recipient,
+        "Subject": subject(referral),
+        "Date": format_datetime(referral.sent_at.astimezone(UK)),
+        "Message-ID": message_id(referral, version, sender),
+    }
     if referral.reply_to and referral.reply_to.isascii():
-        message["Reply-To"] = referral.reply_to
+        headers["Reply-To"] = referral.reply_to
+    return message_of(headers, body(referral, version, number))
+
+
+def message_of(headers: Mapping[str, str], text: str) -> bytes:
+    """A message of these headers and this text, as bytes with CRLF line ends, all 7-bit."""
+    message = EmailMessage(policy=POLICY)
+    for name, value in headers.items():
+        message[name] = value
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-    message.set_content(body(referral, version), cte="quoted-printable")
+    message.set_content(text, cte="quoted-printable")
     return message.as_bytes()
 
 
@@ -145,33 +173,64 @@ class _ServerOverTLS(_Telling, smtplib.SMTP_SSL):
 class VerifiedConnection(Connection):
     """A connection that checks the server's certificate and never waits for ever."""
 
-    def __init__(self, state: Any, settings: Settings) -> None:
+    def __init__(self, state: Any, settings: Settings, within: float) -> None:
         super().__init__(state)
         self.settings = settings
         self.offered: Callable[[], None] = lambda: None
+        # each read has its time-out, but a server that sends a letter now and then never runs into it
+        self.end = threading.Timer(within, self._hang_up)
+        self.end.daemon = True
+
+    def _hang_up(self) -> None:
+        sock = getattr(self.host, "sock", None)
+        if sock:
+            with contextlib.suppress(OSError):
+                # the plain socket's own: that of TLS would first go over to plain text
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def configure_host(self) -> smtplib.SMTP:
         """Connect, encrypt, sign in. Nothing leaves before the certificate is checked."""
         settings = self.settings
         context = ssl.create_default_context(cafile=settings.mail_ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         where: dict[str, Any] = {
-            "host": settings.mail_server,
-            "port": settings.mail_port,
             "timeout": settings.mail_timeout,
             "local_hostname": _domain(settings.sender),  # else it gives away the machine's name
         }
+        self.end.start()
+        # made first and connected then, so that the end of the time reaches it from the first answer on
         host: _Server | _ServerOverTLS
         host = _ServerOverTLS(**where, context=context) if settings.mail_use_ssl else _Server(**where)
+        host._host = settings.mail_server  # type: ignore[union-attr]  # the name that the certificate has to bear
+        self.host = host
         host.tell = self.offered
         try:
+            self._greet(host)
             if settings.mail_use_tls:
                 host.starttls(context=context)
-            if settings.mail_username:
-                host.login(settings.mail_username, settings.mail_password.get_secret_value())
+            self._sign_in(host)
         except BaseException:
             host.close()
+            self.end.cancel()
             raise
         return host
+
+    def _greet(self, host: smtplib.SMTP) -> None:
+        code, _ = host.connect(self.settings.mail_server, self.settings.mail_port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, "")
+
+    def _sign_in(self, host: smtplib.SMTP) -> None:
+        if not self.settings.mail_username:
+            return
+        try:
+            host.login(self.settings.mail_username, self.settings.mail_password.get_secret_value())
+        except (smtplib.SMTPNotSupportedError, UnicodeError):
+            raise NotTaken(NO_SIGN_IN, lasting=True) from None
+        except smtplib.SMTPException as error:
+            if type(error) is smtplib.SMTPException:  # no way of signing in that both know
+                raise NotTaken(NO_SIGN_IN, lasting=True) from None
+            raise
 
     def __exit__(self, *_: Any) -> None:
         """Leave; a server that breaks off now has taken the message all the same."""
@@ -179,6 +238,7 @@ class VerifiedConnection(Connection):
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 self.host.quit()
             self.host.close()
+        self.end.cancel()
 
 
 class FolderConnection(Connection):
@@ -232,21 +292,28 @@ class TeamMail(Mail):
 
     def connect(self) -> Connection:
         """A connection to the mail server, or to the folder of development."""
+        return self._connection(LONGEST_ATTEMPT)
+
+    def _connection(self, within: float) -> Connection:
         folder = self.settings.folder_for_mail
         if folder:
             return FolderConnection(self.state, folder)
-        return VerifiedConnection(self.state, self.settings)
+        return VerifiedConnection(
+            self.state, self.settings, min(within, ANSWERS * self.settings.mail_timeout)
+        )
 
-    def deliver(self, parcel: Parcel, offered: Callable[[], None] = lambda: None) -> None:
+    def deliver(
+        self, parcel: Parcel, offered: Callable[[], None] = lambda: None, within: float = LONGEST_ATTEMPT
+    ) -> None:
         """Hand one message to the mail server. Returning means that the server took it.
 
         Args:
-            offered: called just before the server is given the message itself.
+            offered: called just before the server is given the message itself. within: seconds at most.
 
         Raises:
             NotTaken: in every other case.
         """
-        connection = self.connect()
+        connection = self._connection(within)
         if isinstance(connection, VerifiedConnection):
             connection.offered = offered
         try:
@@ -270,22 +337,26 @@ class TeamMail(Mail):
 
 def _not_taken(error: Exception, *, given: bool) -> NotTaken:
     """The trouble behind an error, in a word for the operator."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return NotTaken("certificate not trusted")
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return NotTaken("sign-in refused", lasting=True)
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        return NotTaken("no encryption offered")
+        return NotTaken(SIGN_IN_REFUSED, lasting=True)
+    if isinstance(error, smtplib.SMTPNotSupportedError) or type(error) is smtplib.SMTPResponseException:
+        # STARTTLS is not offered, or was refused
+        return NotTaken(NOT_ENCRYPTED)
     codes = (
         [code for code, _ in error.recipients.values()]
         if isinstance(error, smtplib.SMTPRecipientsRefused)
         else []
     )
+    if isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
+        return NotTaken(UNREACHABLE)
     if isinstance(error, smtplib.SMTPResponseException):
         codes = [error.smtp_code]
-    if codes:
-        lasting = all(500 <= code < 600 for code in codes)
-        return NotTaken(f"refused ({codes[0]})", lasting=lasting)
+    if codes and all(400 <= code < 600 for code in codes):
+        return NotTaken(f"refused ({codes[0]})", lasting=all(code >= 500 for code in codes))
     if given:
         return NotTaken("no answer", unanswered=True)
-    return NotTaken("unreachable")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return NotTaken(NOT_TRUSTED)
+    if isinstance(error, ssl.SSLError):
+        return NotTaken(NO_COMMON_ENCRYPTION)
+    return NotTaken(UNREACHABLE)

@@ -21,6 +21,7 @@ from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from rjsite.content.library import bare_page
 from rjsite.forms.build import QuestionForm, form_class
 from rjsite.intake import Intake, NotKept
 from rjsite.limits import make_limiter
@@ -127,9 +128,10 @@ def sent() -> ResponseReturnValue:
         reference = desk().sealer.loads(request.args.get("r", ""), max_age=SENT_PAGE_LIVES)
     except BadSignature:
         reference = ""
+    content = library()
     html = render_template(
         "sent.html",
-        page=library().pages["/sent"],
+        page=content.pages.get("/sent") or bare_page("/sent", "We have your message", content.facts),
         reference=reference,
         here="/sent",
         noindex=True,
@@ -149,7 +151,10 @@ def leave() -> ResponseReturnValue:
 
 def too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
     """Too many forms from one network: the answers stay in the page, and it says when to try again."""
-    response = _show(_form(), 429, notice="429")
+    form = _form()
+    if outcome := form.stop():  # nothing would be sent, so nothing is refused
+        return _outcome(form, outcome)
+    response = _show(form, 429, notice="429")
     limiter = current_app.extensions["rjsite.limiter"]
     current = limiter.current_limit
     wait = current.reset_at - time.time() if current else 600

@@ -22,11 +22,13 @@ def set_up_logs() -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("rjsite").setLevel(logging.INFO)
-    logging.getLogger("waitress").setLevel(logging.CRITICAL)  # it would print exception texts
+    for library in ("waitress", "flask-limiter"):  # they would print exception texts
+        logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; then finish what is in hand."""
+    app.extensions["rjsite.content"].take_up_on_signal()
     server = create_server(
         app.wsgi_app,
         host=host,

@@ -5,10 +5,13 @@ Facts about the service are content (content/service.toml), not settings.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import os
 import re
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -16,6 +19,10 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from rjsite.sealing import load_readers
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "RJSITE_"
@@ -23,9 +30,16 @@ SECRET_LENGTH = 32
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # values seen in examples and tutorials; a real key is none of them
 _WEAK = re.compile(r"^(.)\1*$|change|example|secret|password|default|development|0123456789|abcdefgh", re.I)
+_PUBLISHED = frozenset(
+    {
+        "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",  # Flask's manual
+        "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=",  # the Fernet specification
+    }
+)
 
 Listed = Annotated[tuple[str, ...], NoDecode]
 SecretList = Annotated[tuple[SecretStr, ...], NoDecode]
+Files = Annotated[tuple[Path, ...], NoDecode]
 
 
 class SettingsError(Exception):
@@ -48,6 +62,7 @@ class Settings(BaseSettings):
     outbox_keys: SecretList = ()
     public_url: str = ""
     team_email: Listed = ()
+    team_certificates: Files = ()
     mail_server: str = ""
     mail_port: Annotated[int, Field(ge=1, le=65535)] = 587
     mail_use_tls: bool = True
@@ -65,6 +80,7 @@ class Settings(BaseSettings):
     deliver_in_server: bool = True
     deliver_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
     hold_hours: Annotated[float, Field(ge=0, le=72)] = 24
+    daily_count: bool = True
     outbox_max_waiting: Annotated[int, Field(ge=1)] = 10_000
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     content_dir: Path = ROOT / "content"
@@ -95,7 +111,7 @@ class Settings(BaseSettings):
             return [line for line in lines if not any(f"{PREFIX}{name.upper()}" in line for name in bad)]
         return []
 
-    @field_validator("secret_key", "outbox_keys", "team_email", mode="before")
+    @field_validator("secret_key", "outbox_keys", "team_email", "team_certificates", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return (
@@ -108,7 +124,8 @@ class Settings(BaseSettings):
     @classmethod
     def _addresses(cls, value: Any) -> Any:
         for address in value if isinstance(value, tuple) else (value,):
-            if address and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", address):
+            plain = address.isascii() and re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", address)
+            if address and not plain:  # beyond ASCII, few servers take an address (RFC 6531)
                 raise ValueError("write plain email addresses, like team@example.org")
         return value
 
@@ -132,6 +149,27 @@ class Settings(BaseSettings):
                 Fernet(key.get_secret_value())
             except ValueError:
                 raise ValueError("a key is not usable; make one with “rjsite keys new”") from None
+        return value
+
+    @field_validator("team_certificates")
+    @classmethod
+    def _certificates(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        for number, file in enumerate(value, 1):
+            try:
+                load_readers(file)
+            except ValueError as error:
+                raise ValueError(f"file {number}: {error}") from None
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: SecretStr) -> SecretStr:
+        try:
+            kind = make_url(value.get_secret_value() or "sqlite://").get_backend_name()
+        except ArgumentError:
+            kind = ""
+        if kind not in ("sqlite", "postgresql"):
+            raise ValueError("write an address that begins with sqlite:/// or postgresql+psycopg://")
         return value
 
     @field_validator("public_url")
@@ -177,6 +215,20 @@ class Settings(BaseSettings):
         return [key.get_secret_value() for key in self.secret_key]
 
     @property
+    def outbox_secrets(self) -> list[str]:
+        """Fernet keys; the first seals, all open.
+
+        With certificates no such key has to be set. What has to be held because every certificate has
+        ended is then sealed with keys made from those that sign.
+        """
+        if self.outbox_keys:
+            return [key.get_secret_value() for key in self.outbox_keys]
+        return [
+            base64.urlsafe_b64encode(hashlib.sha256(b"outbox:" + key.encode()).digest()).decode()
+            for key in self.secrets
+        ]
+
+    @property
     def team(self) -> tuple[str, ...]:
         """Who receives the forms."""
         return self.team_email or ("team@localhost",)
@@ -213,8 +265,8 @@ class Settings(BaseSettings):
 
 
 def _production_faults(settings: Settings) -> list[str]:
-    faults = [
-        f"Set {PREFIX}{name.upper()}: {why}"
+    needed = {
+        name: why
         for name, why in {
             "secret_key": f"{SECRET_LENGTH} characters or more; “rjsite keys new” makes one",
             "outbox_keys": "“rjsite keys new” makes one",
@@ -224,12 +276,13 @@ def _production_faults(settings: Settings) -> list[str]:
             "mail_default_sender": "the address the mail is from",
         }.items()
         if not getattr(settings, name)
-    ]
-    for key in settings.secrets:
-        if len(key) < SECRET_LENGTH or _WEAK.search(key) or len(set(key)) < 10:
-            faults.append(
-                f"{PREFIX}SECRET_KEY: a key is too short or too well known; “rjsite keys new” makes one"
-            )
+    }
+    if settings.team_certificates:
+        needed.pop("outbox_keys", None)
+    faults = [f"Set {PREFIX}{name.upper()}: {why}" for name, why in needed.items()]
+    faults += [*_key_faults(settings), *_folder_faults(settings)]
+    if os.environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no"):
+        faults.append("FLASK_DEBUG: take it out; debugging shows visitors what the site holds in memory")
     if settings.public_url and not settings.https:
         faults.append(f"{PREFIX}PUBLIC_URL: begin it with https://")
     if settings.mail_folder:
@@ -237,6 +290,44 @@ def _production_faults(settings: Settings) -> list[str]:
     if settings.ratelimit_forms == "off":
         faults.append(f"{PREFIX}RATELIMIT_FORMS: “off” is for load tests in development only")
     return faults
+
+
+def _key_faults(settings: Settings) -> list[str]:
+    faults = []
+    if any(
+        len(key) < SECRET_LENGTH or len(set(key)) < 10 or _WEAK.search(key) or key in _PUBLISHED
+        for key in settings.secrets
+    ):
+        faults.append(
+            f"{PREFIX}SECRET_KEY: a key is too short or too well known; “rjsite keys new” makes one"
+        )
+    for secret in settings.outbox_keys:
+        key = secret.get_secret_value()
+        steps = {b - a for a, b in pairwise(base64.urlsafe_b64decode(key))}
+        if len(steps) < 10 or key in _PUBLISHED or key in settings.secrets:
+            faults.append(
+                f"{PREFIX}OUTBOX_KEYS: a key is too well known; “rjsite keys new” makes one for this use"
+            )
+    return faults
+
+
+def _folder_faults(settings: Settings) -> list[str]:
+    """A folder that is missing is likely a disk that was not mounted: nothing is made in its place."""
+    faults = []
+    if not settings.content_dir.is_dir():
+        faults.append(f"{PREFIX}CONTENT_DIR: there is no such folder")
+    url = settings.database_url.get_secret_value()
+    if not _folder_of(url or "sqlite://").is_dir():
+        faults.append(f"{PREFIX}DATABASE_URL: there is no such folder")
+    if (not url or url.startswith("sqlite")) and not settings.data_dir.is_dir():
+        faults.append(f"{PREFIX}DATA_DIR: there is no such folder")
+    return faults
+
+
+def _folder_of(url: str) -> Path:
+    """The folder of an SQLite file; where there is no file, the present one."""
+    parsed = make_url(url)
+    return Path(parsed.database or "").parent if parsed.get_backend_name() == "sqlite" else Path()
 
 
 def _mail_faults(settings: Settings) -> list[str]:

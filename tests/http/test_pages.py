@@ -110,22 +110,19 @@ def test_what_does_not_exist_is_not_found(calm, address):
     assert calm.get(address).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "address", ["//evil.example", "//evil.example/privacy", "/\\evil.example", "/%2f%2fevil.example/"]
-)
-def test_no_address_leads_to_another_site(calm, address):
-    answer = calm.get(address)
+@pytest.mark.parametrize("path", ["//evil.example", "//evil.example/privacy", "/\\evil.x", "///evil.x/"])
+def test_no_address_leads_to_another_site(calm, path):
+    answer = calm.get("/", environ_overrides={"PATH_INFO": path})
 
     assert answer.status_code in (301, 308, 404)
-    location = answer.headers.get("Location", "/")
-    assert re.match(r"(http://localhost)?/(?![/\\])", location)
+    assert re.match(r"(http://localhost)?/(?![/\\])", answer.headers.get("Location", "/"))
 
 
 @pytest.mark.parametrize(
-    "address", ["/../content/service.toml", "/static/../outbox.sqlite3", "/static/%2e%2e/secret-key"]
+    "path", ["/../content/service.toml", "/static/../outbox.sqlite3", "/static/../secret-key", "/static/"]
 )
-def test_files_of_ours_cannot_be_fetched(calm, address):
-    assert calm.get(address).status_code == 404
+def test_files_of_ours_cannot_be_fetched(calm, path):
+    assert calm.get("/", environ_overrides={"PATH_INFO": path}).status_code == 404
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "localhost@evil.example"])
@@ -151,6 +148,7 @@ def test_a_draft_is_shown_in_development_and_never_in_production(tmp_path):
     story.write_text(re.sub(r"^published: .*$", "published: 2126-01-01", story.read_text(), flags=re.M))
     address = f"/case-studies/{story.stem}"
     open_site = create_app(Settings.load(mode="development", data_dir=tmp_path / "d", content_dir=folder))
+    (tmp_path / "p").mkdir()
     real_site = create_app(
         Settings.load(
             mode="production",

@@ -134,6 +134,7 @@ class MailServer:
         for connection in self._connections:
             cut(connection)
         self._connections.clear()
+        await asyncio.sleep(0.05)  # the loop closes what was cut
 
     def _connection(self) -> SMTP:
         starttls = self.encryption == STARTTLS

@@ -28,6 +28,7 @@ class Site:
         self.base_url = f"http://{LOOPBACK}:{self.port}"
         self.data_dir = folder / "var"
         self.mail_folder = self.data_dir / "mail"
+        self.data_dir.mkdir(mode=0o700, exist_ok=True)
         self._log = folder / "site.log"
         self.env = {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -39,11 +40,12 @@ class Site:
             "RJSITE_DATA_DIR": str(self.data_dir),
             **(env or {}),
         }
+        self.before: list[str] = []  # what to put before the command, from the next start on
         self._server: Program | None = None
 
     def start(self, seconds: float = 30) -> Self:
         """Start the server; returns once it answers."""
-        self._server = Program([*RJSITE, "serve"], self._log, self.env)
+        self._server = Program([*self.before, *RJSITE, "serve"], self._log, self.env)
         self._server.wait_until(self._lives, "the site answered /healthz", seconds)
         return self
 

@@ -43,8 +43,9 @@ class Answered:
 class Visitor:
     """Asks one site, with a connection for each request."""
 
-    def __init__(self, base_url: str) -> None:
-        """Take the address of the site."""
+    def __init__(self, base_url: str, **headers: str) -> None:
+        """Take the address of the site, and headers to send each time (`X_Forwarded_For="192.0.2.1"`)."""
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         parts = urlsplit(base_url)
         self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
 
@@ -72,7 +73,8 @@ class Visitor:
 
     def _ask(self, method: str, path: str, body: str | None = None) -> Answered:
         connection = HTTPConnection(self.host, self.port, timeout=30)
-        headers = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
+        kind = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
+        headers = {**self.headers, **kind}
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()

@@ -65,7 +65,7 @@ def worker(box, server):
 def keep(box, *numbers):
     for number in numbers:
         box.keep(
-            f"REF-{number:04}", f"{number:064}", "d", lambda _: [Envelope("t@x.example", SECRET.encode())]
+            f"REF-{number:04}", f"{number:064}", "d", lambda *_: [Envelope("t@x.example", SECRET.encode())]
         )
 
 
@@ -137,7 +137,7 @@ def test_a_mail_that_cannot_be_opened_is_shown_and_does_not_hold_up_the_others(b
 
 def test_changed_versions_have_names_of_their_own(box, server, worker):
     for digest in ("d1", "d2"):
-        box.keep("REF-0001", "1" * 64, digest, lambda v: [Envelope("t@x.example", b"%d" % v)])
+        box.keep("REF-0001", "1" * 64, digest, lambda v, _: [Envelope("t@x.example", b"%d" % v)])
 
     worker.drain()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Barrier
@@ -63,7 +65,7 @@ def box(opened):
 
 
 def envelopes(team=TEAM[:1], words=WORDS):
-    return lambda version: [Envelope(to, b"version %d: " % version + words) for to in team]
+    return lambda version, _number: [Envelope(to, b"version %d: " % version + words) for to in team]
 
 
 def keep(box, number=1, digest="d1", team=TEAM[:1], reference=None):
@@ -189,7 +191,7 @@ def test_room_is_there_again_once_mail_was_taken(opened):
 
 
 def test_a_form_that_cannot_be_composed_leaves_nothing_behind(box):
-    def broken(_version):
+    def broken(_version, _number):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -301,6 +303,16 @@ def test_the_mail_due_longest_goes_first(box, clock):
     assert [box.claim().reference for _ in range(3)] == ["REF-0003", "REF-0001", "REF-0002"]
 
 
+def test_a_mail_that_was_put_back_waits_behind_those_due_before_it(box, clock):
+    keep(box, 1)
+    keep(box, 2)
+    box.put_back(box.claim(), "refused (451)")
+
+    clock.now += HOUR
+
+    assert [box.claim().reference for _ in range(2)] == ["REF-0002", "REF-0001"]
+
+
 def test_two_workers_claim_each_of_fifty_rows_once(opened):
     one, two = opened(), opened()
     for number in range(50):
@@ -331,11 +343,20 @@ def test_a_clock_that_went_far_back_delays_no_mail(box, clock, back):
 
 
 @pytest.mark.parametrize("back", [MINUTE, HOUR])
-def test_a_clock_that_went_back_an_hour_delays_mail_by_no_more_than_that(box, clock, back):
+def test_a_clock_that_went_back_an_hour_delays_no_new_mail(box, clock, back):
     keep(box)
 
     clock.now -= back
-    clock.now += back
+
+    assert box.claim() is not None
+
+
+def test_a_clock_that_went_back_an_hour_delays_a_second_try_by_no_more_than_that(box, clock):
+    keep(box)
+    wait = wait_after(box, clock)
+
+    clock.now -= HOUR
+    clock.now += HOUR + wait + 1
 
     assert box.claim() is not None
 
@@ -397,7 +418,7 @@ def test_a_server_that_is_back_gets_at_once_what_waited_for_it(box, clock):
         keep(box, number)
         box.put_back(box.claim(), trouble)
 
-    assert box.waiting().unreachable == 2
+    assert box.waiting().troubles == {"unreachable", "refused (554)"}
     assert box.wake("unreachable") == 2
     assert [box.claim() is not None for _ in range(3)] == [True, True, False]
 
@@ -506,15 +527,54 @@ def test_a_body_swapped_into_another_row_does_not_open(box, place):
         box.open(box.claim())
 
 
-def test_migrating_twice_or_at_once_does_no_harm(place):
-    def start(_: int) -> int:
-        engine = open_database(f"sqlite:///{place}")
-        migrate(engine)
-        migrate(engine)
-        with engine.connect() as connection:
-            found = connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar()
-        engine.dispose()
-        return found
+def test_migrating_again_does_no_harm(box):
+    keep(box)
 
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(start, range(4))) == [0] * 4
+    migrate(box.engine)
+
+    assert state(box) == [("REF-0001", 1, TEAM[0])]
+
+
+START = """
+import sys
+from rjsite.outbox.migrate import migrate
+from rjsite.outbox.table import open_database
+migrate(open_database(sys.argv[1]))
+"""
+
+
+def test_processes_that_start_at_once_make_one_table(place):
+    starts = [subprocess.Popen([sys.executable, "-P", "-c", START, f"sqlite:///{place}"]) for _ in range(3)]
+
+    assert [start.wait(30) for start in starts] == [0, 0, 0]
+    assert place.exists()
+
+
+@pytest.fixture
+def gone():
+    """The number of a process that has ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait(30)
+    return ended.pid
+
+
+@pytest.mark.parametrize("was_offered", [False, True])
+def test_what_a_dead_worker_held_is_free_at_once_unless_the_server_may_have_it(opened, gone, was_offered):
+    one, two = opened(), opened()
+    keep(one)
+    one.me = f"{one.me.partition('/')[0]}/{gone}/x"
+    row = one.claim()
+    if was_offered:
+        one.offered(row)
+
+    assert two.free_the_dead() == (0 if was_offered else 1)
+    assert (two.claim() is None) is was_offered
+
+
+def test_what_a_living_worker_holds_stays_with_it(opened):
+    one, two = opened(), opened()
+    keep(one)
+    one.claim()
+
+    assert two.free_the_dead() == 0
+    assert two.claim() is None

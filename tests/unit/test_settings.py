@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import traceback
+from pathlib import Path
 
 import pytest
 
 from rjsite.settings import Settings, SettingsError
+from support.readers import make_reader
 
 KEY = "q7Gm2vXr9TfLw4ZsKb1NcYh8JdPe6UaRtW3o"
 PRODUCTION = {
     "RJSITE_SECRET_KEY": KEY,
-    "RJSITE_OUTBOX_KEYS": base64.urlsafe_b64encode(bytes(range(32))).decode(),
+    "RJSITE_OUTBOX_KEYS": base64.urlsafe_b64encode(hashlib.sha256(KEY.encode()).digest()).decode(),
     "RJSITE_PUBLIC_URL": "https://www.nowhere.example",
     "RJSITE_TEAM_EMAIL": "team@nowhere.example",
     "RJSITE_MAIL_SERVER": "mail.nowhere.example",
@@ -21,10 +24,11 @@ PRODUCTION = {
 
 
 @pytest.fixture
-def environment(monkeypatch):
+def environment(monkeypatch, tmp_path):
     """Set the environment of a production site, with changes; None takes a setting out."""
 
     def use(**changes: str | None) -> None:
+        monkeypatch.setenv("RJSITE_DATA_DIR", str(tmp_path))
         for name, value in {**PRODUCTION, **{f"RJSITE_{n}": v for n, v in changes.items()}}.items():
             if value is None:
                 monkeypatch.delenv(name, raising=False)
@@ -78,6 +82,18 @@ BAD = [
     ("SECRET_KEY", "a" * 64),
     ("SECRET_KEY", "change-me-please-9817263544-kjhgfd-mnbvcx"),
     ("SECRET_KEY", f"{KEY},short9X"),
+    ("SECRET_KEY", "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf"),
+    ("OUTBOX_KEYS", "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="),
+    ("OUTBOX_KEYS", base64.urlsafe_b64encode(bytes(32)).decode()),
+    ("OUTBOX_KEYS", base64.urlsafe_b64encode(bytes(range(32))).decode()),
+    ("TEAM_CERTIFICATES", "/nowhere/at/all.pem"),
+    ("TEAM_CERTIFICATES", str(Path(__file__).parents[2] / "README.md")),
+    ("TEAM_EMAIL", "tëam@nowhere.example"),
+    ("DATABASE_URL", "mysql://root:hunter2hunter2@db/x"),
+    ("DATABASE_URL", "sqlite:////nowhere/at/all.sqlite3"),
+    ("DATA_DIR", "/nowhere/at/all"),
+    ("CONTENT_DIR", "/nowhere/at/all"),
+    ("DAILY_COUNT", "perhaps"),
     ("OUTBOX_KEYS", "not-a-fernet-key"),
     ("OUTBOX_KEYS", f"{PRODUCTION['RJSITE_OUTBOX_KEYS']},kaputt"),
     ("PUBLIC_URL", "http://www.nowhere.example"),
@@ -208,3 +224,29 @@ def test_counters_share_the_outbox_database_where_it_is_not_sqlite(environment):
     environment(DATABASE_URL="postgresql+psycopg://db/x")
 
     assert Settings.load().limits_url == "sqlalchemy+postgresql+psycopg://db/x"
+
+
+def test_with_certificates_no_outbox_key_is_needed(environment, tmp_path):
+    environment(OUTBOX_KEYS=None, TEAM_CERTIFICATES=str(make_reader(tmp_path, "one").certificate))
+
+    settings = Settings.load()
+
+    assert len(settings.outbox_secrets) == 1
+    assert KEY not in settings.outbox_secrets[0]
+
+
+def test_a_certificate_that_ended_stops_no_start(environment, tmp_path):
+    environment(TEAM_CERTIFICATES=str(make_reader(tmp_path, "one", days=-3).certificate))
+
+    assert len(Settings.load().team_certificates) == 1
+
+
+@pytest.mark.parametrize(("value", "faulty"), [("1", True), ("true", True), ("0", False), ("", False)])
+def test_production_does_not_start_with_debugging(environment, monkeypatch, value, faulty):
+    environment()
+    monkeypatch.setenv("FLASK_DEBUG", value)
+
+    if faulty:
+        assert [fault.partition(":")[0] for fault in faults()] == ["FLASK_DEBUG"]
+    else:
+        assert Settings.load().production

@@ -33,14 +33,13 @@ def tidy_line(text: str | None) -> str:
 
 
 class Asked:
-    """A question that was not asked has no answer: none is checked, kept or sent on."""
+    """A question that was not asked is not checked. What was typed stays in the page; it is not sent on."""
 
     def __init__(self, question: Question) -> None:
         self.question = question
 
     def __call__(self, form: Form, field: Field) -> None:
         if not was_asked(form, self.question):
-            field.data = [] if self.question.kind == "many" else ""
             field.errors = []
             raise StopValidation
 

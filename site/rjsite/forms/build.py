@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, HiddenField, RadioField, SelectMultipleField, StringField
+from wtforms import BooleanField, Field, HiddenField, StringField
 from wtforms.csrf.core import CSRF
 
 from rjsite.forms.answers import (
@@ -44,25 +44,24 @@ class FormToken(CSRF):
         """Nothing here: `QuestionForm.token_state` decides, so that the answers are checked as well."""
 
 
-class One(RadioField):
+class One(Field):
     """One choice; an unknown value counts as not chosen."""
 
+    data: Any
+
+    def __init__(self, *args: Any, values: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.values = values
+
     def process_formdata(self, valuelist: list[str]) -> None:
-        self.data = next((value for value in valuelist if value in dict(self.choices)), "")
-
-    def pre_validate(self, form: Any) -> None:
-        """Unknown values are gone by now."""
+        self.data = next((value for value in valuelist if value in self.values), "")
 
 
-class Many(SelectMultipleField):
+class Many(One):
     """Any of the choices, each once, in the form's order; unknown values count as not chosen."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        given = set(valuelist)
-        self.data = [value for value, _ in self.choices if value in given]
-
-    def pre_validate(self, form: Any) -> None:
-        """Unknown values are gone by now."""
+        self.data = [value for value in self.values if value in valuelist]
 
 
 class QuestionForm(FlaskForm):
@@ -197,13 +196,13 @@ def _field(question: Question) -> Field:
     rules: list[Any] = [Asked(question), Answered(question.missing)]
     if question.limit:
         rules.append(NotTooLong(question))
-    choices = {choice.value: choice.label for choice in question.choices}
+    values = [choice.value for choice in question.choices]
     match question.kind:
         case "one":
-            return One(question.label, choices=list(choices.items()), validators=rules, default="")
+            return One(question.label, values=values, validators=rules, default="")
         case "many":
             rules += [Alone(question)] if question.alone else []
-            return Many(question.label, choices=list(choices.items()), validators=rules, default=[])
+            return Many(question.label, values=values, validators=rules, default=[])
         case "tick":
             return BooleanField(question.label, validators=rules)
         case "long":

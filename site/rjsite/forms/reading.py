@@ -54,11 +54,14 @@ def _load(path: Path, shown: Path) -> Form:
 
 def _step(raw: dict[str, Any], path: Path, shown: Path) -> Step:
     """A step: first the questions it shares, then its own."""
+    _only(raw, ("title", "use", "question"), path, shown)
     questions: list[Question] = []
     for name in raw.get("use", []):
         shared = path.parent / "shared" / f"{name}.toml"
         shown_shared = shown.parent / "shared" / shared.name
-        tables = _tables(read_toml(shared, shown_shared).get("question"), "question", shown_shared)
+        found = read_toml(shared, shown_shared)
+        _only(found, ("question",), shared, shown_shared)
+        tables = _tables(found.get("question"), "question", shown_shared)
         questions += [_question(table, shared, shown_shared) for table in tables]
     questions += [
         _question(table, path, shown) for table in _tables(raw.get("question", []), "step.question", shown)
@@ -76,6 +79,14 @@ def _question(raw: dict[str, Any], path: Path, shown: Path) -> Question:
             Problem(shown, line, _words((name, *fault["loc"]), fault["msg"])) for fault in error.errors()
         )
         raise Unreadable(*faults) from None
+
+
+def _only(found: dict[str, Any], names: tuple[str, ...], path: Path, shown: Path) -> None:
+    """A slip in the name of a table must not lose a question in silence."""
+    for name in found:
+        if name not in names:
+            words = f"“{name}” is not known here; use one of: {', '.join(names)}"
+            raise Unreadable(Problem(shown, line_of(path, name), words))
 
 
 def _tables(found: Any, name: str, shown: Path) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
 LOCK = 7_219_043_118  # any fixed number: PostgreSQL's advisory lock of this project
@@ -14,12 +16,18 @@ LOCK = 7_219_043_118  # any fixed number: PostgreSQL's advisory lock of this pro
 def migrate(engine: Engine) -> None:
     """Run the migrations that the database lacks. Several processes may start at once.
 
-    SQLite's transaction begins with its write lock; PostgreSQL takes an advisory lock.
+    SQLite's transaction begins with its write lock; PostgreSQL takes an advisory lock. A database that a
+    later version of the site has changed is left as it is: each version works with the next one's shape, so
+    that old and new may run at once.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present is not None and present not in known:
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -15,17 +15,21 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine, Row, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from rjsite.outbox.seal import Seal
-from rjsite.outbox.table import outbox
+from rjsite.outbox.migrate import migrate
+from rjsite.outbox.seal import CannotOpen, Seal
+from rjsite.outbox.table import counters, outbox
 
-LEASE = 150.0  # longer than any attempt: three commands, each with a time-out, and a large margin
+LEASE = 150.0  # longer than any attempt, which `rjsite.mail` ends after 130 s
 FIRST_WAIT = 60.0
 LONGEST_WAIT = 3600.0
 UNANSWERED_WAIT = 240.0
 KEPT = 30 * 86400.0
+CLOCK_ERROR = 3600.0  # a time further ahead than this was written by a clock that was wrong
+PROCESS = uuid.uuid4().hex[:8]  # tells this process from one that had its number before
+FORMS = "forms"  # the counter of running numbers
 
 
 class OutboxFull(Exception):
@@ -61,11 +65,20 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How much waits and since when (seconds); `unreachable` counts rows whose server did not answer."""
+    """How much waits and since when (seconds); `troubles` says why, each word once."""
 
     count: int
     oldest: float
-    unreachable: int
+    troubles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many forms came within a time, with the first and the last running number."""
+
+    count: int
+    first: int
+    last: int
 
 
 def _identity(submission: str, version: int, recipient: str) -> str:
@@ -87,17 +100,43 @@ class Outbox:
         self.seal = seal
         self.max_waiting = max_waiting
         self.clock = clock
-        self.me = f"{_machine()}/{os.getpid()}"
+        self.me = f"{_machine()}/{os.getpid()}/{PROCESS}"
         self._to_forget = False
         # reads need no lock of SQLite's one writer
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def url(self) -> str:
+        """The address of its database."""
+        return self.engine.url.render_as_string(hide_password=False)
+
+    def mend(self) -> None:
+        """Leave connections that no longer work behind, and bring the database up to the present shape.
+
+        Raises:
+            one of rjsite.outbox.table.BROKEN: where it still cannot be used.
+        """
+        self.engine.dispose()
+        migrate(self.engine)
+
+    def check(self) -> None:
+        """Take the lock that writing needs, and let it go.
+
+        Raises:
+            one of rjsite.outbox.table.BROKEN: where nothing could be written.
+        """
+        with self.engine.connect() as connection:  # begins, and undoes it at the end
+            connection.execute(select(outbox.c.id).limit(1))
 
     def keep(
         self,
         reference: str,
         submission: str,
         digest: str,
-        compose: Callable[[int], Sequence[Envelope]],
+        compose: Callable[[int, int], Sequence[Envelope]],
+        *,
+        numbered: bool = True,
+        after: int = 0,
     ) -> int:
         """Keep one sent form: committed and synced when this returns.
 
@@ -105,27 +144,35 @@ class Outbox:
         that were changed back, for the team acts on the latest.
 
         Args:
-            compose: makes the mail of a version, one envelope for each recipient.
+            compose: makes the mail of a version with a running number, an envelope for each recipient.
+            numbered: forms have a running number, in the order of keeping and without gaps.
+            after: versions that left without the outbox; the next is later than these.
 
         Returns:
             The version that is kept.
 
         Raises:
-            OutboxFull: too much waits. SQLAlchemyError, OSError: the database cannot be written.
+            OutboxFull: too much waits. One of rjsite.outbox.table.BROKEN: it cannot be written.
         """
         for _ in range(20):  # another process may take the same version first
-            last, said = self._latest(submission)
+            last, said = self.latest(submission)
             if said == digest:
                 return last
-            version = last + 1
+            version = max(last, after) + 1
+            if self.waiting().count >= self.max_waiting:
+                raise OutboxFull
             try:
-                self._insert(reference, submission, digest, version, compose(version))
+                with self.engine.begin() as connection:
+                    number = _next_number(connection) if numbered else None
+                    made = compose(version, number or 0)
+                    rows = self._rows(reference, submission, digest, version, made)
+                    connection.execute(insert(outbox), [{**row, "number": number} for row in rows])
             except IntegrityError:
                 continue
             return version
         raise RuntimeError("the outbox changes too fast to keep a version")
 
-    def _latest(self, submission: str) -> tuple[int, str]:
+    def latest(self, submission: str) -> tuple[int, str]:
         """The latest version of a submission and the digest of its answers; 0 where there is none."""
         query = (
             select(outbox.c.version, outbox.c.digest)
@@ -137,11 +184,11 @@ class Outbox:
             row = connection.execute(query).first()
         return (row.version, row.digest) if row else (0, "")
 
-    def _insert(
+    def _rows(
         self, reference: str, submission: str, digest: str, version: int, envelopes: Sequence[Envelope]
-    ) -> None:
+    ) -> list[dict[str, object]]:
         now = self.clock()
-        rows = [
+        return [
             {
                 "reference": reference,
                 "submission": submission,
@@ -154,20 +201,21 @@ class Outbox:
             }
             for envelope in envelopes
         ]
-        if self.waiting().count >= self.max_waiting:
-            raise OutboxFull
-        with self.engine.begin() as connection:
-            connection.execute(insert(outbox), rows)
 
     def claim(self) -> Claimed | None:
         """Take the mail that has been due longest, and hold it for the time of a lease.
 
-        A due time further away than the longest wait means that the clock went back: due now.
+        A due time further away than the longest wait means that the clock went back: due now. So is a
+        mail that nobody has tried yet, whatever the clock says.
         """
         now = self.clock()
         due = and_(
             outbox.c.accepted_at.is_(None),
-            or_(outbox.c.due_at <= now, outbox.c.due_at > now + LONGEST_WAIT * 1.5),
+            or_(
+                outbox.c.due_at <= now,
+                outbox.c.due_at > now + LONGEST_WAIT * 1.5,
+                outbox.c.attempts == 0,
+            ),
         )
         oldest = (
             select(outbox.c.id)
@@ -211,9 +259,18 @@ class Outbox:
         )
         with self.engine.begin() as connection:
             leases = connection.execute(select(outbox.c.id, outbox.c.lease).where(held)).all()
-            dead = [row.id for row in leases if not _lives(int(row.lease.split("/")[1]))]
+            dead = [row.id for row in leases if not self._lives(row.lease)]
             free = update(outbox).where(outbox.c.id.in_(dead)).values(due_at=self.clock(), lease="")
             return connection.execute(free).rowcount if dead else 0
+
+    def _lives(self, lease: str) -> bool:
+        """Whether the process that holds a lease runs; a lease that cannot be read is nobody's."""
+        process = lease.split("/")[1] if lease.count("/") else ""
+        if not process.isdecimal():
+            return False
+        if int(process) == os.getpid():  # a number that was used before, as in a container
+            return lease.startswith(self.me)
+        return _runs(int(process))
 
     def accepted(self, row: Claimed, hold_hours: float) -> None:
         """Mark that the mail server took it; with nothing to hold, wipe it in the same breath."""
@@ -243,33 +300,61 @@ class Outbox:
         with self.engine.begin() as connection:
             connection.execute(update(outbox).where(mine).values(**values))
 
-    def wake(self, trouble: str) -> int:
-        """Make due now all that waits because of one trouble; returns how many."""
-        stuck = and_(outbox.c.accepted_at.is_(None), outbox.c.trouble == trouble)
+    def wake(self, *troubles: str) -> int:
+        """Make due now all that waits because of these troubles; returns how many."""
+        stuck = and_(outbox.c.accepted_at.is_(None), outbox.c.lease == "", outbox.c.trouble.in_(troubles))
         with self.engine.begin() as connection:
             return connection.execute(update(outbox).where(stuck).values(due_at=self.clock())).rowcount
 
     def waiting(self) -> Waiting:
         """What has not reached the mail server."""
-        query = select(
-            func.count(),
-            func.min(outbox.c.made_at),
-            func.count().filter(outbox.c.trouble == "unreachable"),
-        ).where(outbox.c.accepted_at.is_(None))
+        unsent = outbox.c.accepted_at.is_(None)
+        query = select(func.count(), func.min(outbox.c.made_at)).where(unsent)
+        why = select(outbox.c.trouble).where(unsent).distinct()
         with self._reading.connect() as connection:
-            count, oldest, unreachable = connection.execute(query).one()
-        return Waiting(count, max(0.0, self.clock() - oldest) if oldest else 0.0, unreachable)
+            count, oldest = connection.execute(query).one()
+            troubles = frozenset(connection.execute(why).scalars()) if count else frozenset()
+        return Waiting(count, max(0.0, self.clock() - oldest) if oldest else 0.0, troubles - {""})
+
+    def counted(self, start: float, end: float) -> Counted:
+        """The forms kept from one moment to another; each version counts. Without any: the last number."""
+        forms = (
+            select(outbox.c.number)
+            .where(outbox.c.number.is_not(None), outbox.c.made_at >= start, outbox.c.made_at < end)
+            .distinct()
+            .subquery()
+        )
+        query = select(func.count(), func.min(forms.c.number), func.max(forms.c.number)).select_from(forms)
+        with self._reading.connect() as connection:
+            count, first, last = connection.execute(query).one()
+        return Counted(count, first or 0, last or self.counter(FORMS))
+
+    def counter(self, name: str) -> int:
+        """The value of a counter; 0 where it was never set."""
+        query = select(counters.c.value).where(counters.c.name == name)
+        with self._reading.connect() as connection:
+            return connection.execute(query).scalar() or 0
+
+    def set_counter(self, name: str, value: int) -> None:
+        """Set a counter."""
+        with self.engine.begin() as connection:
+            _set_counter(connection, name, value)
 
     def wipe(self, hold_hours: float) -> int:
         """Wipe bodies the mail server has had for long enough, and rows that are thirty days old.
+
+        A time that lies ahead was written while the clock was wrong; it is taken as now, so that no body
+        stays for as long as the clock was ahead.
 
         Returns:
             How many bodies went.
         """
         now = self.clock()
+        ahead = outbox.c.accepted_at > now + CLOCK_ERROR
         held = and_(outbox.c.accepted_at < now - hold_hours * 3600, outbox.c.wiped_at.is_(None))
         gone = and_(outbox.c.wiped_at.is_not(None), outbox.c.accepted_at < now - KEPT)
         with self.engine.begin() as connection:
+            connection.execute(update(outbox).where(ahead).values(accepted_at=now))
             wiped = connection.execute(update(outbox).where(held).values(sealed=None, wiped_at=now)).rowcount
             connection.execute(delete(outbox).where(gone))
         if wiped or self._to_forget:
@@ -301,9 +386,54 @@ class Outbox:
     def resend(self, reference: str) -> int:
         """Make the mails of one reference due again; returns how many."""
         wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
-        again = {"accepted_at": None, "due_at": self.clock(), "lease": ""}
+        again = {"accepted_at": None, "due_at": self.clock(), "lease": "", "attempts": 0, "trouble": ""}
         with self.engine.begin() as connection:
             return connection.execute(update(outbox).where(wanted).values(**again)).rowcount
+
+    def exported(self, row: Claimed) -> None:
+        """Mark the mails of a version as passed on by hand: they are not tried any more."""
+        unsent = and_(
+            outbox.c.submission == row.submission,
+            outbox.c.version == row.version,
+            outbox.c.accepted_at.is_(None),
+        )
+        done = {"accepted_at": self.clock(), "lease": "", "trouble": "exported"}
+        with self.engine.begin() as connection:
+            connection.execute(update(outbox).where(unsent).values(**done))
+
+    def rotate(self) -> tuple[int, int]:
+        """Seal every kept body with the first key; returns how many were, and how many no key opens."""
+        kept = select(outbox.c.id, outbox.c.sealed).where(outbox.c.sealed.is_not(None))
+        with self._reading.connect() as connection:
+            rows = connection.execute(kept).all()
+        done = lost = 0
+        for row in rows:
+            try:
+                sealed = self.seal.rotate(row.sealed)
+            except CannotOpen:
+                lost += 1
+                continue
+            same = and_(outbox.c.id == row.id, outbox.c.sealed == row.sealed)  # and not wiped meanwhile
+            with self.engine.begin() as connection:
+                done += connection.execute(update(outbox).where(same).values(sealed=sealed)).rowcount
+        self._forget_old_pages()
+        return done, lost
+
+
+def _next_number(connection: Connection) -> int:
+    """The next running number. Its row stays locked until the form is kept, so that no number is missing."""
+    up = update(counters).where(counters.c.name == FORMS).values(value=counters.c.value + 1)
+    number = connection.execute(up.returning(counters.c.value)).scalar()
+    if number is None:
+        connection.execute(insert(counters).values(name=FORMS, value=1))  # two at once: one tries again
+        return 1
+    return int(number)
+
+
+def _set_counter(connection: Connection, name: str, value: int) -> None:
+    mine = counters.c.name == name
+    if not connection.execute(update(counters).where(mine).values(value=value)).rowcount:
+        connection.execute(insert(counters).values(name=name, value=value))
 
 
 def _machine() -> str:
@@ -311,7 +441,7 @@ def _machine() -> str:
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:12]
 
 
-def _lives(process: int) -> bool:
+def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -1,8 +1,9 @@
-"""The outbox's one table, and how a database is opened so that a commit is on disk."""
+"""The outbox's tables, and how a database is opened so that a commit is on disk."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.exc import SQLAlchemyError
+
+# what a database that cannot be used raises; SQLite's own error comes from opening a damaged file
+BROKEN = (SQLAlchemyError, sqlite3.Error, OSError)
+WAIT_FOR_LOCK = 3  # seconds; then a form is handed over directly while its sender still waits
 
 metadata = MetaData()
 
@@ -29,6 +35,7 @@ outbox = Table(
     "outbox",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("number", Integer),  # the same for every recipient; none for what is no form
     Column("reference", String(9), nullable=False),
     Column("submission", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
@@ -49,9 +56,17 @@ outbox = Table(
     Index("outbox_reference", "reference"),
 )
 
+# What outlives the rows: the last running number given, the last day that was counted.
+counters = Table(
+    "outbox_counters",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
 
 def open_database(url: str) -> Engine:
-    """An engine whose commits are synced to disk.
+    """An engine whose commits are synced to disk; connects when first used.
 
     SQLite: WAL with `synchronous=FULL`, write locks taken at once, wiped pages overwritten, file mode
     0600. PostgreSQL syncs by itself.
@@ -59,8 +74,11 @@ def open_database(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
-    _make_private(parsed.database)
-    engine = create_engine(parsed, connect_args={"timeout": 10}, hide_parameters=True)
+    engine = create_engine(parsed, connect_args={"timeout": WAIT_FOR_LOCK}, hide_parameters=True)
+
+    @event.listens_for(engine, "do_connect")
+    def _private(*_: Any) -> None:
+        _make_private(parsed.database)
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:
@@ -86,4 +104,5 @@ def _make_private(name: str | None) -> None:
     if name and name != ":memory:":
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -1,0 +1,130 @@
+"""`rjsite outbox`: see what waits, without a word of it, and move it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rjsite.outbox.seal import CannotOpen
+from rjsite.outbox.store import FORMS, Outbox
+from rjsite.sealing import Readers
+from rjsite.settings import Settings
+
+NOT_KEPT = "No mail with this reference is kept any more."
+
+
+def add_to(commands: Any) -> None:
+    """Add the command with its actions to a parser's commands."""
+    actions = commands.add_parser("outbox", help="see and move what waits").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    for name, help_, run in (
+        ("list", "every mail, without a word of it", _list),
+        ("status", "how many wait, since when and why, and what somebody has to look after", _status),
+        ("purge", "wipe what the mail server has had for long enough", _purge),
+        ("rotate", "seal what is kept with the first key of RJSITE_OUTBOX_KEYS", _rotate),
+    ):
+        actions.add_parser(name, help=help_).set_defaults(run=run)
+    resend = actions.add_parser("resend", help="send a mail again while its text is kept")
+    resend.add_argument("reference")
+    resend.set_defaults(run=_resend)
+    export = actions.add_parser("export", help="write a kept mail to a file; it is not tried any more")
+    export.add_argument("reference")
+    export.add_argument("file", type=Path)
+    export.set_defaults(run=_export)
+
+
+def _open(settings: Settings) -> Outbox:
+    """The outbox, in the present shape."""
+    from rjsite import make_outbox
+
+    outbox = make_outbox(settings)
+    outbox.mend()
+    return outbox
+
+
+def _list(_given: argparse.Namespace) -> int:
+    for row in _open(Settings.load()).rows():
+        number = f"number {row.number}" if row.number else "no number"
+        kept = f"{row.reference}  version {row.version}  {number}  {_moment(row.made_at)}"
+        print(f"{kept}  tries {row.attempts}  {_state(row)}")
+    return 0
+
+
+def _state(row: Any) -> str:
+    if row.wiped_at:
+        return f"wiped {_moment(row.wiped_at)}"
+    if row.accepted_at:
+        return f"{row.trouble or 'taken'} {_moment(row.accepted_at)}"
+    if row.lease:
+        return "being sent"
+    return f"{row.trouble or 'waiting'}, next try {_moment(row.due_at)}"
+
+
+def _status(_given: argparse.Namespace) -> int:
+    from rjsite import care
+
+    settings = Settings.load()
+    outbox = _open(settings)
+    waiting = outbox.waiting()
+    why = f" ({', '.join(sorted(waiting.troubles))})" if waiting.troubles else ""
+    print(f"{waiting.count} waiting, the oldest for {waiting.oldest / 60:.0f} minutes{why}")
+    print(f"The last running number is {outbox.counter(FORMS)}.")
+    to_do = care(settings, Readers(settings.team_certificates))
+    for line in to_do:
+        print(f"Take care: {line}.")
+    return 1 if waiting.count or to_do else 0
+
+
+def _resend(given: argparse.Namespace) -> int:
+    count = _open(Settings.load()).resend(_reference(given.reference))
+    print(f"{count} mails will be sent again." if count else NOT_KEPT)
+    return 0 if count else 1
+
+
+def _export(given: argparse.Namespace) -> int:
+    outbox = _open(Settings.load())
+    rows = outbox.named(_reference(given.reference))
+    if not rows:
+        print(NOT_KEPT)
+        return 1
+    newest = max(rows, key=lambda row: row.version)
+    try:
+        body = outbox.open(newest)
+    except CannotOpen:
+        print("No key in RJSITE_OUTBOX_KEYS opens this mail.")
+        return 1
+    with open(os.open(given.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    outbox.exported(newest)
+    print(f"Version {newest.version} is in the file. The site does not try to send it any more.")
+    print("Delete the file when you have passed it on.")
+    return 0
+
+
+def _purge(_given: argparse.Namespace) -> int:
+    settings = Settings.load()
+    print(f"{_open(settings).wipe(settings.hold_hours)} texts wiped.")
+    return 0
+
+
+def _rotate(_given: argparse.Namespace) -> int:
+    done, lost = _open(Settings.load()).rotate()
+    print(f"{done} mails are sealed with the first key; {lost} cannot be opened with any.")
+    return 1 if lost else 0
+
+
+def _reference(text: str) -> str:
+    """A reference as people type it: any case, spaces and hyphens ignored."""
+    symbols = "".join(c for c in text.upper() if c.isalnum())
+    cut = 3 if symbols.startswith("DAY") else 4  # the daily count: DAY-1121
+    return f"{symbols[:cut]}-{symbols[cut:]}"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

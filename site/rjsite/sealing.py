@@ -1,0 +1,126 @@
+"""S/MIME: with the readers' certificates set, a mail is closed to everyone but them before it is kept.
+
+One envelope (RFC 8551), AES-256, every usable certificate a recipient. The server that made it cannot
+open it. What stays outside is what a mail needs to travel: from, to, subject (the reference), date and
+`Message-ID`. The address to reply to is the person's, so it goes nowhere but inside.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7EnvelopeBuilder, PKCS7Options
+
+SMALLEST_KEY = 2048
+WARN_DAYS = 30
+_KIND = b"Content-Type: application/pkcs7-mime; smime-type=enveloped-data;"
+_WRAPPING = b"\r\n".join(
+    (
+        b"MIME-Version: 1.0",
+        _KIND + b' name="smime.p7m"',
+        b'Content-Disposition: attachment; filename="smime.p7m"',
+        b"Content-Transfer-Encoding: base64",
+    )
+)
+
+
+class NoReader(Exception):
+    """Certificates are set and every one of them has ended: the mail is held, never sent open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A certificate, and the file it stands in."""
+
+    file: Path
+    certificate: x509.Certificate
+
+    @property
+    def ends(self) -> datetime:
+        """When it ends."""
+        return self.certificate.not_valid_after_utc
+
+
+def load_readers(file: Path) -> list[Reader]:
+    """The certificates of a PEM file.
+
+    Raises:
+        ValueError: with what is wrong, in words for the operator.
+    """
+    try:
+        found = x509.load_pem_x509_certificates(file.read_bytes())
+    except OSError:
+        raise ValueError("there is no such file, or it cannot be read") from None
+    except ValueError:
+        raise ValueError("this is not a PEM file with certificates") from None
+    for certificate in found:
+        key = certificate.public_key()
+        if not isinstance(key, RSAPublicKey) or key.key_size < SMALLEST_KEY:
+            raise ValueError(f"the certificate's key has to be RSA with {SMALLEST_KEY} bits or more")
+    return [Reader(file, certificate) for certificate in found]
+
+
+def is_envelope(message: bytes) -> bool:
+    """Whether a composed message is closed already."""
+    return _KIND in message.partition(b"\r\n\r\n")[0]
+
+
+class Readers:
+    """Those who may read the mail.
+
+    Args:
+        files: PEM files; none means that mail travels under TLS alone. clock: seconds since 1970.
+    """
+
+    def __init__(self, files: Sequence[Path], clock: Callable[[], float] = time.time) -> None:
+        self._all = [reader for file in files for reader in load_readers(file)]
+        self._clock = clock
+
+    def seal(self, message: bytes) -> bytes:
+        """A composed message, closed; as it is where no certificate is set or it is closed already.
+
+        Raises:
+            NoReader: where every certificate has ended.
+        """
+        if not self._all or is_envelope(message):
+            return message
+        usable = [reader.certificate for reader in self._all if reader.ends > self._now()]
+        if not usable:
+            raise NoReader
+        head, _, text = message.partition(b"\r\n\r\n")
+        headers = re.split(rb"\r\n(?![ \t])", head)
+        inner = [header for header in headers if header.lower().startswith((b"content-", b"mime-version"))]
+        left_out = (b"content-", b"mime-version", b"reply-to")
+        outer = [header for header in headers if not header.lower().startswith(left_out)]
+        builder = PKCS7EnvelopeBuilder().set_data(b"\r\n".join(inner) + b"\r\n\r\n" + text)
+        builder = builder.set_content_encryption_algorithm(AES256)
+        for certificate in usable:
+            builder = builder.add_recipient(certificate)
+        closed = builder.encrypt(Encoding.DER, [PKCS7Options.Binary])
+        lines = base64.encodebytes(closed).replace(b"\n", b"\r\n")
+        return b"\r\n".join(outer) + b"\r\n" + _WRAPPING + b"\r\n\r\n" + lines
+
+    def warnings(self) -> list[str]:
+        """A line for each certificate that ends within thirty days or has ended."""
+        lines = []
+        for reader in self._all:
+            left = reader.ends - self._now()
+            day = f"{reader.ends.day} {reader.ends:%B %Y}"
+            if left.total_seconds() <= 0:
+                lines.append(f"{reader.file.name} ended on {day}: no mail is closed to it any more")
+            elif left.days < WARN_DAYS:
+                lines.append(f"{reader.file.name} ends on {day}: make a new one now")
+        return lines
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)

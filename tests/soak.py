@@ -1,0 +1,258 @@
+"""Send forms while everything goes wrong at random, then account for each one.
+
+    make soak                      two minutes, a new seed
+    make soak MINUTES=10 SEED=7    the same again, longer
+
+Accepted means: delivered at least once. Refused means: every answer is back in the page. Nothing between.
+What goes wrong: the mail server in many ways, `kill -9` and SIGTERM of the site, a second worker that comes
+and is killed, a locked, full or damaged outbox, pages sent twice and changed answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support.authority import Authority, server_context
+from support.crooked_mail import CLOSE, LOGIN, SILENT, CrookedServer
+from support.disk import damaged, full, locked, mend_aside, outbox_rows_are_due
+from support.forms import CONTACT, Page, lost
+from support.mail import Received
+from support.processes import free_port, wait_until
+from support.site_process import Site
+from support.visitor import Visitor
+
+FAULTS: list[dict[str, str | list[str]]] = [
+    {"connect": CLOSE},
+    {"connect": SILENT},
+    {"mail": "451 later"},
+    {"rcpt": ["450 greylisted"] * 3},
+    {"data": CLOSE},
+    {"body": CLOSE},
+    {"body": SILENT},
+    {"body": "451 later"},
+    {"body": "554 no"},
+    {"auth": "535 no"},
+    {"quit": CLOSE},
+]
+
+
+@dataclass
+class Soak:
+    """One run: the site, its mail server, and what became of each form."""
+
+    site: Site
+    authority: Authority
+    port: int
+    chance: random.Random
+    over: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    taken: list[Received] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    went_wrong: Counter[str] = field(default_factory=Counter)
+
+    # -- people -----------------------------------------------------------------------------------------
+
+    def person(self, number: int) -> None:
+        """Open a form, send it, now and then twice or changed, and try again as the page says."""
+        chance = random.Random(self.chance.random() + number)
+        visitor = Visitor(self.site.base_url)
+        while not self.over.is_set():
+            words = f"Soaked words {number} {chance.getrandbits(60):x}."
+            token = ""
+            with suppress(OSError, HTTPException, AssertionError):
+                token = visitor.token(CONTACT)
+            if not token:
+                time.sleep(0.2)
+                continue
+            self.send(visitor, words, token, tries=chance.randint(1, 6))
+            if chance.random() < 0.2:
+                self.send(visitor, words, token, tries=2)
+            if chance.random() < 0.2:
+                self.send(visitor, words.replace("Soaked", "Changed"), token, tries=4)
+            time.sleep(chance.random() * 0.3)
+
+    def send(self, visitor: Visitor, words: str, token: str, tries: int) -> None:
+        """One sending, repeated while it is not taken."""
+        answers = {"reply_by": "none", "name": "Soaked Sam", "message": words}
+        for _ in range(tries):
+            began = time.monotonic()
+            try:
+                answer = visitor.send(answers, CONTACT, token)
+            except (OSError, HTTPException):
+                self.count("cut off")  # a site that dies may have kept it or not; the browser says so
+                time.sleep(0.3)
+                continue
+            self.count(str(answer.status))
+            if answer.status == 303:
+                with self.lock:
+                    self.accepted.append(words)
+                return
+            if answer.status not in (422, 429, 503) or lost(answers, Page(answer.text)):
+                self.fault(f"answered {answer.status} after {time.monotonic() - began:.1f} s; answers lost")
+            time.sleep(0.3)
+
+    def count(self, what: str) -> None:
+        with self.lock:
+            self.counts[what] += 1
+
+    def fault(self, words: str) -> None:
+        with self.lock:
+            self.faults.append(words)
+
+    # -- what goes wrong --------------------------------------------------------------------------------
+
+    def mail_goes_wrong(self) -> None:
+        """One way of the mail server after another; most of the time it is well."""
+        chance = random.Random(self.chance.random())
+        good = server_context(self.authority.sign())
+        wrong = server_context(self.authority.self_signed())
+        while not self.over.is_set():
+            kind = chance.choice(["good", "good", "crooked", "crooked", "away", "untrusted"])
+            says = chance.choice(FAULTS) if kind == "crooked" else {}
+            self.went_wrong["mail: " + (str(says) if says else kind)] += 1
+            if kind == "away":
+                self.over.wait(chance.random() * 3)
+                continue
+            with CrookedServer(self.port, wrong if kind == "untrusted" else good, says) as server:
+                self.over.wait(0.5 + chance.random() * 3)
+            self.taken += server.taken
+            if kind == "untrusted" and server.received:
+                self.fault("mail went over an unverified line")
+
+    def site_goes_wrong(self) -> None:
+        """Kill, end, lock, fill, damage: one at a time."""
+        chance = random.Random(self.chance.random())
+        ways: list[tuple[str, Callable[[random.Random], None]]] = [
+            ("kill -9", lambda _: self.again(self.site.kill)),
+            ("SIGTERM", lambda _: self.again(self.site.terminate)),
+            ("a second worker", self.second_worker),
+            ("locked", lambda c: self.broken(locked, 4 * c.random())),
+            ("full", lambda c: self.broken(full, 2 * c.random())),
+            ("damaged", lambda c: self.broken(damaged, c.random())),
+        ]
+        while not self.over.wait(chance.random() * 4):
+            name, go_wrong = chance.choices(ways, weights=[4, 3, 3, 2, 2, 1])[0]
+            self.went_wrong[name] += 1
+            go_wrong(chance)
+
+    def again(self, end: Callable[[], object]) -> None:
+        end()
+        self.site.start()
+
+    def second_worker(self, chance: random.Random) -> None:
+        worker = self.site.begin("deliver")
+        self.over.wait(1 + chance.random() * 3)
+        worker.process.kill()
+        worker.process.wait()
+
+    def broken(self, way: Callable[[Site], object], seconds: float) -> None:
+        with ExitStack() as stack:
+            stack.enter_context(way(self.site))  # type: ignore[arg-type]
+            self.over.wait(seconds)
+
+    # -- the account ------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Mend everything, let hours pass, and wait until nothing waits."""
+        self.site.terminate()
+        with CrookedServer(self.port, server_context(self.authority.sign())) as server:
+            for aside in mend_aside(self.site.data_dir):
+                self.site.env["RJSITE_DATABASE_URL"] = f"sqlite:///{aside}"
+                done = self.site.run("deliver", "--once", seconds=200)
+                if done.returncode:
+                    self.fault(f"what was kept aside could not be sent: {done.stderr}")
+                del self.site.env["RJSITE_DATABASE_URL"]
+            outbox_rows_are_due(self.site.data_dir)
+            self.site.start()
+            wait_until(
+                lambda: self.site.run("outbox", "status").stdout.startswith("0 waiting"),
+                "nothing to wait",
+                200,
+            )
+        self.taken += server.taken
+
+    def account(self) -> None:
+        """Compare what was thanked for with what the team has, and look for words on disk."""
+        arrived = "\n".join(one.text for one in self.taken)
+        missing = [words for words in self.accepted if words not in arrived]
+        self.faults += [f"thanked for and never delivered: {words}" for words in missing]
+        for path in self.site.data_dir.parent.rglob("*"):
+            if path.is_file() and any(w in path.read_bytes() for w in (b"Soaked", b"Sam", b"Changed words")):
+                self.faults.append(f"words of a form stand in {path.name}")
+        if "Traceback" in self.site.log:
+            self.faults.append("a traceback stands in the log")
+
+
+@contextmanager
+def running(folder: Path, seed: int) -> Iterator[Soak]:
+    """A site with a mail server's place, ready to go wrong."""
+    authority, port = Authority(folder), free_port()
+    env = {
+        "RJSITE_MAIL_SERVER": "localhost",
+        "RJSITE_MAIL_PORT": str(port),
+        "RJSITE_MAIL_CA_FILE": str(authority.ca_file),
+        "RJSITE_MAIL_TIMEOUT": "1",
+        "RJSITE_MAIL_USERNAME": LOGIN[0],
+        "RJSITE_MAIL_PASSWORD": LOGIN[1],
+        "RJSITE_RATELIMIT_FORMS": "off",
+        "RJSITE_DELIVER_PER_MINUTE": "6000",
+        "RJSITE_HOLD_HOURS": "0",
+        "RJSITE_DAILY_COUNT": "false",
+    }
+    place = folder / "site"
+    place.mkdir()
+    with Site(place, env) as site:
+        yield Soak(site, authority, port, random.Random(seed))
+
+
+def main() -> int:
+    """Run, print the account, give the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=2)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    given = parser.parse_args()
+    print(f"seed {given.seed}, {given.minutes:g} minutes", flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="rjsite-soak-") as folder,
+        running(Path(folder), given.seed) as soak,
+    ):
+        with ThreadPoolExecutor(6) as pool:
+            work = [pool.submit(soak.mail_goes_wrong), pool.submit(soak.site_goes_wrong)]
+            work += [pool.submit(soak.person, number) for number in range(4)]
+            soak.over.wait(given.minutes * 60)
+            soak.over.set()
+            for one in work:
+                one.result()
+        soak.settle()
+        soak.account()
+        ids = Counter(str(one.message["Message-ID"]) for one in soak.taken)
+        print(f"went wrong: {dict(soak.went_wrong)}")
+        print(f"answers: {dict(soak.counts)}")
+        print(
+            f"accepted {len(soak.accepted)} ({len(set(soak.accepted))} different), "
+            f"mails {sum(ids.values())} of {len(ids)} kinds, {sum(n > 1 for n in ids.values())} doubled"
+        )
+        if soak.faults:
+            print(soak.site.log[-3000:])
+    print("\n".join(soak.faults) or "clean")
+    return 1 if soak.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

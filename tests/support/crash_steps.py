@@ -1,0 +1,145 @@
+"""Send one form and die at its n-th step, for every n: a program of its own, for it kills itself.
+
+    python -P crash_steps.py FOLDER PORT CA_FILE
+
+A step is each statement and commit of the outbox's database, and each word said to or heard from the mail
+server. Before every one of them a child process is killed as `kill -9` does; another then takes up its data.
+For each step one line of JSON is printed. The last is the child that lived to the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import smtplib
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event
+
+from rjsite import create_app
+from rjsite.settings import Settings
+
+ANSWERS = {
+    "reply_by": "none",
+    "message": "A window of the corner shop.",
+}
+LATER = 400.0  # seconds: every lease has run out, a second try is due
+
+
+class Steps:
+    """Counts steps and dies before one of them."""
+
+    def __init__(self, die_at: int) -> None:
+        self.die_at = die_at
+        self.now = 0
+        self.last = ""
+
+    def step(self, what: str) -> None:
+        """One step further."""
+        self.now += 1
+        self.last = what
+        if self.now == self.die_at:
+            tell(died=what)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self, app: Flask) -> None:
+        """Count what the outbox and the mail client of this process do from now on."""
+        engine = app.extensions["rjsite.outbox"].engine
+        event.listen(engine, "before_cursor_execute", lambda *a: self.step(a[2].split()[0]))
+        event.listen(engine, "commit", lambda *_: self.step("COMMIT"))
+        for name in ("connect", "putcmd", "send", "getreply", "close"):
+            self.wrap(name)
+
+    def wrap(self, name: str) -> None:
+        """Count calls of one method of the mail client."""
+        real = getattr(smtplib.SMTP, name)
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.step(f"mail {name}")
+            return real(*args, **kwargs)
+
+        setattr(smtplib.SMTP, name, counted)
+
+
+def tell(**what: Any) -> None:
+    """Say something to whoever started us, at once."""
+    os.write(OUT, json.dumps(what).encode() + b"\n")
+
+
+def site(folder: Path, port: int, ca_file: Path) -> Flask:
+    """The site with its data in a folder."""
+    settings = Settings.load(
+        mode="development",
+        data_dir=folder,
+        mail_server="localhost",
+        mail_port=port,
+        mail_ca_file=ca_file,
+        mail_timeout=5,
+        hold_hours=0,
+        ratelimit_forms="off",
+        daily_count=False,
+    )
+    return create_app(settings)
+
+
+def send_and_work(app: Flask, steps: Steps) -> None:
+    """One form, from the post to the wiped row."""
+    client = app.test_client()
+    token = re.search(r'name="form_token" value="([^"]+)"', client.get("/contact").text)
+    assert token
+    steps.watch(app)
+    answer = client.post("/contact", data={**ANSWERS, "form_token": token[1]})
+    tell(status=answer.status_code)
+    app.extensions["rjsite.delivery"].drain()
+
+
+def recover(app: Flask) -> None:
+    """What a new process finds, minutes later."""
+    box = app.extensions["rjsite.outbox"]
+    box.clock = lambda: time.time() + LATER
+    app.extensions["rjsite.delivery"].drain()
+    rows = [(row.reference, bool(row.wiped_at)) for row in box.rows()]
+    tell(rows=rows)
+
+
+def in_child(work: Any) -> int:
+    """Run something in a process of its own; gives how that ended."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException as error:
+            tell(error=f"{type(error).__name__}: {error}")
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main() -> None:
+    """Die at step 1, then at step 2, until there is no step left."""
+    root, port, ca_file = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    app = site(root / "now", port, ca_file)
+    app.test_client().get("/contact")  # what is read once is read before the children come
+    app.extensions["rjsite.outbox"].engine.dispose()  # no connection is shared with a child
+    (root / "now").rename(root / "new")
+    for number in range(1, 200):
+        tell(step=number)
+        shutil.rmtree(root / "now", ignore_errors=True)
+        shutil.copytree(root / "new", root / "now")
+        ended = in_child(lambda: send_and_work(app, Steps(number)))  # noqa: B023
+        again = in_child(lambda: recover(app))
+        tell(ended=ended, again=again)
+        if ended != -signal.SIGKILL:
+            return
+
+
+OUT = 1
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""A mail server that goes wrong at one point of the conversation: a real one, on a socket, speaking TLS.
+
+It takes mail as the team's server does (STARTTLS, then sign-in) until the point that was named.
+"""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from support.mail import Received
+from support.processes import LOOPBACK
+
+CLOSE = "(closes the connection)"
+SILENT = "(says nothing)"
+DRIP = "(sends a letter now and then)"
+ECHO = "(refuses and repeats the mail)"
+
+LOGIN = ("website", "right-and-long")
+GREETING = {
+    "connect": "220 mail.example.org ready",
+    "starttls": "220 go ahead",
+    "auth": "235 welcome",
+    "mail": "250 ok",
+    "rcpt": "250 ok",
+    "data": "354 go on",
+    "body": "250 taken",
+    "quit": "221 bye",
+    "rset": "250 ok",
+}
+
+
+class _HungUp(Exception):
+    """The line is gone."""
+
+
+@dataclass
+class CrookedServer:
+    """An SMTP server on a port, with what it answers at each point.
+
+    Attributes:
+        says: point of the conversation to answer, in place of the good one; or one of the words above, or
+            a list of answers, one for each time. `refused` names recipients that it does not know.
+        offers: what EHLO lists after TLS. injected: sent in the clear right behind the STARTTLS answer.
+        plain: what came before the line was encrypted. received: mail it took, or had when it broke off;
+            taken: mail it said it took.
+    """
+
+    port: int
+    tls: ssl.SSLContext
+    says: Mapping[str, str | list[str]] = field(default_factory=dict)
+    offers: tuple[str, ...] = ("AUTH PLAIN LOGIN", "SIZE 10000000", "8BITMIME", "SMTPUTF8")
+    offers_tls: bool = True
+    refused: frozenset[str] = frozenset()
+    longest_line: int = 1000
+    injected: str = ""
+    received: list[Received] = field(default_factory=list)
+    taken: list[Received] = field(default_factory=list)
+    plain: list[bytes] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        """Listen."""
+        self._turns: dict[str, int] = {}
+        self._over = threading.Event()
+        self._listening = socket.create_server((LOOPBACK, self.port))
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, whatever is being said."""
+        self._over.set()
+        with socket.socket() as knock:  # closing alone does not wake who accepts
+            knock.connect_ex((LOOPBACK, self.port))
+        self._thread.join(10)
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while not self._over.is_set():
+            line, _ = self._listening.accept()
+            if self._over.is_set():
+                line.close()
+                return
+            _Conversation(self, line).hold()
+
+    def answer(self, point: str) -> str:
+        """What to say at a point, this time."""
+        self.asked.append(point)
+        said = self.says.get(point, GREETING[point])
+        if isinstance(said, str):
+            return said
+        turn = self._turns.get(point, 0)
+        self._turns[point] = turn + 1
+        return said[turn] if turn < len(said) else GREETING[point]
+
+
+class _Conversation:
+    """One connection."""
+
+    def __init__(self, server: CrookedServer, line: socket.socket) -> None:
+        self.server = server
+        self.line = line
+        self.line.settimeout(20)
+        self.encrypted = False
+        self.heard = b""
+        self.sender = ""
+        self.recipients: list[str] = []
+
+    def hold(self) -> None:
+        """Talk until one side has had enough."""
+        try:
+            self.say("connect")
+            while True:
+                self.obey(self.hear())
+        except (_HungUp, OSError, ValueError):
+            pass
+        finally:
+            self.line.close()
+
+    def obey(self, command: bytes) -> None:
+        """Do what one line asks."""
+        verb = command[:4].decode(errors="replace").upper()
+        doing: dict[str, Callable[[bytes], None]] = {
+            "EHLO": self.ehlo,
+            "STAR": self.starttls,
+            "AUTH": self.auth,
+            "MAIL": self.mail,
+            "RCPT": self.rcpt,
+            "DATA": self.data,
+            "QUIT": self.quit,
+        }
+        doing.get(verb, lambda _: self.say("rset"))(command)
+
+    def ehlo(self, _: bytes) -> None:
+        """List what is offered."""
+        offers = self.server.offers if self.encrypted else ("STARTTLS",) * self.server.offers_tls
+        words = ["mail.example.org", *offers]
+        self.send("".join(f"250-{word}\r\n" for word in words[:-1]) + f"250 {words[-1]}\r\n")
+
+    def starttls(self, _: bytes) -> None:
+        """Go over to TLS, as far as the certificate lets us."""
+        said = self.server.answer("starttls")
+        self.send(said + "\r\n" + self.server.injected)
+        if said.startswith("220"):
+            self.line = self.server.tls.wrap_socket(self.line, server_side=True)
+            self.encrypted, self.heard = True, b""
+
+    def auth(self, command: bytes) -> None:
+        """Take the right name and password."""
+        words = command.split()
+        given = base64.b64decode(words[2]) if len(words) > 2 else b""
+        right = b"\0" + b"\0".join(word.encode() for word in LOGIN)
+        if given != right:
+            self.send("535 5.7.8 no\r\n")
+        else:
+            self.say("auth")
+
+    def mail(self, command: bytes) -> None:
+        """Take a sender."""
+        self.sender, self.recipients = command.decode(), []
+        self.say("mail")
+
+    def rcpt(self, command: bytes) -> None:
+        """Take a recipient that is known."""
+        name = command.decode().partition("<")[2].partition(">")[0]
+        if name in self.server.refused:
+            self.send("550 5.1.1 no such person\r\n")
+            return
+        self.recipients.append(name)
+        self.say("rcpt")
+
+    def data(self, _: bytes) -> None:
+        """Take a mail, then answer as told."""
+        if not self.say("data").startswith("354"):
+            return
+        lines = []
+        while (line := self.hear()) != b".":
+            lines.append(line[1:] if line.startswith(b".") else line)
+        if max(map(len, lines)) > self.server.longest_line or any(
+            max(line, default=0) > 127 for line in lines
+        ):
+            self.send("554 5.6.0 line too long, or not ASCII\r\n")
+            return
+        raw = b"\r\n".join(lines) + b"\r\n"
+        said = self.server.answer("body")
+        if said == ECHO:
+            words = raw.replace(b"\r\n", b" ").decode()
+            self.send(f"554 5.7.1 refused: {words[-3000:]}\r\n")
+            return
+        if said.startswith("250") or said in (CLOSE, SILENT, DRIP):
+            self.server.received.append(Received(self.sender, tuple(self.recipients), raw))
+        if said.startswith("250"):
+            self.server.taken.append(self.server.received[-1])
+        self.utter(said)
+
+    def quit(self, _: bytes) -> None:
+        """Say good-bye."""
+        self.say("quit")
+        raise _HungUp
+
+    def hear(self) -> bytes:
+        """One line, without its end."""
+        while b"\r\n" not in self.heard:
+            got = self.line.recv(65536)
+            if not got:
+                raise _HungUp
+            if not self.encrypted:
+                self.server.plain.append(got)
+            self.heard += got
+        line, _, self.heard = self.heard.partition(b"\r\n")
+        return line
+
+    def say(self, point: str) -> str:
+        """Answer at a point; gives what was said."""
+        said = self.server.answer(point)
+        self.utter(said)
+        return said
+
+    def utter(self, said: str) -> None:
+        """Say it, or do what stands for it."""
+        if said == CLOSE:
+            raise _HungUp
+        if said == SILENT:
+            self.server._over.wait(20)
+            raise _HungUp
+        if said == DRIP:
+            while not self.server._over.wait(0.1):
+                self.line.sendall(b"2")
+            raise _HungUp
+        self.send(said + "\r\n")
+
+    def send(self, words: str) -> None:
+        """Send as it is."""
+        self.line.sendall(words.encode())

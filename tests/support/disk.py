@@ -1,0 +1,92 @@
+"""Break the outbox's disk under a running site, in ways that a kernel or SQLite really answers with."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from support.site_process import Site
+
+DATABASE = "outbox.sqlite3"
+
+
+@contextmanager
+def locked(site: Site) -> Iterator[None]:
+    """Hold the lock that writing needs, as a backup that hangs does."""
+    with closing(sqlite3.connect(site.data_dir / DATABASE, isolation_level=None, timeout=20)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@contextmanager
+def full(site: Site) -> Iterator[None]:
+    """Let no file of the site's process grow: what the kernel answers when there is no room."""
+    resource.prlimit(site.process_id, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    yield
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(site.process_id, resource.RLIMIT_FSIZE, unlimited)
+
+
+@contextmanager
+def read_only(site: Site) -> Iterator[None]:
+    """Take the right to write away, and restart: an open file keeps its rights."""
+    site.terminate()
+    for file in (site.data_dir, *site.data_dir.glob(f"{DATABASE}*")):
+        file.chmod(file.stat().st_mode & ~0o222)
+    if os.geteuid() == 0:
+        site.before = ["setpriv", "--bounding-set=-all"]  # a root that has to ask, as everybody
+    site.start()
+    yield
+    site.terminate()
+    for file in (site.data_dir, *site.data_dir.glob(f"{DATABASE}*")):
+        file.chmod(file.stat().st_mode | 0o200)
+    site.start()
+
+
+@contextmanager
+def damaged(site: Site) -> Iterator[None]:
+    """Damage what every connection reads first; the next statement of each fails as malformed."""
+    with closing(sqlite3.connect(site.data_dir / DATABASE, isolation_level=None, timeout=20)) as other:
+        _set_schema(other, "'CREATE TABLE ' || sql")
+    yield
+    site.restart()
+
+
+def overwrite(site: Site) -> None:
+    """Write over the file, as a failing disk does, while the site is down."""
+    site.kill()
+    for file in site.data_dir.glob(f"{DATABASE}*"):
+        file.write_bytes(os.urandom(8192))
+    site.start()
+
+
+def mend_aside(folder: Path) -> list[Path]:
+    """Undo what `damaged` did to the files that were kept aside; gives them, with all in them due."""
+    files = [path for path in folder.glob(f"{DATABASE}.damaged-*") if path.name[-1].isdigit()]
+    for file in files:
+        with closing(sqlite3.connect(file, isolation_level=None)) as aside:
+            aside.execute("PRAGMA writable_schema=ON")
+            _set_schema(aside, "substr(sql, 14)")
+        with closing(sqlite3.connect(file)) as aside:
+            aside.execute("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
+            aside.commit()
+    return files
+
+
+def outbox_rows_are_due(folder: Path) -> None:
+    """Let every wait be over, as hours later."""
+    with closing(sqlite3.connect(folder / DATABASE, timeout=20)) as outbox:
+        outbox.execute("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
+        outbox.commit()
+
+
+def _set_schema(connection: sqlite3.Connection, sql: str) -> None:
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute(f"UPDATE sqlite_master SET sql = {sql} WHERE name = 'outbox'")
+    (cookie,) = connection.execute("PRAGMA schema_version").fetchone()
+    connection.execute(f"PRAGMA schema_version={cookie + 1}")

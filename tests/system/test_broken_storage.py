@@ -1,0 +1,108 @@
+"""The outbox's disk goes wrong under a running site: forms are handed over directly or every answer stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from support.disk import damaged, full, locked, overwrite, read_only
+from support.forms import GOOD, A, Page, lost
+from support.mail import MailServer
+from support.processes import wait_until
+from support.site_process import Site
+from support.visitor import Visitor
+
+ANSWERS = GOOD[A]
+
+
+BREAKS = [locked, full, read_only, damaged]
+
+
+@pytest.fixture
+def site(start_site: Callable[..., Site], mail_server: MailServer) -> Site:
+    """A site whose mail server stands beside it."""
+    return start_site(**mail_server.settings(), RJSITE_MAIL_TIMEOUT="2", RJSITE_DELIVER_PER_MINUTE="6000")
+
+
+def post(visitor: Visitor):
+    return visitor.send(ANSWERS)
+
+
+@pytest.mark.parametrize("breaks", BREAKS)
+def test_a_form_goes_out_directly_or_stays_in_the_page_and_all_is_well_again_after(
+    site: Site, mail_server: MailServer, breaks
+) -> None:
+    visitor = Visitor(site.base_url)
+    post(visitor)
+    mail_server.wait_for(1)
+
+    with breaks(site):
+        direct = post(visitor)
+        arrived = mail_server.wait_for(2)
+        ready = visitor.get("/readyz")
+        mail_server.stop()
+        nowhere = post(visitor)
+        mail_server.start()
+    after = post(visitor)
+
+    assert direct.status == 303
+    assert visitor.reference(direct) in str(arrived[1].message["Subject"])
+    assert (ready.status, ready.text) == (503, "database\n")
+    assert nowhere.status == 503
+    assert lost(ANSWERS, Page(nowhere.text)) == {}
+    assert "We could not send this. Your answers are still on this page." in nowhere.text
+    assert "0800 043 8785" in nowhere.text
+    assert after.status == 303
+    assert visitor.reference(after) in str(mail_server.wait_for(3)[2].message["Subject"])
+    assert [word for word in ("Traceback", "window", "01632") if word in site.log] == []
+
+
+def test_a_damaged_database_is_kept_aside_and_told_until_somebody_looked_after_it(
+    site: Site, mail_server: MailServer
+) -> None:
+    overwrite(site)
+
+    visitor = Visitor(site.base_url)
+    (aside,) = site.data_dir.glob("outbox.sqlite3.damaged-*[0-9]")
+    assert visitor.get("/readyz").text == "outbox\n"
+    assert aside.name in site.run("outbox", "status").stdout
+    assert aside.stat().st_mode & 0o077 == 0
+    for file in site.data_dir.glob("*.damaged-*"):
+        file.unlink()
+    assert visitor.get("/readyz").text == "ok\n"
+
+
+def test_a_site_starts_without_its_database_and_hands_forms_over(
+    start_site: Callable[..., Site], mail_server: MailServer
+) -> None:
+    nobody = "postgresql+psycopg://nobody@127.0.0.1:9/none?connect_timeout=2"
+    site = start_site(**mail_server.settings(), RJSITE_DATABASE_URL=nobody)
+    visitor = Visitor(site.base_url)
+
+    sent = post(visitor)
+
+    assert sent.status == 303
+    assert len(mail_server.wait_for(1)) == 1
+    assert visitor.get("/readyz").text == "database\n"
+    wait_until(lambda: "the outbox cannot be used" in site.log, "the log to tell")
+    assert "nobody" not in site.log
+
+
+def test_a_form_sent_twice_or_changed_while_the_database_is_broken_is_one_mail_for_each_version(
+    site: Site, mail_server: MailServer
+) -> None:
+    visitor = Visitor(site.base_url)
+    token = visitor.token()
+
+    with locked(site):
+        first = visitor.send(ANSWERS, token=token)
+        again = visitor.send(ANSWERS, token=token)
+        changed = visitor.send({**ANSWERS, "safe_notes": "Never call"}, token=token)
+    back = visitor.send({**ANSWERS, "safe_notes": "Call now"}, token=token)
+
+    assert [one.status for one in (first, again, changed, back)] == [303] * 4
+    received = mail_server.wait_for(3)
+    ids = [str(one.message["Message-ID"]).split(".")[1] for one in received]
+    assert sorted(ids) == ["1", "2", "3"]
+    assert ["Changed version" in one.text for one in received] == [False, True, True]

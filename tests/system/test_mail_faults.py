@@ -1,0 +1,296 @@
+"""Every fault of a mail server that we know of, by a real one: thanks, one mail in the end, no word in a log.
+
+Each row says what the operator reads. The person sees the same in all of them: thanks, at once. The team
+gets the mail when the server is mended; where it may have had it, a second copy bears the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from rjsite import create_app
+from rjsite.outbox_cli import _state
+from rjsite.settings import Settings
+from support.authority import Authority, server_context
+from support.crooked_mail import CLOSE, DRIP, ECHO, LOGIN, SILENT, CrookedServer
+from support.forms import GOOD, A, send
+from support.mail import MailServer
+from support.processes import free_port
+
+ONE, TWO = "one@example.org", "two@example.org"
+SECRETS = ("Ally", "corner shop", "01632", "before 3pm", "window")
+ANSWERS = {**GOOD[A], "name": "Ally", "about": "A window of the corner shop. " + "x" * 900}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A way to go wrong, what the operator reads, and whether the server may have the mail already."""
+
+    name: str
+    operator: str
+    says: Mapping[str, str | list[str]] = field(default_factory=dict)
+    certificate: str = "good"
+    options: Mapping[str, object] = field(default_factory=dict)
+    has_it: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+REFUSED_AT_LOGIN = {"auth": "535 5.7.8 authentication failed"}
+SWITCHED_OFF = {"auth": "550 5.7.30 basic authentication is not supported"}
+FAULTS = [
+    Fault("down", "unreachable", options={"absent": True}),
+    Fault("refuses to talk", "unreachable", {"connect": "554 no"}),
+    Fault("busy", "unreachable", {"connect": "421 later"}),
+    Fault("silent", "unreachable", {"connect": SILENT}),
+    Fault("slow without end at the greeting", "unreachable", {"connect": DRIP}),
+    Fault("slow without end after the mail", "no answer", {"body": DRIP}, has_it=True),
+    Fault("silent after the mail", "no answer", {"body": SILENT}, has_it=True),
+    Fault("closes at once", "unreachable", {"connect": CLOSE}),
+    Fault("closes at the sender", "unreachable", {"mail": CLOSE}),
+    Fault("closes after DATA", "no answer", {"data": CLOSE}),
+    Fault("closes after the mail", "no answer", {"body": CLOSE}, has_it=True),
+    Fault("4xx to the mail", "refused (451)", {"body": "451 4.3.0 later"}),
+    Fault("5xx to the mail", "refused (554)", {"body": "554 5.7.1 no"}),
+    Fault("4xx to the sender", "refused (450)", {"mail": "450 later"}),
+    Fault("5xx to the sender", "refused (550)", {"mail": "550 5.7.60 not as this sender"}),
+    Fault("greylisting three times", "refused (450)", {"rcpt": ["450 4.2.0 greylisted"] * 3}),
+    Fault("a small SIZE", "refused (552)", {"mail": "552 5.3.4 too big"}),
+    Fault("repeats our text", "refused (554)", {"body": ECHO}),
+    Fault("STARTTLS taken away", "no encryption offered", options={"offers_tls": False}),
+    Fault("STARTTLS refused", "no encryption offered", {"starttls": "454 not now"}),
+    Fault("TLS 1.1 only", "no safe encryption offered", certificate="tls-1.1"),
+    Fault("another's certificate", "certificate not trusted", certificate="wrong-name"),
+    Fault("a certificate of nobody", "certificate not trusted", certificate="self-signed"),
+    Fault("a certificate that ended", "certificate not trusted", certificate="ended"),
+    Fault("a wrong password", "sign-in refused", REFUSED_AT_LOGIN),
+    Fault("sign-in by password switched off", "sign-in refused", SWITCHED_OFF),
+    Fault("no sign-in offered", "sign-in not possible", options={"offers": ("SIZE 1000",)}),
+    Fault(
+        "a way to sign in that we do not know", "sign-in not possible", options={"offers": ("AUTH XOAUTH2",)}
+    ),
+    Fault("an answer that is none", "no answer", {"body": "what?"}),
+]
+# The mail is taken all the same; what is odd must neither stop nor double it.
+ODDITIES = [
+    Fault("closes at QUIT", "taken", {"quit": CLOSE}),
+    Fault("silent at QUIT", "taken", {"quit": SILENT}),
+    Fault("no 8BITMIME, no SMTPUTF8, no SIZE, short lines", "taken", options={
+        "offers": ("AUTH PLAIN",), "longest_line": 78,
+    }),
+    Fault("plain text behind the STARTTLS answer", "taken", options={
+        "injected": "250-evil\r\n250 AUTH PLAIN\r\n235 in\r\n",
+    }),
+]  # fmt: skip
+
+
+@dataclass
+class Stage:
+    """The site in this process, and the place where its mail server stands."""
+
+    app: Flask
+    port: int
+    certificates: Mapping[str, ssl.SSLContext]
+
+    @property
+    def box(self):
+        return self.app.extensions["rjsite.outbox"]
+
+    def server(self, fault: Fault) -> CrookedServer:
+        options = {name: value for name, value in fault.options.items() if name != "absent"}
+        return CrookedServer(self.port, self.certificates[fault.certificate], fault.says, **options)
+
+    def mended(self) -> CrookedServer:
+        return CrookedServer(self.port, self.certificates["good"])
+
+    def rows(self):
+        return [row for row in self.box.rows() if not row.wiped_at]
+
+    def work(self) -> None:
+        """Let the worker send what is due, with every wait over."""
+        with self.box.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
+        self.app.extensions["rjsite.delivery"].drain()
+
+    def empty(self) -> None:
+        with self.box.engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM outbox")
+
+
+@pytest.fixture(scope="module")
+def stage(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    port = free_port()
+    old = server_context(authority.sign())
+    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with suppress(ValueError):
+        old.set_ciphers("ALL:@SECLEVEL=0")
+    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    contexts = {
+        "good": server_context(authority.sign()),
+        "tls-1.1": old,
+        "wrong-name": server_context(authority.sign("mail.example.org")),
+        "self-signed": server_context(authority.self_signed()),
+        "ended": server_context(authority.sign("localhost", days=0)),
+    }
+    settings = Settings.load(
+        mode="development",
+        data_dir=tmp_path_factory.mktemp("faults"),
+        mail_server="localhost",
+        mail_port=port,
+        mail_ca_file=authority.ca_file,
+        mail_timeout=0.3,
+        mail_username=LOGIN[0],
+        mail_password=LOGIN[1],
+        team_email=ONE,
+        ratelimit_forms="off",
+    )
+    return Stage(create_app(settings), port, contexts)
+
+
+@pytest.fixture(autouse=True)
+def clean(stage: Stage, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Begin with nothing waiting; end with no word of a form in any log, the libraries' too."""
+    stage.empty()
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert [word for word in SECRETS if word in caplog.text] == []
+
+
+def ids(server: CrookedServer) -> list[str]:
+    return [str(one.message["Message-ID"]) for one in server.received]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_a_fault_of_the_mail_server_costs_no_form(stage: Stage, fault: Fault, caplog) -> None:
+    began = time.monotonic()
+    answer = send(stage.app.test_client(), A, ANSWERS)
+    took = time.monotonic() - began
+    assert (answer.status_code, took < 1) == (303, True)  # the person
+
+    crooked = stage.server(fault)
+    if "absent" in fault.options:
+        stage.work()
+    else:
+        with crooked:
+            stage.work()
+
+    (row,) = stage.rows()
+    assert row.accepted_at is None
+    assert _state(row).startswith(fault.operator)  # the operator
+    assert f"{row.reference} not taken: {fault.operator}" in caplog.text
+    assert len(crooked.received) == int(fault.has_it)
+    assert [part for part in crooked.plain if b"MAIL" in part or b"AUTH" in part] == []
+
+    with stage.mended() as good:
+        stage.work()
+        stage.work()
+    assert len(good.received) == 1  # the team
+    assert good.received[0].recipients == (ONE,)
+    assert "A window of the corner shop." in good.received[0].text
+    assert set(ids(good)) | set(ids(crooked)) == set(ids(good))
+    assert _state(stage.rows()[0]).startswith("taken")
+
+
+@pytest.mark.parametrize("oddity", ODDITIES, ids=str)
+def test_what_is_odd_about_a_mail_server_neither_stops_nor_doubles_mail(stage: Stage, oddity: Fault) -> None:
+    send(stage.app.test_client(), A, ANSWERS)
+
+    with stage.server(oddity) as server:
+        stage.work()
+        stage.work()
+
+    assert len(server.received) == 1
+    assert "A window of the corner shop." in server.received[0].text
+    assert _state(stage.rows()[0]).startswith("taken")
+    assert b"".join(server.plain).upper().split(b"\r\n")[-2:] == [b"STARTTLS", b""]
+
+
+def test_greylisting_is_waited_out(stage: Stage) -> None:
+    send(stage.app.test_client(), A, ANSWERS)
+
+    with CrookedServer(stage.port, stage.certificates["good"], {"rcpt": ["450 greylisted"] * 3}) as server:
+        tried = 0
+        while not server.received and tried < 6:
+            stage.work()
+            tried += 1
+
+    assert (tried, len(server.received)) == (4, 1)
+
+
+def test_one_of_two_recipients_refused_does_not_keep_the_mail_from_the_other(
+    authority: Authority, stage: Stage, tmp_path: Path
+) -> None:
+    settings = stage.app.extensions["rjsite.mail"].settings.model_copy(
+        update={"team_email": (ONE, TWO), "data_dir": tmp_path / "var"}
+    )
+    both = Stage(create_app(settings), stage.port, stage.certificates)
+    send(both.app.test_client(), A, ANSWERS)
+
+    with CrookedServer(stage.port, stage.certificates["good"], refused=frozenset({ONE})) as server:
+        both.work()
+
+    assert [one.recipients for one in server.received] == [(TWO,)]
+    assert {row.recipient: _state(row).split(",")[0].split(" 2")[0] for row in both.rows()} == {
+        ONE: "refused (550)",
+        TWO: "taken",
+    }
+
+
+def test_fifty_mails_that_waited_are_out_soon_after_the_server_is_mended(stage: Stage) -> None:
+    """Without anybody's help: the worker asks the server now and then, and what was put off follows."""
+    box, delivery = stage.box, stage.app.extensions["rjsite.delivery"]
+    client = stage.app.test_client()
+    for number in range(50):
+        assert send(client, A, {"name": f"Ally {number}"}).status_code == 303
+    with box.engine.begin() as connection:  # as after hours of trying
+        connection.exec_driver_sql(
+            "UPDATE outbox SET due_at = due_at + 3000, attempts = 9, "
+            "trouble = CASE id % 3 WHEN 0 THEN 'unreachable' WHEN 1 THEN 'sign-in refused'"
+            " ELSE 'refused (451)' END"
+        )
+    delivery._last_probe = delivery._last_sign_in = 0.0  # two minutes at most
+
+    with stage.mended() as good:
+        delivery.drain()
+
+    assert len({str(one.message["Message-ID"]) for one in good.received}) == len(good.received) == 50
+
+
+@pytest.mark.parametrize("certificate", ["wrong-name", "self-signed", "ended"])
+def test_not_a_byte_of_mail_or_password_crosses_an_unverified_line(stage: Stage, certificate: str) -> None:
+    send(stage.app.test_client(), A, ANSWERS)
+
+    with CrookedServer(stage.port, stage.certificates[certificate]) as server:
+        stage.work()
+
+    assert server.asked == ["connect", "starttls"]
+    assert b"".join(server.plain).upper().replace(b"EHLO LOCALHOST\r\n", b"") == b"STARTTLS\r\n"
+
+
+def test_implicit_tls_is_checked_as_well(authority: Authority, stage: Stage, tmp_path: Path) -> None:
+    with MailServer(authority, certificate="wrong-name", encryption="implicit") as server:
+        settings = stage.app.extensions["rjsite.mail"].settings.model_copy(
+            update={
+                "data_dir": tmp_path / "var",
+                "mail_port": server.port,
+                "mail_use_tls": False,
+                "mail_use_ssl": True,
+            }
+        )
+        site = Stage(create_app(settings), server.port, {})
+        send(site.app.test_client(), A, ANSWERS)
+        site.work()
+
+        assert server.received == []
+        assert _state(site.rows()[0]).startswith("certificate not trusted")

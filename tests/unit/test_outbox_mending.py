@@ -1,0 +1,209 @@
+"""The outbox where something went wrong before: keys that change, clocks that jump, files that broke."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from cryptography.fernet import Fernet
+
+from rjsite.outbox.damage import keep_aside, kept_aside
+from rjsite.outbox.migrate import migrate
+from rjsite.outbox.seal import CannotOpen, Seal
+from rjsite.outbox.store import Envelope, Outbox
+from rjsite.outbox.table import BROKEN, open_database
+
+HOUR, DAY = 3600.0, 86400.0
+OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "data" / "outbox.sqlite3"
+
+
+@pytest.fixture
+def opened(place, clock):
+    engines = []
+
+    def make(*keys: str) -> Outbox:
+        engine = open_database(f"sqlite:///{place}")
+        engines.append(engine)
+        migrate(engine)
+        return Outbox(engine, Seal(keys or [NEW]), 1000, clock)
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+def keep(box, number=1):
+    box.keep(f"REF-{number:04}", f"{number:064}", "d", lambda *_: [Envelope("t@x.example", b"words")])
+
+
+def test_after_rotating_the_old_key_is_needed_no_more(opened):
+    keep(opened(OLD), 1)
+    both = opened(NEW, OLD)
+    keep(both, 2)
+
+    assert both.rotate() == (2, 0)
+
+    assert [opened(NEW).open(row) for n in (1, 2) for row in opened(NEW).named(f"REF-000{n}")] == [
+        b"words"
+    ] * 2
+    with pytest.raises(CannotOpen):
+        opened(OLD).open(opened(OLD).named("REF-0001")[0])
+
+
+def test_rotating_tells_what_no_key_opens_and_leaves_it_as_it_is(opened):
+    keep(opened(OLD), 1)
+    keep(opened(NEW), 2)
+
+    assert opened(NEW).rotate() == (1, 1)
+    assert opened(OLD).open(opened(OLD).named("REF-0001")[0]) == b"words"
+
+
+@pytest.mark.parametrize("jump", [-HOUR, 25 * HOUR, 400 * DAY, -400 * DAY])
+def test_a_clock_that_jumps_and_comes_back_delays_no_mail(opened, clock, jump):
+    box = opened()
+    clock.now += jump
+    keep(box)
+    clock.now -= jump
+
+    assert box.claim() is not None
+
+
+def test_a_body_sent_while_the_clock_was_ahead_is_wiped_a_day_later_and_not_a_year(opened, clock):
+    box = opened()
+    clock.now += 400 * DAY
+    keep(box)
+    box.accepted(box.claim(), 24)
+    clock.now -= 400 * DAY
+
+    assert box.wipe(24) == 0
+    clock.now += 24 * HOUR + 1
+    assert box.wipe(24) == 1
+
+
+@pytest.mark.parametrize("lease", ["rubbish", "a/b/c", "x", "elsewhere/1/0/1"])
+def test_a_lease_that_cannot_be_read_stops_nothing(opened, place, clock, lease):
+    box = opened()
+    keep(box)
+    box.claim()
+    with sqlite3.connect(place) as connection:
+        connection.execute("UPDATE outbox SET lease = ?", (lease,))
+    connection.close()
+
+    box.free_the_dead()
+    clock.now += 151
+
+    assert box.claim() is not None
+
+
+def test_an_exported_mail_is_tried_no_more_until_it_is_sent_again_by_hand(opened, clock):
+    box = opened()
+    keep(box)
+    box.exported(box.named("REF-0001")[0])
+    clock.now += HOUR
+
+    assert box.claim() is None
+    assert box.rows()[0].trouble == "exported"
+    assert box.resend("REF-0001") == 1
+    assert box.claim() is not None
+
+
+def test_a_site_of_the_version_before_goes_on_beside_this_one(opened, place):
+    """It knows no running number and no counter; what it keeps is sent as well."""
+    box = opened()
+    with sqlite3.connect(place) as connection:
+        connection.execute(
+            "INSERT INTO outbox (reference, submission, digest, version, recipient, sealed, made_at, due_at,"
+            " attempts, lease, trouble) VALUES ('OLD-0001', ?, 'd', 1, 't@x.example', ?, 1, 1, 0, '', '')",
+            ("1" * 64, Seal([NEW]).close(f"{'1' * 64}/1/t@x.example", b"words")),
+        )
+    connection.close()
+
+    assert box.open(box.claim()) == b"words"
+
+
+def test_a_site_of_this_version_starts_on_the_database_of_a_later_one(opened, place):
+    keep(opened())
+    with sqlite3.connect(place) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("ALTER TABLE outbox ADD COLUMN later TEXT")
+    connection.close()
+
+    box = opened()
+    keep(box, 2)
+
+    assert len(box.rows()) == 2
+
+
+def test_a_database_from_before_the_numbers_is_brought_up_to_date(opened, place):
+    keep(opened())
+    with sqlite3.connect(place) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("ALTER TABLE outbox DROP COLUMN number")
+        connection.execute("DROP TABLE outbox_counters")
+    connection.close()
+
+    box = opened()
+
+    assert [row.number for row in box.rows()] == [None]
+    keep(box, 2)
+    assert [row.number for row in box.rows()] == [None, 1]
+
+
+@pytest.mark.parametrize("damage", ["header", "middle"])
+def test_a_damaged_file_is_kept_aside_whole_and_private(opened, place, damage):
+    box = opened()
+    for number in range(60):
+        keep(box, number)
+    box._forget_old_pages()
+    box.engine.dispose()
+    raw = bytearray(place.read_bytes())
+    start = 0 if damage == "header" else len(raw) // 2
+    raw[start : start + 4096] = b"\xa5" * 4096
+    place.write_bytes(raw)
+
+    aside = keep_aside(f"sqlite:///{place}")
+
+    assert aside.read_bytes() == bytes(raw)
+    assert not place.exists()
+    assert kept_aside(f"sqlite:///{place}") == [aside]
+    keep(opened())
+
+
+def test_a_sound_a_locked_or_a_missing_file_is_left_where_it_is(opened, place):
+    assert keep_aside(f"sqlite:///{place}") is None
+    keep(opened())
+    with sqlite3.connect(place, isolation_level=None) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        assert keep_aside(f"sqlite:///{place}") is None
+    connection.close()
+    assert place.exists()
+
+
+def test_what_can_be_written_is_told_from_what_cannot(opened, place):
+    box = opened()
+    box.check()
+    other = sqlite3.connect(place, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(BROKEN):
+        box.check()
+    other.close()

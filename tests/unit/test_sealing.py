@@ -1,0 +1,219 @@
+"""Mail that only the team can read: opened with openssl and the readers' keys, and with nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+
+import pytest
+from cryptography.fernet import Fernet
+
+from rjsite.delivery import NO_READER, Delivery
+from rjsite.mail import compose
+from rjsite.outbox.migrate import migrate
+from rjsite.outbox.seal import Seal
+from rjsite.outbox.store import Envelope, Outbox
+from rjsite.outbox.table import open_database
+from rjsite.referral import Answer, Referral
+from rjsite.sealing import NoReader, Readers, is_envelope, load_readers
+from support.needs import program
+from support.readers import DAY, Reader, make_reader
+
+NOW = datetime.now(UTC).timestamp()
+WORDS = "It was my shop. Ünïcode 👩🏽‍🦱"
+REFERRAL = Referral(
+    form="Form A",
+    reference="7K3M-X9QF",
+    submission="ab" * 32,
+    sent_at=datetime(2026, 7, 1, 11, 30, tzinfo=UTC),
+    before=(),
+    flags=(),
+    answers=(Answer("about", "About?", WORDS),),
+    reply_to="robin@example.com",
+)
+MESSAGE = compose(REFERRAL, 1, "team@nowhere.example", "website@nowhere.example", 118)
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory) -> dict[str, Reader]:
+    """Make people with a key and a certificate each."""
+    folder = tmp_path_factory.mktemp("readers")
+    days = {"one": 400, "two": 400, "soon": 20, "ended": -1}
+    return {name: make_reader(folder, name, days=days[name]) for name in days}
+
+
+def opened(envelope: bytes, reader: Reader) -> bytes | None:
+    """Open a mail as a reader's own program does; None where the key does not fit."""
+    done = subprocess.run(
+        [program("openssl"), "smime", "-decrypt", "-recip", reader.certificate, "-inkey", reader.key],
+        input=envelope, capture_output=True, check=False,
+    )  # fmt: skip
+    return done.stdout if done.returncode == 0 else None
+
+
+def told(inner: bytes) -> str:
+    return str(message_from_bytes(inner, policy=policy.default).get_content()).replace("\r\n", "\n")
+
+
+def test_every_reader_opens_it_whole_and_nobody_else(readers):
+    envelope = Readers([readers["one"].certificate, readers["two"].certificate]).seal(MESSAGE)
+
+    original = told(MESSAGE)
+    assert [told(opened(envelope, readers[name])) for name in ("one", "two")] == [original, original]
+    assert opened(envelope, readers["soon"]) is None
+
+
+def test_outside_stands_what_a_mail_needs_to_travel_and_nothing_of_the_person(readers):
+    envelope = Readers([readers["one"].certificate]).seal(MESSAGE)
+
+    message = message_from_bytes(envelope, policy=policy.default)
+    plain = message_from_bytes(MESSAGE, policy=policy.default)
+    for name in ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"):
+        assert message[name] == plain[name]
+    assert message["Reply-To"] is None
+    assert message.get_content_type() == "application/pkcs7-mime"
+    assert message.get_param("smime-type") == "enveloped-data"
+    for word in (b"shop", b"robin", b"About?", b"118"):
+        assert word not in envelope
+        assert word not in message.get_payload(decode=True)
+    assert max(map(len, envelope.split(b"\r\n"))) <= 100
+    assert b"\n" not in envelope.replace(b"\r\n", b"")
+
+
+def test_the_text_is_closed_with_aes_256(readers, tmp_path):
+    der = message_from_bytes(Readers([readers["one"].certificate]).seal(MESSAGE)).get_payload(decode=True)
+    shown = subprocess.run(
+        [program("openssl"), "asn1parse", "-inform", "DER"], input=der, capture_output=True, check=True
+    )
+
+    assert b"aes-256-cbc" in shown.stdout
+
+
+def test_a_certificate_that_ended_is_no_recipient_any_more(readers):
+    envelope = Readers([readers["ended"].certificate, readers["one"].certificate]).seal(MESSAGE)
+
+    assert opened(envelope, readers["ended"]) is None
+    assert opened(envelope, readers["one"])
+
+
+def test_without_certificates_mail_is_as_it_was():
+    assert Readers(()).seal(MESSAGE) == MESSAGE
+
+
+def test_a_closed_mail_is_not_closed_twice(readers):
+    both = Readers([readers["one"].certificate])
+    envelope = both.seal(MESSAGE)
+
+    assert both.seal(envelope) == envelope
+
+
+def test_where_every_certificate_ended_nothing_is_sent_open(readers):
+    with pytest.raises(NoReader):
+        Readers([readers["ended"].certificate]).seal(MESSAGE)
+
+
+def test_nobody_can_write_an_answer_that_passes_for_an_envelope():
+    claims = "x\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data; name=x"
+
+    said = dataclasses.replace(REFERRAL, answers=(Answer("a", claims, claims),))
+
+    assert not is_envelope(compose(said, 1, "team@nowhere.example", "website@nowhere.example"))
+
+
+@pytest.mark.parametrize(("name", "word"), [("soon", "ends on"), ("ended", "ended on")])
+def test_a_certificate_that_ends_within_thirty_days_is_told(readers, name, word):
+    (line,) = Readers([readers[name].certificate, readers["one"].certificate]).warnings()
+
+    assert line.startswith(f"{name}.pem {word} ")
+
+
+def test_a_certificate_with_a_year_left_is_not_told(readers):
+    assert Readers([readers["one"].certificate]).warnings() == []
+
+
+@pytest.mark.parametrize("kind", ["ec", "small", "rubbish", "missing"])
+def test_what_cannot_be_used_as_a_certificate_is_named(tmp_path, kind):
+    if kind in ("ec", "small"):
+        file = make_reader(tmp_path, "bad", kind=kind).certificate
+    else:
+        file = tmp_path / "bad.pem"
+        if kind == "rubbish":
+            file.write_text("nothing of the kind")
+
+    with pytest.raises(ValueError, match=r"RSA|PEM|no such file"):
+        load_readers(file)
+
+
+# -- in the outbox ----------------------------------------------------------------------------------------
+
+
+class Server:
+    """Takes mail."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    def deliver(self, parcel, _offered) -> None:
+        self.taken.append(parcel.body)
+
+
+@pytest.fixture
+def box(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'outbox.sqlite3'}")
+    migrate(engine)
+    yield Outbox(engine, Seal([Fernet.generate_key().decode()]), 1000)
+    engine.dispose()
+
+
+def keep(box, body):
+    box.keep("7K3M-X9QF", "1" * 64, "d", lambda *_: [Envelope("team@nowhere.example", body)])
+
+
+def test_an_envelope_is_stored_as_it_is_and_sent_to_the_byte(box, readers):
+    both = Readers([readers["one"].certificate])
+    envelope = both.seal(MESSAGE)
+    keep(box, envelope)
+    server = Server()
+
+    stored = box.named("7K3M-X9QF")[0].sealed
+    Delivery(box, server, per_minute=60_000, hold_hours=24, readers=both).drain()
+
+    assert stored == envelope
+    assert server.taken == [envelope]
+
+
+def test_what_was_kept_before_there_were_certificates_leaves_closed(box, readers):
+    keep(box, MESSAGE)
+    server = Server()
+
+    Delivery(
+        box, server, per_minute=60_000, hold_hours=24, readers=Readers([readers["one"].certificate])
+    ).drain()
+
+    assert told(opened(server.taken[0], readers["one"])) == told(MESSAGE)
+
+
+def test_without_a_usable_certificate_mail_is_held_until_there_is_one(box, readers):
+    keep(box, MESSAGE)
+    server, ended = Server(), readers["ended"].certificate
+    Delivery(box, server, per_minute=60_000, hold_hours=24, readers=Readers([ended])).drain()
+    assert server.taken == []
+    assert box.rows()[0].trouble == NO_READER
+
+    renewed = Readers([ended, readers["two"].certificate])
+    Delivery(box, server, per_minute=60_000, hold_hours=24, readers=renewed).drain()
+
+    assert told(opened(server.taken[0], readers["two"])) == told(MESSAGE)
+
+
+def test_a_certificate_ends_while_the_site_runs(readers):
+    clock = [NOW]
+    one = Readers([readers["soon"].certificate], lambda: clock[0])
+    assert is_envelope(one.seal(MESSAGE))
+
+    clock[0] += 21 * DAY
+
+    with pytest.raises(NoReader):
+        one.seal(MESSAGE)
