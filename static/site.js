@@ -72,7 +72,7 @@ addEventListener("pointerdown", () => {
 });
 
 // Where something is wrong, reading starts there.
-document.getElementById("problem")?.focus();
+document.querySelector("#notice, #problem")?.focus();
 
 // What is folded away is printed too.
 addEventListener("beforeprint", () => {

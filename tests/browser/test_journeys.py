@@ -40,10 +40,10 @@ def leaving_site(live_site: Site, tmp_path_factory: pytest.TempPathFactory) -> I
 def fill_form_a(page: Page) -> None:
     """Answer what form A needs, by label, as a person does."""
     page.get_by_label("What should we call you?").fill("Ally")
-    page.get_by_role("group", name="Are you 18 or over?").get_by_label("Yes", exact=True).check()
+    page.locator("fieldset", has_text="Are you 18 or over?").last.get_by_label("Yes", exact=True).check()
     page.get_by_label("Phone call").check()
     page.get_by_label("Phone number", exact=True).fill("01632 960 001")
-    page.get_by_role("group", name="can we leave a message?").get_by_label("No", exact=True).check()
+    page.locator("fieldset", has_text="can we leave a message?").last.get_by_label("No", exact=True).check()
     page.get_by_label("No, do not say who you are").check()
     page.get_by_label("I live there").check()
     page.get_by_label("In a few words, what is this about?").fill("A window of the corner shop.")
