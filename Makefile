@@ -6,7 +6,7 @@ PREPARE := $(PYTHON) deploy/prepare.py
 EXPORT := $(UV) export --quiet --frozen --format requirements.txt --no-emit-project --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test unit check lint lock soak
+.PHONY: help serve test unit check bench lint lock soak
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +32,10 @@ check: ## check pages, stories, words and facts; names file and line
 soak: ## send forms while everything goes wrong (MINUTES=2 SEED=any), and account for each
 	@$(PREPARE) dev
 	@$(BIN)/python tests/soak.py --minutes $${MINUTES:-2} $${SEED:+--seed $$SEED}
+
+bench: ## measure the site against a bare hello; writes var/bench.json
+	@$(PREPARE) dev
+	@PYTHONPATH=tests $(BIN)/python tests/bench.py
 
 lint: ## check style and types
 	@$(PREPARE) dev

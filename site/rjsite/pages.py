@@ -27,6 +27,8 @@ def stories() -> ResponseReturnValue:
     """The list of stories, or what of it an address asks for, at its one true address."""
     content = library()
     found = content.pages.get(STORIES) or abort(404)
+    if request.full_path == f"{STORIES}?" and STORIES in content.rendered:
+        return _answer(content, found)
     asked = listing(found.title, STORIES, content.stories, request.args) or abort(404)
     if request.full_path.rstrip("?") != asked.address:
         return redirect(asked.address, 301)
