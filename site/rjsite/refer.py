@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import (
     Blueprint,
@@ -40,6 +40,7 @@ class Desk:
 
     settings: Settings
     intake: Intake
+    classes: dict[str, type[QuestionForm]] = field(default_factory=dict)  # by address
 
     @property
     def sealer(self) -> URLSafeTimedSerializer:
@@ -80,8 +81,12 @@ def _take(form: QuestionForm) -> ResponseReturnValue:
 
 
 def _form() -> QuestionForm:
-    """The form of this address, with what was sent to it."""
-    return form_class(library().forms[request.path], desk().settings.secrets)()
+    """The form of this address, with what was sent to it; its class is made anew for new content."""
+    definition = library().forms[request.path]
+    made = desk().classes.get(request.path)
+    if made is None or made.definition is not definition:
+        made = desk().classes[request.path] = form_class(definition, desk().settings.secrets)
+    return made()
 
 
 def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
