@@ -240,7 +240,9 @@ def body_problems(document: Document, facts: Facts) -> Iterable[Problem]:
     for number, line in enumerate(document.body.splitlines(), document.body_line):
         for found in facts_file.USED.finditer(line):
             if found["name"] not in facts:
-                yield Problem(document.shown, number, f"there is no fact “{found['name']}”; see service.toml")
+                yield Problem(
+                    document.shown, number, f"there is no fact “{found['name']}”; see content/service.toml"
+                )
     for line_in_body, part in markup.parts_used(document.body):
         if part not in markup.PARTS:
             known = ", ".join(sorted(markup.PARTS))
