@@ -154,6 +154,18 @@ def test_a_page_says_its_one_address_and_what_a_passed_on_link_shows(client: Fla
     assert 'rel="canonical"' not in client.get("/refer/a").text
 
 
+def test_search_engines_are_told_of_the_service_and_of_the_way_to_a_story(
+    client: FlaskClient, content: Library
+) -> None:
+    page = client.get(content.stories[0].address).text
+
+    assert 'itemtype="https://schema.org/GovernmentService"' in page
+    assert f'<meta itemprop="telephone" content="{content.facts["phone"]}">' in page
+    crumbs = page.partition('itemtype="https://schema.org/BreadcrumbList"')[2].partition("</ol>")[0]
+    assert crumbs.count('itemprop="itemListElement"') == 2
+    assert f'href="{STORIES}" itemprop="item"' in crumbs
+
+
 def test_nothing_written_on_the_private_page_can_be_sent_or_kept(client: FlaskClient) -> None:
     answer = client.get("/think-it-through")
 
