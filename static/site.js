@@ -83,3 +83,11 @@ addEventListener("beforeprint", () => {
 if (document.querySelector("[data-sent]") && location.search) {
   history.replaceState(null, "", location.pathname);
 }
+
+// Paper shows all that was written, also where the browser does not size a field by its content.
+addEventListener("beforeprint", () => {
+  for (const area of document.querySelectorAll("textarea")) {
+    const line = parseFloat(getComputedStyle(area).lineHeight);
+    area.rows = Math.max(area.rows, Math.ceil(area.scrollHeight / line));
+  }
+});

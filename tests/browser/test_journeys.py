@@ -165,3 +165,14 @@ def test_shift_three_times_leaves_and_capital_letters_do_not(page: Page, leaving
 
     assert stayed == "ALLY"
     expect(page.get_by_role("heading", level=1)).to_have_text(NEUTRAL)
+
+
+def test_all_that_was_written_on_the_private_page_is_printed(page: Page) -> None:
+    page.goto("/think-it-through")
+    written = page.get_by_label("What do you want to say?")
+    written.fill("\n".join(f"Line {number}" for number in range(30)))
+
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+
+    assert written.evaluate("area => area.scrollHeight - area.clientHeight") <= 1
