@@ -6,10 +6,10 @@ PREPARE := $(PYTHON) deploy/prepare.py
 EXPORT := $(UV) export --quiet --frozen --format requirements.txt --no-emit-project --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test unit check bench lint lock soak
+.PHONY: help serve test unit check bench lint lock soak papers pictures
 
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 serve: ## run the whole site on http://127.0.0.1:8000 (PORT=8001 make serve for another)
 	@$(PREPARE) run
@@ -20,6 +20,11 @@ test: ## run every test and check (installs browsers and servers they need)
 	@$(PYTHON) tests/support/needs.py
 	@$(MAKE) --no-print-directory lint check
 	$(BIN)/pytest -n 2 --dist loadfile
+
+pictures: ## keep how pages look now (tests/browser/pictures, trees): look at them before a commit
+	@$(PREPARE) dev
+	rm -rf tests/browser/pictures tests/browser/trees
+	MAKE_PICTURES=1 $(BIN)/pytest tests/browser/test_pictures.py
 
 unit: ## run the quick tests: no browser, no servers
 	@$(PREPARE) dev
@@ -32,6 +37,10 @@ check: ## check pages, stories, words and facts; names file and line
 soak: ## send forms while everything goes wrong (MINUTES=2 SEED=any), and account for each
 	@$(PREPARE) dev
 	@$(BIN)/python tests/soak.py --minutes $${MINUTES:-2} $${SEED:+--seed $$SEED}
+
+papers: ## make the PDF forms again where their words or look have changed (needs the library Pango)
+	@$(PREPARE) dev
+	@$(BIN)/python deploy/papers.py
 
 bench: ## measure the site against a bare hello; writes var/bench.json
 	@$(PREPARE) dev

@@ -1,9 +1,24 @@
-// The only script: leave quickly, point to the problem, tidy the address. Every page works without it.
-// It stores nothing, sends nothing and asks nothing before leaving.
+// The only script, and every page works without it: leave quickly; forms A and B one topic at a time;
+// send a form; small helps. It stores nothing, and sends nothing but a form when Send is pressed.
 
-const exits = () => document.querySelectorAll("a[data-exit]");
-const elsewhere = exits()[0]?.dataset.exit ?? "/exit";
+const main = () => document.querySelector("main");
+const theForm = () => document.querySelector("main form[method=post]");
+const copy = (id) => document.getElementById(id).content.cloneNode(true);
+
+/** Empty every control and every list of answers: nothing is left to read back. */
+function forget() {
+  for (const control of document.querySelectorAll("input, textarea, select")) {
+    control.checked = control.defaultChecked = false;
+    control.value = control.defaultValue = "";
+  }
+  document.querySelector("[data-answers]")?.replaceChildren();
+}
+
+// ---------- Leave quickly ----------
+
+const elsewhere = document.querySelector("a[data-exit]")?.dataset.exit ?? "/exit";
 let left = false;
+let sent = false;
 
 /** Leave at once: nothing to see, nothing to read back, and this page replaced in the tab's history. */
 function leave() {
@@ -12,23 +27,14 @@ function leave() {
   document.title = "Loading";
   const icon = document.querySelector("link[rel=icon]");
   if (icon) icon.href = icon.dataset.blank;
-  for (const control of document.querySelectorAll("input, textarea, select")) {
-    control.checked = control.defaultChecked = false;
-    control.value = control.defaultValue = "";
-  }
+  forget();
   location.replace(elsewhere);
 }
-
-addEventListener("click", (event) => {
-  if (event.target.closest?.("a[data-exit]")) {
-    event.preventDefault();
-    leave();
-  }
-});
 
 // A page that was left stays blank when a browser brings it back from memory, and leaves again.
 addEventListener("pageshow", () => {
   if (left) leave();
+  else if (sent) location.reload();
 });
 
 // Shift three times: each pressed and released alone, at most five seconds apart.
@@ -41,11 +47,11 @@ document.body.append(status);
 
 let presses = 0;
 let alone = false;
-let forget = 0;
+let forgetting = 0;
 
 function count(number) {
   presses = number;
-  clearTimeout(forget);
+  clearTimeout(forgetting);
   if (presses === NEEDED) return leave();
   status.replaceChildren();
   if (presses === 0) return;
@@ -56,11 +62,12 @@ function count(number) {
   }
   const more = NEEDED - presses;
   status.append(`Press Shift ${more} more ${more === 1 ? "time" : "times"} to leave`);
-  forget = setTimeout(count, APART, 0);
+  forgetting = setTimeout(count, APART, 0);
 }
 
 addEventListener("keydown", (event) => {
-  alone = event.key === "Shift" && !event.repeat;
+  const held = event.repeat || event.altKey || event.ctrlKey || event.metaKey; // Alt + Shift: next layout
+  alone = event.key === "Shift" && !held;
   if (event.key !== "Shift") count(0);
 });
 addEventListener("keyup", (event) => {
@@ -71,23 +78,280 @@ addEventListener("pointerdown", () => {
   alone = false;
 });
 
+// ---------- What the form holds ----------
+
+const control = (question) => question.querySelector("input, textarea");
+const answers = (name) => new FormData(theForm()).getAll(name).filter((answer) => answer.trim());
+const asked = (question) =>
+  Object.entries(JSON.parse(question.dataset.when ?? "{}")).every(([name, openers]) =>
+    answers(name).some((answer) => openers.includes(answer)),
+  );
+
+/** Show what an answer opens, and nothing else. */
+function unfold() {
+  for (const question of document.querySelectorAll("[data-when]")) {
+    const box = question.parentElement;
+    (box.className.startsWith("opens") ? box : question).hidden = !asked(question);
+  }
+}
+
+/** The outcome that an answer within `part` leads to in place of going on, if any. */
+function stop(part) {
+  for (const choice of part.querySelectorAll("[data-stop]:checked")) {
+    const only = answers(choice.name).length === 1;
+    if (only && asked(choice.closest(".question"))) return choice.dataset.stop;
+  }
+}
+
+/** The answer to a question in words. */
+function said(question, list) {
+  const first = control(question);
+  if (first.type !== "radio" && first.type !== "checkbox") return first.value.trim() || list.dataset.none;
+  const chosen = [...question.querySelectorAll(`[name="${first.name}"]:checked`)];
+  if (chosen.length && question.dataset.kind === "tick") return list.dataset.yes;
+  return chosen.map((choice) => choice.labels[0].textContent).join("; ") || list.dataset.none;
+}
+
+// ---------- One topic at a time ----------
+
+let title = document.title; // of the whole form
+let screens = []; // the opening, each step, the check
+let byStep = false; // false: all of them are open at once
+let at = 0; // which one is shown; -1: an outcome
+let changing = false; // one answer, on the way back to the check
+
+/** Take up the form that stands in the page. After a slip every part of it is open. */
+function begin() {
+  title = document.title;
+  byStep = Boolean(theForm()?.hasAttribute("data-by-step")) && !document.querySelector("#problem, #notice");
+  screens = [...document.querySelectorAll("[data-screen]")].filter((screen) => byStep || !screen.hidden);
+  unfold();
+  if (!byStep) return;
+  for (const part of main().querySelectorAll(".progress, .turn, [data-back]")) part.hidden = false;
+  for (const number of document.querySelectorAll(".nr")) number.remove();
+  for (const heading of document.querySelectorAll(".step > h2")) {
+    const first = document.createElement("h1");
+    first.textContent = heading.textContent;
+    heading.replaceWith(first);
+  }
+  screens[screens.length - 1].append(document.querySelector(".send"));
+  theForm().classList.add("by-step");
+  history.replaceState(0, "");
+  show(0, false);
+}
+
+function show(number, moved = true) {
+  clear();
+  document.querySelector("section.outcome")?.remove();
+  at = number < 0 && !stop(theForm()) ? 0 : number;
+  screens.forEach((screen, index) => {
+    screen.hidden = at < 0 || (byStep && index !== at);
+  });
+  if (at < 0) theForm().after(copy(`outcome-${stop(theForm())}`));
+  else if (byStep && at === screens.length - 1) list(screens[at]);
+  if (!moved) return;
+  const heading = (screens[at] ?? main().querySelector("section.outcome")).querySelector("h1");
+  document.title = at > 0 ? `${heading.textContent} – ${title}` : title;
+  scrollTo(0, 0);
+  heading.tabIndex = -1;
+  heading.focus();
+}
+
+/** Go to a screen, with an entry of its own for the browser's Back. It holds a number and no answer. */
+function turn(number) {
+  history.pushState(number, "");
+  show(number);
+}
+
+addEventListener("popstate", (event) => {
+  changing = false;
+  if (screens.length) show(event.state ?? 0);
+});
+
+/** Every question that was asked, with its answer and a way to change it. */
+function list(screen) {
+  const rows = screen.querySelector("[data-answers]");
+  rows.replaceChildren();
+  screens.forEach((from, index) => {
+    for (const question of from.querySelectorAll(".question")) {
+      if (!asked(question)) continue;
+      const row = screen.querySelector("template").content.cloneNode(true);
+      const words = question.querySelector("legend, label").firstChild.data.trim();
+      row.querySelector("dt").textContent = words;
+      row.querySelector("dd").textContent = said(question, rows);
+      row.querySelector(".hidden").textContent = ` ${words}`;
+      row.querySelector("button").addEventListener("click", () => {
+        turn(index);
+        changing = true;
+        control(question).focus();
+      });
+      rows.append(row);
+    }
+  });
+}
+
+/** Take away what was said to be wrong. */
+function clear() {
+  for (const said of document.querySelectorAll("#problem, #notice, .wrong")) said.remove();
+  for (const bad of document.querySelectorAll(".bad")) bad.classList.remove("bad");
+  for (const bad of document.querySelectorAll("[aria-invalid]")) bad.removeAttribute("aria-invalid");
+  for (const tied of document.querySelectorAll("[aria-describedby$=-error]")) {
+    const hint = tied.getAttribute("aria-describedby").replace(/ ?\S+-error$/, "");
+    if (hint) tied.setAttribute("aria-describedby", hint);
+    else tied.removeAttribute("aria-describedby");
+  }
+}
+
+/** Say what is missing, as the server says it: in a summary and above each question. */
+function complain(missing) {
+  clear();
+  const problem = copy("wrong").querySelector("#problem");
+  const lines = problem.querySelector("ul");
+  const line = lines.firstElementChild;
+  line.remove();
+  for (const question of missing) {
+    const first = control(question);
+    const set = question.querySelector(":scope > fieldset");
+    const target = set ?? first;
+    const id = `${first.name}-error`;
+    const wrong = copy("wrong").querySelector(".wrong");
+    wrong.id = id;
+    wrong.append(question.dataset.missing);
+    (set ?? question).querySelector(":scope > .choice, :scope > input, :scope > textarea").before(wrong);
+    question.classList.add("bad");
+    const ticks = set && set.getAttribute("role") === null;
+    for (const bad of ticks ? set.querySelectorAll("input") : [target]) bad.setAttribute("aria-invalid", "true");
+    target.setAttribute("aria-describedby", `${target.getAttribute("aria-describedby") ?? ""} ${id}`.trim());
+    const entry = line.cloneNode(true);
+    entry.firstElementChild.href = `#${first.id}`;
+    entry.firstElementChild.textContent = question.dataset.missing;
+    lines.append(entry);
+  }
+  const heading = screens[at].querySelector("h1").textContent;
+  document.title = `${copy("wrong").querySelector(".wrong").textContent.trim()} ${heading} – ${title}`;
+  point(problem);
+}
+
+/** Put words at the top of the page, and let reading go on there. */
+function point(words) {
+  main().prepend(words);
+  scrollTo(0, 0);
+  words.focus();
+}
+
+// ---------- Send ----------
+
+const PATIENCE = 30000;
+let sending = false;
+
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form !== theForm()) return;
+  event.preventDefault();
+  const last = !byStep || at === screens.length - 1;
+  if (stop(last ? form : screens[at])) return turn(-1);
+  if (last) return send(form);
+  const missing = [...screens[at].querySelectorAll("[data-missing]")].filter(
+    (question) => asked(question) && !answers(control(question).name).length,
+  );
+  if (missing.length) return complain(missing);
+  const next = changing ? screens.length - 1 : at + 1;
+  changing = false;
+  turn(next);
+});
+
+/** Send with `fetch`: an answer to a post of its own would be kept whole in the browser's session files. */
+async function send(form) {
+  if (sending) return;
+  sending = true;
+  const button = form.querySelector(".send button");
+  const words = button.textContent;
+  button.textContent = button.dataset.busy ?? words;
+  const cut = new AbortController();
+  const timer = setTimeout(() => cut.abort(), PATIENCE);
+  let failure = "503";
+  let page;
+  try {
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await fetch(location.href, { method: "POST", body, signal: cut.signal });
+    if (answer.status === 413) failure = "413";
+    page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    sent = Boolean(page.querySelector("[data-sent]")) && !left;
+    if (sent) {
+      forget();
+      return location.replace(answer.url);
+    }
+  } catch {
+    page = undefined; // no answer, or none in time
+  }
+  clearTimeout(timer);
+  sending = false;
+  button.textContent = words;
+  if (left) return;
+  if (page?.querySelector("main form[method=post]")) return replace(page);
+  clear();
+  const notice = copy(`failed-${failure}`).querySelector("#notice");
+  document.title = `${notice.querySelector("h2").textContent}: ${title}`;
+  point(notice);
+}
+
+/** Show the page that came back, every part of the form open, as it would be without script. */
+function replace(page) {
+  main().replaceWith(page.querySelector("main"));
+  document.title = page.title;
+  begin();
+  scrollTo(0, 0);
+  (document.querySelector("#problem, #notice") ?? main()).focus();
+}
+
+// ---------- Clicks and small helps ----------
+
+function clicked(event) {
+  const on = (what) => event.target.closest?.(what);
+  const wrong = on("#problem a");
+  if (on("a[data-exit]")) leave();
+  else if (on("[data-back]")) history.back();
+  else if (wrong) document.getElementById(wrong.hash.slice(1)).focus(); // the address stays as it is
+  else return;
+  event.preventDefault();
+}
+addEventListener("click", clicked);
+addEventListener("auxclick", (event) => {
+  if (event.button === 1 && event.target.closest?.("a[data-exit]")) clicked(event); // no second tab beside this one
+});
+
+addEventListener("change", unfold);
+
+// On a narrow screen “Menu” jumps to the list at the foot of the page; here it opens the list in its place.
+const jump = document.querySelector(".to-menu");
+if (jump) {
+  const button = document.createElement("button");
+  button.className = jump.className;
+  button.textContent = jump.textContent;
+  button.setAttribute("aria-expanded", "false");
+  button.addEventListener("click", () => {
+    const opened = document.querySelector(".menu").classList.toggle("open");
+    button.setAttribute("aria-expanded", String(opened));
+  });
+  jump.replaceWith(button);
+}
+
 // Where something is wrong, reading starts there.
 document.querySelector("#notice, #problem")?.focus();
-
-// What is folded away is printed too.
-addEventListener("beforeprint", () => {
-  for (const fold of document.querySelectorAll("details")) fold.open = true;
-});
 
 // The reference is on the page; it need not stay in the address.
 if (document.querySelector("[data-sent]") && location.search) {
   history.replaceState(null, "", location.pathname);
 }
 
-// Paper shows all that was written, also where the browser does not size a field by its content.
+// Paper shows what is folded away, and all that was written, also where the browser does not size a
+// field by its content.
 addEventListener("beforeprint", () => {
+  for (const fold of document.querySelectorAll("details")) fold.open = true;
   for (const area of document.querySelectorAll("textarea")) {
     const line = parseFloat(getComputedStyle(area).lineHeight);
     area.rows = Math.max(area.rows, Math.ceil(area.scrollHeight / line));
   }
 });
+
+begin();

@@ -1,11 +1,13 @@
-"""Measure the site against a bare Flask "hello" under the same server, in one run: `make bench`.
+"""Measure the site against what it stands on, in one run: `make bench`.
 
-Every figure is a ratio within this run. Rounds of the site and of what it is compared with alternate, and
-the median counts, for machines are noisy. Prints a table and writes var/bench.json.
+Every figure that has a target is a ratio within this run: rounds of the site and of what it is compared with
+take turns after a round to warm up, and the median of the rounds' ratios counts, for machines are noisy.
+docs/performance.md says what each figure means. Prints a table and writes var/bench.json and var/growth.svg.
 """
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import os
@@ -13,6 +15,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -20,41 +23,86 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
 import yaml
 from cryptography.fernet import Fernet
 
+from rjsite.ready import KEPT
 from rjsite.settings import ROOT
 from support.many_stories import write_stories
+from support.nginx import Nginx
 from support.processes import LOOPBACK, free_port, wait_until
 from support.visitor import FORM_A, TOKEN
 
-ROUNDS = 5
-SECONDS = 1.5
+ROUNDS = 7
+SECONDS = 1.0
 CLIENTS = 4
-BARE = """
+FORMS = 20  # for each client and round
+SIZES = (15, 1_000, 3_000, 10_000)  # stories
+SERVE = """
+serve(app, host="127.0.0.1", port=int(sys.argv[1]), threads=8, connection_limit=1000, asyncore_use_poll=True)
+"""
+HELLO = f"""
 import sys
 from flask import Flask
 from waitress import serve
 app = Flask("bare")
 app.add_url_rule("/", view_func=lambda: "hello")
-serve(app, host="127.0.0.1", port=int(sys.argv[1]), threads=8, connection_limit=1000, asyncore_use_poll=True)
+{SERVE}
 """
-SITE = [sys.executable, "-P", "-c", "import sys; from rjsite.cli import main; sys.exit(main())", "serve"]
+INSERT = f"""
+import sqlite3, sys, threading
+from flask import Flask, redirect, request
+from waitress import serve
+app, mine = Flask("bare"), threading.local()
+
+@app.route("/", methods=["GET", "POST"])
+def keep():
+    if not hasattr(mine, "database"):
+        mine.database = sqlite3.connect(sys.argv[2], isolation_level=None, timeout=30)
+        mine.database.execute("PRAGMA journal_mode=WAL")
+        mine.database.execute("PRAGMA synchronous=FULL")
+        mine.database.execute("CREATE TABLE IF NOT EXISTS t(body BLOB)")
+    if request.method == "POST":
+        mine.database.execute("INSERT INTO t VALUES (?)", (request.get_data().ljust(3000),))
+    return redirect("/", 303)
+
+{SERVE}
+"""
+SITE = [sys.executable, "-P", "-c", "import sys; from rjsite.cli import main; sys.exit(main())"]
+
+# name: what it is compared with, and the ratio to hold
+AT_LEAST = {
+    "page_rps": ("bare_hello", 2.0),
+    "story_rps": ("bare_hello", 2.0),
+    "form_rps": ("bare_hello", 0.7),
+    "submit_rps": ("bare_insert", 0.5),
+    "page_10000": ("page_15", 1 / 1.2),
+    "story_10000": ("story_15", 1 / 1.2),
+    "list_10000": ("list_15", 1 / 3),
+    "filter_10000": ("filter_15", 1 / 3),
+    "published_rps": ("nginx_file", 0.9),
+}
+START_AT_MOST = 2.0  # times the front matter
+MEMORY_AT_MOST = 120.0  # MB more with 10,000 stories
+
+
+# -- servers -----------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def running(command: list[str], port: int, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: Sequence[str], port: int, **env: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server on a port; stopped at the end."""
     process = subprocess.Popen(
         command, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        wait_until(lambda: _answers(port), "the server to answer", 120)
+        wait_until(partial(_answers, port), "the server to answer", 120)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
@@ -69,74 +117,13 @@ def _answers(port: int) -> bool:
     return True
 
 
-def fetch(port: int, path: str, body: str | None = None) -> tuple[int, bytes, int]:
-    """Status, body and bytes on the wire of one request, with compression asked for."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
-    headers = {"Accept-Encoding": "br, gzip"}
-    if body is not None:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-    connection.request("GET" if body is None else "POST", path, body, headers)
-    answer = connection.getresponse()
-    read = answer.read()
-    head = sum(len(name) + len(value) + 4 for name, value in answer.getheaders()) + 19
-    connection.close()
-    return answer.status, read, head + len(read)
-
-
-def rate(port: int, path: str) -> float:
-    """Requests a second by a few clients that keep their connections."""
-    stop, counts = time.perf_counter() + SECONDS, [0] * CLIENTS
-
-    def ask(number: int) -> None:
-        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
-        while time.perf_counter() < stop:
-            connection.request("GET", path)
-            connection.getresponse().read()
-            counts[number] += 1
-        connection.close()
-
-    clients = [threading.Thread(target=ask, args=(number,)) for number in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join()
-    return sum(counts) / SECONDS
-
-
-def submit_rate(port: int) -> float:
-    """Forms a second, one after another, each from post to commit; their tokens are fetched beforehand."""
-    tokens = []
-    for _ in range(40):
-        found = TOKEN.search(fetch(port, "/refer/a")[1].decode())
-        tokens.append(found[1] if found else "")
-    began = time.perf_counter()
-    for token in tokens:
-        status, _, _ = fetch(port, "/refer/a", urlencode({**FORM_A, "form_token": token}, doseq=True))
-        if status != 303:
-            raise RuntimeError(f"a form was answered {status}")
-    return len(tokens) / (time.perf_counter() - began)
-
-
-def insert_rate(folder: Path) -> float:
-    """Synced SQLite inserts a second on the same disk, one after another."""
-    database = sqlite3.connect(folder / "raw.sqlite3", isolation_level=None)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")
-    database.execute("CREATE TABLE IF NOT EXISTS t(body BLOB)")
-    began = time.perf_counter()
-    for _ in range(40):
-        database.execute("INSERT INTO t VALUES (?)", (os.urandom(3000),))
-    taken = time.perf_counter() - began
-    database.close()
-    return 40 / taken
-
-
-def production(folder: Path) -> dict[str, str]:
+def production(folder: Path, content: Path) -> dict[str, str]:
     """Settings of the real site, with a limit that a measurement does not reach and mail that waits."""
-    for name in ("var", "big"):
-        (folder / name).mkdir()
+    data = Path(tempfile.mkdtemp(prefix="data-", dir=folder))
     return {
         "RJSITE_MODE": "production",
+        "RJSITE_DATA_DIR": str(data),
+        "RJSITE_CONTENT_DIR": str(content),
         "RJSITE_SECRET_KEY": secrets.token_urlsafe(36),
         "RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode(),
         "RJSITE_PUBLIC_URL": f"https://{LOOPBACK}",
@@ -145,107 +132,392 @@ def production(folder: Path) -> dict[str, str]:
         "RJSITE_MAIL_DEFAULT_SENDER": "website@example.org",
         "RJSITE_RATELIMIT_FORMS": "1000000 per minute",
         "RJSITE_DELIVER_IN_SERVER": "false",
+        "RJSITE_OUTBOX_MAX_WAITING": "1000000",
     }
 
 
-def in_turn(*measures: Callable[[], float]) -> list[list[float]]:
+@contextmanager
+def site(folder: Path, content: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The real site on some content: its port and process."""
+    port = free_port()
+    env = production(folder, content)
+    with running([*SITE, "serve"], port, PORT=str(port), **env) as process:
+        yield port, process
+
+
+# -- clients -----------------------------------------------------------------------------------------------
+
+
+def fetch(port: int, path: str) -> tuple[bytes, int]:
+    """Body, and bytes on the wire, of one request with compression asked for."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
+    connection.request("GET", path, headers={"Accept-Encoding": "br, gzip"})
+    answer = connection.getresponse()
+    body = answer.read()
+    head = sum(len(name) + len(value) + 4 for name, value in answer.getheaders()) + 19
+    connection.close()
+    return body, head + len(body)
+
+
+def plain(port: int, path: str) -> str:
+    """The words of one page."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
+    connection.request("GET", path)
+    words = connection.getresponse().read().decode()
+    connection.close()
+    return words
+
+
+class Client:
+    """One kept connection, as cheap as Python allows: what measures must not be what is measured."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.socket = socket.create_connection((LOOPBACK, port), timeout=60)
+        self.read = b""
+
+    def ask(self, request: bytes) -> None:
+        """Send a request, or several at once."""
+        self.socket.sendall(request)
+
+    def hear(self, status: bytes, times: int = 1) -> None:
+        """Read answers whole."""
+        for _ in range(times):
+            while (end := self.read.find(b"\r\n\r\n") + 4) == 3:
+                self.read += self._more()
+            head = self.read[:end].lower()
+            if not head.startswith(b"http/1.1 " + status):
+                raise RuntimeError(f"answered {head[:40]!r}")
+            at = head.index(b"content-length: ") + 16
+            whole = end + int(head[at : head.index(b"\r", at)])
+            while len(self.read) < whole:
+                self.read += self._more()
+            self.read = self.read[whole:]
+
+    def _more(self) -> bytes:
+        found = self.socket.recv(1 << 18)
+        if not found:
+            raise RuntimeError("the server closed the connection")
+        return found
+
+
+def get(port: int, path: str, accept: str = "") -> bytes:
+    """A request as bytes."""
+    extra = f"Accept-Encoding: {accept}\r\n" if accept else ""
+    return f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\n{extra}\r\n".encode()
+
+
+def post(port: int, path: str, body: str) -> bytes:
+    """A sent form as bytes."""
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nContent-Length: {len(body)}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}"
+    ).encode()
+
+
+def together(work: Callable[[int], int]) -> float:
+    """What a few clients do at once: how much a second. `work` takes a client's number and says how much."""
+    done = [0] * CLIENTS
+
+    def go(number: int) -> None:
+        done[number] = work(number)
+
+    clients = [threading.Thread(target=go, args=(number,)) for number in range(CLIENTS)]
+    began = time.perf_counter()
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    taken = time.perf_counter() - began
+    if not all(done):
+        raise RuntimeError("a client was not answered")
+    return sum(done) / taken
+
+
+def rate(port: int, path: str, accept: str = "", times: int = 1) -> float:
+    """Requests a second on a few connections, each with `times` requests under way.
+
+    One thread asks on all of them and then hears all: more would stand in each other's way.
+    """
+    request, clients, count = get(port, path, accept) * times, [Client(port) for _ in range(CLIENTS)], 0
+    began = time.perf_counter()
+    while time.perf_counter() < began + SECONDS:
+        for client in clients:
+            client.ask(request)
+        for client in clients:
+            client.hear(b"200", times)
+        count += CLIENTS * times
+    return count / (time.perf_counter() - began)
+
+
+def submit_rate(port: int) -> float:
+    """Forms a second, each from post to commit; their tokens are fetched beforehand."""
+    tokens = [TOKEN.findall(plain(port, "/refer/a"))[0] for _ in range(FORMS * CLIENTS)]
+    bodies = [urlencode({**FORM_A, "form_token": token}, doseq=True) for token in tokens]
+    return _post_rate(port, "/refer/a", bodies)
+
+
+def insert_rate(port: int) -> float:
+    """The same bodies to a bare Flask app that does one synced insert for each."""
+    body = urlencode({**FORM_A, "form_token": "x" * 60}, doseq=True)
+    return _post_rate(port, "/", [body] * (FORMS * CLIENTS))
+
+
+def _post_rate(port: int, path: str, bodies: list[str]) -> float:
+    def work(number: int) -> int:
+        client, mine = Client(port), bodies[number::CLIENTS]
+        for body in mine:
+            client.ask(post(port, path, body))
+            client.hear(b"303")
+        return len(mine)
+
+    return together(work)
+
+
+def raw_insert_rate(folder: Path) -> float:
+    """Synced SQLite inserts a second on the same disk, one after another, with no request around them."""
+    database = sqlite3.connect(folder / "raw.sqlite3", isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    database.execute("CREATE TABLE IF NOT EXISTS t(body BLOB)")
+    began = time.perf_counter()
+    for _ in range(FORMS * CLIENTS):
+        database.execute("INSERT INTO t VALUES (?)", (os.urandom(3000),))
+    taken = time.perf_counter() - began
+    database.close()
+    return FORMS * CLIENTS / taken
+
+
+def in_turn(*measures: Callable[[], float], rounds: int = ROUNDS) -> list[list[float]]:
     """Each measure once a round, in turn, after a round to warm up."""
     for measure in measures:
         measure()
-    rounds = [[measure() for measure in measures] for _ in range(ROUNDS)]
-    return [list(figures) for figures in zip(*rounds, strict=True)]
+    found = [[measure() for measure in measures] for _ in range(rounds)]
+    return [list(figures) for figures in zip(*found, strict=True)]
+
+
+# -- figures -----------------------------------------------------------------------------------------------
 
 
 def memory(process: subprocess.Popen[bytes]) -> float:
     """Megabytes that a process holds in memory."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+)", status)
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 
 
-def front_matter_seconds(folder: Path) -> float:
+def start_seconds(folder: Path, content: Path) -> float:
+    """From the command to the first page."""
+    began = time.perf_counter()
+    with site(folder, content):
+        return time.perf_counter() - began
+
+
+def front_matter_seconds(content: Path) -> float:
     """What reading and parsing the front matter of every story costs by itself."""
     began = time.perf_counter()
-    for path in (folder / "case-studies").glob("*.md"):
+    for path in (content / "case-studies").glob("*.md"):
         yaml.load(path.read_text().split("---\n")[1], Loader=yaml.CBaseLoader)
     return time.perf_counter() - began
 
 
-def first_visit(port: int, path: str) -> int:
-    """Bytes on the wire of a page and all it loads."""
-    _, page, total = fetch(port, path)
-    loaded = set(re.findall(r"/static/[^\"')]+", page.decode()))
-    return total + sum(fetch(port, address)[2] for address in loaded if not address.endswith(".png"))
+def first_visit(port: int, path: str) -> float:
+    """Bytes on the wire of a page and all that it loads."""
+    page = plain(port, path)
+    loaded = {tag for tag in re.findall(r"<(?:link|script|img)[^>]*>", page) if "og:" not in tag}
+    static = {found for tag in loaded for found in re.findall(r'(?:href|src)="(/static/[^"]+)"', tag)}
+    css = [fetch_plain for fetch_plain in static if fetch_plain.endswith(".css")]
+    static |= {font for sheet in css for font in re.findall(r'url\("(/static/[^"]+)"\)', plain(port, sheet))}
+    return float(sum(fetch(port, address)[1] for address in (path, *static)))
 
 
-def main() -> None:
-    """Measure everything, print the table, write the file."""
-    found: dict[str, dict[str, object]] = {}
+class Report:
+    """The table, line by line, and the file."""
 
-    def note(
-        name: str, figures: list[float], unit: str, against: list[float] | None = None, what: str = ""
-    ) -> None:
+    def __init__(self) -> None:
+        self.found: dict[str, dict[str, object]] = {}
+        self.held = True
+
+    def note(self, name: str, figures: Sequence[float], unit: str, *others: tuple[str, list[float]]) -> float:
+        """One line; gives the ratio to the first of `others`."""
         entry: dict[str, object] = {"value": round(statistics.median(figures), 3), "unit": unit}
         entry["spread"] = [round(min(figures), 3), round(max(figures), 3)]
-        if against:
-            ratios = [one / other for one, other in zip(figures, against, strict=True)]
-            entry["ratio_to"] = {what: round(statistics.median(ratios), 3)}
-        found[name] = entry
-        print(f"{name:12} {entry['value']:>10} {unit:5} {entry.get('ratio_to', '')}", flush=True)
+        ratios = {what: [a / b for a, b in zip(figures, against, strict=True)] for what, against in others}
+        entry["ratio_to"] = {what: round(statistics.median(found), 3) for what, found in ratios.items()}
+        entry["ratio_spread"] = {what: [round(min(f), 2), round(max(f), 2)] for what, f in ratios.items()}
+        self.found[name] = entry
+        line = f"{name:14}{entry['value']:>11} {unit:6}"
+        line += "".join(
+            f" {statistics.median(f):.2f} x {what} ({min(f):.2f} to {max(f):.2f})"
+            for what, f in ratios.items()
+        )
+        print(line, end="", flush=True)
+        return statistics.median(next(iter(ratios.values()), [0.0]))
 
+    def judge(self, held: bool, target: str) -> None:
+        """End the line with its target."""
+        print(f"  target {target}: {'held' if held else 'NOT HELD'}", flush=True)
+        self.held &= held
+
+    def compare(self, name: str, figures: list[list[float]], *more: tuple[str, list[float]]) -> None:
+        """A line of AT_LEAST."""
+        what, least = AT_LEAST[name]
+        ratio = self.note(name, figures[0], "1/s", (what, figures[1]), *more)
+        self.judge(ratio >= least, f"at least {least:.2f}")
+
+
+def measure_small(report: Report, folder: Path, content: Path) -> float:
+    """The site as it is, against a bare hello and a bare insert; gives its memory."""
+    with ExitStack() as servers:
+        ports = [free_port(), free_port()]
+        servers.enter_context(running([sys.executable, "-c", HELLO, str(ports[0])], ports[0]))
+        database = str(folder / "bare.sqlite3")
+        servers.enter_context(running([sys.executable, "-c", INSERT, str(ports[1]), database], ports[1]))
+        port, process = servers.enter_context(site(folder, content))
+        story = re.findall(r"/case-studies/[a-z-]+", plain(port, "/case-studies/"))[0]
+        for name, path in (("page_rps", "/"), ("story_rps", story), ("form_rps", "/refer/a")):
+            report.compare(name, in_turn(partial(rate, port, path), partial(rate, ports[0], "/")))
+        mine, bare, raw = in_turn(
+            partial(submit_rate, port), partial(insert_rate, ports[1]), partial(raw_insert_rate, folder)
+        )
+        report.compare("submit_rps", [mine, bare], ("raw_insert", raw))
+        for name, path in (("weight_home", "/"), ("weight_form", "/refer/a")):
+            report.note(name, [first_visit(port, path)], "bytes")
+            report.judge(first_visit(port, path) <= 60 * 1024, "at most 61440")
+        return memory(process)
+
+
+def measure_large(report: Report, folder: Path, content: Path, large: Path, rss_15: float) -> None:
+    """The same site with ten thousand stories, against itself with those it has."""
+    with site(folder, content) as (small_port, _), site(folder, large) as (port, process):
+        stories = re.findall(r"/case-studies/[a-z-]+", plain(small_port, "/case-studies/"))
+        for name, path in (
+            ("page_10000", "/"),
+            ("story_10000", stories[0]),
+            ("list_10000", "/case-studies/"),
+            ("filter_10000", "/case-studies/?harm=theft"),
+        ):
+            report.compare(name, in_turn(partial(rate, port, path), partial(rate, small_port, path)))
+        for number in range(KEPT + 50):
+            plain(port, f"/case-studies/story-{number:05}")
+        report.note("rss_15", [rss_15], "MB")
+        print()
+        more = memory(process) - rss_15
+        report.note("rss_10000", [memory(process)], "MB")
+        report.found["rss_10000"]["more_than_rss_15"] = round(more, 1)
+        report.judge(more <= MEMORY_AT_MOST, f"{more:.0f} MB more than rss_15, at most {MEMORY_AT_MOST:.0f}")
+
+
+def measure_starts(report: Report, folder: Path, content: Path, large: Path) -> None:
+    """From the command to the first page."""
+    begin = partial(start_seconds, folder)
+    small, big, raw = in_turn(
+        partial(begin, content), partial(begin, large), partial(front_matter_seconds, large), rounds=3
+    )
+    report.note("start_15", small, "s")
+    print()
+    ratio = report.note("start_10000", big, "s", ("front_matter", raw))
+    report.judge(ratio <= START_AT_MOST, f"at most {START_AT_MOST:.2f}")
+
+
+def measure_published(report: Report, folder: Path, content: Path) -> None:
+    """The home page from nginx, against a plain file that is as large on the wire."""
+    out = folder / "published"
+    env = {**os.environ, **production(folder, content)}
+    subprocess.run([*SITE, "publish", str(out)], env=env, check=True, stdout=subprocess.DEVNULL)
+    with gzip.open(out / "current" / "pages" / ".html.gz") as page:
+        size = len(page.read())
+    (folder / "plain").mkdir()
+    (folder / "plain" / "file.html").write_bytes(os.urandom((out / "current/pages/.html.gz").stat().st_size))
+    locations = (ROOT / "deploy" / "nginx-published.conf").read_text()
+    locations = re.sub(r"^root .*;", f"root {out}/current;", locations, flags=re.M)
+    upstream = f"upstream rjsite {{ server {LOOPBACK}:9; }}\nkeepalive_requests 1000000;\n"
+    text = f"{upstream}server {{\nlisten ${{address}};\n{locations}\n}}\n"
+    other = f"server {{\nlisten {LOOPBACK}:PORT;\nroot {folder / 'plain'};\n}}\n"
+    port = free_port()
+    (folder / "nginx").mkdir()
+    with Nginx(folder / "nginx", text + other.replace("PORT", str(port))) as nginx:
+        figures = in_turn(
+            partial(rate, nginx.port, "/", "gzip", 16), partial(rate, port, "/file.html", "gzip", 16)
+        )
+    report.compare("published_rps", figures)
+    report.found["published_rps"]["page_bytes"] = size
+
+
+# -- growth ------------------------------------------------------------------------------------------------
+
+
+def growth(folder: Path, contents: dict[int, Path]) -> dict[str, list[float]]:
+    """Seconds to start, MB of memory, milliseconds of a page and of a chosen list, for each size."""
+    found: dict[str, list[float]] = {
+        "start (s)": [],
+        "memory (MB)": [],
+        "page (ms)": [],
+        "chosen list (ms)": [],
+    }
+    for content in contents.values():
+        began = time.perf_counter()
+        with site(folder, content) as (port, process):
+            took = time.perf_counter() - began
+            page, chosen = in_turn(
+                partial(rate, port, "/"), partial(rate, port, "/case-studies/?harm=theft"), rounds=3
+            )
+            times = [1000 * CLIENTS / statistics.median(figures) for figures in (page, chosen)]
+            for name, figure in zip(found, [took, memory(process), *times], strict=True):
+                found[name].append(round(figure, 2))
+    return found
+
+
+def picture(found: dict[str, list[float]]) -> str:
+    """How cost grows, as SVG: a small drawing for each kind of cost, each from zero."""
+    parts, width, height = [], 300, 150
+    for number, (name, figures) in enumerate(found.items()):
+        left, top = 60 + (number % 2) * (width + 100), 50 + (number // 2) * (height + 100)
+        most = max(figures) * 1.1
+        points = [
+            (left + width * size / SIZES[-1], top + height * (1 - figure / most))
+            for size, figure in zip(SIZES, figures, strict=True)
+        ]
+        line = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
+        parts.append(f'<text x="{left}" y="{top - 20}" font-weight="bold">{name}</text>')
+        parts.append(f'<path d="M{left} {top}v{height}h{width}" fill="none" stroke="currentColor"/>')
+        parts.append(f'<polyline points="{line}" fill="none" stroke="#00707a" stroke-width="3"/>')
+        for (x, y), size, figure in zip(points, SIZES, figures, strict=True):
+            parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#00707a"/>')
+            if size != SIZES[1]:  # too near the first to be read
+                parts.append(f'<text x="{x:.0f}" y="{y - 9:.0f}" text-anchor="middle">{figure:g}</text>')
+                at = f'x="{x:.0f}" y="{top + height + 18}" text-anchor="middle"'
+                parts.append(f"<text {at}>{size:,}</text>")
+    label = "; ".join(f"{name}: {', '.join(map(str, figures))}" for name, figures in found.items())
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 820 500" font-family="sans-serif"'
+        f' font-size="13" role="img" aria-label="Cost at {", ".join(map(str, SIZES))} stories: {label}">\n'
+        '<rect width="820" height="500" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n"
+    )
+
+
+def main() -> int:
+    """Measure everything, print the table, write the files; 1 where a target is not held."""
+    report = Report()
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         folder = Path(temporary)
-        env = production(folder)
-        bare_port, port, big_port = free_port(), free_port(), free_port()
-        began = time.perf_counter()
-        with (
-            running([sys.executable, "-c", BARE, str(bare_port)], bare_port),
-            running(SITE, port, PORT=str(port), RJSITE_DATA_DIR=str(folder / "var"), **env) as site,
-        ):
-            start_15 = time.perf_counter() - began
-            bare = lambda: rate(bare_port, "/")  # noqa: E731
-            story = re.findall(r"/case-studies/[a-z-]+", fetch(port, "/case-studies/")[1].decode())[0]
-            for name, path in (("page_rps", "/"), ("story_rps", story), ("form_rps", "/refer/a")):
-                figures, against = in_turn(lambda path=path: rate(port, path), bare)  # type: ignore[misc]
-                note(name, figures, "1/s", against, "bare_hello")
-            figures, against = in_turn(lambda: submit_rate(port), lambda: insert_rate(folder))
-            note("submit_rps", figures, "1/s", against, "synced_insert")
-            note("start_15", [start_15], "s")
-            rss_15 = memory(site)
-            note("rss_15", [rss_15], "MB")
-            note("weight_home", [float(first_visit(port, "/"))], "bytes")
-            note("weight_form", [float(first_visit(port, "/refer/a"))], "bytes")
-
-            content = folder / "content"
-            shutil.copytree(ROOT / "content", content)
-            write_stories(content, 10_000)
-            raw = front_matter_seconds(content)
-            began = time.perf_counter()
-            with running(
-                SITE,
-                big_port,
-                PORT=str(big_port),
-                RJSITE_DATA_DIR=str(folder / "big"),
-                RJSITE_CONTENT_DIR=str(content),
-                **env,
-            ) as big:
-                note("start_10000", [time.perf_counter() - began], "s", [raw], "front_matter")
-                rss = memory(big)
-                found["rss_10000"] = {
-                    "value": round(rss, 1),
-                    "unit": "MB",
-                    "more_than_rss_15": round(rss - rss_15, 1),
-                }
-                print(f"{'rss_10000':12} {rss:>10.1f} MB    {rss - rss_15:.1f} more than rss_15")
-                figures, against = in_turn(
-                    lambda: rate(big_port, "/case-studies/"), lambda: rate(port, "/case-studies/")
-                )
-                note("list_10000", figures, "1/s", against, "list_15")
+        folder.chmod(0o755)
+        contents = {SIZES[0]: ROOT / "content"}
+        for size in SIZES[1:]:
+            contents[size] = Path(shutil.copytree(ROOT / "content", folder / f"content-{size}"))
+            write_stories(contents[size], size)
+        small, large = contents[SIZES[0]], contents[SIZES[-1]]
+        rss_15 = measure_small(report, folder, small)
+        measure_large(report, folder, small, large, rss_15)
+        measure_starts(report, folder, small, large)
+        measure_published(report, folder, small)
+        grown = growth(folder, contents)
     path = ROOT / "var" / "bench.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(found, indent=2) + "\n")
-    print("Written to var/bench.json")
+    path.write_text(json.dumps({**report.found, "growth": {"stories": SIZES, **grown}}, indent=2) + "\n")
+    path.with_name("growth.svg").write_text(picture(grown))
+    print("Every target is held." if report.held else "Not every target is held.", "See var/bench.json.")
+    return 0 if report.held else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from rjsite import create_app
+from rjsite.content.library import Library
 from rjsite.settings import Settings
 from support.authority import Authority
 from support.mail import MailServer
@@ -172,3 +173,18 @@ def app(settings: Settings) -> Flask:
 def client(app: Flask) -> FlaskClient:
     """A visitor without a browser."""
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def calm_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """One site for tests that leave nothing behind or count what they leave; without limits."""
+    folder = tmp_path_factory.mktemp("calm")
+    return create_app(
+        Settings.load(mode="development", data_dir=folder / "var", ratelimit_forms="off"),
+    )
+
+
+@pytest.fixture(scope="session")
+def content(calm_app: Flask) -> Library:
+    """What the service says, facts included."""
+    return calm_app.extensions["rjsite.content"].now()

@@ -35,6 +35,7 @@ from support.processes import free_port, wait_until
 from support.site_process import Site
 from support.visitor import Visitor
 
+SETTLED = 900  # seconds, at most, until all that waited is sent; a busy machine sends a mail or two a second
 FAULTS: list[dict[str, str | list[str]]] = [
     {"connect": CLOSE},
     {"connect": SILENT},
@@ -174,7 +175,7 @@ class Soak:
         with CrookedServer(self.port, server_context(self.authority.sign())) as server:
             for aside in mend_aside(self.site.data_dir):
                 self.site.env["RJSITE_DATABASE_URL"] = f"sqlite:///{aside}"
-                done = self.site.run("deliver", "--once", seconds=200)
+                done = self.site.run("deliver", "--once", seconds=SETTLED)
                 if done.returncode:
                     self.fault(f"what was kept aside could not be sent: {done.stderr}")
                 del self.site.env["RJSITE_DATABASE_URL"]
@@ -183,7 +184,7 @@ class Soak:
             wait_until(
                 lambda: self.site.run("outbox", "status").stdout.startswith("0 waiting"),
                 "nothing to wait",
-                200,
+                SETTLED,
             )
         self.taken += server.taken
 

@@ -7,7 +7,19 @@ import logging
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from rjsite import errors, feeds, health, pages, refer, safety, security_txt, site_content, static_files
+from rjsite import (
+    errors,
+    feeds,
+    health,
+    pages,
+    ready,
+    refer,
+    safety,
+    security_txt,
+    site_content,
+    static_files,
+    styleguide,
+)
 from rjsite.daily_count import DailyCount
 from rjsite.delivery import Delivery
 from rjsite.intake import Intake
@@ -32,10 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         rjsite.content.problem.Unreadable: where the facts of the service cannot be read.
     """
     settings = settings or Settings.load()
-    app = Flask("rjsite", template_folder=str(ROOT / "templates"), static_folder=None)
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.pop("config", None)  # no template can print a secret
+    app = pages_app(settings)
     mail = TeamMail(app, settings)
     outbox = make_outbox(settings)
     try:
@@ -61,14 +70,29 @@ def create_app(settings: Settings | None = None) -> Flask:
         "rjsite.delivery": delivery,
         "rjsite.mail": mail,
     }
+    refer.init_app(app, settings, intake)
+    health.init_app(app, settings)
+    styleguide.init_app(app, settings)
+    return app
+
+
+def pages_app(settings: Settings) -> Flask:
+    """The part of the site that is the same for everyone and keeps nothing.
+
+    Raises:
+        rjsite.content.problem.Unreadable: where the facts of the service cannot be read.
+    """
+    app = Flask("rjsite", template_folder=str(ROOT / "templates"), static_folder=None)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.pop("config", None)  # no template can print a secret
+    ready.init_app(app, settings)  # before what wraps it: proxies, static files
     safety.init_app(app, settings)
     site_content.init_app(app, settings)
     static_files.init_app(app, settings)
     errors.init_app(app, settings)
-    refer.init_app(app, settings, intake)
     pages.init_app(app, settings)
     feeds.init_app(app, settings)
-    health.init_app(app, settings)
     security_txt.init_app(app, settings)
     return app
 

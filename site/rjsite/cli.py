@@ -19,6 +19,7 @@ from cryptography.fernet import Fernet
 from rjsite import outbox_cli
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.outbox.table import BROKEN
+from rjsite.sealing import Readers
 from rjsite.settings import ROOT, Settings, SettingsError
 
 
@@ -69,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("--write", type=Path, metavar="FILE", help="write what the content lacks as a page")
     release.set_defaults(run=_release_check)
 
+    publish = commands.add_parser("publish", help="write every page and story as files for nginx to serve")
+    publish.add_argument("folder", type=Path, metavar="DIR", help="a folder for these files alone")
+    publish.set_defaults(run=_publish)
+
     keys = commands.add_parser("keys", help="make keys").add_subparsers(required=True, metavar="ACTION")
     keys.add_parser("new", help="print a new signing key and a new outbox key").set_defaults(run=_new_keys)
 
@@ -78,10 +83,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(given: argparse.Namespace) -> int:
     from rjsite import create_app
-    from rjsite.server import serve, set_up_logs
+    from rjsite.server import keep_private, serve, set_up_logs
 
     set_up_logs()
     settings = Settings.load()
+    keep_private(settings)
     serve(create_app(settings), settings, given.host, given.port)
     return 0
 
@@ -89,10 +95,12 @@ def _serve(given: argparse.Namespace) -> int:
 def _deliver(given: argparse.Namespace) -> int:
     from rjsite import create_app
     from rjsite.delivery import Delivery
-    from rjsite.server import set_up_logs
+    from rjsite.server import keep_private, set_up_logs
 
     set_up_logs()
-    delivery: Delivery = create_app(Settings.load()).extensions["rjsite.delivery"]
+    settings = Settings.load()
+    keep_private(settings)
+    delivery: Delivery = create_app(settings).extensions["rjsite.delivery"]
     if given.once:
         delivery.drain()
     else:
@@ -140,6 +148,16 @@ def _new_story(given: argparse.Namespace) -> int:
     return 0
 
 
+def _publish(given: argparse.Namespace) -> int:
+    from rjsite import pages_app
+    from rjsite.publish import publish
+
+    settings = Settings.load()
+    count, changed = publish(pages_app(settings), settings, given.folder)
+    print(f"{count} files are in {given.folder}, {changed} of them new or changed.")
+    return 0
+
+
 def _release_check(given: argparse.Namespace) -> int:
     from rjsite.content.library import load
     from rjsite.content.release import release
@@ -152,7 +170,8 @@ def _release_check(given: argparse.Namespace) -> int:
         return 0
     lines = [str(problem) for problem in found.problems()]
     try:
-        Settings.load(mode="production")
+        certificates = Settings.load(mode="production").team_certificates
+        lines += [f"certificate {line}" for line in Readers(certificates).warnings()]
     except SettingsError as error:
         lines += "\n".join(error.faults).splitlines()
     print(*lines, f"{len(lines)} to settle before release", sep="\n")

@@ -18,6 +18,8 @@ PROBE_EVERY = 30.0
 SIGN_IN_EVERY = 120.0  # more often, and a server may lock the account
 TIDY_EVERY = 60.0
 NO_READER = "no usable certificate"
+TAKEN_OVER = "another worker has it"
+OUR_FAULT = "a fault of the site"
 
 log = logging.getLogger("rjsite.delivery")
 
@@ -146,20 +148,31 @@ class Delivery:
             log.error("mail %s is held: every certificate has ended", row.reference)
             return
         try:
-            self.mail.deliver(Parcel(_file_name(row), row.recipient, body), lambda: self.outbox.offered(row))
+            self.mail.deliver(Parcel(_file_name(row), row.recipient, body), lambda: self._offer(row))
         except NotTaken as trouble:
             self.outbox.put_back(row, trouble.trouble, unanswered=trouble.unanswered, lasting=trouble.lasting)
             log.warning("mail %s not taken: %s; it is kept and tried again", row.reference, trouble.trouble)
             return
+        except BROKEN:
+            raise
+        except Exception as error:  # ours: it must not hold up the others
+            self.outbox.put_back(row, OUR_FAULT, unanswered=True)
+            log.error("mail %s not sent: %s; it is kept and tried again", row.reference, type(error).__name__)
+            return
         self.outbox.accepted(row, self.hold_hours)
         log.info("mail %s taken", row.reference)
-        self._wake_the_delayed()
+        self._wake_the_delayed(row.recipient)
 
-    def _wake_the_delayed(self) -> None:
-        """The server takes mail again: what it put off goes now and not in an hour."""
+    def _offer(self, row: Claimed) -> None:
+        """Mark that the server is being given the mail; not where a clock jumped and another has it."""
+        if not self.outbox.offered(row):
+            raise NotTaken(TAKEN_OVER)
+
+    def _wake_the_delayed(self, recipient: str) -> None:
+        """The server takes mail for somebody again: what it put off for them goes now and not in an hour."""
         delayed = [word for word in self.outbox.waiting().troubles if word.startswith("refused (4")]
         if delayed:
-            self.outbox.wake(*delayed)
+            self.outbox.wake(*delayed, recipient=recipient)
 
     def _probe(self) -> None:
         """Where mail waits because of the way to the server, see whether that is over, without any mail."""

@@ -7,9 +7,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from flask import Blueprint, Flask, Response
 
+from rjsite import ready
 from rjsite.content.library import STORIES, Library
 from rjsite.content.page import Page
-from rjsite.pages import FRESH, site_url
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
@@ -75,26 +75,26 @@ def _xml(root: Element) -> bytes:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, encoding="unicode")}'.encode()
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, _settings: Settings) -> None:
     """Register the three addresses."""
     bp = Blueprint("feeds", __name__)
 
     @bp.get("/feed.xml")
     def feed_xml() -> Response:
-        return _answer(feed(library(), site_url(settings)), "application/atom+xml")
+        return ready.answer(
+            "/feed.xml", lambda: ready.page(feed(library(), ready.site_url()), "application/atom+xml")
+        )
 
     @bp.get("/sitemap.xml")
     def sitemap_xml() -> Response:
-        return _answer(sitemap(library(), site_url(settings)), "application/xml")
+        return ready.answer(
+            "/sitemap.xml", lambda: ready.page(sitemap(library(), ready.site_url()), "application/xml")
+        )
 
     @bp.get("/robots.txt")
     def robots_txt() -> Response:
-        return _answer(robots(site_url(settings)).encode(), "text/plain; charset=utf-8")
+        return ready.answer(
+            "/robots.txt", lambda: ready.page(robots(ready.site_url()), "text/plain; charset=utf-8")
+        )
 
     app.register_blueprint(bp)
-
-
-def _answer(body: bytes, kind: str) -> Response:
-    response = Response(body, content_type=kind)
-    response.headers["Cache-Control"] = FRESH
-    return response

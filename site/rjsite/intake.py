@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -35,6 +36,7 @@ class Intake:
 
     Attributes:
         broke_at: when the outbox could not be written, in seconds of `time.monotonic`; 0 for never.
+        taken: how many forms of each name this process took; changed answers count again.
     """
 
     outbox: Outbox
@@ -45,6 +47,8 @@ class Intake:
     readers: Readers
     kept: Callable[[], None]
     broke_at: float = 0.0
+    taken: Counter[str] = field(default_factory=Counter)
+    _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
     # what went out without the outbox: for each submission the digests of its versions
     _directly: OrderedDict[str, list[str]] = field(default_factory=OrderedDict, repr=False)
 
@@ -58,9 +62,12 @@ class Intake:
         gone = self._directly.get(referral.submission, [])
         if gone and gone[-1] == digest:
             return
+        new = False
 
         def envelopes(version: int, number: int) -> list[Envelope]:
-            return [Envelope(to, self._made(referral, version, to, number)) for to in self.team]
+            nonlocal new
+            new = True
+            return [Envelope(to, self._made(referral, version, to, digest, number)) for to in self.team]
 
         try:
             self.outbox.keep(referral.reference, referral.submission, digest, envelopes, after=len(gone))
@@ -71,12 +78,15 @@ class Intake:
             log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
             self.broke_at = time.monotonic()
             self._hand_over(referral, digest)
+            new = True
         else:
             self.broke_at = 0.0
             self.kept()
+        with self._counting:
+            self.taken[referral.form] += new
 
-    def _made(self, referral: Referral, version: int, to: str, number: int) -> bytes:
-        message = compose(referral, version, to, self.sender, number)
+    def _made(self, referral: Referral, version: int, to: str, digest: str, number: int) -> bytes:
+        message = compose(referral, version, to, self.sender, number, digest)
         try:
             return self.readers.seal(message)
         except NoReader:  # held by the worker until there is a certificate
@@ -87,7 +97,8 @@ class Intake:
         if said == digest:  # the outbox broke after it had kept it
             return
         version = max(version, len(self._directly.get(referral.submission, []))) + 1
-        taken = [to for to in self.team if self._delivered(referral, version, to)]
+        end = time.monotonic() + DIRECTLY
+        taken = [to for to in self.team if self._delivered(referral, version, to, digest, end)]
         if not taken:
             raise NotKept
         self._directly.setdefault(referral.submission, []).append(digest)
@@ -101,14 +112,18 @@ class Intake:
         except BROKEN:
             return 0, ""
 
-    def _delivered(self, referral: Referral, version: int, to: str) -> bool:
+    def _delivered(self, referral: Referral, version: int, to: str, digest: str, end: float) -> bool:
+        left = max(1.0, end - time.monotonic())
         try:
-            message = self.readers.seal(compose(referral, version, to, self.sender))
-            self.mail.deliver(Parcel(referral.reference, to, message), within=DIRECTLY)
+            message = self.readers.seal(compose(referral, version, to, self.sender, digest=digest))
+            self.mail.deliver(Parcel(referral.reference, to, message), within=left)
         except NoReader:
             log.error("mail %s cannot be closed: every certificate has ended", referral.reference)
             return False
         except NotTaken as trouble:
             log.error("mail %s not taken: %s", referral.reference, trouble.trouble)
+            return False
+        except Exception as error:  # ours: the person hears of it with every answer kept
+            log.error("mail %s not sent: %s", referral.reference, type(error).__name__)
             return False
         return True

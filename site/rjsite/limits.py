@@ -33,6 +33,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
+from rjsite.outbox.migrate import take_turns
+from rjsite.outbox.table import open_database
 from rjsite.settings import Settings
 
 _metadata = MetaData()
@@ -79,6 +81,7 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
         if self._engine is None:
             engine = _open(self._url)
             with engine.begin() as connection:
+                take_turns(connection)  # PostgreSQL fails where two make the same table at once
                 connection.execute(CreateTable(_counts, if_not_exists=True))
             self._engine = engine
         return self._engine
@@ -145,7 +148,7 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
 
 def _open(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        return open_database(url)
     Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_engine(url, connect_args={"timeout": 5}, hide_parameters=True)
 
@@ -176,6 +179,10 @@ def make_limiter(app: Flask, settings: Settings) -> Limiter:
         lambda: network_key(request.remote_addr, settings.secrets[0]),
         app=app,
         storage_uri=settings.limits_url,
+        storage_options={
+            "socket_connect_timeout": 1,
+            "socket_timeout": 1,
+        },  # of Redis; else it waits for ever
         strategy="sliding-window-counter",
         in_memory_fallback_enabled=True,
         swallow_errors=True,  # the form is kept by the time it is counted

@@ -7,6 +7,7 @@ waits for ever, no line is too long, each recipient has a message of their own.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import smtplib
 import socket
@@ -15,9 +16,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,12 +29,27 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 from flask_mail import Connection, Mail, Message
 
-from rjsite.referral import Answer, Referral
+from rjsite.referral import FAST, Answer, Referral
 from rjsite.settings import Settings
 
+OF_ONE_MAIL = ("subject", "date", "message-id", "reply-to")
+
+
+class _Headers(HeaderRegistry):
+    """Reads a header once where each mail has it the same: that takes longest of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._once = lru_cache(maxsize=100)(super().__call__)
+
+    def __call__(self, name: str, value: str) -> Any:
+        return (super().__call__ if name.lower() in OF_ONE_MAIL else self._once)(name, value)
+
+
 # 7-bit with encoded lines of 76 at most: any server takes it, whatever the person wrote
-POLICY = SMTP.clone(cte_type="7bit", max_line_length=76)
+POLICY = SMTP.clone(cte_type="7bit", max_line_length=76, header_factory=_Headers())
 UK = ZoneInfo("Europe/London")
+SCHEMA_VERSION = 1  # of referral.json: raised when something is taken away or changes its meaning
 LONGEST_ATTEMPT = 130.0  # seconds, however slowly a server answers; a lease outlasts it
 ANSWERS = 12  # of the server, at most, in one delivery: each may take as long as the time-out allows
 
@@ -46,8 +65,12 @@ AT_SIGN_IN = (SIGN_IN_REFUSED, NO_SIGN_IN)
 
 
 def subject(referral: Referral) -> str:
-    """The subject: the reference, and no word of what it is about (service design, section 10)."""
-    return f"Website form {referral.reference}" + (" (possible spam)" if referral.possible_spam else "")
+    """The subject: the reference, and no word of what it is about (service design, section 10).
+
+    Speed alone does not mark it: a device that fills in the answers is quick, and so is a test of the site.
+    """
+    marked = referral.spam.keys() - {FAST}
+    return f"Website form {referral.reference}" + (" (possible spam)" if marked else "")
 
 
 def body(referral: Referral, version: int, number: int = 0) -> str:
@@ -59,7 +82,7 @@ def body(referral: Referral, version: int, number: int = 0) -> str:
     changed = (
         ["Changed version", "This replaces what the same person sent before.", ""] if version > 1 else []
     )
-    spam = ["Possible spam: a hidden field that people do not see was filled in.", ""]
+    spam = ["Possible spam. " + " ".join(referral.spam.values()), ""] if referral.spam else []
     before = ["BEFORE YOU CONTACT", *_lines(referral.before), ""] if referral.before else []
     flags = ["PLEASE NOTE", *(f"- {flag}" for flag in referral.flags), ""] if referral.flags else []
     answers = [line for answer in referral.answers for line in (answer.question, answer.words, "")]
@@ -72,7 +95,7 @@ def body(referral: Referral, version: int, number: int = 0) -> str:
         f"Sent: {sent.day} {sent:%B %Y, %H:%M} UK time",
         *([f"Privacy notice: version {referral.privacy_version}"] if referral.privacy_version else []),
     ]
-    blocks = [*before, *changed, *(spam if referral.possible_spam else []), *flags]
+    blocks = [*before, *changed, *spam, *flags]
     return "\n".join([*blocks, "ANSWERS", "", *answers, *last]) + "\n"
 
 
@@ -81,32 +104,69 @@ def _lines(answers: Sequence[Answer]) -> Iterator[str]:
         yield f"{answer.question}: {answer.words}"
 
 
-def message_id(referral: Referral, version: int, sender: str) -> str:
-    """The same for every copy of one version; made from the reference, so a second copy shows itself."""
-    return f"<{referral.reference}.{version}.{referral.submission[:16]}@{_domain(sender)}>"
+def machine_copy(referral: Referral, version: int, number: int = 0) -> bytes:
+    """The same as a file that another program can take in (docs/referral-json.md)."""
+    said = {
+        "schema_version": SCHEMA_VERSION,
+        "form": referral.key,
+        "form_name": referral.form,
+        "reference": referral.reference,
+        "number": number or None,
+        "version": version,
+        "received_at": f"{referral.sent_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "privacy_notice_version": referral.privacy_version,
+        "possible_spam": bool(referral.spam),
+        "spam_reasons": referral.spam,
+        "flags": referral.flags,
+        "before_you_contact": [answer.name for answer in referral.before],
+        "answers": {
+            answer.name: {"question": answer.question, "values": answer.values, "labels": answer.labels}
+            for answer in referral.answers
+        },
+    }
+    return json.dumps(said, ensure_ascii=False).encode()
 
 
-def compose(referral: Referral, version: int, recipient: str, sender: str, number: int = 0) -> bytes:
+def message_id(referral: Referral, version: int, sender: str, digest: str = "") -> str:
+    """The same for every copy of one version; made from the reference, so a second copy shows itself.
+
+    Args:
+        digest: keyed, of the answers. Versions that were counted apart, as by a site whose database broke in
+            between, differ by it: a mail server may drop the second of one `Message-ID`.
+    """
+    return f"<{referral.reference}.{version}.{referral.submission[:16]}{digest[:8]}@{_domain(sender)}>"
+
+
+def compose(
+    referral: Referral, version: int, recipient: str, sender: str, number: int = 0, digest: str = ""
+) -> bytes:
     """The whole message for one recipient, ready to send: bytes with CRLF line ends, all 7-bit."""
     headers = {
         "From": sender,
         "To": recipient,
         "Subject": subject(referral),
         "Date": format_datetime(referral.sent_at.astimezone(UK)),
-        "Message-ID": message_id(referral, version, sender),
+        "Message-ID": message_id(referral, version, sender, digest),
     }
     if referral.reply_to and referral.reply_to.isascii():
         headers["Reply-To"] = referral.reply_to
-    return message_of(headers, body(referral, version, number))
+    return message_of(headers, body(referral, version, number), machine_copy(referral, version, number))
 
 
-def message_of(headers: Mapping[str, str], text: str) -> bytes:
-    """A message of these headers and this text, as bytes with CRLF line ends, all 7-bit."""
+def message_of(headers: Mapping[str, str], text: str, copy: bytes = b"") -> bytes:
+    """A message of these headers and this text, as bytes with CRLF line ends, all 7-bit.
+
+    Args:
+        copy: for machines, attached as referral.json.
+    """
     message = EmailMessage(policy=POLICY)
     for name, value in headers.items():
         message[name] = value
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
     message.set_content(text, cte="quoted-printable")
+    if copy:
+        message.add_attachment(copy, "application", "json", filename="referral.json")
+        message.set_boundary("=_referral")  # "=_" stands in no encoded text, and each copy is the same
     return message.as_bytes()
 
 
@@ -339,7 +399,8 @@ def _not_taken(error: Exception, *, given: bool) -> NotTaken:
     """The trouble behind an error, in a word for the operator."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return NotTaken(SIGN_IN_REFUSED, lasting=True)
-    if isinstance(error, smtplib.SMTPNotSupportedError) or type(error) is smtplib.SMTPResponseException:
+    refused = type(error) is smtplib.SMTPResponseException  # also a line without an end
+    if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not given):
         # STARTTLS is not offered, or was refused
         return NotTaken(NOT_ENCRYPTED)
     codes = (

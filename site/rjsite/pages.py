@@ -1,24 +1,21 @@
-"""Information pages and stories: GET only, the same for everyone, rendered once."""
+"""Information pages and stories: GET only, the same for everyone."""
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 
-from flask import Blueprint, Flask, Response, abort, redirect, render_template, request
+from flask import Blueprint, Flask, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import SecurityError
 
+from rjsite import ready
 from rjsite.content.library import HOME, STORIES, Library
-from rjsite.content.listing import Listing, listing
+from rjsite.content.listing import Listing
 from rjsite.content.page import Page, Story
 from rjsite.safety import NO_STORE
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
 bp = Blueprint("pages", __name__)
-HTML = "text/html; charset=utf-8"
-FRESH = "private, no-cache"
 OTHERS = ("/sent", "/exit")  # answered elsewhere
 
 
@@ -27,14 +24,11 @@ def stories() -> ResponseReturnValue:
     """The list of stories, or what of it an address asks for, at its one true address."""
     content = library()
     found = content.pages.get(STORIES) or abort(404)
-    if request.full_path == f"{STORIES}?" and STORIES in content.rendered:
-        return _answer(content, found)
-    asked = listing(found.title, STORIES, content.stories, request.args) or abort(404)
+    asked = content.shelf.listing(found.title, STORIES, request.args) or abort(404)
     if request.full_path.rstrip("?") != asked.address:
         return redirect(asked.address, 301)
-    if asked.address == STORIES:
-        return _answer(content, found, asked)
-    return _response(_render_list(found, asked).encode())
+    whole = not asked.chosen  # choices combine to more lists than can be kept
+    return ready.answer(asked.address, lambda: ready.page(_render_list(found, asked), hard=whole), keep=whole)
 
 
 @bp.get("/", defaults={"path": ""})
@@ -46,7 +40,12 @@ def page(path: str) -> ResponseReturnValue:
     found = _find(content, address)
     if found is None:
         return _elsewhere(content, address)
-    return _answer(content, found)
+
+    def make() -> ready.Page:
+        cache = cache_of(found)
+        return ready.page(render(found), cache=cache)
+
+    return ready.answer(address, make)
 
 
 def _find(content: Library, address: str) -> Page | None:
@@ -67,30 +66,19 @@ def _elsewhere(content: Library, address: str) -> ResponseReturnValue:
     return abort(404)
 
 
-def _answer(content: Library, found: Page, asked: Listing | None = None) -> Response:
-    """The page as it is rendered when it is first asked for."""
-    if found.address not in content.rendered:
-        made = _render_list(found, asked) if asked else _render(found)
-        content.rendered[found.address] = made.encode()
-    html = content.rendered[found.address]
-    if any(section.part == "write" for section in found.sections):
-        # what is written there must not stay in the browser
-        return Response(html, content_type=HTML, headers={"Cache-Control": NO_STORE})
-    return _response(html)
+def cache_of(found: Page) -> str:
+    """What is written into a page must not stay in the browser."""
+    return NO_STORE if any(section.part == "write" for section in found.sections) else ready.FRESH
 
 
-def _response(html: bytes) -> Response:
-    """HTML with a strong ETag."""
-    response = Response(html, content_type=HTML)
-    response.set_etag(hashlib.sha256(html).hexdigest()[:24])
-    response.headers["Cache-Control"] = FRESH
-    response.make_conditional(request)
-    return response
-
-
-def _render(found: Page) -> str:
+def render(found: Page) -> str:
+    """A page or story as HTML; of stories, the first of the whole list."""
+    if found.address == STORIES and (asked := library().shelf.listing(found.title, STORIES, {})):
+        return _render_list(found, asked)
     if isinstance(found, Story):
-        return render_template("story.html", **_given(found), story=found)
+        html = render_template("story.html", **_given(found), story=found)
+        found.forget()  # the page is kept; ten thousand bodies beside it would fill the memory
+        return html
     return render_template("home.html" if found.address == HOME else "page.html", **_given(found))
 
 
@@ -114,16 +102,8 @@ def day(value: date) -> str:
     return f"{value.day} {value:%B %Y}"
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, _settings: Settings) -> None:
     """Register the pages and what their templates use."""
     app.jinja_env.filters["day"] = day
-    app.jinja_env.globals["site_url"] = lambda: site_url(settings)
+    app.jinja_env.globals["site_url"] = ready.site_url
     app.register_blueprint(bp)
-
-
-def site_url(settings: Settings) -> str:
-    """The address of the site, without a slash at its end; in development as the visitor wrote it."""
-    try:
-        return settings.public_url or request.url_root.rstrip("/")
-    except SecurityError:  # a host that is not ours gets no address of ours
-        return ""

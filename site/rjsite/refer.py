@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import (
     Blueprint,
     Flask,
@@ -19,10 +22,11 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from rjsite import ready
 from rjsite.content.library import bare_page
 from rjsite.forms.build import QuestionForm, form_class
+from rjsite.forms.token import Signer
 from rjsite.intake import Intake, NotKept
 from rjsite.limits import make_limiter
 from rjsite.safety import NO_STORE, forget_the_form
@@ -30,6 +34,7 @@ from rjsite.settings import Settings
 from rjsite.site_content import library
 
 SENT_PAGE_LIVES = 600
+BACK = "back"  # posted by an outcome, which carries the answers: a wrong tap loses nothing
 
 bp = Blueprint("refer", __name__)
 
@@ -43,9 +48,10 @@ class Desk:
     classes: dict[str, type[QuestionForm]] = field(default_factory=dict)  # by address
 
     @property
-    def sealer(self) -> URLSafeTimedSerializer:
-        """Carries the reference to /sent for ten minutes."""
-        return URLSafeTimedSerializer(list(reversed(self.settings.secrets)), salt="sent")
+    def sealer(self) -> MultiFernet:
+        """Carries the reference to /sent: the browser's list of pages keeps that address for ever."""
+        keys = (hashlib.sha256(f"sent:{secret}".encode()).digest() for secret in self.settings.secrets)
+        return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
 
 
 def desk() -> Desk:
@@ -56,8 +62,10 @@ def desk() -> Desk:
 
 def ask_or_take() -> ResponseReturnValue:
     """One form: shown on GET; on POST taken, or shown again with every answer kept."""
-    form = _form()
     if request.method != "POST":
+        return _opened()
+    form = _form()
+    if BACK in request.form:
         return _show(form)
     if outcome := form.stop():
         return _outcome(form, outcome)
@@ -69,13 +77,25 @@ def ask_or_take() -> ResponseReturnValue:
     return _take(form)
 
 
+def _opened() -> Response:
+    """The empty form: kept ready, with a new token each time."""
+
+    def make() -> ready.FormPage:
+        form = _form()
+        fresh = Signer(desk().settings.secrets, form.definition.key).fresh
+        return ready.FormPage(_show(form).data, fresh)
+
+    return ready.answer(request.path + ("?fill=1" if request.args.get("fill") == "1" else ""), make)
+
+
 def _take(form: QuestionForm) -> ResponseReturnValue:
     privacy = library().pages.get("/privacy")
     try:
         desk().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
     except NotKept:
         return _show(form, 503, notice="503")
-    response = redirect(url_for("refer.sent", r=desk().sealer.dumps(form.came_back.reference)), 303)
+    sealed = desk().sealer.encrypt(form.came_back.reference.encode()).decode()
+    response = redirect(url_for("refer.sent", r=sealed), 303)
     forget_the_form(response)
     return response
 
@@ -96,6 +116,8 @@ def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
         page=content.form_pages[form.definition.address],
         form=form,
         notice=content.errors.get(notice, ""),
+        outcomes={name: content.outcomes[name] for name in form.definition.stops},
+        failures={name: content.errors[name] for name in ("413", "503") if name in content.errors},
         fill_tokens=request.args.get("fill") == "1",
         here=form.definition.address,
         noindex=True,
@@ -111,7 +133,8 @@ def _outcome(form: QuestionForm, name: str) -> Response:
     html = render_template(
         "outcome.html",
         page=found,
-        form_address=definition.address,
+        form_title=library().form_pages[definition.address].head,
+        kept=[(BACK, "1"), *request.form.items(multi=True)],
         here=definition.address,
         noindex=True,
         bare=True,
@@ -130,8 +153,8 @@ def _private(html: str, status: int) -> Response:
 def sent() -> ResponseReturnValue:
     """Thanks, with the reference for ten minutes; it shows none of the answers."""
     try:
-        reference = desk().sealer.loads(request.args.get("r", ""), max_age=SENT_PAGE_LIVES)
-    except BadSignature:
+        reference = desk().sealer.decrypt(request.args.get("r", "").encode(), ttl=SENT_PAGE_LIVES).decode()
+    except InvalidToken:
         reference = ""
     content = library()
     html = render_template(

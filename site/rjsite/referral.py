@@ -5,24 +5,35 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+
+NOT_ANSWERED = "Not answered"
+FAST = "fast"  # the sign of spam that a person may give as well
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, as the team reads it."""
+    """One answer: what was typed, or the names of the choices with their labels; without values, none."""
 
     name: str
     question: str
-    words: str = field(repr=False)
+    values: tuple[str, ...] = field(repr=False)
+    labels: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def words(self) -> str:
+        """The answer as the team reads it."""
+        return "; ".join(self.labels or self.values) or NOT_ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
 class Referral:
     """One sent form. `sent_at` carries its time zone."""
 
-    form: str
+    key: str  # of the form, for machines
+    form: str  # its name, for people
     reference: str
     submission: str  # identity of this sending: 64 hexadecimal figures
     sent_at: datetime
@@ -30,7 +41,7 @@ class Referral:
     flags: tuple[str, ...] = field(repr=False)
     answers: tuple[Answer, ...] = field(repr=False)
     reply_to: str = field(default="", repr=False)
-    possible_spam: bool = False
+    spam: Mapping[str, str] = field(default_factory=dict)  # signs that a program sent it: name, sentence
     privacy_version: str = ""
 
     def digest(self, key: bytes) -> str:

@@ -88,7 +88,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", NO_STORE)
-        log_request(response.status_code)
+        log_line(request.method, request.path, response.status_code, g.get("started", time.perf_counter()))
         return response
 
 
@@ -102,8 +102,6 @@ def _refuse_other_sites() -> None:
         abort(403)
 
 
-def log_request(status: int) -> None:
+def log_line(method: str, path: str, status: int, started: float) -> None:
     """One line: method, path without query, status, milliseconds. Nothing of the visitor."""
-    started = g.get("started", time.perf_counter())
-    milliseconds = (time.perf_counter() - started) * 1000
-    log.info("%s %s %d %.0f", request.method, quote(request.path), status, milliseconds)
+    log.info("%s %s %d %.0f", method, quote(path), status, (time.perf_counter() - started) * 1000)

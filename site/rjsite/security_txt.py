@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, Flask, Response
 
-from rjsite.pages import site_url
+from rjsite.ready import site_url
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
@@ -14,7 +14,7 @@ ADDRESS = "/.well-known/security.txt"
 VALID_DAYS = 180  # the RFC asks for less than a year
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, _settings: Settings) -> None:
     """Register the address. Whom to tell are facts of the service: its email, then its phone."""
     bp = Blueprint("security_txt", __name__)
 
@@ -27,7 +27,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             *(f"Contact: {link}" for link in links if link),
             f"Expires: {expires.isoformat()}T00:00:00Z",
             "Preferred-Languages: en",
-            f"Canonical: {site_url(settings)}{ADDRESS}",
+            f"Canonical: {site_url()}{ADDRESS}",
         ]
         response = Response("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
         response.headers["Cache-Control"] = "no-cache"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import signal
 import sys
 from typing import Any
 
 from flask import Flask
-from waitress.server import create_server
+from waitress.server import TcpWSGIServer, create_server
 
+from rjsite import at_once, connections, metrics
 from rjsite.delivery import Delivery
 from rjsite.settings import Settings
 
@@ -26,23 +29,34 @@ def set_up_logs() -> None:
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
+def keep_private(settings: Settings) -> None:
+    """Only the owner reads what this process writes, and only the owner enters the data folder."""
+    os.umask(0o077)
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # not made yet, or somebody else's
+        settings.data_dir.chmod(0o700)
+
+
 def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; then finish what is in hand."""
     app.extensions["rjsite.content"].take_up_on_signal()
+    connections.Parser.hosts = settings.hosts
+    TcpWSGIServer.channel_class = at_once.Channel
     server = create_server(
         app.wsgi_app,
         host=host,
         port=port,
-        threads=8,
-        connection_limit=1000,  # slow clients wait here, not in a thread
-        channel_timeout=60,
-        cleanup_interval=15,
+        _dispatcher=at_once.Dispatcher(app.extensions["rjsite.ready"].has, threads=8),
+        connection_limit=connections.room(),
+        channel_timeout=connections.PATIENCE,
+        cleanup_interval=connections.LOOK_EVERY,
         asyncore_use_poll=True,
         max_request_header_size=16 * 1024,
         max_request_body_size=256 * 1024,
         ident=None,
         clear_untrusted_proxy_headers=False,  # ProxyFix decides, by the number of proxies
     )
+    if settings.metrics_port:
+        metrics.serve(app, settings.metrics_port)
     delivery: Delivery = app.extensions["rjsite.delivery"]
     if settings.deliver_in_server:
         delivery.start()

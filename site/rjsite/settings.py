@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     daily_count: bool = True
     outbox_max_waiting: Annotated[int, Field(ge=1)] = 10_000
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     content_dir: Path = ROOT / "content"
 
     @classmethod

@@ -6,6 +6,7 @@ page that says what to mend, at the address of its own page.
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import threading
@@ -33,16 +34,21 @@ class LiveLibrary:
         self._turn = threading.Lock()
         self._seen = self._state()
         self._library = self._load(None)
+        gc.freeze()  # what stays need not be looked through again and again
 
     def now(self) -> Library:
         """The library as it is now. One request reads what changed; in production others do not wait."""
-        if self._seen != self._state() and self._turn.acquire(blocking=not self.production):
+        if self.due() and self._turn.acquire(blocking=not self.production):
             try:
-                if self._seen != self._state():
+                if self.due():
                     self._read_again()
             finally:
                 self._turn.release()
         return self._library
+
+    def due(self) -> bool:
+        """Whether the next to ask has to wait while the content is read again."""
+        return self._seen != self._state()
 
     def take_up(self) -> None:
         """Read the content again. Requests go on with what there was until it is done."""

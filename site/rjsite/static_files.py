@@ -8,19 +8,22 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+from base64 import b64encode
 from pathlib import Path
 from types import MappingProxyType
 
 import brotli
-from flask import Flask
+from flask import Flask, abort, redirect
+from flask.typing import ResponseReturnValue
 from whitenoise import WhiteNoise
 
 from rjsite.safety import fixed_headers
 from rjsite.settings import ROOT, Settings
 
 PREFIX = "/static/"
-COMPRESSED = frozenset({".css", ".js", ".svg", ".txt"})
+COMPRESSED = (".html", ".css", ".js", ".svg", ".txt")
 _HASHED = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
+_CSS_COMMENT = re.compile(r"/\*.*?\*/\n?", re.DOTALL)
 _CSS_URL = re.compile(r'url\("([^":]+)"\)')
 
 
@@ -40,30 +43,32 @@ def prepare(source: Path, target: Path) -> dict[str, str]:
         body = path.read_bytes()
         if path.suffix == ".css":
             body = _CSS_URL.sub(
-                lambda found: f'url("{names.get(found[1], found[1])}")', body.decode()
+                lambda found: f'url("{names.get(found[1], found[1])}")', _CSS_COMMENT.sub("", body.decode())
             ).encode()
         digest = hashlib.sha256(body).hexdigest()[:12]
         hashed = f"{name.removesuffix(path.suffix)}.{digest}{path.suffix}"
         names[name] = PREFIX + hashed
-        _write(target / hashed, body)
+        write(target / hashed, body)
     return names
 
 
-def _write(path: Path, body: bytes) -> None:
+def write(path: Path, body: bytes) -> list[Path]:
+    """Write a file with compressed copies beside it, each in one step and where it is not there yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
     copies = {"": body}
-    if path.suffix in COMPRESSED:
+    if path.name.endswith(COMPRESSED):
         copies |= {".br": brotli.compress(body, quality=11), ".gz": gzip.compress(body, 9, mtime=0)}
-    for ending, content in copies.items():
-        copy = path.with_name(path.name + ending)
+    written = {path.with_name(path.name + ending): content for ending, content in copies.items()}
+    for copy, content in written.items():
         if not copy.exists():
             part = copy.with_name(f".{copy.name}.part")
             part.write_bytes(content)
             part.replace(copy)
+    return list(written)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Serve the files, and give templates `static_url`."""
+    """Serve the files, and give templates `static_url` and `static_hash` (Subresource Integrity)."""
     folder = settings.data_dir / "static"
     names = MappingProxyType(prepare(ROOT / "static", folder))
     headers = fixed_headers(settings)
@@ -82,4 +87,16 @@ def init_app(app: Flask, settings: Settings) -> None:
         allow_all_origins=False,
         mimetypes={".woff2": "font/woff2", ".js": "text/javascript"},
     )
+    app.extensions["rjsite.static"] = names
     app.jinja_env.globals["static_url"] = names.__getitem__
+    hashes = {n: _integrity(folder / a.removeprefix(PREFIX)) for n, a in names.items()}
+    app.jinja_env.globals["static_hash"] = hashes.__getitem__
+
+    @app.get("/papers/<name>")
+    def paper(name: str) -> ResponseReturnValue:
+        """A form to print, by the name that pages and people use; its hashed name changes with its words."""
+        return redirect(names.get(f"papers/{name}") or abort(404))
+
+
+def _integrity(path: Path) -> str:
+    return f"sha384-{b64encode(hashlib.sha384(path.read_bytes()).digest()).decode()}"

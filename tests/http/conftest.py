@@ -10,19 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from rjsite import create_app
-from rjsite.content.library import Library
 from rjsite.outbox.store import Outbox
 from rjsite.settings import Settings
-
-
-@pytest.fixture(scope="session")
-def calm_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
-    """One site for tests that leave nothing behind or count what they leave; without limits."""
-    folder = tmp_path_factory.mktemp("calm")
-    return create_app(
-        Settings.load(mode="development", data_dir=folder / "var", ratelimit_forms="off"),
-    )
 
 
 @pytest.fixture
@@ -41,12 +30,6 @@ def calm_outbox(calm_app: Flask) -> Outbox:
 def outbox(app: Flask) -> Outbox:
     """The outbox of the test's own site."""
     return app.extensions["rjsite.outbox"]
-
-
-@pytest.fixture(scope="session")
-def content(calm_app: Flask) -> Library:
-    """What the service says, facts included."""
-    return calm_app.extensions["rjsite.content"].now()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from rjsite import create_app
 from rjsite.settings import Settings
 from support.forms import A, send
+from support.mail import text_of
 
 
 def test_whom_to_tell_of_a_weakness_is_said_from_the_facts(calm, content):
@@ -48,5 +49,5 @@ def test_the_mail_bears_the_running_number_that_the_count_tells(client, delivere
     for _ in range(3):
         send(client, A)
 
-    numbers = [re.findall(r"^Number: (\d+)\r?$", str(m.get_content()), re.M) for m in delivered()]
+    numbers = [re.findall(r"^Number: (\d+)$", text_of(m), re.M) for m in delivered()]
     assert sorted(numbers) == [["1"], ["2"], ["3"]]

@@ -125,6 +125,26 @@ def test_files_of_ours_cannot_be_fetched(calm, path):
     assert calm.get("/", environ_overrides={"PATH_INFO": path}).status_code == 404
 
 
+@pytest.mark.parametrize("name", ["form-a.pdf", "form-b.pdf", "form-c.pdf"])
+def test_a_form_on_paper_has_an_address_that_stays_and_opens_in_the_browser(calm, name):
+    asked = calm.get(f"/papers/{name}")
+    found = calm.get(asked.headers["Location"])
+
+    assert asked.status_code == 302
+    assert "immutable" not in asked.headers["Cache-Control"]
+    assert re.fullmatch(rf"/static/papers/{name[:-4]}\.[0-9a-f]{{12}}\.pdf", asked.headers["Location"])
+    assert found.content_type == "application/pdf"
+    assert "Content-Disposition" not in found.headers
+    assert "immutable" in found.headers["Cache-Control"]
+    assert found.get_data().startswith(b"%PDF-1.7")
+    found.close()
+
+
+@pytest.mark.parametrize("name", ["form-d.pdf", "../site.css", "site.css", "%2e%2e/site.css"])
+def test_no_other_file_has_an_address_among_the_papers(calm, name):
+    assert calm.get(f"/papers/{name}").status_code == 404
+
+
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "localhost@evil.example"])
 @pytest.mark.parametrize("address", ["/", A, "/exit", "/sent", "/no-such-page"])
 def test_another_host_is_refused(calm, host, address):

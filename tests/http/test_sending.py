@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from base64 import urlsafe_b64decode
 
 import pytest
 import time_machine
@@ -11,6 +12,7 @@ import time_machine
 from rjsite import create_app
 from rjsite.settings import Settings
 from support.forms import CONTACT, GOOD, STORY, A, B, C, Page, fresh, lost, send, words
+from support.mail import text_of as text
 from support.processes import free_port
 
 FORMS = list(GOOD)
@@ -21,10 +23,6 @@ CLEAR = {"clear=1", "Max-Age=1", "Secure", "HttpOnly", "SameSite=Strict", "Path=
 def reference(client, answer) -> str:
     (shown,) = Page(client.get(answer.headers["Location"]).text).all("b", class_="reference")
     return words(shown)
-
-
-def text(message) -> str:
-    return str(message.get_content()).replace("\r\n", "\n")
 
 
 # -- thanks ------------------------------------------------------------------------------------------------
@@ -73,8 +71,15 @@ def test_the_reference_cannot_be_read_off_the_address_later(client):
     assert Page(later.text).all("b", class_="reference") == []
 
 
+def test_the_address_that_a_browser_remembers_tells_nobody_the_reference(client, outbox):
+    sealed = send(client, A).headers["Location"].partition("=")[2]
+
+    (row,) = outbox.rows()
+    assert row.reference.encode() not in urlsafe_b64decode(sealed.replace("%3D", "="))
+
+
 @pytest.mark.parametrize(
-    "address", ["/sent", "/sent?r=", "/sent?r=rubbish", "/sent?r=7K3M-X9QF", "/sent?x=1"]
+    "address", ["/sent", "/sent?r=", "/sent?r=rubbish", "/sent?r=7K3M-X9QF", "/sent?r=%C5%81", "/sent?x=1"]
 )
 def test_the_page_of_thanks_works_without_a_reference(client, address):
     answer = client.get(address)

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from rjsite.content.library import STORIES, Library
-from rjsite.content.listing import ASPECTS, ON_A_PAGE, listing
+from rjsite.content.listing import ASPECTS, ON_A_PAGE, Shelf
 from rjsite.content.page import Story
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -33,7 +33,7 @@ def stories(content: Library) -> tuple[Story, ...]:
 def test_each_choice_leads_to_just_as_many_stories_as_its_count_says(
     client: FlaskClient, stories: tuple[Story, ...], aspect
 ) -> None:
-    whole = listing("Stories", STORIES, stories, {})
+    whole = Shelf(stories).listing("Stories", STORIES, {})
     assert whole is not None
     options = dict(whole.aspects)[aspect.title]
 
@@ -50,7 +50,7 @@ def test_choices_combine_and_lead_back(stories: tuple[Story, ...]) -> None:
     told = next(story for story in stories if story.began_by != "not known")
     asked = {"harm": told.harm[0], "began": told.began_by}
 
-    found = listing("Stories", STORIES, stories, asked)
+    found = Shelf(stories).listing("Stories", STORIES, asked)
 
     assert found is not None
     assert told in found.stories
@@ -92,7 +92,7 @@ def test_a_list_without_stories_is_not_found(client: FlaskClient, query: str) ->
 def test_a_long_list_comes_in_pages_of_twelve(stories: tuple[Story, ...]) -> None:
     many = [replace(stories[0], slug=f"story-{n}", address=f"{STORIES}story-{n}") for n in range(30)]
 
-    pages = [listing("Stories", STORIES, many, {"page": str(n)}) for n in (1, 2, 3, 4)]
+    pages = [Shelf(many).listing("Stories", STORIES, {"page": str(n)}) for n in (1, 2, 3, 4)]
 
     assert [len(page.stories) if page else None for page in pages] == [ON_A_PAGE, ON_A_PAGE, 6, None]
     assert pages[1] is not None

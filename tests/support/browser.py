@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Page
 
 from support.needs import program
@@ -19,6 +25,20 @@ OFFLINE = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
     "--no-first-run",
+)
+# For tests that must hold with and without script; they take `script` as an argument.
+BOTH_WAYS = pytest.mark.parametrize(
+    "script",
+    [pytest.param(True, id="script"), pytest.param(False, id="no-script", marks=pytest.mark.no_script)],
+)
+
+# The rules that look and width decide; all others are about what stands in the document.
+BY_LOOK = (
+    "color-contrast",
+    "color-contrast-enhanced",
+    "link-in-text-block",
+    "scrollable-region-focusable",
+    "target-size",
 )
 RULES = ("wcag2a", "wcag2aa", "wcag2aaa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
@@ -47,21 +67,71 @@ def chromium_launch() -> dict[str, Any]:
     }
 
 
+def trusts(certificate: Path) -> str:
+    """Give the argument with which Chromium takes this certificate for good. A page whose certificate is
+    only overlooked is not kept as others are."""
+    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    return f"--ignore-certificate-errors-spki-list={base64.b64encode(digest).decode()}"
+
+
 def press_back(page: Page) -> None:
     """Press Back. A page that comes back from memory loads nothing, so there is no load to wait for."""
     page.go_back(wait_until="commit")
 
 
-def axe_faults(page: Page, without: Iterable[str] = ()) -> list[str]:
-    """List what axe finds on the page as it stands, AAA rules included, a line for each place."""
+class Chromium:
+    """A page of Chromium with the verbs of support/firefox.py, for tests that both have to pass."""
+
+    def __init__(self, page: Page) -> None:
+        """Take the page to drive."""
+        self._page = page
+
+    def goto(self, url: str) -> None:
+        """Open an address; returns when the page has loaded."""
+        self._page.goto(url)
+
+    def back(self) -> None:
+        """Press Back."""
+        press_back(self._page)
+
+    def forward(self) -> None:
+        """Press Forward."""
+        self._page.go_forward(wait_until="commit")
+
+    @property
+    def url(self) -> str:
+        """The address now shown."""
+        return str(self.run("return location.href"))  # Playwright's own learns of it when it is asked
+
+    def click(self, selector: str) -> None:
+        """Click the first element that this CSS selector finds."""
+        self._page.locator(selector).first.click()
+
+    def type(self, selector: str, words: str) -> None:
+        """Type into a field."""
+        self._page.locator(selector).press_sequentially(words)
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """Run the body of a function in the page, from outside it, and give what it returns."""
+        return self._page.evaluate(f"given => (function () {{ {script} }})(...given)", list(arguments))
+
+
+def axe_faults(page: Page, without: Iterable[str] = (), only: Iterable[str] = ()) -> list[str]:
+    """List what axe finds on the page as it stands, AAA rules included, a line for each place.
+
+    `without` names rules to leave out, `only` the rules to keep to.
+    """
     without_script = page.evaluate(WAKE_TIMERS)
     options = {
         "preload": not without_script,  # it would fetch the style sheets again, which takes script
         "resultTypes": ["violations"],
-        "runOnly": {"type": "tag", "values": list(RULES)},
+        "runOnly": {"type": "rule", "values": [*only]} if only else {"type": "tag", "values": list(RULES)},
         "rules": {rule: {"enabled": False} for rule in without},
     }
-    found = Axe().run(page, options=options).response["violations"]
+    if page.evaluate("typeof axe") == "undefined":  # half a megabyte: once a document is enough
+        page.evaluate(Axe().axe_script)
+    found = page.evaluate("options => axe.run(options)", options)["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {node['html']}\n  {node['failureSummary']}"
         for rule in found

@@ -1,6 +1,6 @@
 """Send one form and die at its n-th step, for every n: a program of its own, for it kills itself.
 
-    python -P crash_steps.py FOLDER PORT CA_FILE
+    python -P crash_steps.py FOLDER PORT CA_FILE [DATABASE_URL]
 
 A step is each statement and commit of the outbox's database, and each word said to or heard from the mail
 server. Before every one of them a child process is killed as `kill -9` does; another then takes up its data.
@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import delete, event
 
 from rjsite import create_app
+from rjsite.outbox.table import outbox
 from rjsite.settings import Settings
 
 ANSWERS = {
@@ -73,11 +74,12 @@ def tell(**what: Any) -> None:
     os.write(OUT, json.dumps(what).encode() + b"\n")
 
 
-def site(folder: Path, port: int, ca_file: Path) -> Flask:
-    """The site with its data in a folder."""
+def site(folder: Path, port: int, ca_file: Path, database_url: str) -> Flask:
+    """The site with its data in a folder, and its outbox there too unless an address is given."""
     settings = Settings.load(
         mode="development",
         data_dir=folder,
+        database_url=database_url,
         mail_server="localhost",
         mail_port=port,
         mail_ca_file=ca_file,
@@ -125,14 +127,18 @@ def in_child(work: Any) -> int:
 def main() -> None:
     """Die at step 1, then at step 2, until there is no step left."""
     root, port, ca_file = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    app = site(root / "now", port, ca_file)
+    app = site(root / "now", port, ca_file, "".join(sys.argv[4:]))
     app.test_client().get("/contact")  # what is read once is read before the children come
-    app.extensions["rjsite.outbox"].engine.dispose()  # no connection is shared with a child
+    engine = app.extensions["rjsite.outbox"].engine
+    engine.dispose()
     (root / "now").rename(root / "new")
     for number in range(1, 200):
         tell(step=number)
         shutil.rmtree(root / "now", ignore_errors=True)
         shutil.copytree(root / "new", root / "now")
+        with engine.begin() as connection:
+            connection.execute(delete(outbox))
+        engine.dispose()  # no connection is shared with a child
         ended = in_child(lambda: send_and_work(app, Steps(number)))  # noqa: B023
         again = in_child(lambda: recover(app))
         tell(ended=ended, again=again)

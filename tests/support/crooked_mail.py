@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from support.mail import Received
-from support.processes import LOOPBACK
+from support.processes import LOOPBACK, wait_until
 
 CLOSE = "(closes the connection)"
 SILENT = "(says nothing)"
@@ -68,7 +68,7 @@ class CrookedServer:
         """Listen."""
         self._turns: dict[str, int] = {}
         self._over = threading.Event()
-        self._listening = socket.create_server((LOOPBACK, self.port))
+        wait_until(self._listens, "the port to be free")  # a line of somebody else's may have its number
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
         return self
@@ -80,6 +80,13 @@ class CrookedServer:
             knock.connect_ex((LOOPBACK, self.port))
         self._thread.join(10)
         self._listening.close()
+
+    def _listens(self) -> bool:
+        try:
+            self._listening = socket.create_server((LOOPBACK, self.port))
+        except OSError:
+            return False
+        return True
 
     def _accept(self) -> None:
         while not self._over.is_set():

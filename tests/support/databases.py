@@ -117,6 +117,10 @@ class Redis:
         """Stop the server; safe to call twice."""
         self._server.stop()
 
+    def signal(self, what: signal.Signals) -> None:
+        """Let it hang (SIGSTOP), go on (SIGCONT) or die; nothing happens to one that is dead."""
+        self._server.process.send_signal(what)
+
     def _ask(self, words: str) -> bytes:
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=2) as line:

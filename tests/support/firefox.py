@@ -10,6 +10,7 @@ import base64
 import contextlib
 import json
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any, Self
@@ -28,16 +29,23 @@ class FirefoxError(Exception):
 class Firefox:
     """One Firefox window with a fresh profile."""
 
-    def __init__(self, folder: Path, script: bool = True) -> None:
-        """Write the profile; `script` says whether pages may run JavaScript."""
+    def __init__(self, folder: Path, script: bool = True, as_people_have_it: bool = False) -> None:
+        """Write the profile; `script` says whether pages may run JavaScript.
+
+        A driven Firefox keeps less than others: no sessions, no details for forms. `as_people_have_it` lets
+        it keep all that.
+        """
         self.port = free_port()
         self._folder = folder
-        self._profile = folder / "profile"
-        self._profile.mkdir()
+        self.profile = folder / "profile"
+        self.profile.mkdir()
         settings = {
             "app.normandy.enabled": False,
             "app.update.enabled": False,
             "browser.shell.checkDefaultBrowser": False,
+            "browser.sessionstore.interval": 1000,
+            "browser.sessionstore.interval.idle": 1000,
+            "browser.warnOnQuit": False,
             "datareporting.policy.dataSubmissionEnabled": False,
             "extensions.update.enabled": False,
             "javascript.enabled": script,
@@ -45,15 +53,17 @@ class Firefox:
             "network.captive-portal-service.enabled": False,
             "network.connectivity-service.enabled": False,
             "network.dns.forceResolve": LOOPBACK,  # every name leads here: nothing leaves this machine
+            "remote.prefs.recommended": not as_people_have_it,
             "services.settings.server": "",
             "toolkit.telemetry.enabled": False,
         }
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in settings.items()]
-        (self._profile / "user.js").write_text("\n".join(lines) + "\n")
+        (self.profile / "user.js").write_text("\n".join(lines) + "\n")
 
     def __enter__(self) -> Self:
         """Start Firefox and open a session."""
-        options = ["--headless", "--marionette", "--no-remote", "--profile", str(self._profile)]
+        access = "--remote-allow-system-access"  # for settings and tabs
+        options = ["--headless", "--marionette", access, "--no-remote", "--profile", str(self.profile)]
         env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._folder), "LANG": "C.UTF-8"}
         self._program = Program([program("Firefox"), *options], self._folder / "log", env)
         self._program.wait_until(lambda: listens(self.port), "Firefox could be driven", 60)
@@ -61,17 +71,33 @@ class Firefox:
         self._line = socket.create_connection((LOOPBACK, self.port), timeout=60)
         self._file = self._line.makefile("rb")
         self._read()  # it greets first
-        self._ask("NewSession", {"capabilities": {"alwaysMatch": CAPABILITIES}})
+        self._ask("NewSession", CAPABILITIES)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close it as people do: it writes to its profile what it would keep."""
         # It may hang up before it answers that it quits.
         with contextlib.suppress(OSError, ValueError, FirefoxError):
             self._ask("Marionette:Quit", {"flags": ["eForceQuit"]})
+            self._program.process.wait(20)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it as a power cut would (kill -9), if it still runs."""
+        self._program.stop(signal.SIGKILL)
         self._file.close()
         self._line.close()
-        self._program.stop()
+
+    def new_tab(self, script: bool = True, close: bool = False) -> None:
+        """Go on in a tab without a history, and close the one before or leave it open; `script` says whether
+        pages may run JavaScript from now on."""
+        opened = self._ask("WebDriver:NewWindow", {"type": "tab"})
+        if close:
+            self._ask("WebDriver:CloseWindow")
+        self._ask("WebDriver:SwitchToWindow", {"handle": opened["handle"]})
+        self._ask("Marionette:SetContext", {"value": "chrome"})
+        self.run("Services.prefs.setBoolPref('javascript.enabled', arguments[0])", script)
+        self._ask("Marionette:SetContext", {"value": "content"})
 
     def goto(self, url: str) -> None:
         """Open an address; returns when the page has loaded."""
@@ -110,6 +136,12 @@ class Firefox:
     def run(self, script: str, *arguments: object) -> Any:
         """Run the body of a function in the page, from outside it, and give what it returns."""
         return self._ask("WebDriver:ExecuteScript", {"script": script, "args": list(arguments)})
+
+    def print(self) -> bytes:
+        """Give what the page prints on A4 as PDF, with the margins that a form has."""
+        size = {"width": 21, "height": 29.7}
+        margin = {"top": 1.4, "right": 1.8, "bottom": 1.7, "left": 1.8}
+        return base64.b64decode(self._ask("WebDriver:Print", {"page": size, "margin": margin}))
 
     def screenshot(self) -> bytes:
         """Give a picture of the window, as PNG."""

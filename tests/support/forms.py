@@ -249,11 +249,16 @@ STOPS: list[tuple[str, Answers, str]] = [
 
 
 class Page:
-    """A page as a reader of HTML sees it."""
+    """A page as a reader of HTML sees it: without what is kept for script or shown on paper alone."""
 
     def __init__(self, html: str) -> None:
         """Read it as the HTML standard says."""
         self.root: Element = html5lib.parse(html, namespaceHTMLElements=False)
+        for element in list(self.root.iter()):
+            if element.tag == "template" or "paper" in element.get("class", "").split():
+                after = element.tail
+                element.clear()
+                element.tail = after
 
     def all(self, *tags: str, **attributes: str) -> list[Element]:
         """Give every element of these tags (any, where none is named) that has these attributes."""

@@ -33,7 +33,7 @@ esac
 apt install --no-install-recommends "$@"
 
 # Nor at the next start of the machine.
-for service in nginx redis-server; do
+for service in nginx redis-server caddy; do
     case " $* " in *" $service"*)
         if command -v systemctl >/dev/null; then systemctl --quiet disable "$service" || true; fi
         ;;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import ssl
 import threading
@@ -18,6 +19,21 @@ from support.processes import LOOPBACK, free_port
 
 GOOD, WRONG_NAME, SELF_SIGNED = "good", "wrong-name", "self-signed"
 STARTTLS, IMPLICIT, PLAIN = "starttls", "implicit", "plain"
+
+
+def text_of(message: EmailMessage) -> str:
+    """Give the words of a mail's plain text part, as a mail program shows them, with one kind of line end."""
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+def copy_of(message: EmailMessage) -> dict[str, Any]:
+    """Give what a mail's referral.json says, as a case system reads it."""
+    (file,) = message.iter_attachments()
+    assert (file.get_filename(), file.get_content_type()) == ("referral.json", "application/json")
+    said: dict[str, Any] = json.loads(file.get_content())
+    return said
 
 
 @dataclass(frozen=True)
@@ -38,9 +54,7 @@ class Received:
     @property
     def text(self) -> str:
         """The words of its plain text part, with one kind of line end."""
-        body = self.message.get_body(("plain",))
-        assert body is not None
-        return str(body.get_content()).replace("\r\n", "\n")
+        return text_of(self.message)
 
 
 @dataclass

@@ -47,6 +47,10 @@ NEEDS = (
     Need("Redis server", ("redis-server",), on_path("redis-server")),
     Need("nginx", ("nginx-light", "nginx"), on_path("nginx")),
     Need("openssl", ("openssl",), on_path("openssl")),
+    Need("strace", ("strace",), on_path("strace")),
+    Need("Caddy", ("caddy",), on_path("caddy")),
+    Need("sqlite3", ("sqlite3",), on_path("sqlite3")),
+    Need("systemd-analyze", ("systemd",), on_path("systemd-analyze")),
 )
 
 

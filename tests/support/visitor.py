@@ -71,8 +71,11 @@ class Visitor:
         assert found, "/sent shows no reference"
         return found[0]
 
+    def _connection(self) -> HTTPConnection:
+        return HTTPConnection(self.host, self.port, timeout=30)
+
     def _ask(self, method: str, path: str, body: str | None = None) -> Answered:
-        connection = HTTPConnection(self.host, self.port, timeout=30)
+        connection = self._connection()
         kind = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
         headers = {**self.headers, **kind}
         try:

@@ -89,6 +89,23 @@ def test_a_site_starts_without_its_database_and_hands_forms_over(
     assert "nobody" not in site.log
 
 
+def test_versions_that_were_counted_apart_bear_message_ids_of_their_own(
+    site: Site, mail_server: MailServer
+) -> None:
+    """A mail server may drop the second mail of one `Message-ID`; these say different things."""
+    visitor = Visitor(site.base_url)
+    token = visitor.token()
+
+    with locked(site):
+        first = visitor.send(ANSWERS, token=token)
+    site.restart()  # what left directly is forgotten
+    changed = visitor.send({**ANSWERS, "safe_notes": "Never call"}, token=token)
+
+    assert [first.status, changed.status] == [303, 303]
+    received = mail_server.wait_for(2)
+    assert len({str(one.message["Message-ID"]) for one in received}) == 2
+
+
 def test_a_form_sent_twice_or_changed_while_the_database_is_broken_is_one_mail_for_each_version(
     site: Site, mail_server: MailServer
 ) -> None:

@@ -35,13 +35,19 @@ def steps_of(output: str) -> list[dict]:
     return steps
 
 
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The setting that leads to a database of each kind."""
+    return str(request.getfixturevalue("postgres_url")) if request.param == "PostgreSQL" else ""
+
+
 def test_a_form_survives_kill_9_at_every_step_from_the_post_to_the_wiped_row(
-    mail_server: MailServer, tmp_path: Path
+    mail_server: MailServer, tmp_path: Path, database_url: str
 ) -> None:
     run = subprocess.run(
         [
             *(sys.executable, "-P", crash_steps.__file__, str(tmp_path)),
-            *(str(mail_server.port), str(mail_server.authority.ca_file)),
+            *(str(mail_server.port), str(mail_server.authority.ca_file), database_url),
         ],
         capture_output=True, text=True, timeout=170, check=False,
         env={"PYTHONPATH": str(Path(crash_steps.__file__).parents[1])},
@@ -71,9 +77,12 @@ def test_a_form_survives_kill_9_at_every_step_from_the_post_to_the_wiped_row(
     assert all("status" in step for step in steps if step["step"] in dict(map(reversed, doubled)))
 
 
-def test_two_workers_on_one_database_send_each_mail_once(start_site, mail_server: MailServer) -> None:
+def test_two_workers_on_one_database_send_each_mail_once(
+    start_site, mail_server: MailServer, database_url: str
+) -> None:
     site = start_site(
         **mail_server.settings(),
+        RJSITE_DATABASE_URL=database_url,
         RJSITE_DELIVER_IN_SERVER="false",
         RJSITE_DELIVER_PER_MINUTE="60000",
         RJSITE_RATELIMIT_FORMS="off",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -143,7 +144,7 @@ def test_a_flood_from_many_addresses_is_taken_and_the_pages_still_answer(site: S
     print(f"{FORMS} forms in {seconds:.1f} s, p95 {p95:.3f} s, {grown} MB more")
     assert statuses == {303: FORMS}
     assert pages == [200] * 20
-    assert p95 < 1
+    assert p95 < 3  # under 1 s on two cores with nothing else to do
     assert grown < 60
     assert len(site.mails) < 10 + 2 * (time.monotonic() - began + 60)  # mail is paced: two a second here
 
@@ -164,11 +165,17 @@ def test_beyond_what_may_wait_a_form_keeps_its_answers_and_names_the_phone(start
     assert visitor.get("/readyz").text == "outbox\n"
 
 
-def test_a_store_of_counts_that_dies_stops_no_form(start_site, tmp_path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_store_of_counts_that_dies_or_hangs_stops_no_form(start_site, tmp_path, how) -> None:
     with Redis(tmp_path) as store:
         site = start_site(RJSITE_RATELIMIT_STORAGE_URI=store.url)
         visitor = Visitor(site.base_url)
         assert visitor.send().status == 303
+        store.signal(how)
 
-    assert [visitor.send().status for _ in range(3)] == [303] * 3
+        began = time.monotonic()
+        assert [visitor.send().status for _ in range(3)] == [303] * 3
+        store.signal(signal.SIGCONT)
+
+    assert time.monotonic() - began < 15
     assert "Traceback" not in site.log

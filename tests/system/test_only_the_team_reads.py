@@ -73,6 +73,21 @@ def test_no_word_of_a_form_lies_on_the_server_before_or_after_delivery(
     assert b"corner shop" not in received.raw or not sealed
 
 
+def test_only_the_owner_can_open_anything_in_the_data_folder(start_site) -> None:
+    site: Site = start_site()
+    site.terminate()
+    site.data_dir.chmod(0o755)  # as whoever makes the folder by hand has it
+    site.start()
+    Visitor(site.base_url).send()
+    wait_until(lambda: len(site.mails) == 1, "the mail")
+    assert site.run("deliver", "--once").returncode == 0
+
+    found = [site.data_dir, *site.data_dir.rglob("*")]
+
+    assert {"outbox.sqlite3", "limits.sqlite3", "outbox-key", "static"} <= {path.name for path in found}
+    assert [path.name for path in found if path.stat().st_mode & 0o077] == []
+
+
 def test_rotating_keys_keeps_what_waits(start_site, mail_server: MailServer) -> None:
     mail_server.stop()
     site = start_site(**mail_server.settings(), RJSITE_OUTBOX_KEYS="", RJSITE_DELIVER_IN_SERVER="false")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.delivery import Delivery
+from rjsite.delivery import OUR_FAULT, Delivery
 from rjsite.mail import NotTaken, Parcel
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import Seal
@@ -184,6 +184,48 @@ def test_the_worker_outlives_any_exception_and_logs_no_word_of_it(box, server, w
     assert row(box, 1).accepted_at is None
     assert "RuntimeError" in caplog.text
     assert SECRET not in caplog.text
+
+
+def test_a_fault_of_ours_holds_up_no_other_mail_and_is_shown(box, server, worker, caplog):
+    keep(box, 1, 2)
+    server.troubles = [ValueError(SECRET)]
+
+    worker.drain()
+
+    assert [parcel.name for parcel in server.taken] == ["REF-0002"]
+    assert row(box, 1).trouble == OUR_FAULT
+    assert "REF-0001 not sent: ValueError" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_a_mail_that_a_jump_of_the_clock_gave_to_another_worker_is_not_given_to_the_server_twice(
+    box, server, worker
+):
+    keep(box, 1)
+    other = Outbox(box.engine, box.seal, 1000, lambda: box.clock() + 3600)
+    connect = server.deliver
+
+    def slow(parcel, offered):
+        server.deliver = connect
+        Delivery(other, server, per_minute=60_000, hold_hours=24).drain()
+        connect(parcel, offered)
+
+    server.deliver = slow
+    worker.drain()
+
+    assert len(server.taken) == 1
+    assert row(box).accepted_at
+
+
+def test_a_full_mailbox_of_one_does_not_hold_up_the_mail_of_another(box, server, worker):
+    for number, to in enumerate(["full@x.example", "well@x.example"]):
+        box.keep(f"REF-{number:04}", f"{number:064}", "d", lambda *_, to=to: [Envelope(to, b"words")])
+    server.troubles = [NotTaken("refused (452)")]
+
+    worker.drain()
+
+    assert [parcel.recipient for parcel in server.taken] == ["well@x.example"]
+    assert row(box, 0).attempts == 1
 
 
 def test_the_worker_stops_when_told(worker):

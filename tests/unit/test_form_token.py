@@ -34,7 +34,7 @@ def signer():
 )
 def test_a_token_is_good_for_a_day_and_five_minutes_ahead(signer, later, state):
     with time_machine.travel(NOON, tick=False):
-        text = signer.fresh("nonce")
+        text = signer.again("nonce")
 
     with time_machine.travel(NOON + later, tick=False):
         opened = signer.open(text)
@@ -69,15 +69,15 @@ def test_a_token_of_another_site_is_unreadable(signer):
 def test_a_rotated_key_still_opens_and_the_new_one_signs():
     before, after = Signer([OLD], "a"), Signer([NEW, OLD], "a")
 
-    assert after.open(before.fresh("nonce")) == Token("nonce", "good")
-    assert Signer([NEW], "a").open(after.fresh("nonce")) == Token("nonce", "good")
-    assert before.open(after.fresh("nonce")).state == "unreadable"
+    assert after.open(before.again("nonce")) == Token("nonce", "good")
+    assert Signer([NEW], "a").open(after.again("nonce")) == Token("nonce", "good")
+    assert before.open(after.again("nonce")).state == "unreadable"
 
 
 def test_a_new_token_for_an_old_page_keeps_its_reference(signer):
     with time_machine.travel(NOON, tick=False):
         old = signer.open(signer.fresh())
-        text = signer.fresh(old.nonce)
+        text = signer.again(old.nonce)
 
     with time_machine.travel(NOON + 20 * HOUR, tick=False):
         renewed = signer.open(text)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
+from rjsite.content import frontmatter
 from rjsite.content.library import load
+from rjsite.content.problem import Unreadable
 
 NAME = "content/case-studies/the-shop-window.md"
 
@@ -134,3 +139,36 @@ def test_a_slip_in_the_words_of_a_form_does_not_take_the_form_down(content):
 
     assert library.form_pages["/ask"].title == "A small form"
     assert [problem.path.name for problem in library.problems] == ["ask.md"]
+
+
+SIGNS = some.text("aZ7é’' ,.;:!?()/_-[]{}#&*|>\"%@`~=+\t", max_size=12)
+WORDS = some.builds(
+    "{}{}".format, some.sampled_from(["a", "7", "é", ""]), some.text("aZ7é’ ,.;!?()/_-", max_size=9)
+)
+LISTS = some.lists(WORDS, max_size=3).map(lambda words: f"[{', '.join(words)}]")
+VALUES = some.one_of(WORDS, WORDS, LISTS, SIGNS)
+LINES = some.lists(
+    some.tuples(
+        some.sampled_from(["title", "harm", "a_b", "way", "A"]), some.sampled_from([" ", "  ", ""]), VALUES
+    ),
+    min_size=1,
+    max_size=3,
+).map(lambda fields: [f"{name}:{space}{value}" for name, space, value in fields])
+
+
+@given(LINES)
+def test_fields_that_are_read_at_once_are_read_as_yaml_reads_them(lines):
+    fast = frontmatter._at_once(lines)
+
+    if fast is not None:
+        try:
+            slow = frontmatter._fields("\n".join(lines), Path("x.md"))
+        except Unreadable as unreadable:
+            slow = [str(problem) for problem in unreadable.problems]
+        assert fast == slow
+
+
+def test_most_stories_are_read_at_once(content, monkeypatch):
+    monkeypatch.setattr(frontmatter.yaml, "compose", lambda *_, **__: 1 / 0)
+
+    load(content)

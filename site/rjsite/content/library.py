@@ -6,19 +6,22 @@ and goes on, for a slip in a story must never take a form down.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rjsite.content import facts as facts_file
 from rjsite.content import frontmatter, markup
 from rjsite.content.facts import Facts
 from rjsite.content.fields import PageFields, PlainFields, StoryFields
 from rjsite.content.frontmatter import Document, Fields
+from rjsite.content.listing import Shelf
 from rjsite.content.navigation import Navigation, navigation
 from rjsite.content.page import Link, Page, Story
 from rjsite.content.problem import Problem, Unreadable
@@ -44,12 +47,17 @@ class Library:
     errors: Mapping[str, Page] = field(default_factory=dict)
     redirects: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    rendered: dict[str, bytes] = field(default_factory=dict, repr=False)  # pages made of it, by address
+    ready: dict[str, Any] = field(default_factory=dict, repr=False)  # what rjsite.ready made of it
 
     @cached_property
     def by_slug(self) -> Mapping[str, Story]:
         """Stories by their name."""
         return MappingProxyType({story.slug: story for story in self.stories})
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """Stories to choose among."""
+        return Shelf(self.stories)
 
     @property
     def every_page(self) -> Iterator[Page]:
@@ -61,6 +69,19 @@ class Library:
             yield from pages.values()
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Reading makes a million objects and no cycles; to look for cycles among them takes as long again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@_without_collecting()
 def load(
     folder: Path, *, drafts: bool = False, today: date | None = None, kept: Library | None = None
 ) -> Library:
@@ -134,7 +155,7 @@ class _Reader:
 
     def each(self, kind: str, make: Callable[[Document, str, Facts], Made]) -> Iterable[Made]:
         """Every Markdown file of one folder that can be used, made into a page or a story."""
-        for path in sorted((self.folder / kind).glob("*.md")):
+        for path in sorted((self.folder / kind).glob("*.md"), key=lambda path: path.name):
             shown = Path(self.folder.name, kind, path.name)
             try:
                 _named_well(path, shown)
@@ -237,8 +258,10 @@ def _held(story: Story, today: date) -> str:
 
 def body_problems(document: Document, facts: Facts) -> Iterable[Problem]:
     """Facts and parts that a body names and that do not exist."""
+    if "{" not in document.body:
+        return
     for number, line in enumerate(document.body.splitlines(), document.body_line):
-        for found in facts_file.USED.finditer(line):
+        for found in facts_file.USED.finditer(line) if "{" in line else ():
             if found["name"] not in facts:
                 yield Problem(
                     document.shown, number, f"there is no fact “{found['name']}”; see content/service.toml"
@@ -265,7 +288,7 @@ def _typed(document: Document, model: type[Fields]) -> Fields:
 
 def _page(document: Document, name: str, facts: Facts) -> Page:
     fields = _typed(document, PageFields)
-    return Page(_address(name), document, facts, **fields.model_dump())
+    return Page(_address(name), document, facts, **dict(fields))
 
 
 def bare_page(address: str, title: str, facts: Facts) -> Page:
@@ -275,12 +298,12 @@ def bare_page(address: str, title: str, facts: Facts) -> Page:
 
 def _plain(document: Document, name: str, facts: Facts) -> Page:
     fields = _typed(document, PlainFields)
-    return Page(name, document, facts, listed=False, **fields.model_dump())
+    return Page(name, document, facts, listed=False, **dict(fields))
 
 
 def _story(document: Document, name: str, facts: Facts) -> Story:
     fields = _typed(document, StoryFields)
-    values = fields.model_dump()
+    values = dict(fields)
     for many in ("harm", "way", "content_notes"):
         values[many] = tuple(values[many])
     crumbs = (Link("Home", HOME), Link("Stories", STORIES))

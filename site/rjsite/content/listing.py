@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress, islice
 from typing import get_args
 from urllib.parse import urlencode
 
@@ -67,60 +68,74 @@ class Listing:
     chosen: bool  # whether anything was chosen
 
 
-def listing(title: str, address: str, stories: Sequence[Story], asked: Mapping[str, str]) -> Listing | None:
-    """The list that an address asks for.
+class Shelf:
+    """Stories in their order, each a bit of a number: ten thousand are chosen among and counted at once.
 
     Args:
-        title: of the whole list. address: of the whole list. stories: all, in order.
-        asked: the address's query; unknown names are ignored.
-
-    Returns:
-        The list, or None where no story is as asked or there is no such page.
+        stories: all, in order.
     """
-    chosen = {aspect.name: asked[aspect.name] for aspect in ASPECTS if asked.get(aspect.name)}
-    found = [story for story in stories if _fits(story, chosen)]
-    pages = max(1, -(-len(found) // ON_A_PAGE))
-    page = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
-    if (chosen and not found) or not 1 <= page <= pages:
-        return None
-    return Listing(
-        title=_title(title, chosen, page),
-        address=_address(address, chosen, page),
-        stories=tuple(found[(page - 1) * ON_A_PAGE : page * ON_A_PAGE]),
-        total=len(found),
-        aspects=tuple((aspect.title, _options(aspect, stories, chosen, address)) for aspect in ASPECTS),
-        page=page,
-        pages=pages,
-        before=_address(address, chosen, page - 1) if page > 1 else "",
-        after=_address(address, chosen, page + 1) if page < pages else "",
-        chosen=bool(chosen),
-    )
 
+    def __init__(self, stories: Sequence[Story]) -> None:
+        self.stories = stories
+        self.having = {aspect: dict.fromkeys(aspect.values, 0) for aspect in ASPECTS}
+        for number, story in enumerate(stories):
+            for aspect, values in self.having.items():
+                for value in aspect.of(story):
+                    values[value] |= 1 << number
 
-def _fits(story: Story, chosen: Mapping[str, str]) -> bool:
-    return all(chosen[aspect.name] in aspect.of(story) for aspect in ASPECTS if aspect.name in chosen)
+    def listing(self, title: str, address: str, asked: Mapping[str, str]) -> Listing | None:
+        """The list that an address asks for.
 
+        Args:
+            title: of the whole list. address: of the whole list.
+            asked: the address's query; unknown names are ignored.
 
-def _options(
-    aspect: Aspect, stories: Sequence[Story], chosen: Mapping[str, str], address: str
-) -> tuple[Option, ...]:
-    others = {name: value for name, value in chosen.items() if name != aspect.name}
-    counts = dict.fromkeys(aspect.values, 0)
-    for story in stories:
-        if _fits(story, others):
-            for value in aspect.of(story):
-                counts[value] += 1
-    now = chosen.get(aspect.name)
-    return tuple(
-        Option(
-            label=value[0].upper() + value[1:],
-            count=count,
-            href=_address(address, others if value == now else {**others, aspect.name: value}, 1),
-            chosen=value == now,
+        Returns:
+            The list, or None where no story is as asked or there is no such page.
+        """
+        chosen = {aspect.name: asked[aspect.name] for aspect in ASPECTS if asked.get(aspect.name)}
+        found = self._fitting(chosen)
+        total = found.bit_count()
+        pages = max(1, -(-total // ON_A_PAGE))
+        page = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
+        if (chosen and not found) or not 1 <= page <= pages:
+            return None
+        fitting = compress(self.stories, map(int, reversed(f"{found:b}")))
+        return Listing(
+            title=_title(title, chosen, page),
+            address=_address(address, chosen, page),
+            stories=tuple(islice(fitting, (page - 1) * ON_A_PAGE, page * ON_A_PAGE)),
+            total=total,
+            aspects=tuple((aspect.title, self._options(aspect, chosen, address)) for aspect in ASPECTS),
+            page=page,
+            pages=pages,
+            before=_address(address, chosen, page - 1) if page > 1 else "",
+            after=_address(address, chosen, page + 1) if page < pages else "",
+            chosen=bool(chosen),
         )
-        for value, count in counts.items()
-        if count
-    )
+
+    def _fitting(self, chosen: Mapping[str, str]) -> int:
+        """The bits of the stories that have every value chosen."""
+        found = (1 << len(self.stories)) - 1
+        for aspect, values in self.having.items():
+            if aspect.name in chosen:
+                found &= values.get(chosen[aspect.name], 0)
+        return found
+
+    def _options(self, aspect: Aspect, chosen: Mapping[str, str], address: str) -> tuple[Option, ...]:
+        others = {name: value for name, value in chosen.items() if name != aspect.name}
+        left = self._fitting(others)
+        now = chosen.get(aspect.name)
+        return tuple(
+            Option(
+                label=value[0].upper() + value[1:],
+                count=count,
+                href=_address(address, others if value == now else {**others, aspect.name: value}, 1),
+                chosen=value == now,
+            )
+            for value, having in self.having[aspect].items()
+            if (count := (left & having).bit_count())
+        )
 
 
 def _title(title: str, chosen: Mapping[str, str], page: int) -> str:

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 # parts whose "###" headings begin an item of a list
 WITH_ITEMS = frozenset({"choices", "steps", "promises", "quotes", "questions", "pictures", "write"})
-PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map"}
+PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map", "paper"}
 
 _HEADING = re.compile(r"^(#{2,3})\s+(?P<words>.*?)\s*(?:\{:(?P<marks>[^}]*)\})?\s*$")
 _LINKED = re.compile(r"^\[(?P<words>.+)\]\((?P<href>[^)\s]+)\)$")
+_LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # easier to hit than a link in a sentence
 
 _TAGS = {
     "p", "ul", "ol", "li", "strong", "em", "a", "blockquote", "h2", "h3", "h4", "br", "hr",
@@ -104,15 +105,14 @@ def to_html(text: str) -> Markup:
         return Markup("")
     with _lock:
         html = _markdown.reset().convert(text)
-    return Markup(  # noqa: S704 (cleaned in the same breath)
-        nh3.clean(
-            html,
-            tags=_TAGS,
-            attributes=_ATTRIBUTES,
-            url_schemes={"https", "mailto", "tel"},
-            link_rel=None,
-        )
+    clean = nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes={"https", "mailto", "tel"},
+        link_rel=None,
     )
+    return Markup(_LINK_ALONE.sub(r'<\1 class="next">', clean))  # noqa: S704 (cleaned above)
 
 
 def slug(words: str) -> str:
@@ -203,6 +203,7 @@ def _names(text: str) -> tuple[str, tuple[str, ...]]:
 
 def parts_used(text: str) -> Iterator[tuple[int, str]]:
     """Line and name of every part that a body asks for."""
-    for block in _cut(text, 2)[1:]:
-        if block.part:
-            yield block.line, block.part
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _HEADING.match(line) if line.startswith("##") and "{" in line else None
+        if found and len(found[1]) == 2 and (part := _heading("", found["marks"] or "")[1]):
+            yield number, part

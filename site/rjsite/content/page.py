@@ -77,6 +77,10 @@ class Page:
         stories = tuple(self.told[name] for name in section.names if name in self.told)
         return replace(section, stories=stories)
 
+    def forget(self) -> None:
+        """Let go of the rendered body."""
+        self.__dict__.pop("_parts", None)
+
     @property
     def opening(self) -> Markup:
         """What stands before the first section."""

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
-from wtforms import Field, Form
-from wtforms.validators import Email, StopValidation, ValidationError
+from email_validator import EmailNotValidError, validate_email
 
 from rjsite.forms.questions import Question
 
 _LINE_ENDS = re.compile(r"\r\n?|[\u0085\u2028\u2029\v\f]")
-_PHONE_PUNCTUATION = re.compile(r"[\s+().\u00ad\u2010-\u2015-]")
+_PHONE_PUNCTUATION = re.compile(r"[\s+().\u2010-\u2015\u2212-]")
 EMAIL_LIMIT = 254  # RFC 5321, section 4.5.3.1.3
 
 
-def tidy(text: str | None) -> str:
+def tidy(text: str | None, dropped: tuple[str, ...] = ("Cc", "Cs")) -> str:
     """A person's words as we keep them: one kind of line end, no control characters, ends trimmed.
 
     Any script, name or emoji stays as it was typed. Lone surrogates go with the control characters:
     no mail and no database can hold them.
     """
     text = _LINE_ENDS.sub("\n", text or "")
-    return "".join(
-        c for c in text if c == "\n" or c == "\t" or unicodedata.category(c) not in ("Cc", "Cs")
-    ).strip()
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in dropped).strip()
 
 
 def tidy_line(text: str | None) -> str:
@@ -32,73 +30,40 @@ def tidy_line(text: str | None) -> str:
     return re.sub(r"[\n\t]+", " ", tidy(text))
 
 
-class Asked:
-    """A question that was not asked is not checked. What was typed stays in the page; it is not sent on."""
-
-    def __init__(self, question: Question) -> None:
-        self.question = question
-
-    def __call__(self, form: Form, field: Field) -> None:
-        if not was_asked(form, self.question):
-            field.errors = []
-            raise StopValidation
+def tidy_number(text: str | None) -> str:
+    """The same for a phone number or an email address, less the marks nobody sees that pasting brings."""
+    return tidy_line(tidy(text, ("Cc", "Cs", "Cf")))
 
 
-def was_asked(form: Form, question: Question) -> bool:
-    """Whether every answer that opens the question was chosen."""
-    return all(form[name].data in values for name, values in question.when.items())
+def fault(question: Question, answer: str | Sequence[str] | bool) -> str:
+    """What is wrong with a tidied answer, in the words of the question; empty where nothing is.
+
+    Spaces alone are no answer, and an optional question may go without one.
+    """
+    if isinstance(answer, bool) or not answer:
+        return "" if answer else question.missing
+    if question.limit and len(answer) > question.limit:
+        return question.too_long
+    return "" if _well_formed(question, answer) else question.malformed
 
 
-class Answered:
-    """An answer is there; spaces alone are none. An optional question may go without."""
-
-    def __init__(self, message: str) -> None:
-        self.message = message
-
-    def __call__(self, form: Form, field: Field) -> None:
-        if field.data:
-            return
-        raise StopValidation(self.message or None)
-
-
-class NotTooLong:
-    """At most so many characters, counted after tidying."""
-
-    def __init__(self, question: Question) -> None:
-        self.question = question
-
-    def __call__(self, form: Form, field: Field) -> None:
-        if len(field.data) > self.question.limit:
-            raise ValidationError(self.question.too_long)
+def _well_formed(question: Question, answer: str | Sequence[str]) -> bool:
+    if isinstance(answer, str):
+        match question.kind:
+            case "phone":
+                return bool(re.fullmatch(r"[0-9]{7,20}", _PHONE_PUNCTUATION.sub("", answer)))
+            case "email":
+                return _is_address(answer)
+        return True
+    return question.alone not in answer or len(answer) == 1
 
 
-class PhoneNumber:
-    """7 to 20 digits, written in any usual way (service design, section 6)."""
-
-    def __init__(self, message: str) -> None:
-        self.message = message
-
-    def __call__(self, form: Form, field: Field) -> None:
-        digits = _PHONE_PUNCTUATION.sub("", field.data)
-        if not re.fullmatch(r"[0-9]{7,20}", digits):
-            raise ValidationError(self.message)
-
-
-class EmailAddress(Email):
-    """An address that mail can be sent to; not looked up anywhere."""
-
-    def __call__(self, form: Form, field: Field) -> None:
-        if len(field.data) > EMAIL_LIMIT:
-            raise ValidationError(self.message)
-        super().__call__(form, field)
-
-
-class Alone:
-    """One of the choices cannot stand beside the others."""
-
-    def __init__(self, question: Question) -> None:
-        self.question = question
-
-    def __call__(self, form: Form, field: Field) -> None:
-        if self.question.alone in field.data and len(field.data) > 1:
-            raise ValidationError(self.question.malformed)
+def _is_address(text: str) -> bool:
+    """Whether mail can be sent there; it is not looked up anywhere."""
+    if len(text) > EMAIL_LIMIT:
+        return False
+    try:
+        validate_email(text, check_deliverability=False)
+    except EmailNotValidError:
+        return False
+    return True

@@ -8,10 +8,17 @@ Words may hold facts of the service by name, such as ``{area}``; `Form.filled` p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+# Names that the form itself has (rjsite/forms/build.py): a question may not stand in their way.
+TAKEN = """ asked blocks came_back chosen data definition errors errors_in_order form_errors form_token
+ hidden_tag is_submitted keys meta opened populate_obj post_process process stop to_referral token validate
+ validate_on_submit values waited_too_long website """
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
 
@@ -109,11 +116,14 @@ class Form(_Part):
     by_step: bool = False  # shown one topic at a time where script runs
     send: str = "Send to the team"  # on its button
     reply_to: str = ""  # the question whose answer the team may reply to
+    next: tuple[str, ...] = ()  # what happens after Send, a line each
 
     @model_validator(mode="after")
     def _linked(self) -> Self:
         seen: dict[str, set[str]] = {}
         for question in self.questions:
+            if question.name in TAKEN.split() or not re.fullmatch(r"[a-z][a-z0-9_-]*", question.name):
+                raise ValueError(f"“{question.name}” cannot be a name; write another, such as best_time")
             if question.name in seen:
                 raise ValueError(f"two questions are named “{question.name}”")
             for name, values in question.when.items():
@@ -127,6 +137,11 @@ class Form(_Part):
         """Every question, in form order."""
         return tuple(question for step in self.steps for question in step.questions)
 
+    @cached_property
+    def also(self) -> tuple[Opener, ...]:
+        """The answers that a question needs besides the one it stands after, each once."""
+        return tuple({Opener(*item): 0 for q in self.questions for item in list(q.when.items())[:-1]})
+
     @property
     def stops(self) -> Iterator[str]:
         """The outcomes that answers may lead to."""
@@ -138,4 +153,4 @@ class Form(_Part):
             step.model_copy(update={"questions": tuple(q.filled(fill, has) for q in step.questions)})
             for step in self.steps
         )
-        return self.model_copy(update={"steps": steps})
+        return self.model_copy(update={"steps": steps, "next": tuple(filter(None, map(fill, self.next)))})

@@ -7,16 +7,18 @@ The token also gives a sent form its identity: sending twice is recognised, what
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 LIVES = 24 * 3600
 AHEAD = 300  # two machines, or a corrected clock
+State = Literal["good", "old", "unreadable"]
 REFERENCE_SYMBOLS = "2346789FHKMQRWXY"  # no vowels, no look-alikes, few sound-alikes
 
 
@@ -25,7 +27,8 @@ class Token:
     """A token as it came back: what it says, and whether it may still be used."""
 
     nonce: str
-    state: Literal["good", "old", "unreadable"]
+    state: State
+    age: float = field(default=math.inf, compare=False)  # seconds since the page was opened without answers
 
     @property
     def submission(self) -> str:
@@ -50,15 +53,20 @@ class Signer:
     def __init__(self, keys: Sequence[str], form: str) -> None:
         self._serializer = URLSafeTimedSerializer(list(reversed(keys)), salt=f"form-token:{form}")
 
-    def fresh(self, nonce: str = "") -> str:
-        """A new token; with `nonce`, one for the same submission as an earlier token."""
-        return self._serializer.dumps(nonce or secrets.token_urlsafe(12))
+    def fresh(self) -> str:
+        """A token for a page that is opened."""
+        return self._serializer.dumps(secrets.token_urlsafe(12))
+
+    def again(self, nonce: str) -> str:
+        """A new token for the same submission: its page comes back with answers, and may be sent at once."""
+        return self._serializer.dumps({"again": nonce})
 
     def open(self, text: str) -> Token:
         """Read a token that came back with a form."""
         try:
-            nonce, signed_at = self._serializer.loads(text, return_timestamp=True)
+            said, signed_at = self._serializer.loads(text, return_timestamp=True)
         except BadSignature:
             return Token(secrets.token_urlsafe(12), "unreadable")
         age = time.time() - signed_at.timestamp()
-        return Token(str(nonce), "good" if -AHEAD <= age <= LIVES else "old")
+        state: State = "good" if -AHEAD <= age <= LIVES else "old"
+        return Token(said["again"], state) if isinstance(said, dict) else Token(said, state, age)

@@ -7,7 +7,9 @@ the old one and moved it away.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -22,10 +24,22 @@ log = logging.getLogger("rjsite.outbox")
 def keep_aside(url: str) -> Path | None:
     """Move a damaged SQLite file, with its log, out of the way; returns where it is now.
 
-    A file that is only locked, or cannot be opened, is left alone.
+    A file that is only locked, or cannot be opened, is left alone. Processes that start at once take turns:
+    the second finds the first one's new file and must not move that over the old one.
     """
     file = _file(url)
-    if file is None or not file.is_file() or _whole(file):
+    if file is None or not file.is_file():
+        return None
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        return _aside(file)
+    finally:
+        os.close(folder)
+
+
+def _aside(file: Path) -> Path | None:
+    if not file.is_file() or _whole(file):
         return None
     aside = file.with_name(f"{file.name}{MARK}{int(time.time())}")
     for ending in ("-wal", "-shm", ""):

@@ -15,7 +15,20 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from rjsite.outbox.migrate import migrate
@@ -30,6 +43,16 @@ KEPT = 30 * 86400.0
 CLOCK_ERROR = 3600.0  # a time further ahead than this was written by a clock that was wrong
 PROCESS = uuid.uuid4().hex[:8]  # tells this process from one that had its number before
 FORMS = "forms"  # the counter of running numbers
+
+
+# from indexes alone: no sealed mail is read to count what waits
+_HOW_MANY_WAIT = select(func.count()).where(outbox.c.accepted_at.is_(None))
+_LATEST = (
+    select(outbox.c.version, outbox.c.digest)
+    .where(outbox.c.submission == bindparam("submission"))
+    .order_by(outbox.c.version.desc())
+    .limit(1)
+)
 
 
 class OutboxFull(Exception):
@@ -65,11 +88,13 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How much waits and since when (seconds); `troubles` says why, each word once."""
+    """How much waits and since when (seconds); `troubles` says why, each word once; `refused` how many of
+    them were refused for good, or cannot be opened."""
 
     count: int
     oldest: float
     troubles: frozenset[str]
+    refused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +180,14 @@ class Outbox:
             OutboxFull: too much waits. One of rjsite.outbox.table.BROKEN: it cannot be written.
         """
         for _ in range(20):  # another process may take the same version first
-            last, said = self.latest(submission)
-            if said == digest:
-                return last
-            version = max(last, after) + 1
-            if self.waiting().count >= self.max_waiting:
-                raise OutboxFull
             try:
                 with self.engine.begin() as connection:
+                    last, said = _latest(connection, submission)
+                    if said == digest:
+                        return last
+                    if connection.execute(_HOW_MANY_WAIT).scalar_one() >= self.max_waiting:
+                        raise OutboxFull
+                    version = max(last, after) + 1
                     number = _next_number(connection) if numbered else None
                     made = compose(version, number or 0)
                     rows = self._rows(reference, submission, digest, version, made)
@@ -174,15 +199,8 @@ class Outbox:
 
     def latest(self, submission: str) -> tuple[int, str]:
         """The latest version of a submission and the digest of its answers; 0 where there is none."""
-        query = (
-            select(outbox.c.version, outbox.c.digest)
-            .where(outbox.c.submission == submission)
-            .order_by(outbox.c.version.desc())
-            .limit(1)
-        )
         with self._reading.connect() as connection:
-            row = connection.execute(query).first()
-        return (row.version, row.digest) if row else (0, "")
+            return _latest(connection, submission)
 
     def _rows(
         self, reference: str, submission: str, digest: str, version: int, envelopes: Sequence[Envelope]
@@ -243,9 +261,13 @@ class Outbox:
         """
         return self.seal.open(row.identity, row.sealed)
 
-    def offered(self, row: Claimed) -> None:
-        """Mark that the mail server is being given the mail: from now on it may have it."""
-        self._set(row, offered_at=self.clock())
+    def offered(self, row: Claimed) -> bool:
+        """Mark that the mail server is being given the mail: from now on it may have it.
+
+        Returns:
+            Whether the row is still this worker's.
+        """
+        return self._set(row, offered_at=self.clock())
 
     def free_the_dead(self) -> int:
         """Make due what processes of this machine held that are gone; returns how many mails.
@@ -295,26 +317,35 @@ class Outbox:
         later = now + wait * random.uniform(0.9, 1.1)  # noqa: S311 (no secret)
         self._set(row, due_at=later, lease="", trouble=trouble, **refused)
 
-    def _set(self, row: Claimed, **values: object) -> None:
+    def _set(self, row: Claimed, **values: object) -> bool:
         mine = and_(outbox.c.id == row.id, outbox.c.lease == row.lease)
         with self.engine.begin() as connection:
-            connection.execute(update(outbox).where(mine).values(**values))
+            return bool(connection.execute(update(outbox).where(mine).values(**values)).rowcount)
 
-    def wake(self, *troubles: str) -> int:
-        """Make due now all that waits because of these troubles; returns how many."""
-        stuck = and_(outbox.c.accepted_at.is_(None), outbox.c.lease == "", outbox.c.trouble.in_(troubles))
+    def wake(self, *troubles: str, recipient: str = "") -> int:
+        """Make due now all that waits because of these troubles, or of it what one recipient is to have;
+        returns how many."""
+        now = self.clock()
+        stuck = and_(
+            outbox.c.accepted_at.is_(None),
+            outbox.c.due_at > now,  # what is due keeps its turn
+            outbox.c.lease == "",
+            outbox.c.trouble.in_(troubles),
+            *([outbox.c.recipient == recipient] if recipient else []),
+        )
         with self.engine.begin() as connection:
-            return connection.execute(update(outbox).where(stuck).values(due_at=self.clock())).rowcount
+            return connection.execute(update(outbox).where(stuck).values(due_at=now)).rowcount
 
     def waiting(self) -> Waiting:
         """What has not reached the mail server."""
         unsent = outbox.c.accepted_at.is_(None)
-        query = select(func.count(), func.min(outbox.c.made_at)).where(unsent)
+        found = func.count(), func.min(outbox.c.made_at), func.count(outbox.c.refused_at)
         why = select(outbox.c.trouble).where(unsent).distinct()
         with self._reading.connect() as connection:
-            count, oldest = connection.execute(query).one()
+            count, oldest, refused = connection.execute(select(*found).where(unsent)).one()
             troubles = frozenset(connection.execute(why).scalars()) if count else frozenset()
-        return Waiting(count, max(0.0, self.clock() - oldest) if oldest else 0.0, troubles - {""})
+        since = max(0.0, self.clock() - oldest) if oldest else 0.0
+        return Waiting(count, since, troubles - {""}, refused)
 
     def counted(self, start: float, end: float) -> Counted:
         """The forms kept from one moment to another; each version counts. Without any: the last number."""
@@ -418,6 +449,11 @@ class Outbox:
                 done += connection.execute(update(outbox).where(same).values(sealed=sealed)).rowcount
         self._forget_old_pages()
         return done, lost
+
+
+def _latest(connection: Connection, submission: str) -> tuple[int, str]:
+    row = connection.execute(_LATEST, {"submission": submission}).first()
+    return (row.version, row.digest) if row else (0, "")
 
 
 def _next_number(connection: Connection) -> int:

@@ -27,6 +27,11 @@ from sqlalchemy.exc import SQLAlchemyError
 # what a database that cannot be used raises; SQLite's own error comes from opening a damaged file
 BROKEN = (SQLAlchemyError, sqlite3.Error, OSError)
 WAIT_FOR_LOCK = 3  # seconds; then a form is handed over directly while its sender still waits
+POSTGRESQL = {  # what libpq takes; each can be set in RJSITE_DATABASE_URL
+    "connect_timeout": WAIT_FOR_LOCK,
+    "tcp_user_timeout": WAIT_FOR_LOCK * 1000,
+    "options": f"-c synchronous_commit=on -c lock_timeout={WAIT_FOR_LOCK}s -c statement_timeout=10s",
+}
 
 metadata = MetaData()
 
@@ -69,11 +74,12 @@ def open_database(url: str) -> Engine:
     """An engine whose commits are synced to disk; connects when first used.
 
     SQLite: WAL with `synchronous=FULL`, write locks taken at once, wiped pages overwritten, file mode
-    0600. PostgreSQL syncs by itself.
+    0600. PostgreSQL: syncs even where its own setting is not to, and nobody waits long for it.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        patient = {name: value for name, value in POSTGRESQL.items() if name not in parsed.query}
+        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=patient)
     engine = create_engine(parsed, connect_args={"timeout": WAIT_FOR_LOCK}, hide_parameters=True)
 
     @event.listens_for(engine, "do_connect")

@@ -14,7 +14,7 @@ from rjsite.content.library import Library
 from rjsite.content.problem import Problem
 
 # what a visitor reads; the rest is for the team or the program
-_READ = frozenset({"title", "label", "hint", "missing", "malformed", "after", "send", "noun"})
+_READ = frozenset({"title", "label", "hint", "missing", "malformed", "after", "send", "noun", "next"})
 
 
 def table_findings(library: Library, folder: Path, rules: Rules) -> Iterator[Problem]:

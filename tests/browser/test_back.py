@@ -1,0 +1,118 @@
+"""After Exit and after Send, Back and Forward show no answer: not in a field, not in the text, not at first.
+
+Rules: service design, section 5, points 4 to 6. Chromium keeps pages in memory here as it does for people,
+and takes the certificate for good; both browsers are the system's own. Each of the three that make it hold
+was taken away at the proxy: without `autocomplete="off"` Chromium shows answers, with script and without;
+without the cookie of one second Chromium does where script is off; without `no-store` both do, where script
+is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from support.browser import Chromium
+from support.firefox import Firefox
+from support.processes import wait_until
+from support.typing_in import EXIT, FORWARDS, MARKERS, SEND, Tab, arrives, fill, pressed, shown
+
+
+@pytest.fixture(scope="module")
+def one_firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    """Open one Firefox for all of these."""
+    with Firefox(tmp_path_factory.mktemp("firefox")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def chromium_tab(trusting_browser: Browser) -> Iterator[Callable[[bool], Tab]]:
+    """Open tabs of Chromium without a history, with or without script."""
+    contexts = []
+
+    def open_tab(script: bool) -> Tab:
+        contexts.append(trusting_browser.new_context(java_script_enabled=script))
+        return Chromium(contexts[-1].new_page())
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def open_tab(request: pytest.FixtureRequest) -> Callable[[bool], Tab]:
+    """Open tabs without a history, with or without script, in each browser."""
+    if request.param == "chromium":
+        opener: Callable[[bool], Tab] = request.getfixturevalue("chromium_tab")
+        return opener
+    firefox: Firefox = request.getfixturevalue("one_firefox")
+
+    def open_in_firefox(script: bool) -> Tab:
+        firefox.new_tab(script, close=True)
+        return firefox
+
+    return open_in_firefox
+
+
+def all_that_back_and_forward_show(tab: Tab) -> list[str]:
+    """Press Back for every entry of the history, then Forward; list each answer that is shown on the way."""
+    presses = tab.run("return history.length") - 1
+    found = []
+    for press in [tab.back] * presses + [tab.forward] * presses:
+        pressed(press)
+        found += shown(tab)
+    return found
+
+
+def slip_and_mend(tab: Tab) -> None:
+    """Send with an answer that is refused; the page that comes back holds every answer. Mend it."""
+    tab.click(SEND)
+    wait_until(lambda: bool(tab.run("return document.querySelector('#problem')?.id")), "the refusal")
+    tab.type("#phone", MARKERS["phone"])
+
+
+@pytest.mark.parametrize(
+    ("script", "slip", "how"),
+    [
+        pytest.param(True, False, EXIT, id="exit"),
+        pytest.param(True, True, SEND, id="send-after-a-slip"),
+        pytest.param(False, False, EXIT, id="exit-no-script"),
+        pytest.param(False, False, SEND, id="send-no-script"),
+        pytest.param(False, True, SEND, id="send-after-a-slip-no-script"),
+    ],
+)
+def test_back_shows_no_answer(
+    open_tab: Callable[[bool], Tab], https_site: Any, script: bool, slip: bool, how: str
+) -> None:
+    tab = open_tab(script)
+    tab.goto(https_site.base_url)
+    tab.goto(https_site.form_a)
+    fill(tab, by_step=script, **({"phone": "12"} if slip else {}))
+    if script:
+        tab.click(FORWARDS)  # to the check of all answers, which shows them
+    if slip:
+        slip_and_mend(tab)
+    shown_before = "\n".join(shown(tab))
+
+    tab.click(how)
+    arrives(tab, https_site.elsewhere if how == EXIT else f"{https_site.base_url}/sent")
+    shown_after = all_that_back_and_forward_show(tab)
+
+    assert all(words in shown_before for words in MARKERS.values())
+    assert shown_after == []
+
+
+def test_back_shows_the_answers_of_a_form_without_our_care(
+    open_tab: Callable[[bool], Tab], https_site: Any
+) -> None:
+    tab = open_tab(False)
+    tab.goto(https_site.elsewhere + "form")
+    tab.type("[name=name]", MARKERS["name"])
+
+    tab.click("button")
+    arrives(tab, https_site.elsewhere + "taken")
+
+    assert MARKERS["name"] in all_that_back_and_forward_show(tab)

@@ -1,0 +1,127 @@
+"""Whatever the screen and whatever the reader has set: nothing scrolls sideways, nothing is cut off."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from support.look import PAGES, add_style, open_steady
+
+SCREENS = [(320, 256), (360, 740), (768, 1024), (1280, 800), (1920, 1080)]  # the first is 1280 at 400%
+LARGER = "html { font-size: 225% !important }"  # 200% of the text alone
+SPACING = """* { line-height: 1.5 !important; letter-spacing: .12em !important }
+* { word-spacing: .16em !important } p { margin-bottom: 2em !important }"""  # WCAG 2.2, 1.4.12
+RIGHT_TO_LEFT = "html { direction: rtl }"
+
+# Text that goes past its own box or the window, where it cannot be seen.
+CUT = """() => {
+    const wrong = [];
+    const root = document.documentElement;
+    if (root.scrollWidth > innerWidth) wrong.push(`the page is ${root.scrollWidth} of ${innerWidth} wide`);
+    for (const e of document.querySelectorAll("body *")) {
+        if (!e.checkVisibility() || e.closest("svg, .hidden, .trap, .skip, thead")) continue;
+        const box = e.getBoundingClientRect();
+        const name = `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 30)}`;
+        const out = box.width && (box.left < -1 || box.right > innerWidth + 1);
+        if (out) wrong.push(`${name}: out of the window`);
+        const hides = getComputedStyle(e).overflowX !== "visible" && !e.matches("textarea, input");
+        if (hides && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1))
+            wrong.push(`${name}: cut off`);
+    }
+    return wrong.slice(0, 5);
+}"""
+
+pytestmark = pytest.mark.no_script
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_scrolls_sideways_or_is_cut_off_on_any_screen(page: Page, name: str) -> None:
+    open_steady(page, name)
+    found = {}
+    for style in ("", LARGER, SPACING, RIGHT_TO_LEFT):
+        add_style(page, style)
+        for width, height in SCREENS:
+            page.set_viewport_size({"width": width, "height": height})
+            if wrong := page.evaluate(CUT):
+                found[style[:30], width] = wrong
+
+    assert found == {}
+
+
+def test_the_exit_stays_in_view_unless_the_window_is_low(page: Page) -> None:
+    page.goto("/if-you-were-harmed")
+    shown = {}
+    for height in (256, 640, 800):
+        page.set_viewport_size({"width": 360, "height": height})
+        page.evaluate("scrollTo(0, 3000)")
+        shown[height] = page.locator(".exit").evaluate("e => e.getBoundingClientRect().top >= 0")
+
+    assert shown == {256: False, 640: True, 800: True}
+
+
+def test_every_target_that_stands_alone_is_44_pixels_high(page: Page) -> None:
+    """WCAG 2.2, 2.5.5; links inside a sentence may be as high as their line."""
+    small = """() => [...document.querySelectorAll("a[href], button, summary, .choice label")]
+        .filter((e) => e.checkVisibility() && !e.matches(".skip"))
+        .filter((e) => [...e.parentElement.childNodes].every((n) =>
+            n === e || n.nodeType !== 3 || !n.textContent.trim()) && !e.parentElement.matches("td, th"))
+        .map((e) => [e.textContent.trim(), Math.max(
+            e.getBoundingClientRect().height, parseFloat(getComputedStyle(e, "::after").height) || 0)])
+        .filter(([, height]) => height < 43.9)"""
+    found = {}
+    for address in ("/", "/if-you-were-harmed", "/case-studies/", "/refer/a", "/easy-read", "/refer"):
+        page.goto(address)
+        for width in (360, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            if wrong := page.evaluate(small):
+                found[address, width] = wrong
+
+    assert found == {}
+
+
+def test_nothing_moves_for_a_reader_who_asked_for_less_motion(page: Page) -> None:
+    page.goto("/")
+    moving = """() => [...document.querySelectorAll("*")].map((e) => getComputedStyle(e))
+        .filter((s) => parseFloat(s.transitionDuration) > 0 || s.animationName !== "none").length"""
+
+    page.emulate_media(reduced_motion="no-preference")
+    with_motion = page.evaluate(moving)
+    page.emulate_media(reduced_motion="reduce")
+
+    assert with_motion > 0
+    assert page.evaluate(moving) == 0
+
+
+def test_in_forced_colours_everything_to_press_or_fill_keeps_an_edge(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    open_steady(page, "styleguide")
+    bare = page.evaluate(
+        """() => [...document.querySelectorAll(".exit, .button, .question :is(input, textarea), .card, .box")]
+            .filter((e) => e.checkVisibility())
+            .filter((e) => { const s = getComputedStyle(e);
+                return !(parseFloat(s.borderTopWidth) >= 1 && s.borderTopStyle !== "none"
+                    && s.borderTopColor !== getComputedStyle(document.body).backgroundColor); })
+            .map((e) => e.outerHTML.slice(0, 80))"""
+    )
+
+    assert bare == []
+
+
+def test_more_contrast_makes_soft_words_and_lines_strong(page: Page) -> None:
+    page.emulate_media(contrast="more")
+    page.goto("/")
+
+    soft = page.locator(".card p").first.evaluate("e => getComputedStyle(e).color")
+
+    assert soft == page.locator("body").evaluate("e => getComputedStyle(e).color")
+
+
+def test_the_first_screen_of_a_phone_says_what_this_is_and_offers_the_choices(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.goto("/")
+    bottom = "e => e.getBoundingClientRect().bottom"
+
+    assert page.locator("h1").evaluate(bottom) < 300
+    assert page.locator(".hero p").first.evaluate(bottom) < 450
+    assert page.locator(".choices h2").evaluate(bottom) < 560
+    assert page.locator(".choices .go").first.evaluate(bottom) < 640

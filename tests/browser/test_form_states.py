@@ -1,0 +1,117 @@
+"""Each state of each form: axe (AAA rules too) and the markup check find nothing; none scrolls sideways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import html5lib
+import pytest
+from playwright.sync_api import Page, expect
+
+from rjsite.content.library import Library
+from support.browser import BOTH_WAYS, BY_LOOK, axe_faults
+from support.forms import CONTACT, GOOD, STOPS, A, B, C
+from support.walk import fill, press, press_send, up_to
+
+LOOKS: tuple[tuple[str, str, int], ...] = (
+    ("dark", "none", 1280),
+    ("light", "active", 320),
+)  # colour scheme, forced colours, width; the first look is light and 320 px wide
+
+
+def steps(page: Page, form: str, content: Library) -> Iterator[str]:
+    """Go through a form by its steps, and stop at each state: as it opens, what is missing, the check."""
+    yield "opening"
+    press(page, "Start")
+    for step in content.forms[form].steps:
+        yield step.title
+        press(page, "Continue")
+        expect(page.locator("#problem")).to_be_focused()
+        yield f"{step.title}: missing"
+        fill(page, {q.name: GOOD[form][q.name] for q in step.questions if q.name in GOOD[form]})
+        press(page, "Continue")
+    yield "check"
+
+
+def outcomes(page: Page, form: str) -> Iterator[str]:
+    """Every outcome of a form, in place."""
+    for stopped, change, outcome in STOPS:
+        if stopped == form:
+            page.goto(form)
+            fill(page, {**GOOD[form], **change} if form == C else up_to(form, change))
+            press(page, "Send to the team" if form == C else "Continue")
+            expect(page.locator("section.outcome h1")).to_be_visible()
+            yield outcome
+
+
+def states(page: Page, form: str, content: Library, script: bool) -> Iterator[str]:
+    """Bring a form into each of its states, one after another; gives the name of the present one."""
+    page.goto(form)
+    if script and form in (A, B):
+        yield from steps(page, form, content)
+    else:
+        yield "empty"
+        press(page, "Send to the team")
+        expect(page.locator("#problem")).to_be_visible()
+        yield "every answer missing"
+        page.goto(form)
+        fill(page, GOOD[form])
+    if script:
+        page.route(
+            "**/*", lambda route: route.abort() if route.request.method == "POST" else route.continue_()
+        )
+        press_send(page)
+        expect(page.locator("#notice")).to_be_focused()
+        yield "not sent"
+        page.unroute("**/*")
+    press_send(page)
+    expect(page.locator("[data-sent]")).to_be_visible()
+    yield "sent"
+    if script:
+        yield from outcomes(page, form)
+    bad = {"phone": "12", "their_trusted_name": "x" * 101, "address": "x" * 501, "message": "x" * 2001}
+    page.goto(form)
+    fill(page, {**GOOD[form], **{name: value for name, value in bad.items() if name in GOOD[form]}})
+    press_send(page)
+    expect(page.locator("#problem")).to_be_visible()
+    yield "a slip, all open"
+
+
+def faults_of(page: Page, state: str, script: bool) -> list[str]:
+    """What is wrong with the page as it stands. Without script it looks the same, so once is enough."""
+    parser = html5lib.HTMLParser()
+    parser.parse(page.content())
+    found = [f"markup: {error}" for error in parser.errors]
+    headings = page.locator("h1:visible").count()
+    found += [f"{headings} level-one headings"] if headings != 1 else []
+    found += [*axe_faults(page), *sideways(page)]
+    for scheme, forced, width in LOOKS if script else ():
+        page.emulate_media(color_scheme=scheme, forced_colors=forced)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 640})
+        found += [
+            f"{scheme} {forced} {width}: {fault}" for fault in sideways(page) + axe_faults(page, only=BY_LOOK)
+        ]
+    page.emulate_media(color_scheme="light", forced_colors="none")
+    page.set_viewport_size({"width": 320, "height": 640})
+    return [f"{state}: {fault}" for fault in found]
+
+
+def sideways(page: Page) -> list[str]:
+    """Whether the page scrolls sideways."""
+    by = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [f"scrolls sideways by {by} px"] if by > 0 else []
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("form", [A, B, C, CONTACT])
+def test_nothing_is_wrong_in_any_state_of_a_form_in_any_look(
+    page: Page, content: Library, form: str, script: bool
+) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.emulate_media(reduced_motion="reduce")  # no colour is halfway to another
+
+    faults = [
+        fault for state in states(page, form, content, script) for fault in faults_of(page, state, script)
+    ]
+
+    assert faults == []

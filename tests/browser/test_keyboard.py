@@ -1,0 +1,85 @@
+"""Every main page by Tab alone: all of it is reached, in reading order, seen, and nothing keeps the focus."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+PAGES = ["/", "/if-you-were-harmed", "/case-studies/", "/contact", "/no-such-page", "/professionals"]
+WINDOWS = [(1280, 800), (360, 640)]
+
+# What Tab has to reach, in document order; of a group of radios only one.
+REACHABLE = """() => {
+    const groups = new Set();
+    window.stops = [...document.querySelectorAll("a[href], button, input, textarea, select, summary")]
+        .filter((e) => e.tabIndex >= 0 && e.checkVisibility({visibilityProperty: true}))
+        .filter((e) => e.type !== "radio" || (!groups.has(e.name) && groups.add(e.name)));
+    return window.stops.length;
+}"""
+# Where the focus is, and what is wrong with how it shows there.
+FOCUS = """() => {
+    const at = document.activeElement;
+    if (at === document.body) return ["left", ""];
+    const index = window.stops.indexOf(at);
+    const box = at.getBoundingClientRect();
+    const rings = [getComputedStyle(at), getComputedStyle(at, "::after")];
+    const ring = rings.some((s) => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 3);
+    const name = `${at.tagName} ${(at.textContent || at.id).trim().slice(0, 40)}`;
+    if (!ring) return [index, `${name}: no outline`];
+    if (box.top < 0 || box.bottom > innerHeight + 1 || box.left < 0 || box.right > innerWidth + 1)
+        return [index, `${name}: out of view`];
+    const line = at.getClientRects()[0];
+    for (const y of [line.top + 3, line.bottom - 3]) {
+        const top = document.elementFromPoint(line.left + line.width / 2, y);
+        const free = top && (at.contains(top) || top.contains(at));
+        if (!free) return [index, `${name}: under ${top?.className}`];
+    }
+    return [index, ""];
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), WINDOWS, ids=["wide", "phone"])
+@pytest.mark.parametrize("address", PAGES)
+def test_tab_reaches_everything_in_reading_order_and_the_focus_is_always_seen(
+    page: Page, address: str, width: int, height: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(address)
+    count = page.evaluate(REACHABLE)
+    reached, wrong = [], []
+    for _ in range(count + 1):
+        page.keyboard.press("Tab")
+        index, fault = page.evaluate(FOCUS)
+        if index == "left":
+            break
+        reached.append(index)
+        wrong += [fault] if fault else []
+
+    assert wrong == []
+    assert reached == list(range(count)), "left out, out of order, or the focus is kept"
+
+
+def test_shift_and_tab_lead_back_the_same_way(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.goto("/if-you-were-harmed")
+    page.evaluate(REACHABLE)
+    page.locator("footer a").last.focus()
+    back, wrong = [], []
+    for _ in range(12):
+        page.keyboard.press("Shift+Tab")
+        index, fault = page.evaluate(FOCUS)
+        back.append(index)
+        wrong += [fault] if fault else []
+
+    assert wrong == []
+    assert back == list(range(back[0], back[0] - 12, -1))
+
+
+def test_the_skip_link_leads_past_header_and_menu(page: Page) -> None:
+    page.goto("/if-you-were-harmed")
+
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+
+    assert page.evaluate("document.activeElement.closest('main') !== null")

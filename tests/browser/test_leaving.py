@@ -1,0 +1,351 @@
+"""Exit this page: at once, with nothing to see or to read back, by click, by keyboard and without script.
+
+Rules: service design, section 5. What Back shows afterwards: test_back.py.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from support.browser import Chromium, assert_axe_clean, press_back
+from support.typing_in import EXIT, FORWARDS, SEND, STEPS, fill, shown
+
+STATUS = "[role=status]"
+LEFT = "Left: "
+# Just as the page is replaced, say what was done to it by then, in order, and how long after the press.
+# What comes after the last record is taken at once: nothing that happens later counts.
+WATCH = """(said) => {
+    const names = { HTML: "hidden", TITLE: "title", LINK: "icon" };
+    const observer = new MutationObserver(() => {});
+    observer.observe(document, { subtree: true, childList: true, attributes: true });
+    let pressed;
+    for (const kind of ["keyup", "click"]) {
+        addEventListener(kind, () => { pressed = performance.now(); }, { capture: true });
+    }
+    navigation.addEventListener("navigate", (event) => {
+        const took = performance.now() - pressed;
+        const done = observer.takeRecords().map(({ target }) =>
+            target.form ? "emptied" : names[target.nodeName]).filter(Boolean);
+        const order = done.filter((name, index) => name !== done[index - 1]);
+        const { navigationType: how, destination: { url: to } } = event;
+        console.log(said + JSON.stringify({ took, order, how, to }));
+    });
+}"""
+
+
+@pytest.fixture
+def form(tab: Page, https_site: Any) -> Page:
+    """Form A, opened."""
+    tab.goto(https_site.form_a)
+    return tab
+
+
+@pytest.fixture
+def unreachable(form: Page, https_site: Any) -> list[str]:
+    """Let the site that Exit leads to send nothing to show, so that the page that was left stays; give
+    each time it was asked for."""
+    asked: list[str] = []
+
+    def nothing(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=204)
+
+    form.context.route(https_site.elsewhere, nothing)
+    return asked
+
+
+def click(page: Page) -> None:
+    page.locator(EXIT).click()
+
+
+def shift(page: Page, times: int = 3) -> None:
+    for _ in range(times):
+        page.keyboard.press("Shift")
+
+
+def is_blank(page: Page) -> bool:
+    """Nothing to see, in the page or in its tab."""
+    icon = page.locator("link[rel=icon]")
+    hidden = page.locator("html").is_hidden() and page.locator("body").is_hidden()
+    return hidden and page.title() == "Loading" and "blank" in (icon.get_attribute("href") or "")
+
+
+def stays(page: Page) -> bool:
+    """The page was not left, and nothing says that it will be."""
+    return page.locator("main").is_visible() and page.locator(STATUS).inner_text() == ""
+
+
+@pytest.mark.parametrize("way", [click, shift])
+def test_leaving_hides_renames_and_empties_within_100_ms_and_then_replaces(
+    form: Page, https_site: Any, way: Callable[[Page], None]
+) -> None:
+    fill(Chromium(form), by_step=True, steps=STEPS[:2])
+    form.evaluate(WATCH, LEFT)
+    form.context.new_cdp_session(form).send("Emulation.setCPUThrottlingRate", {"rate": 4})  # an old phone
+    entries = form.evaluate("history.length")
+    said: list[str] = []
+    form.on("console", lambda message: said.append(message.text))
+    asked: list[str] = []
+    form.on("dialog", lambda dialog: asked.append(dialog.message))
+
+    way(form)
+    form.wait_for_url(https_site.elsewhere)
+
+    (left,) = [json.loads(line.removeprefix(LEFT)) for line in said if line.startswith(LEFT)]
+    assert left["order"] == ["hidden", "title", "icon", "emptied"]
+    assert left["took"] < 100
+    assert (left["how"], left["to"]) == ("replace", https_site.elsewhere)
+    assert form.evaluate("history.length") == entries
+    assert form.context.pages == [form]  # no new tab
+    assert asked == []  # and no question
+
+
+def at_step_3(page: Page) -> None:
+    fill(Chromium(page), by_step=True, steps=STEPS[:3])
+
+
+def at_the_check(page: Page) -> None:
+    fill(Chromium(page), by_step=True)
+    page.locator(FORWARDS).first.click()
+    expect(page.locator("[data-answers]")).to_contain_text("Quillfeather")
+
+
+def at_an_outcome(page: Page) -> None:
+    fill(Chromium(page), by_step=True, steps=STEPS[:2])
+    page.locator(FORWARDS).first.click()
+    page.get_by_label("None of these").check()
+    page.locator(FORWARDS).first.click()
+    expect(page.locator("section.outcome")).to_be_visible()
+
+
+def at_a_missing_answer(page: Page) -> None:
+    at_step_3(page)
+    page.get_by_label("I live there").uncheck()
+    page.locator(FORWARDS).first.click()
+    expect(page.locator("#problem")).to_be_focused()
+
+
+def at_a_refusal(page: Page) -> None:
+    fill(Chromium(page), by_step=True, phone="12")
+    page.locator(FORWARDS).first.click()
+    page.locator(SEND).click()
+    expect(page.locator("#problem")).to_be_focused()
+    assert "Quillfeather" in page.content()  # the answers came back as part of the document
+
+
+@pytest.mark.parametrize(
+    "get_to", [at_step_3, at_the_check, at_an_outcome, at_a_missing_answer, at_a_refusal]
+)
+def test_nothing_of_the_answers_can_be_read_in_the_page_that_was_left(
+    form: Page, unreachable: list[str], get_to: Callable[[Page], None]
+) -> None:
+    get_to(form)
+    held_before = shown(Chromium(form))
+
+    click(form)
+
+    expect(form).to_have_title("Loading")
+    assert is_blank(form)
+    assert held_before
+    assert shown(Chromium(form)) == []
+
+
+def test_a_page_that_comes_back_from_memory_stays_blank_and_leaves_again(
+    form: Page, https_site: Any, unreachable: list[str]
+) -> None:
+    other = https_site.base_url + "/get-help-now"
+    form.evaluate("addEventListener('pageshow', (event) => { window.fromMemory = event.persisted; })")
+    click(form)
+    expect(form).to_have_title("Loading")
+    form.goto(other)
+
+    press_back(form)
+    form.wait_for_function("() => window.fromMemory")
+
+    assert is_blank(form)
+    assert unreachable == [https_site.elsewhere] * 2
+
+
+def test_nothing_asks_whether_to_leave_the_page(form: Page, https_site: Any) -> None:
+    asked: list[str] = []
+    form.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    fill(Chromium(form), by_step=True, steps=STEPS[:2])
+
+    form.goto(https_site.base_url)
+
+    assert asked == []
+
+
+def test_shift_counts_in_dots_and_words_that_are_said_politely(form: Page) -> None:
+    status = form.get_by_role("status")
+    expect(status).to_be_attached()  # what appears together with its words is not always said
+    before = status.inner_text()
+    dots = status.locator("i")
+
+    said = []
+    for _ in range(2):
+        shift(form, 1)
+        said.append((status.inner_text(), dots.count(), status.locator("i.on").count()))
+
+    assert before == ""
+    assert said == [
+        ("Press Shift 2 more times to leave", 3, 1),
+        ("Press Shift 1 more time to leave", 3, 2),
+    ]
+    assert_axe_clean(form)
+
+
+def type_capitals(page: Page) -> None:
+    page.locator("#website").evaluate("field => field.focus()")
+    for letter in "ALLY":
+        page.keyboard.press(f"Shift+{letter}")
+
+
+def hold(page: Page) -> None:
+    for _ in range(20):
+        page.keyboard.down("Shift")  # all but the first are its repeats
+    page.keyboard.up("Shift")
+
+
+def hold_three_times(page: Page) -> None:
+    for _ in range(3):
+        hold(page)
+
+
+def change_the_language(page: Page) -> None:
+    """Alt and Shift choose the next keyboard layout on many machines: Alt stays down."""
+    page.keyboard.down("Alt")
+    shift(page, 3)
+    page.keyboard.up("Alt")
+
+
+def press_something_between(page: Page) -> None:
+    shift(page, 2)
+    page.keyboard.press("ArrowDown")
+    shift(page, 1)
+    page.keyboard.press("ArrowDown")
+
+
+def select_with_the_mouse(page: Page) -> None:
+    for _ in range(3):
+        page.keyboard.down("Shift")
+        page.get_by_role("heading", level=1).click()
+        page.keyboard.up("Shift")
+
+
+def escape(page: Page) -> None:
+    for _ in range(3):
+        page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize(
+    "press",
+    [
+        type_capitals,
+        hold_three_times,
+        change_the_language,
+        press_something_between,
+        select_with_the_mouse,
+        escape,
+    ],
+)
+def test_nothing_but_shift_alone_leaves(
+    form: Page, unreachable: list[str], press: Callable[[Page], None]
+) -> None:
+    press(form)
+
+    assert stays(form)
+    assert unreachable == []
+
+
+@pytest.mark.parametrize(("wait", "leaves"), [(4900, True), (5100, False)])
+def test_shift_counts_for_five_seconds(tab: Page, https_site: Any, wait: int, leaves: bool) -> None:
+    tab.clock.install()
+    tab.goto(https_site.form_a)
+    tab.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
+    shift(tab, 2)
+
+    tab.clock.run_for(wait)
+    words_then = tab.get_by_role("status").inner_text()
+    shift(tab, 1)
+
+    assert bool(words_then) == leaves
+    if leaves:
+        tab.wait_for_url(https_site.elsewhere)
+    else:
+        expect(tab.get_by_role("status")).to_have_text("Press Shift 2 more times to leave")
+
+
+@pytest.mark.no_script
+def test_without_script_exit_answers_303_unstored_with_a_cookie_of_one_second(
+    form: Page, https_site: Any
+) -> None:
+    with form.expect_response(https_site.base_url + "/exit") as caught:
+        click(form)
+    form.wait_for_url(https_site.elsewhere)
+
+    answer = caught.value
+    assert (answer.status, answer.headers["cache-control"]) == (303, "no-store")
+    assert answer.headers["location"] == https_site.elsewhere
+    assert (
+        answer.all_headers()["set-cookie"] == "clear=1; Max-Age=1; Secure; HttpOnly; SameSite=Strict; Path=/"
+    )
+    time.sleep(1.1)
+    assert form.context.cookies() == []
+
+
+@pytest.mark.parametrize("size", [(320, 640), (1280, 800), (320, 512)])
+@pytest.mark.parametrize("address", ["/refer/c", "/"])
+def test_the_exit_link_stays_in_view_and_never_covers_what_has_the_focus(
+    tab: Page, https_site: Any, address: str, size: tuple[int, int]
+) -> None:
+    tab.set_viewport_size({"width": size[0], "height": size[1]})
+    tab.goto(https_site.base_url + address)
+    covered = """() => {
+        const focused = document.activeElement;
+        const exit = document.querySelector("a.exit");
+        const [a, b] = [focused, exit].map((element) => element.getBoundingClientRect());
+        const apart = a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+        const seen = b.top >= 0 && b.bottom <= innerHeight && b.left >= 0 && b.right <= innerWidth;
+        const header = document.querySelector(".top");
+        const top = header.contains(focused) ? 0 : header.getBoundingClientRect().bottom;
+        return [focused.tagName, focused.textContent.trim() || focused.id, seen ? "" : "exit out of view",
+            apart || focused === exit ? "" : "covered by exit", a.bottom > top ? "" : "covered by header"];
+    }"""
+    wrong = []
+    visited = 0
+    for key in ("Tab", "Shift+Tab"):
+        while True:
+            tab.keyboard.press(key)
+            tag, words, *faults = tab.evaluate(covered)
+            if tag == "BODY":
+                break
+            visited += 1
+            wrong += [(key, words, fault) for fault in faults if fault]
+    for part in (0, 0.3, 0.6, 1):
+        tab.evaluate("part => scrollTo(0, part * document.documentElement.scrollHeight)", part)
+        expect(tab.locator(EXIT)).to_be_in_viewport(ratio=1)
+
+    assert visited > 40
+    assert wrong == []
+    box = tab.locator(EXIT).bounding_box()
+    assert box
+    assert min(box["width"], box["height"]) >= 44
+
+
+def test_exit_is_absent_from_paper(form: Page) -> None:
+    shift(form, 1)
+    links = form.locator("a[href='/exit'], [role=status]")
+    seen_on_screen = links.filter(visible=True).count()
+
+    form.emulate_media(media="print")
+
+    assert seen_on_screen > 1
+    assert links.filter(visible=True).count() == 0

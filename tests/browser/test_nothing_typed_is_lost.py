@@ -1,0 +1,264 @@
+"""Whatever goes wrong at Send: every answer is still in the page, and what to do is said. Real Chromium."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+import time_machine
+from playwright.sync_api import Page, Route, expect
+
+from rjsite.content.library import Library
+from rjsite.forms.token import Signer
+from support.browser import BOTH_WAYS
+from support.forms import BAD_PHONE, CONTACT, GOOD, A, B, C
+from support.mail import text_of
+from support.processes import wait_until
+from support.site_process import Site
+from support.walk import as_lists, fill, kept, press, press_send, send
+
+FORMS = pytest.mark.parametrize("form", [A, B, C, CONTACT])
+NOT_SENT = "We could not send this. Your answers are still on this page."
+
+
+def assert_kept_and_told(page: Page, words: str, form: str) -> None:
+    """Every answer is in the page, and the words, with a phone number, are where reading starts."""
+    notice = page.locator("#notice")
+    expect(notice).to_contain_text(words)
+    expect(notice).to_be_focused()
+    assert kept(page) == as_lists(GOOD[form])
+
+
+def sent_reference(page: Page) -> str:
+    """Wait for the thanks, and give the reference they show."""
+    expect(page).to_have_title(re.compile("^We have your message"))
+    return page.locator(".reference").inner_text()
+
+
+def mails_of(site: Site, reference: str, many: int) -> list[EmailMessage]:
+    """Wait for this many mails of a reference and for the worker to have nothing more; give them in order."""
+
+    def found() -> list[EmailMessage]:
+        raw = [path.read_bytes() for path in site.mails if path.name.startswith(reference)]
+        return [message_from_bytes(one, policy=policy.default) for one in raw]  # type: ignore[misc]
+
+    wait_until(lambda: len(found()) >= many, f"{many} mails of {reference}")
+    time.sleep(0.5)
+    assert len(found()) == many
+    return found()
+
+
+@FORMS
+def test_the_network_cut_at_send_keeps_all_and_sending_again_is_one_case(
+    page: Page, live_site: Site, form: str
+) -> None:
+    page.route("**/*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    send(page, form, GOOD[form])
+    assert_kept_and_told(page, NOT_SENT, form)
+    expect(page.locator("#notice a[href^='tel:']")).to_have_count(1)
+    assert page.title().startswith("Not sent: ")
+    page.unroute("**/*")
+
+    press(page, "Send to the team")
+
+    mails_of(live_site, sent_reference(page), 1)
+
+
+def answer_lost_on_the_way(page: Page) -> None:
+    """Let posts reach the site and their answers get lost."""
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fetch(max_redirects=0)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/*", lose)
+
+
+def test_a_lost_answer_and_sending_again_is_one_mail(page: Page, live_site: Site) -> None:
+    answer_lost_on_the_way(page)
+    send(page, A, GOOD[A])
+    assert_kept_and_told(page, NOT_SENT, A)
+    page.unroute("**/*")
+
+    press(page, "Send to the team")
+
+    mails_of(live_site, sent_reference(page), 1)
+
+
+def test_answers_changed_after_a_lost_answer_are_a_second_mail_that_says_so(
+    page: Page, live_site: Site
+) -> None:
+    answer_lost_on_the_way(page)
+    send(page, A, GOOD[A])
+    assert_kept_and_told(page, NOT_SENT, A)
+    page.unroute("**/*")
+    page.get_by_role("button", name="Change What should we call you?").click()
+    page.get_by_label("What should we call you?").fill("Quite another name")
+
+    press_send(page)
+
+    first, second = mails_of(live_site, sent_reference(page), 2)
+    changed = second if "Quite another name" in text_of(second) else first
+    assert "Changed version" in text_of(changed)
+    assert GOOD[A]["name"] in text_of(first if changed is second else second)
+
+
+def test_no_answer_within_half_a_minute_is_told_and_loses_nothing(page: Page) -> None:
+    page.clock.install()
+    page.route("**/*", lambda route: None if route.request.method == "POST" else route.continue_())
+    send(page, A, GOOD[A])
+    expect(page.get_by_role("button", name="Sending", exact=True)).to_be_visible()
+
+    page.clock.fast_forward(29_000)
+    waiting = page.locator("#notice").count()
+    page.clock.fast_forward(2_000)
+
+    assert waiting == 0
+    assert_kept_and_told(page, NOT_SENT, A)
+    expect(page.get_by_role("button", name="Send to the team", exact=True)).to_be_visible()
+
+
+def test_a_server_that_is_gone_loses_nothing(page: Page, start_site: Callable[..., Site]) -> None:
+    site = start_site()
+    page.goto(f"{site.base_url}{A}")
+    fill(page, GOOD[A])
+    site.kill()
+
+    press_send(page)
+
+    assert_kept_and_told(page, NOT_SENT, A)
+    site.start()
+    press(page, "Send to the team")
+    mails_of(site, sent_reference(page), 1)
+
+
+@pytest.mark.parametrize("status", [500, 502, 200])
+def test_any_other_fault_on_the_way_keeps_all(page: Page, status: int) -> None:
+    page.route(
+        "**/*",
+        lambda route: (
+            route.fulfill(status=status, body="<h1>Sign in to the network</h1>", content_type="text/html")
+            if route.request.method == "POST"
+            else route.continue_()
+        ),
+    )
+
+    send(page, A, GOOD[A])
+
+    assert_kept_and_told(page, NOT_SENT, A)
+
+
+@BOTH_WAYS
+def test_where_nothing_can_keep_a_form_all_is_kept_in_the_page(
+    page: Page, start_site: Callable[..., Site], script: bool
+) -> None:
+    site = start_site(
+        RJSITE_MAIL_SERVER="127.0.0.1", RJSITE_MAIL_PORT="9", RJSITE_MAIL_DEFAULT_SENDER="a@example.org"
+    )
+    page.goto(f"{site.base_url}{A}")
+    fill(page, GOOD[A])
+    lock = sqlite3.connect(site.data_dir / "outbox.sqlite3")
+    lock.execute("BEGIN IMMEDIATE")
+
+    press_send(page)
+
+    expect(page.locator("#notice")).to_contain_text(NOT_SENT, timeout=30_000)
+    assert kept(page) == as_lists(GOOD[A])
+    lock.rollback()
+    lock.close()
+    press(page, "Send to the team")
+    sent_reference(page)
+
+
+@BOTH_WAYS
+def test_too_many_forms_from_one_network_keep_all_and_say_when(
+    page: Page, start_site: Callable[..., Site], script: bool
+) -> None:
+    site = start_site(RJSITE_RATELIMIT_FORMS="1 per 10 minutes")
+    send(page, f"{site.base_url}{CONTACT}", GOOD[CONTACT])
+    sent_reference(page)
+
+    send(page, f"{site.base_url}{A}", GOOD[A])
+
+    expect(page.locator("#notice")).to_contain_text("Wait 10 minutes, then select Send again.")
+    assert kept(page) == as_lists(GOOD[A])
+
+
+def test_what_is_too_long_to_send_keeps_all(page: Page) -> None:
+    page.goto(CONTACT)
+    fill(page, {**GOOD[CONTACT], "message": "x" * 70_000})
+
+    press_send(page)
+
+    expect(page.locator("#notice")).to_contain_text("This is too long to send. Make it shorter")
+    assert len(kept(page)["message"][0]) == 70_000
+
+
+@BOTH_WAYS
+def test_slips_open_every_part_of_the_form_and_keep_all(page: Page, script: bool) -> None:
+    answers = {**GOOD[A], "phone": "my usual number", "about": "x" * 1001}
+    told = {"phone": BAD_PHONE, "about": "What this is about must be 1,000 characters or less"}
+
+    send(page, A, answers)
+
+    expect(page).to_have_title(re.compile("^Error: "))
+    if script:
+        expect(page.locator("#problem")).to_be_focused()
+    assert page.locator("#problem a").all_inner_texts() == list(told.values())
+    for field, message in told.items():
+        expect(page.locator(f"#{field}-error")).to_have_text(f"Error: {message}")
+    assert kept(page) == as_lists(answers)
+    assert all(step.is_visible() for step in page.locator(".step:not(.check)").all())
+    page.locator("[name=phone]").fill("01632 960 001")
+    page.locator("[name=about]").fill("Shorter")
+    press(page, "Send to the team")
+    sent_reference(page)
+
+
+@BOTH_WAYS
+def test_a_double_click_on_send_is_one_mail(page: Page, live_site: Site, script: bool) -> None:
+    page.goto(CONTACT)
+    fill(page, GOOD[CONTACT])
+
+    page.get_by_role("button", name="Send to the team").dblclick()
+
+    mails_of(live_site, sent_reference(page), 1)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("why", ["open for 25 hours", "key changed"])
+def test_a_page_open_too_long_comes_back_with_all_and_is_sent_at_the_second_try(
+    page: Page, start_site: Callable[..., Site], content: Library, why: str, script: bool
+) -> None:
+    key = secrets.token_urlsafe(36)
+    site = start_site(RJSITE_SECRET_KEY=key)
+    signer = Signer([key if why == "open for 25 hours" else "x" * 40], content.forms[A].key)
+    with time_machine.travel(time.time() - 25 * 3600):
+        token = signer.fresh()
+    page.route(
+        f"**{A}",
+        lambda route: (
+            route.fulfill(
+                response=(got := route.fetch()),
+                body=re.sub(r'(name="form_token" value=")[^"]*', rf"\g<1>{token}", got.text()),
+            )
+            if route.request.method == "GET"
+            else route.continue_()
+        ),
+    )
+    send(page, f"{site.base_url}{A}", GOOD[A])
+
+    expect(page.locator("#notice")).to_contain_text("This page was open for a long time")
+    expect(page.locator("#notice")).to_contain_text("Your answers are still here. Select Send again.")
+    assert kept(page) == as_lists(GOOD[A])
+    press(page, "Send to the team")
+    mails_of(site, sent_reference(page), 1)

@@ -1,0 +1,89 @@
+"""The main pages look as they looked when somebody last said they are right.
+
+`make pictures` keeps what is seen now; look at each picture before you commit it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from support.look import MAKE, PAGES, PICTURES, SIZES, TREES, Studio, add_style, open_steady, photograph
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+pytestmark = pytest.mark.no_script
+main_pages = pytest.mark.parametrize("name", PAGES)
+
+
+@pytest.fixture(scope="module")
+def studio(browser: Browser) -> Iterator[Studio]:
+    """Compare pictures."""
+    studio = Studio(browser)
+    yield studio
+    studio.close()
+
+
+@main_pages
+def test_a_main_page_looks_as_it_was_kept_at_four_widths_in_light_and_dark(
+    page: Page, studio: Studio, name: str
+) -> None:
+    open_steady(page, name)
+    differences = []
+    for width, scheme in product(SIZES, SCHEMES):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        picture = photograph(page, width)
+        if MAKE:
+            studio.keep(f"{name}-{width}-{scheme}", picture)
+        differences.append(studio.difference(f"{name}-{width}-{scheme}", picture))
+
+    assert [found for found in differences if found] == []
+
+
+@main_pages
+def test_a_main_page_is_read_out_as_it_was_kept(page: Page, name: str) -> None:
+    """Roles, names and order, as a screen reader meets them."""
+    open_steady(page, name)
+    tree = f"- title: {page.title()}\n{page.locator('body').aria_snapshot()}\n"
+    kept = TREES / f"{name}.txt"
+    if MAKE:
+        TREES.mkdir(exist_ok=True)
+        kept.write_text(tree, encoding="utf-8")
+
+    assert tree == kept.read_text(encoding="utf-8"), "If it is right: make pictures"
+
+
+def test_nothing_is_kept_that_is_not_compared() -> None:
+    pictures = {f"{name}-{width}-{scheme}.webp" for name, width, scheme in product(PAGES, SIZES, SCHEMES)}
+
+    assert {path.name for path in PICTURES.iterdir()} == pictures
+    assert {path.stem for path in TREES.iterdir()} == set(PAGES)
+
+
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        ("", False),
+        ("h1, .intro p { transform: translateY(1px) }", False),
+        ("h1 { transform: translateY(8px) }", True),
+        (".intro { padding-bottom: 9rem !important }", True),
+        (":root { --exit: #7A2A5C !important }", True),
+        (":root { --mist: #F6EBDA !important }", True),
+        ("h1 { font-family: serif }", True),
+    ],
+)
+def test_what_an_eye_would_see_is_seen_and_one_pixel_is_not(
+    page: Page, studio: Studio, change: str, seen: bool
+) -> None:
+    open_steady(page, "not-found")
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    before = photograph(page, 1280)
+    add_style(page, change)
+
+    found = studio.difference("a-try", photograph(page, 1280), kept=before)
+
+    assert bool(found) == seen, found

@@ -1,0 +1,120 @@
+"""What comes out of a printer: forms to fill in by hand, and pages without what only a screen needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from rjsite.content.library import load
+from rjsite.settings import ROOT
+from support.firefox import Firefox
+from support.paper import Paper, opened, says
+from support.site_process import Site
+
+CONTENT = load(ROOT / "content")
+FORMS = {form.address: form for form in CONTENT.forms.values() if form.key in "abc"}
+PAGES = ("/", "/how-it-works", "/in-prison-or-offline", "/easy-read", "/professionals", "/case-studies/")
+ON_SCREEN = (
+    "Exit this page",
+    "Nothing you type",
+    "Send to the team",
+    "Check your answers",
+    "Continue",
+    "device fill",
+)
+
+both_ways = pytest.mark.parametrize(
+    "script",
+    [pytest.param(True, id="script"), pytest.param(False, id="no-script", marks=pytest.mark.no_script)],
+)
+every_form = pytest.mark.parametrize("address", FORMS)
+
+# An answer in every field, hidden or not: the name of the field, in a long one at both ends of ten lines.
+FILL = """() => {
+    for (const field of document.querySelectorAll("form .question input, textarea")) {
+        if (field.type === "radio" || field.type === "checkbox") continue;
+        field.value = `${field.name}-first`;
+        if (field.localName === "textarea") field.value += "\\n".repeat(9) + `${field.name}-last`;
+    }
+}"""
+
+
+def printed(page: Page) -> Paper:
+    """Give what the page prints, with the margins it asks for."""
+    return Paper(page.pdf(format="A4", prefer_css_page_size=True))
+
+
+def assert_to_fill_in(paper: Paper, address: str) -> None:
+    """Four pages at most; every question whole on one of them, below the answer that it belongs to."""
+    form = FORMS[address]
+    assert len(paper.pages) <= 4
+    assert [q.name for q in form.questions if not paper.together(*says(q))] == []
+    for choice, question in opened(form):
+        assert paper.together(f"“{choice}”", question.label), question.name
+    for number, step in enumerate(form.steps, 1):
+        assert paper.holds(f"{number}. {step.title}")
+    assert paper.holds("How to fill in this form", "tick one", "Stop here", "How to send this form")
+    assert [words for words in ON_SCREEN if paper.holds(words)] == []
+
+
+@every_form
+@both_ways
+def test_a_form_prints_on_four_pages_to_fill_in_by_hand(page: Page, address: str, script: bool) -> None:
+    page.goto(address)
+
+    assert_to_fill_in(printed(page), address)
+
+    page.evaluate(FILL)
+    filled = printed(page)
+    written = [q for q in FORMS[address].questions if not q.choices and q.kind != "tick"]
+    assert len(written) > 8
+    for question in written:
+        ends = [f"{question.name}-first", f"{question.name}-last"][: 2 if question.kind == "long" else 1]
+        assert filled.together(question.label, question.hint, *ends), question.name
+
+
+def test_forms_print_so_in_firefox_too(firefox: Firefox, live_site: Site) -> None:
+    for address in FORMS:
+        firefox.goto(f"{live_site.base_url}{address}")
+
+        assert_to_fill_in(Paper(firefox.print()), address)
+
+
+def test_lines_to_write_on_are_8_millimetres_high_and_12_points_the_smallest_words(page: Page) -> None:
+    page.goto("/refer/c")
+    page.emulate_media(media="print")
+
+    heights = page.evaluate(
+        """() => [...document.querySelectorAll(".question input:not([type=radio], [type=checkbox])")]
+            .map((line) => line.getBoundingClientRect().height)"""
+    )
+    long = page.locator("textarea").first.evaluate("area => getComputedStyle(area).backgroundSize")
+    sizes = page.evaluate(
+        """() => [...document.querySelectorAll("main *")]
+            .filter((e) => e.checkVisibility() && e.innerText?.trim())
+            .map((e) => parseFloat(getComputedStyle(e).fontSize))"""
+    )
+
+    millimetre = 96 / 25.4
+    assert min(heights) >= 8 * millimetre
+    assert float(long.split()[1].removesuffix("px")) >= 8 * millimetre
+    assert min(sizes) >= 16  # pixels: 12 points
+
+
+def test_pages_print_without_menus_with_addresses_and_hardly_an_empty_half(
+    new_context: Callable[..., BrowserContext],
+) -> None:
+    page = new_context().new_page()
+    empty = {}
+    for address in PAGES:
+        page.goto(address)
+        paper = printed(page)
+        assert paper.holds("Free call", "0800 043 8785", "Last checked")
+        assert not paper.holds("Exit this page", "Skip to main content"), address
+        assert not paper.holds("Home What it is If you were harmed"), address
+        assert paper.holds("(/"), address
+        empty |= {f"{address} {n}": at for n, at in enumerate(paper.lowest[:-1], 1) if at < 0.5}
+
+    assert empty == {}

@@ -1,0 +1,203 @@
+"""Any person's words, for every question of every form: what is accepted arrives as it was typed.
+
+The answers are made from the definitions in content/forms, so a new question is tried without an edit here.
+`HOSTILE=2000 pytest tests/http/test_any_words.py` tries for longer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from email import message_from_bytes, policy
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from rjsite.content.library import load
+from rjsite.forms.questions import Form, Question
+from rjsite.forms.token import Signer
+from rjsite.referral import NOT_ANSWERED
+from rjsite.settings import ROOT
+from support.forms import GOOD
+from support.mail import copy_of, text_of
+
+FORMS = load(ROOT / "content").forms
+EXAMPLES = int(os.environ.get("HOSTILE", "25"))
+KIND = "application/x-www-form-urlencoded"
+
+WORDS = [
+    *(
+        "Ø",
+        "王",
+        "ب",
+        "x",
+        "O’Brien-D'Souza",
+        "Nguyễn Thị Ánh",
+        "Zoë",
+        "Anna née Łuczak",
+        "Þórður",
+        "N" * 100,
+    ),
+    *("آنا نعم", "שלום עולם", "\u202eabc\u202c", "नमस्ते", "👩🏽‍🦱🏴󠁧󠁢󠁥󠁮󠁧󠁿", "é vs e\u0301", "ﷺ", "a\u200db"),
+    *(
+        "one\r\ntwo\r\n\r\nthree",
+        "one\rtwo",
+        "a\u2028b\u2029c\x85d\x0be\x0cf",
+        "\tindented\n\tmore",
+        " ends \r\n",
+    ),
+    *(
+        "a\0b\x01c\x1b[31md\x7fe\x9bf",
+        "lone \ud800 and \udfff",
+        "\ufeffbom",
+        "=3D =\n. \n..\n=20=",
+        "From me\n>x",
+    ),
+    *(
+        "Not answered",
+        "ANSWERS",
+        "--=_referral",
+        "https://a.example",
+        "a; b; c",
+        '{"a": "\\"}',
+        "%00%0d%0a&=+;",
+    ),
+]
+NUMBERS = [
+    *("1234567", "01632 960 001", "+44 (0)1632 960001", "01632-960-001", "01632.960.001", "0" * 20),
+    *("18001 01632 960 001", "\u202a+44 7700 900982\u202c", "07700\u00a0900\u2011982", " 07700–900–982\r\n"),
+]
+ADDRESSES = [
+    *("name@example.com", "o'brien+rj@mail.example.co.uk", "NAME@EXAMPLE.COM", "a@example.com.cjsm.net"),
+    *("anna@bücher.example.com", "анна@example.com", " x@example.com\r\n", "\u200bx@example.com"),
+]
+
+
+def heard(text: str) -> str:
+    """Give the text that a form's bytes stand for: bytes that are no text stay as they were sent, as %ED."""
+    return re.sub(r"[\ud800-\udfff]", lambda half: quote(half[0], errors="surrogatepass"), text)
+
+
+def kept(question: Question, text: str) -> str:
+    """Give what has to arrive: less the stated trimming (docs/referral-json.md) and nothing else."""
+    unseen = {"Cc", "Cs", *(("Cf",) if question.kind in ("phone", "email") else ())}
+    text = re.sub(r"\r\n?|[\x85\u2028\u2029\v\f]", "\n", heard(text))
+    text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in unseen).strip()
+    return text if question.kind == "long" else re.sub(r"[\n\t]+", " ", text)
+
+
+def typed(question: Question) -> st.SearchStrategy[str]:
+    """Anything that a person could type and the question takes."""
+    if question.kind == "phone":
+        return st.sampled_from(NUMBERS)
+    if question.kind == "email":
+        return st.sampled_from(ADDRESSES)
+    longest = st.sampled_from(["x", "é", "王", "😀", "ن"]).map(lambda letter: letter * question.limit)
+    anything = st.one_of(st.sampled_from(WORDS), st.text(st.characters(), max_size=question.limit), longest)
+    return anything.filter(lambda text: 0 < len(kept(question, text)) <= question.limit)
+
+
+def answer(question: Question) -> st.SearchStrategy[Any]:
+    """An answer that goes on: no stop, and nothing beside what has to stand alone."""
+    values = [c.value for c in question.choices if not c.stop and c.value != question.alone]
+    match question.kind:
+        case "one":
+            return st.sampled_from(values)
+        case "many":
+            return st.lists(st.sampled_from(values), min_size=1, unique=True)
+        case "tick":
+            return st.just("yes")
+    return typed(question)
+
+
+@st.composite
+def sent(draw: st.DrawFn, form: Form) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a person sends, and what of it was asked: answers to questions that nothing opened are no part."""
+    everything: dict[str, Any] = {}
+    asked: dict[str, Any] = {}
+    for question in form.questions:
+        opened = all(asked.get(name) in values for name, values in question.when.items())
+        given = draw(answer(question) if opened and question.missing else st.none() | answer(question))
+        everything |= {question.name: given} if given is not None else {}
+        asked |= {question.name: given} if opened else {}
+    return everything, asked
+
+
+def expected(question: Question, given: Any) -> tuple[list[str], list[str]]:
+    """Give the values and the labels that have to arrive."""
+    if given is None:
+        return [], []
+    if question.kind == "tick":
+        return ["yes"], ["Yes"]
+    if question.choices:
+        chosen = [c for c in question.choices if c.value in ([given] if isinstance(given, str) else given)]
+        return [c.value for c in chosen], [c.label for c in chosen]
+    return [kept(question, given)], []
+
+
+@pytest.fixture(params=GOOD)
+def arrives(request, calm_app):
+    """Give what sends answers to one form and looks for them in its mail, and the form."""
+    form, client = FORMS[request.param], calm_app.test_client()
+    signer = Signer(calm_app.extensions["rjsite.desk"].settings.secrets, form.key)
+    box = calm_app.extensions["rjsite.outbox"]
+
+    def check(everything: dict[str, Any], asked: dict[str, Any]) -> None:
+        body = urlencode({**everything, "form_token": signer.fresh()}, doseq=True, errors="surrogatepass")
+
+        assert client.post(form.address, data=body, content_type=KIND).status_code == 303
+
+        (row,) = box.named(box.rows()[-1].reference)
+        message = message_from_bytes(box.open(row), policy=policy.default)
+        text, copy = text_of(message), copy_of(message)
+        due = {q.name: (q, *expected(q, asked[q.name])) for q in form.questions if q.name in asked}
+        words = {n: "; ".join(labels or values) or NOT_ANSWERED for n, (_, values, labels) in due.items()}
+        assert copy["answers"] == {
+            name: {"question": q.label, "values": values, "labels": labels}
+            for name, (q, values, labels) in due.items()
+        }
+        block = "".join(f"{q.label}\n{words[name]}\n\n" for name, (q, *_) in due.items())
+        assert f"\nANSWERS\n\n{block}ABOUT THIS FORM\n" in text
+        first = text.partition("\n\nANSWERS\n")[0] + "\n"
+        lines = [f"{q.before}: {words[name]}\n" for name, (q, *_) in due.items() if q.before]
+        assert [line for line in lines if line not in first] == []
+
+    return check, form
+
+
+def test_whatever_is_accepted_arrives_as_it_was_typed(arrives):
+    check, form = arrives
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        phases=(Phase.generate,),  # a bounded time: what fails is not made smaller
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(sent(form))
+    def try_it(said: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        check(*said)
+
+    try_it()
+
+
+def test_every_hard_word_and_number_arrives_from_every_question(arrives):
+    check, form = arrives
+    hard = {"phone": NUMBERS, "email": ADDRESSES, "text": WORDS, "long": WORDS}
+
+    for turn in range(len(WORDS)):
+        said: dict[str, Any] = {}
+        for question in form.questions:
+            values = [c.value for c in question.choices if not c.stop and c.value != question.alone]
+            if all(said.get(name) in opening for name, opening in question.when.items()):
+                tries = hard.get(question.kind) or [[value] for value in values] or ["yes"]
+                tries = values if question.kind == "one" else tries
+                answer = tries[turn % len(tries)]
+                fits = not question.limit or len(kept(question, answer)) <= question.limit
+                said[question.name] = answer if fits else "x"
+        check(said, said)

@@ -1,0 +1,41 @@
+"""The style guide is for those who build the site, and for nobody else."""
+
+from __future__ import annotations
+
+from cryptography.fernet import Fernet
+
+from rjsite import create_app
+from rjsite.settings import Settings
+from support.forms import Page
+
+
+def test_the_style_guide_is_not_there_in_production(tmp_path):
+    site = create_app(
+        Settings.load(
+            mode="production",
+            data_dir=tmp_path,
+            secret_key="q7Gm2vXr9TfLw4ZsKb1NcYh8JdPe6UaRtW3o",
+            outbox_keys=Fernet.generate_key().decode(),
+            public_url="https://nowhere.example",
+            team_email="team@nowhere.example",
+            mail_server="mail.nowhere.example",
+            mail_default_sender="website@nowhere.example",
+        )
+    )
+
+    assert site.test_client().get("/styleguide", base_url="https://nowhere.example").status_code == 404
+
+
+def test_the_style_guide_shows_every_kind_of_question_empty_answered_and_wrong(client):
+    page = Page(client.get("/styleguide").text)
+
+    for state, errors in (("empty", 0), ("filled", 0), ("wrong", 7)):
+        kinds = [page.by_id[f"{state}-{name}"].tag for name in ("line", "area", "radio-0", "boxes-0", "tick")]
+        assert kinds == ["input", "textarea", "input", "input", "input"]
+        wrong = [name for name in page.by_id if name.startswith(state) and name.endswith("-error")]
+        assert len(wrong) == errors
+
+
+def test_no_list_of_pages_names_the_style_guide(client):
+    for address in ("/site-map", "/sitemap.xml", "/"):
+        assert "styleguide" not in client.get(address).text

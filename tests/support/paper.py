@@ -1,0 +1,82 @@
+"""What stands on printed pages, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pypdf import PdfReader
+
+from rjsite.forms.questions import Form, Question
+
+
+class Paper:
+    """A PDF as somebody holds it in their hands."""
+
+    def __init__(self, pdf: bytes | Path) -> None:
+        """Read it, from bytes or from a file."""
+        self.pdf = PdfReader(BytesIO(pdf) if isinstance(pdf, bytes) else pdf)
+        self.pages = [squeeze(page.extract_text()) for page in self.pdf.pages]
+
+    @property
+    def text(self) -> str:
+        """Give all words, without the spaces between them: where a line breaks tells nothing."""
+        return "".join(self.pages)
+
+    def holds(self, *words: str) -> bool:
+        """Say whether these words stand there, in this order."""
+        return in_order(self.text, words)
+
+    def together(self, *words: str) -> bool:
+        """Say whether these words stand on one page, in this order."""
+        return any(in_order(page, words) for page in self.pages)
+
+    @property
+    def lowest(self) -> list[float]:
+        """For each page, how far down its last words stand: 0 at the top, 1 at the foot."""
+        return [_lowest(page) for page in self.pdf.pages]
+
+
+def _lowest(page: Any) -> float:
+    heights: list[float] = []
+
+    def note(words: str, into: list[float], at: list[float], *_: object) -> None:
+        if words.strip():
+            heights.append(at[4] * into[1] + at[5] * into[3] + into[5])
+
+    page.extract_text(visitor_text=note)
+    return 1 - min(heights) / float(page.mediabox.height)
+
+
+def squeeze(words: str) -> str:
+    """Words without any space."""
+    return "".join(words.split())
+
+
+def in_order(text: str, words: Iterable[str]) -> bool:
+    """Say whether a text without spaces holds these words one after the other."""
+    at = 0
+    for word in map(squeeze, words):
+        at = text.find(word, at)
+        if at < 0:
+            return False
+        at += len(word)
+    return True
+
+
+def says(question: Question) -> Iterator[str]:
+    """All that is read of a question: itself, its hint, its choices."""
+    yield from (question.label, question.hint)
+    for choice in question.choices:
+        yield from (choice.label, choice.hint)
+
+
+def opened(form: Form) -> Iterator[tuple[str, Question]]:
+    """Each question that an answer opens, with the words of that answer."""
+    by_name = {question.name: question for question in form.questions}
+    for question in form.questions:
+        if when := question.opened_by:
+            choices = by_name[when.name].choices
+            yield next(choice.label for choice in choices if choice.value in when.values), question

@@ -1,0 +1,83 @@
+"""Figures for whoever watches the site: right, on a port of its own, and with nothing of anybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from support.forms import CONTACT, GOOD, A
+from support.mail import MailServer
+from support.processes import LOOPBACK, free_port, listens, wait_until
+from support.site_process import Site
+from support.visitor import Visitor
+
+LINE = re.compile(r'(# TYPE \w+ (counter|gauge)|(?P<name>\w+(\{form="[^"\n]+"\})?) (?P<value>\d+))')
+
+
+def figures(port: int) -> dict[str, int]:
+    """Read as Prometheus does."""
+    with urlopen(f"http://{LOOPBACK}:{port}/metrics", timeout=10) as answer:
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        lines = [LINE.fullmatch(line) for line in answer.read().decode().splitlines()]
+    assert all(lines)
+    return {line["name"]: int(line["value"]) for line in lines if line and line["name"]}
+
+
+def forms(found: dict[str, int]) -> list[int]:
+    return sorted(value for name, value in found.items() if name.startswith("rjsite_forms_total"))
+
+
+def test_forms_are_counted_by_kind_with_what_waits_and_was_refused(
+    start_site: Callable[..., Site], mail_server: MailServer
+) -> None:
+    mail_server.reply_to_data = "554 No"
+    port = free_port()
+    site = start_site(**mail_server.settings(), RJSITE_METRICS_PORT=str(port))
+    visitor = Visitor(site.base_url)
+    assert forms(figures(port)) == [0, 0, 0, 0]
+
+    token = visitor.token(A)
+    assert [visitor.send(GOOD[A], A, token).status for _ in range(2)] == [303, 303]  # one form, sent twice
+    assert visitor.send(GOOD[A], A).status == visitor.send(GOOD[CONTACT], CONTACT).status == 303
+    wait_until(lambda: figures(port)["rjsite_waiting_refused"] == 3, "three refusals")
+    found = figures(port)
+
+    assert forms(found) == [0, 0, 1, 2]
+    assert found["rjsite_waiting"] == 3
+    assert 0 < found["rjsite_waiting_oldest_seconds"] < 60
+
+
+def test_there_are_no_figures_unless_asked_for_nor_at_the_address_of_the_site(
+    start_site: Callable[..., Site],
+) -> None:
+    site = start_site()
+
+    assert Visitor(site.base_url).get("/metrics").status == 404
+
+
+def test_a_database_that_is_away_is_told(start_site: Callable[..., Site]) -> None:
+    port = free_port()
+    start_site(
+        RJSITE_METRICS_PORT=str(port),
+        RJSITE_DATABASE_URL="postgresql+psycopg://nobody@127.0.0.1:9/none?connect_timeout=2",
+    )
+
+    with pytest.raises(HTTPError, match="503"):
+        figures(port)
+
+
+def test_a_port_that_is_taken_is_said_at_the_start(start_site: Callable[..., Site]) -> None:
+    first = start_site()
+    second = start_site()
+    second.terminate()
+    second.env["RJSITE_METRICS_PORT"] = str(first.port)
+
+    refused = second.run("serve", seconds=20)
+
+    assert refused.returncode == 1
+    assert "Address already in use" in refused.stderr
+    assert listens(first.port)

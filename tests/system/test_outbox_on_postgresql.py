@@ -1,0 +1,126 @@
+"""What tests/unit promises of the outbox on SQLite holds on PostgreSQL: the same tests, another database.
+
+Left out are those that look into SQLite's file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from cryptography.fernet import Fernet
+
+from rjsite.outbox.migrate import migrate
+from rjsite.outbox.seal import Seal
+from rjsite.outbox.store import Outbox
+from rjsite.outbox.table import metadata, open_database
+from support.visitor import Visitor
+
+SQLITE_ONLY = {"test_a_commit_is_synced_before_it_counts"}
+KEY = Fernet.generate_key().decode()
+
+
+def read_tests(name: str) -> ModuleType:
+    file = Path(__file__).parents[1] / "unit" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_on_postgresql", file)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+UNIT = [read_tests("test_outbox"), read_tests("test_outbox_mending")]
+globals().update(
+    {
+        name: function
+        for module in UNIT
+        for name, function in vars(module).items()
+        if name.startswith("test_")
+        and name not in SQLITE_ONLY
+        and "place" not in inspect.signature(function).parameters
+    }
+)
+gone = UNIT[0].gone
+
+
+@pytest.fixture(scope="module")
+def url(postgres) -> str:
+    return str(postgres.new_database())
+
+
+@pytest.fixture
+def clock():
+    return UNIT[0].Clock()
+
+
+@pytest.fixture
+def opened(url: str, clock) -> Iterator[Callable[..., Outbox]]:
+    """Open outboxes on one database that is empty at first, each with an engine of its own."""
+    engines = []
+
+    def make(*keys: str, max_waiting: int = 1000) -> Outbox:
+        engines.append(open_database(url))
+        migrate(engines[-1])
+        return Outbox(engines[-1], Seal(keys or [KEY]), max_waiting, clock)
+
+    with make().engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.delete())
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def box(opened: Callable[..., Outbox]) -> Outbox:
+    return opened()
+
+
+def test_the_tests_are_there() -> None:
+    """A slip in the choice above must not leave them out in silence."""
+    assert len([name for name in globals() if name.startswith("test_")]) > 45
+
+
+def test_a_commit_is_synced_whatever_the_database_is_set_to(box: Outbox) -> None:
+    """The server of these tests is set not to."""
+    with box.engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+
+def test_nobody_waits_long_for_a_lock(box: Outbox, opened: Callable[..., Outbox]) -> None:
+    UNIT[0].keep(box, 1)
+    with box.engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE outbox_counters")
+
+        with pytest.raises(UNIT[1].BROKEN, match="lock timeout"):
+            UNIT[0].keep(opened(), 2)
+
+
+def test_two_hundred_posts_of_one_page_at_two_sites_at_once_are_one_reference_and_one_mail(
+    start_site, postgres_url: str
+) -> None:
+    shared = {
+        "RJSITE_DATABASE_URL": postgres_url,
+        "RJSITE_SECRET_KEY": "the-key-of-both-sites-0123456789",
+        "RJSITE_DELIVER_IN_SERVER": "false",
+        "RJSITE_RATELIMIT_FORMS": "off",
+    }
+    visitors = [Visitor(start_site(**shared).base_url) for _ in range(2)]
+    token = visitors[0].token()
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda number: visitors[number % 2].send(token=token), range(200)))
+
+    assert {answer.status for answer in answers} == {303}
+    assert len({visitors[0].reference(answer) for answer in answers[::20]}) == 1
+    engine = open_database(postgres_url)
+    assert len(Outbox(engine, Seal([KEY]), 1000).rows()) == 1
+    engine.dispose()

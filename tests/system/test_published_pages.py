@@ -1,0 +1,229 @@
+"""What `rjsite publish` writes goes out from nginx as it does from the site, and stays up without it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import brotli
+import pytest
+
+from rjsite.settings import ROOT
+from support.nginx import Nginx
+from support.processes import LOOPBACK, wait_until
+from support.site_process import Site
+
+CONF = (ROOT / "deploy" / "nginx-published.conf").read_text()
+OWN = {
+    "Date",
+    "Server",
+    "Connection",
+    "Accept-Ranges",
+    "ETag",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Last-Modified",
+}
+PAGES = ["/", "/privacy", "/case-studies/", "/case-studies/neighbours-dispute", "/think-it-through"]
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our own content, to be changed; who changes it publishes it."""
+    return Path(shutil.copytree(ROOT / "content", tmp_path_factory.mktemp("written") / "content"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, content: Path) -> Iterator[Site]:
+    """The site behind nginx, as https visitors know it."""
+    env = {"RJSITE_CONTENT_DIR": str(content), "RJSITE_PUBLIC_URL": f"https://{LOOPBACK}"}
+    with Site(tmp_path_factory.mktemp("site"), env) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def folder(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was published."""
+    place = tmp_path_factory.mktemp("published")
+    publish(site, place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory, site: Site, folder: Path) -> Iterator[Nginx]:
+    """Serve it, and ask the site for the rest."""
+    conf = re.sub(r"^root .*;", f"root {folder}/current;", CONF, flags=re.M)
+    upstream = f"upstream rjsite {{ server {LOOPBACK}:{site.port}; }}\nproxy_set_header Host $http_host;\n"
+    text = f"{upstream}server {{\nlisten ${{address}};\n{conf}\n}}\n"
+    with Nginx(tmp_path_factory.mktemp("nginx"), text) as running:
+        yield running
+
+
+def publish(site: Site, folder: Path) -> str:
+    """Run it; give what it says."""
+    done = site.run("publish", str(folder))
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    time.sleep(1.1)  # nginx looks at a file anew after a second
+    return done.stdout
+
+
+def ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[HTTPResponse, bytes]:
+    """One answer and its body."""
+    connection = HTTPConnection(LOOPBACK, port, timeout=30)
+    connection.request(
+        method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    return response, body
+
+
+def said(response: HTTPResponse) -> dict[str, str]:
+    """The headers that are ours; one way to write a character set."""
+    headers = {name.title(): value.replace('"utf-8"', "utf-8") for name, value in response.getheaders()}
+    assert len(headers) == len(response.getheaders())
+    return {name: value for name, value in headers.items() if name not in {own.title() for own in OWN}}
+
+
+def change(path: Path, right: str, other: str) -> None:
+    """Put other words into a file."""
+    words = path.read_text()
+    assert right in words
+    path.write_text(words.replace(right, other, 1))
+
+
+@pytest.mark.parametrize("accepted", ["identity", "gzip"])
+def test_pages_and_files_go_out_as_from_the_site(site: Site, nginx: Nginx, folder: Path, accepted: str):
+    files = [
+        path for path in (folder / "current/files").rglob("*") if path.suffix in (".css", ".js", ".woff2")
+    ]
+    static = [f"/{path.relative_to(folder / 'current/files')}" for path in files]
+    assert len(static) > 3
+
+    for path in [*PAGES, *static]:
+        ours, theirs = (ask(port, path, Accept_Encoding=accepted) for port in (site.port, nginx.port))
+        assert (theirs[0].status, said(theirs[0])) == (ours[0].status, said(ours[0])), path
+        assert theirs[0].getheader("ETag") not in (None, ours[0].getheader("ETag"))  # from nginx's own file
+        if accepted == "identity":
+            assert theirs[1] == ours[1]
+        else:
+            coded = [body if answer.getheader("Content-Encoding") is None else gzip.decompress(body)
+                     for answer, body in (ours, theirs)]  # fmt: skip
+            assert coded[0] == coded[1]
+
+
+def test_each_page_and_story_is_there_with_copies_that_hold_the_same(folder: Path, content: Path):
+    written = sorted((folder / "current").rglob("*.html"))
+
+    stories = {f"{path.stem}.html" for path in (content / "case-studies").glob("*.md")}
+    assert stories <= {path.name for path in written}
+    for path in written:
+        body = path.read_bytes()
+        assert brotli.decompress(path.with_name(f"{path.name}.br").read_bytes()) == body
+        assert gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes()) == body
+    assert {path.name for path in folder.iterdir()} == {"current", (folder / "current").resolve().name}
+
+
+def test_pages_stay_up_while_the_site_is_down_and_forms_say_whom_to_call(site: Site, nginx: Nginx):
+    site.terminate()
+
+    up = [ask(nginx.port, path)[0].status for path in PAGES]
+    form, words = ask(nginx.port, "/refer/a")
+    sent, _ = ask(nginx.port, "/refer/a", "POST")
+    site.start()
+
+    assert up == [200] * len(PAGES)
+    assert (form.status, sent.status) == (503, 503)
+    assert form.getheader("Cache-Control") == "no-store"
+    assert b"0800 043 8785" in words
+
+
+def test_what_is_not_published_is_answered_by_the_site(nginx: Nginx, site: Site):
+    for path in (
+        "/refer/a",
+        "/case-studies/?harm=theft",
+        "/Privacy",
+        "/index",
+        "/.html",
+        "/pages/.html",
+        "/x",
+    ):
+        ours, theirs = ask(site.port, path)[0], ask(nginx.port, path)[0]
+        assert theirs.status == ours.status, path
+        assert theirs.getheader("Location") == ours.getheader("Location")
+    assert b"form_token" in ask(nginx.port, "/refer/a")[1]
+    assert b"Stories: theft" in ask(nginx.port, "/case-studies/?harm=theft")[1]
+    refused, words = ask(nginx.port, "/privacy", "POST")
+    assert (refused.status, b"0800 043 8785" in words) == (405, True)
+
+
+def test_only_what_changed_is_written_and_the_rest_keeps_its_tag(
+    site: Site, nginx: Nginx, folder: Path, content: Path
+):
+    tags = {path: ask(nginx.port, path)[0].getheader("ETag") or "" for path in PAGES}
+    place = (folder / "current/pages/privacy.html").stat().st_ino
+    assert " 0 of them" in publish(site, folder)
+    assert {ask(nginx.port, path, If_None_Match=tag)[0].status for path, tag in tags.items()} == {304}
+
+    change(content / "case-studies/neighbours-dispute.md", "title: Neighbours", "title: Neighbxurs")
+    (content / "case-studies/threat-of-assault.md").unlink()
+    publish(site, folder)
+
+    again = {path: ask(nginx.port, path, If_None_Match=tag)[0].status for path, tag in tags.items()}
+    assert [again[path] for path in ("/case-studies/", "/case-studies/neighbours-dispute")] == [200, 200]
+    assert [again[path] for path in ("/privacy", "/think-it-through")] == [304, 304]
+    assert not (folder / "current/pages/case-studies/threat-of-assault.html").exists()
+    assert (folder / "current/pages/privacy.html").stat().st_ino == place
+
+
+def test_a_tag_is_the_same_on_every_machine(site: Site, folder: Path, tmp_path: Path):
+    publish(site, tmp_path / "other")
+
+    def stamps(where: Path) -> set[tuple[str, int]]:
+        found = (where / "current" / "pages").rglob("*")
+        return {(path.name, int(path.stat().st_mtime)) for path in found if path.is_file()}
+
+    assert stamps(folder) == stamps(tmp_path / "other")
+
+
+def test_no_request_fails_while_pages_are_published(site: Site, nginx: Nginx, folder: Path, content: Path):
+    answers: list[int] = []
+    end = threading.Event()
+
+    def walk() -> None:
+        while not end.wait(0.02):
+            answers.extend(ask(nginx.port, path)[0].status for path in PAGES)
+
+    walker = threading.Thread(target=walk)
+    walker.start()
+    try:
+        for number in range(2):
+            with (content / "pages" / "privacy.md").open("a") as page:
+                page.write(f"\nLine {number}.\n")
+            publish(site, folder)
+            new = f"Line {number}.".encode()  # within the second that nginx keeps what it opened
+            wait_until(lambda new=new: new in ask(nginx.port, "/privacy")[1], "the new page", 5)  # type: ignore[misc]
+    finally:
+        end.set()
+        walker.join()
+
+    assert len(answers) > 20
+    assert set(answers) == {200}
+
+
+def test_a_run_that_broke_off_leaves_nothing_behind(site: Site, folder: Path):
+    (folder / "release-broken").mkdir()
+    (folder / "release-broken" / "x").write_text("x")
+
+    publish(site, folder)
+
+    assert not (folder / "release-broken").exists()
+    assert os.access(folder / "current" / "pages" / "privacy.html", os.R_OK)

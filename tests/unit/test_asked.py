@@ -1,0 +1,82 @@
+"""Which questions were asked: an answer to any other is not checked and goes nowhere."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from flask import Flask
+from werkzeug.datastructures import MultiDict
+
+from rjsite.content.library import load
+from rjsite.forms.build import QuestionForm, form_class
+from rjsite.forms.questions import Choice, Form, Question, Step
+from rjsite.settings import ROOT
+from support.forms import GOOD, C
+
+FORM_C = load(ROOT / "content").forms[C]
+TOO_LONG = "x" * 501
+
+
+def filled(definition: Form, answers) -> QuestionForm:
+    with Flask(__name__).test_request_context():
+        return form_class(definition, ["key"])(formdata=MultiDict(answers))
+
+
+@pytest.mark.parametrize(
+    ("side", "adult", "led"),
+    [*product(["harmed", "caused", "dispute"], ["yes", "no"], ["yes", "no", "not-sure"])],
+)
+def test_form_c_asks_what_depends_on_two_answers_only_where_both_were_given(side, adult, led):
+    asks = {
+        "yjs_reason": side == "caused" and adult == "no",
+        "harmed_asked": side == "caused" and led == "yes",
+    }
+    answers = {**GOOD[C], "side": side, "their_adult": adult, "victim_led": led}
+
+    form = filled(FORM_C, answers | {"yjs_reason": TOO_LONG, "harmed_asked": "no"})
+    form.validate()
+    copy = {answer.name for answer in form.to_referral(privacy_version="").answers}
+
+    assert {name: name in copy for name in asks} == asks
+    assert bool(form["yjs_reason"].errors) is asks["yjs_reason"]
+    assert form.stop() == ("victim-led" if asks["harmed_asked"] else "")
+
+
+CHOICES = (Choice(value="yes", label="Yes"), Choice(value="no", label="No", stop="outside"))
+
+
+def nested() -> Form:
+    """Give a form in which each question is opened by the one before; the first takes several answers."""
+    questions = [
+        Question(name="first", kind="many", label="1", choices=CHOICES),
+        Question(name="second", kind="one", label="2", choices=CHOICES, when={"first": ("yes",)}),
+        Question(name="third", kind="one", label="3", choices=CHOICES, when={"second": ("yes",)}),
+        Question(name="fourth", kind="text", label="4", limit=5, noun="It", when={"third": ("yes",)}),
+    ]
+    return Form(key="n", name="N", address="/n", steps=(Step(title="1", questions=tuple(questions)),))
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        ({"first": ["no", "yes"], "second": "yes", "third": "yes"}, ["first", "second", "third", "fourth"]),
+        ({"first": ["yes"], "second": "no", "third": "yes"}, ["first", "second"]),
+        ({"first": ["no"], "second": "yes", "third": "yes"}, ["first"]),
+        ({"second": "yes", "third": "yes"}, ["first"]),
+    ],
+)
+def test_a_question_is_asked_only_where_the_one_that_opens_it_was(answers, asked):
+    form = filled(nested(), {**answers, "fourth": TOO_LONG})
+
+    assert [q.name for q in form.asked] == asked
+    assert form.validate() is ("fourth" not in asked)
+    assert [answer.name for answer in form.to_referral(privacy_version="").answers] == asked
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome"),
+    [({"first": ["no"]}, "outside"), ({"first": ["no", "yes"]}, ""), ({"third": "no"}, "")],
+)
+def test_an_answer_stops_a_form_only_alone_and_where_it_was_asked_for(answers, outcome):
+    assert filled(nested(), answers).stop() == outcome

@@ -1,0 +1,50 @@
+"""Signs of spam: told to the team in plain words, and never a reason to lose a form."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from rjsite.forms.spam import signs_of_spam
+
+NEVER = math.inf
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (0, "It was sent less than 1 second after the page was opened."),
+        (0.99, "It was sent less than 1 second after the page was opened."),
+        (1, "It was sent 1 second after the page was opened."),
+        (2.99, "It was sent 2 seconds after the page was opened."),
+        (3, None),
+        (3600, None),
+        (-0.5, None),  # opened by a machine whose clock is ahead
+        (-299, None),
+        (NEVER, None),
+    ],
+)
+def test_what_no_person_could_fill_in_so_fast_is_told(age, words):
+    assert signs_of_spam("", age, []).get("fast") == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "count"),
+    [
+        (["https://a.example http://b.example www.c.example"], 3),
+        (["HTTPS://A.EXAMPLE", "see WWW.b.example", "http://www.c.example,http://d.example"], 4),
+        (["https://www.a.example and www.b.example"], None),
+        (["anna@example.com, b@example.com, c@example.com, www, http://"], None),
+        (["1.5 hours... at 9.30. St.John and a.b.c"], None),
+        ([], None),
+    ],
+)
+def test_many_web_links_are_told_and_a_few_are_not(typed, count):
+    assert signs_of_spam("", NEVER, typed) == ({"links": f"It holds {count} web links."} if count else {})
+
+
+def test_what_stands_in_the_trap_is_told_and_not_repeated():
+    assert signs_of_spam("buy pills", NEVER, []) == {
+        "trap": "A hidden field that people do not see was filled in."
+    }
