@@ -1,0 +1,298 @@
+"""What is in deploy/ works as it stands: units, proxies, settings, backups and the way to PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import ssl
+import subprocess
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+
+from rjsite.cli import _parser
+from rjsite.settings import ROOT, Settings
+from support.authority import Authority
+from support.mail import MailServer
+from support.many_machines import HOST, DistantVisitor, Instance, deployed_nginx
+from support.needs import program
+from support.nginx import Nginx
+from support.processes import LOOPBACK
+from support.site_process import Site
+from support.visitor import FORM_A, Visitor
+
+DEPLOY = ROOT / "deploy"
+GUIDE = (ROOT / "docs" / "running-it.md").read_text()
+CODE = re.findall(r"^ {4,}\S.*|`[^`\n]+`", GUIDE, re.M)
+TEAM = {"RJSITE_TEAM_EMAIL": "team@example.org"}
+EXPOSED_AT_MOST = 15  # systemd's own score, in tenths: 100 is no protection at all
+
+
+def run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    return subprocess.run(
+        [str(part) for part in command],
+        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+# -- systemd ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> list[Path]:
+    """The units as they would be, were this folder the one they name."""
+    found = []
+    for unit in (DEPLOY / "systemd").glob("rjsite*"):
+        file = tmp_path / unit.name.replace("@.", "@serve.")
+        file.write_text(unit.read_text().replace("/srv/rjsite/current", str(ROOT)))
+        found.append(file)
+    return sorted(found)
+
+
+def test_systemd_finds_no_fault_in_the_units(units: list[Path]) -> None:
+    assert [unit.name for unit in units] == [
+        "rjsite-daily.service", "rjsite-daily.timer", "rjsite@serve.service",
+    ]  # fmt: skip
+
+    done = run(program("systemd-analyze"), "verify", "--man=no", *units)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_units_give_the_site_no_right_it_does_not_need(units: list[Path]) -> None:
+    for unit in units:
+        if unit.suffix == ".service":
+            done = run(
+                program("systemd-analyze"), "security", "--offline=true",
+                f"--threshold={EXPOSED_AT_MOST}", unit,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout[-300:]
+
+
+# -- proxies ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def site(tmp_path: Path, mail_server: MailServer):
+    """The site in production with the settings of the example, its worker held back."""
+    env = {name: value for name, value in example().items() if value}
+    env |= {
+        "RJSITE_MODE": "production",
+        "RJSITE_SECRET_KEY": "q7Gm2vXr9TfLw4ZsKb1NcYh8JdPe6UaRtW3o",
+        "RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode(),
+        "RJSITE_DATA_DIR": str(tmp_path / "var"),
+        "RJSITE_DELIVER_IN_SERVER": "false",
+        "RJSITE_RATELIMIT_FORMS": "30 per day",  # so that no window ends while this runs
+    }
+    with Instance(tmp_path, {**env, **mail_server.settings()}) as running:
+        yield running
+
+
+def example() -> dict[str, str]:
+    """The settings of the example, as the shell reads them."""
+    told = run("sh", "-c", f"set -a; . {shlex.quote(str(DEPLOY / 'environment.example'))}; env")
+    return dict(line.split("=", 1) for line in told.stdout.splitlines() if line.startswith("RJSITE_"))
+
+
+def test_the_example_of_settings_lacks_the_keys_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = [line for line in (DEPLOY / "environment.example").read_text().splitlines() if line[0] != "#"]
+    for line in lines:  # quoted, so that systemd and the shell read the same
+        assert re.fullmatch(r'RJSITE_\w+="[^"$`\\]*"', line), line
+    for name, value in example().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RJSITE_DATA_DIR", str(tmp_path))
+
+    assert sorted(name for name, value in example().items() if not value) == [
+        "RJSITE_OUTBOX_KEYS", "RJSITE_SECRET_KEY",
+    ]  # fmt: skip
+    monkeypatch.setenv("RJSITE_SECRET_KEY", "q7Gm2vXr9TfLw4ZsKb1NcYh8JdPe6UaRtW3o")
+    monkeypatch.setenv("RJSITE_OUTBOX_KEYS", Fernet.generate_key().decode())
+    assert Settings.load().production
+
+
+def test_nginx_before_the_site(
+    site: Site, authority: Authority, tmp_path: Path, start_nginx: Callable[..., Nginx]
+) -> None:
+    nginx = start_nginx(deployed_nginx(authority, site.port), "https")
+    visitor = DistantVisitor(nginx, authority, "127.0.0.5")
+
+    sent = visitor.send()
+    too_large = visitor.send({**FORM_A, "about": "x" * 70_000})
+    for _ in range(29):
+        visitor.send()
+    forged = DistantVisitor(nginx, authority, "127.0.0.5")
+    forged.headers = {"X-Forwarded-For": "192.0.2.99"}
+
+    assert sent.status == 303
+    assert sent.headers["Strict-Transport-Security"]
+    assert "Content-Encoding" not in visitor.get("/refer/a").headers
+    assert (too_large.status, "0800 043 8785" in too_large.text) == (413, True)  # in the site's own words
+    assert forged.send().status == 429  # the address is the one that nginx sees
+    assert DistantVisitor(nginx, authority, "127.0.0.6").send().status == 303
+    assert "127.0.0." not in nginx.said()
+
+
+def test_nginx_answers_to_the_sites_name_alone_and_sends_http_to_https(
+    authority: Authority, start_nginx: Callable[..., Nginx]
+) -> None:
+    text = deployed_nginx(authority, 9)
+    plain = int(re.findall(rf"listen {LOOPBACK}:(\d+) default_server", text)[0])
+    nginx = start_nginx(text, "https")
+    line = HTTPConnection(LOOPBACK, plain, timeout=10)
+    line.request("GET", "/refer/a", headers={"Host": "elsewhere.example"})
+    answer = line.getresponse()
+    line.close()
+
+    assert (answer.status, answer.getheader("Location")) == (301, f"https://{HOST}/refer/a")
+    with pytest.raises(ssl.SSLError, match="unrecognized name"):
+        ssl.get_server_certificate((LOOPBACK, nginx.port))
+    assert DistantVisitor(nginx, authority, LOOPBACK).get("/").status in (502, 503)
+
+
+def test_nginx_and_caddy_find_no_fault_in_the_examples(authority: Authority, tmp_path: Path) -> None:
+    whole = tmp_path / "nginx.conf"
+    inside = deployed_nginx(authority, 8000).replace("${address}", f"{LOOPBACK}:8443")
+    whole.write_text(f"pid {tmp_path}/pid;\nevents {{ }}\nhttp {{\n{inside}\n}}\n")
+    nginx = run(program("nginx"), "-t", "-q", "-e", "stderr", "-p", tmp_path, "-c", whole)
+    caddy = run(
+        program("Caddy"), "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile",
+        env={"HOME": str(tmp_path)},
+    )  # fmt: skip
+
+    assert (nginx.returncode, nginx.stderr) == (0, "")
+    assert caddy.returncode == 0, caddy.stderr
+
+
+# -- the container ----------------------------------------------------------------------------------------
+
+
+def test_the_container_holds_nothing_private_and_runs_without_rights() -> None:
+    left_out = (ROOT / ".dockerignore").read_text().split()
+    steps = (DEPLOY / "Containerfile").read_text()
+
+    assert {".env", ".git", ".venv", "var"} <= set(left_out)
+    assert re.search(r"^USER rjsite$", steps, re.M)
+    assert "prepare.py run" in steps  # which asks for every hash
+    for source in re.findall(r"^COPY ((?:[\w./-]+ )+)", steps, re.M):
+        assert all((ROOT / name).exists() for name in source.split()), source
+
+
+# -- backups, and the way to PostgreSQL -------------------------------------------------------------------
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def two_urls(request: pytest.FixtureRequest) -> list[str]:
+    """Databases to copy from and to bring back to; empty for the site's own file."""
+    if request.param == "sqlite":
+        return ["", ""]
+    server = request.getfixturevalue("postgres")
+    return [server.new_database(), server.new_database()]
+
+
+def test_a_backup_made_while_the_site_runs_stays_sealed_and_brings_back_what_waits(
+    two_urls: list[str], mail_server: MailServer, tmp_path: Path
+) -> None:
+    key = {"RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode()}
+    env = {**mail_server.settings(), **TEAM, **key, "RJSITE_DELIVER_IN_SERVER": "false"}
+    backups = tmp_path / "backups"
+    for folder in (backups, tmp_path / "first", tmp_path / "second"):
+        folder.mkdir()
+
+    with Site(tmp_path / "first", {**env, "RJSITE_DATABASE_URL": two_urls[0]}) as first:
+        visitor = Visitor(first.base_url)
+        reference = visitor.reference(visitor.send())
+        done = run(DEPLOY / "backup.sh", backups, env=first.env)
+    assert done.returncode == 0, done.stderr
+    (copy,) = backups.iterdir()
+    assert str(copy) == done.stdout.strip()
+    assert copy.stat().st_mode & 0o777 == 0o600
+    kept = copy.read_bytes()
+    assert reference.encode() in kept or copy.suffix == ".dump"  # which is compressed
+    for word in (b"Ally", b"01632", b"corner shop"):
+        assert word not in kept
+
+    second = Site(tmp_path / "second", {**env, "RJSITE_DATABASE_URL": two_urls[1]})
+    bring_back(copy, second, two_urls[1])
+    sent = second.run("deliver", "--once")
+
+    assert sent.returncode == 0, sent.stderr
+    (received,) = mail_server.wait_for()
+    assert reference in str(received.message["Subject"])
+    assert "corner shop" in received.text
+    assert "last running number is 1" in second.run("outbox", "status").stdout
+
+
+def bring_back(copy: Path, site: Site, url: str) -> None:
+    """What the guide says, with the places of this test."""
+    if url:
+        address = url.replace("+psycopg", "")
+        done = run("pg_restore", "--clean", "--if-exists", "--no-owner", "--exit-on-error",
+                   f"--dbname={address}", copy)  # fmt: skip
+        assert "pg_restore --clean --if-exists --no-owner --exit-on-error --dbname=" in GUIDE
+    else:
+        done = run("install", "-m", "600", copy, site.data_dir / "outbox.sqlite3")
+        assert "install -o rjsite -g rjsite -m 600 " in GUIDE
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_backup_that_failed_leaves_no_file_and_says_so(tmp_path: Path) -> None:
+    done = run(DEPLOY / "backup.sh", tmp_path, env={"RJSITE_DATA_DIR": str(tmp_path)})
+
+    assert done.returncode != 0
+    assert done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_way_from_sqlite_to_postgresql_loses_no_form_and_no_number(
+    start_site: Callable[..., Site], mail_server: MailServer, postgres_url: str
+) -> None:
+    """The steps of the guide: stop, send what waits, name the new database, go on with the numbers."""
+    site = start_site(**mail_server.settings(), **TEAM, RJSITE_DELIVER_IN_SERVER="false")
+    for _ in range(2):
+        Visitor(site.base_url).send()
+    site.terminate()
+    site.run("deliver", "--once")
+    before = site.run("outbox", "status")
+    assert before.returncode == 0
+    assert before.stdout.startswith("0 waiting")
+    number = re.findall(r"last running number is (\d+)", before.stdout)[0]
+
+    site.env["RJSITE_DATABASE_URL"] = postgres_url
+    assert site.run("outbox", "status").returncode == 0
+    (statement,) = re.findall(r"INSERT INTO outbox_counters[^\";]+", GUIDE)
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
+        connection.execute(statement.replace("118", number))
+    site.start()
+    Visitor(site.base_url).send()
+    site.run("deliver", "--once")
+
+    assert "Number: 3" in mail_server.wait_for(3)[2].text
+
+
+# -- the guide --------------------------------------------------------------------------------------------
+
+
+def test_the_guide_names_files_and_commands_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    files = re.findall(r"(?<![\w/.-])((?:deploy|docs|content)/[\w@./-]+\w)", GUIDE)
+    commands = set(re.findall(r"\brjsite ((?:outbox |keys )?[a-z]+(?:-check)?)[^\w@]", " ".join(CODE)))
+    settings = set(re.findall(r"RJSITE_\w+[A-Z]", GUIDE))
+
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    assert len(commands) > 5
+    for command in commands:
+        with pytest.raises(SystemExit) as ended:
+            _parser().parse_args([*command.split(), "--help"])
+        assert ended.value.code == 0, command
+    assert settings <= {f"RJSITE_{name.upper()}" for name in Settings.model_fields}
