@@ -42,7 +42,7 @@ papers: ## make the PDF forms again where their words or look have changed (need
 	@$(PREPARE) dev
 	@$(BIN)/python deploy/papers.py
 
-bench: ## measure the site against a bare hello; writes var/bench.json
+bench: ## measure the site against what it stands on (docs/performance.md); writes var/bench.json
 	@$(PREPARE) dev
 	@PYTHONPATH=tests $(BIN)/python tests/bench.py
 

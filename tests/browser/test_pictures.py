@@ -39,7 +39,9 @@ def test_a_main_page_looks_as_it_was_kept_at_four_widths_in_light_and_dark(
         picture = photograph(page, width)
         if MAKE:
             studio.keep(f"{name}-{width}-{scheme}", picture)
-        differences.append(studio.difference(f"{name}-{width}-{scheme}", picture))
+        found = studio.difference(f"{name}-{width}-{scheme}", picture)
+        # what truly differs still does in a second picture
+        differences.append(found and studio.difference(f"{name}-{width}-{scheme}", photograph(page, width)))
 
     assert [found for found in differences if found] == []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 from typing import Any
 
 from playwright.sync_api import Browser, Page
@@ -112,15 +113,25 @@ def add_style(page: Page, css: str) -> None:
 
 
 def photograph(page: Page, width: int) -> bytes:
-    """The whole page at a width of SIZES, made smaller by the browser as it draws."""
+    """The whole page at a width of SIZES, made smaller by the browser as it draws.
+
+    On a busy machine the browser hands over a tall page before every part of it is drawn; so a picture
+    counts once it came twice alike.
+    """
     height, scale = SIZES[width]
     page.set_viewport_size({"width": width, "height": height})
     whole = page.evaluate("document.documentElement.scrollHeight")
     devtools = page.context.new_cdp_session(page)
     clip = {"x": 0, "y": 0, "width": width, "height": whole, "scale": scale}
-    taken = devtools.send("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+    last = ""
+    for _ in range(8):
+        taken = devtools.send("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})["data"]
+        if taken == last:
+            break
+        last = taken
+        time.sleep(0.05)
     devtools.detach()
-    return base64.b64decode(taken["data"])
+    return base64.b64decode(last)
 
 
 class Studio:
