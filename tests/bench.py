@@ -484,14 +484,14 @@ def picture(found: dict[str, list[float]]) -> str:
         for (x, y), size, figure in zip(points, SIZES, figures, strict=True):
             parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#00707a"/>')
             if size != SIZES[1]:  # too near the first to be read
-                parts.append(f'<text x="{x:.0f}" y="{y - 9:.0f}" text-anchor="middle">{figure:g}</text>')
+                parts.append(f'<text x="{x + 8:.0f}" y="{y + 20:.0f}">{figure:g}</text>')
                 at = f'x="{x:.0f}" y="{top + height + 18}" text-anchor="middle"'
                 parts.append(f"<text {at}>{size:,}</text>")
     label = "; ".join(f"{name}: {', '.join(map(str, figures))}" for name, figures in found.items())
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 820 500" font-family="sans-serif"'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 500" font-family="sans-serif"'
         f' font-size="13" role="img" aria-label="Cost at {", ".join(map(str, SIZES))} stories: {label}">\n'
-        '<rect width="820" height="500" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n"
+        '<rect width="860" height="500" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n"
     )
 
 

@@ -17,7 +17,7 @@ from support.processes import LOOPBACK, wait_until
 from support.site_process import Site
 from support.visitor import Visitor
 
-PATIENCE, LOOK_EVERY = 10, 1  # seconds, in place of the real ones
+PATIENCE, LOOK_EVERY = 15, 1  # seconds, in place of the real ones
 HEAD = b"POST /refer/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 STALLS = [
     b"",  # says nothing
@@ -76,7 +76,7 @@ def test_a_thousand_stalled_clients_hold_nobody_up_and_are_dropped(
 ) -> None:
     visitor = Visitor(site.base_url)
     began = time.monotonic()
-    wait_until(lambda: open_lines(site) > 0.9 * CLIENTS, "them to be connected", PATIENCE)
+    wait_until(lambda: open_lines(site) > 0.6 * CLIENTS, "them to be connected", PATIENCE)
 
     asked = time.monotonic()
     page = visitor.get("/").status
