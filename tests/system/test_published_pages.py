@@ -138,12 +138,26 @@ def test_pages_stay_up_while_the_site_is_down_and_forms_say_whom_to_call(site: S
     up = [ask(nginx.port, path)[0].status for path in PAGES]
     form, words = ask(nginx.port, "/refer/a")
     sent, _ = ask(nginx.port, "/refer/a", "POST")
+    to_a_page, said_there = ask(nginx.port, "/privacy", "POST")
     site.start()
 
     assert up == [200] * len(PAGES)
-    assert (form.status, sent.status) == (503, 503)
+    assert (form.status, sent.status, to_a_page.status) == (503, 503, 503)
     assert form.getheader("Cache-Control") == "no-store"
     assert b"0800 043 8785" in words
+    assert b"0800 043 8785" in said_there
+
+
+def test_leaving_without_script_works_while_the_site_is_down(site: Site, nginx: Nginx):
+    usual, _ = ask(nginx.port, "/exit")
+    site.terminate()
+
+    alone, _ = ask(nginx.port, "/exit")
+    site.start()
+
+    assert alone.status == usual.status == 303
+    for name in ("Location", "Set-Cookie", "Cache-Control", "Referrer-Policy", "Strict-Transport-Security"):
+        assert alone.getheader(name) == usual.getheader(name) is not None, name
 
 
 def test_what_is_not_published_is_answered_by_the_site(nginx: Nginx, site: Site):
