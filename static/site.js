@@ -192,7 +192,7 @@ function list(screen) {
 
 /** Take away what was said to be wrong. */
 function clear() {
-  for (const said of document.querySelectorAll("#problem, #notice, .wrong")) said.remove();
+  for (const part of document.querySelectorAll("#problem, #notice, .wrong")) part.remove();
   for (const bad of document.querySelectorAll(".bad")) bad.classList.remove("bad");
   for (const bad of document.querySelectorAll("[aria-invalid]")) bad.removeAttribute("aria-invalid");
   for (const tied of document.querySelectorAll("[aria-describedby$=-error]")) {

@@ -44,9 +44,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         Raises:
             ParsingError: answered with 400.
         """
-        if not header_plus.endswith(
-            b"\r\n\r\n"
-        ):  # waitress's own, in the place of headers that are too large
+        if not header_plus.endswith(b"\r\n\r\n"):  # in the place of headers that were too large
             super().parse_header(header_plus)
             return
         lines = header_plus.lower().split(b"\r\n")

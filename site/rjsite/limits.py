@@ -48,7 +48,8 @@ _counts = Table(
     Column("ends", Float, nullable=False),  # from then on the row tells nothing
 )
 
-# Counts and decides in one statement, so that processes cannot pass the limit together.
+# Counts and decides in one statement, so that processes cannot pass the limit together. A part of a form
+# is none, as in `limits`, which says by that when to try again.
 _BEFORE = (
     "CASE WHEN rate_limit.win=:w THEN rate_limit.prev WHEN rate_limit.win=:w-1 THEN rate_limit.cur ELSE 0 END"
 )
@@ -56,7 +57,7 @@ _NOW = "CASE WHEN rate_limit.win=:w THEN rate_limit.cur ELSE 0 END"
 _ACQUIRE = text(f"""
     INSERT INTO rate_limit(key, win, cur, prev, ends) VALUES(:k, :w, :a, 0, :ends)
     ON CONFLICT(key) DO UPDATE SET prev={_BEFORE}, cur=({_NOW})+:a, win=:w, ends=:ends
-    WHERE ({_BEFORE})*CAST(:f AS double precision)+({_NOW})+:a <= :lim
+    WHERE ({_BEFORE})*CAST(:f AS double precision)+({_NOW})+:a < :lim + 1
     RETURNING cur
 """)
 
@@ -185,6 +186,6 @@ def make_limiter(app: Flask, settings: Settings) -> Limiter:
         },  # of Redis; else it waits for ever
         strategy="sliding-window-counter",
         in_memory_fallback_enabled=True,
-        swallow_errors=True,  # the form is kept by the time it is counted
+        swallow_errors=True,  # a form is never stopped by what counts it
         enabled=settings.ratelimit_forms != "off",
     )

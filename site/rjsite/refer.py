@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -45,6 +46,7 @@ class Desk:
 
     settings: Settings
     intake: Intake
+    take: Callable[[QuestionForm], Response]  # within the limit of the visitor's network
     classes: dict[str, type[QuestionForm]] = field(default_factory=dict)  # by address
 
     @property
@@ -74,7 +76,7 @@ def ask_or_take() -> ResponseReturnValue:
         return _show(form, 422, notice="old-page")
     if not fits:
         return _show(form, 422)
-    return _take(form)
+    return desk().take(form)
 
 
 def _opened() -> Response:
@@ -88,14 +90,14 @@ def _opened() -> Response:
     return ready.answer(request.path + ("?fill=1" if request.args.get("fill") == "1" else ""), make)
 
 
-def _take(form: QuestionForm) -> ResponseReturnValue:
+def _take(form: QuestionForm) -> Response:
     privacy = library().pages.get("/privacy")
     try:
         desk().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
     except NotKept:
         return _show(form, 503, notice="503")
     sealed = desk().sealer.encrypt(form.came_back.reference.encode()).decode()
-    response = redirect(url_for("refer.sent", r=sealed), 303)
+    response = make_response(redirect(url_for("refer.sent", r=sealed), 303))
     forget_the_form(response)
     return response
 
@@ -179,10 +181,7 @@ def leave() -> ResponseReturnValue:
 
 def too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
     """Too many forms from one network: the answers stay in the page, and it says when to try again."""
-    form = _form()
-    if outcome := form.stop():  # nothing would be sent, so nothing is refused
-        return _outcome(form, outcome)
-    response = _show(form, 429, notice="429")
+    response = _show(_form(), 429, notice="429")
     limiter = current_app.extensions["rjsite.limiter"]
     current = limiter.current_limit
     wait = current.reset_at - time.time() if current else 600
@@ -191,19 +190,13 @@ def too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
 
 
 def init_app(app: Flask, settings: Settings, intake: Intake) -> None:
-    """Register the forms; what is sent counts against the limit, slips do not."""
-    app.extensions["rjsite.desk"] = Desk(settings, intake)
+    """Register the forms. What is about to be kept counts against the limit; slips do not."""
     limiter = make_limiter(app, settings)
     app.extensions["rjsite.limiter"] = limiter
-    limited = limiter.shared_limit(
-        settings.ratelimit_forms if settings.ratelimit_forms != "off" else "1000000 per second",
-        scope="forms",
-        methods=["POST"],
-        deduct_when=lambda response: response.status_code == 303,
-    )
-    view = limited(ask_or_take)
+    limited = limiter.shared_limit(settings.ratelimit_forms, scope="forms")
+    app.extensions["rjsite.desk"] = Desk(settings, intake, limited(_take) if limiter.enabled else _take)
     with app.app_context():
         for address, definition in library().forms.items():
-            app.add_url_rule(address, f"form_{definition.key}", view, methods=["GET", "POST"])
+            app.add_url_rule(address, f"form_{definition.key}", ask_or_take, methods=["GET", "POST"])
     app.register_error_handler(RateLimitExceeded, too_many)
     app.register_blueprint(bp)

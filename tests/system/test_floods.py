@@ -104,6 +104,15 @@ def test_thirty_people_behind_one_address_send_and_the_next_keeps_every_answer(s
     assert wing.get("/").status == wing.get("/refer/a").status == 200
 
 
+def test_of_sixty_forms_sent_at_once_from_one_address_exactly_thirty_are_taken(site: Site) -> None:
+    fresh = tokens(60)
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda token: behind(site, "198.51.100.77").send(token=token), fresh))
+
+    assert Counter(answer.status for answer in answers) == {303: 30, 429: 30}
+
+
 def test_a_forged_address_gains_nothing_and_harms_nobody(site: Site) -> None:
     """The proxy adds the real address at the end; what came before it is the visitor's own claim."""
     statuses = [behind(site, f"10.9.8.{n}, 192.0.2.20").send().status for n in range(32)]

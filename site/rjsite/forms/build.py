@@ -49,6 +49,9 @@ class QuestionForm(FlaskForm):
     class Meta:
         csrf = False  # it needs a cookie; our own token stands in its place
 
+        def get_translations(self, _form: Any) -> None:
+            """None: no message of WTForms is shown."""
+
     form_token = HiddenField()
     website = HiddenField()
 
