@@ -151,3 +151,13 @@ def test_make_help_lists_every_task():
 
     assert sorted(phony[1].split()) == sorted(tasks)
     assert [line.split()[1] for line in shown.stdout.splitlines()] == tasks
+
+
+def test_servers_before_the_site_leave_to_where_it_leaves_and_name_its_phone():
+    facts = tomllib.loads((ROOT / "content" / "service.toml").read_text())
+    nginx = (ROOT / "deploy" / "nginx-published.conf").read_text()
+    caddy = (ROOT / "deploy" / "Caddyfile").read_text()
+
+    assert f"return 303 {facts['exit_url']['value']};" in nginx
+    assert f"redir {facts['exit_url']['value']} 303" in caddy
+    assert facts["phone"]["value"] in caddy
