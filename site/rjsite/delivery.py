@@ -20,6 +20,7 @@ TIDY_EVERY = 60.0
 NO_READER = "no usable certificate"
 TAKEN_OVER = "another worker has it"
 OUR_FAULT = "a fault of the site"
+PUT_OFF = "refused (4"  # by the mail server, for the time being
 
 log = logging.getLogger("rjsite.delivery")
 
@@ -161,18 +162,12 @@ class Delivery:
             return
         self.outbox.accepted(row, self.hold_hours)
         log.info("mail %s taken", row.reference)
-        self._wake_the_delayed(row.recipient)
+        self.outbox.wake(PUT_OFF, recipient=row.recipient)  # the server takes mail for them again
 
     def _offer(self, row: Claimed) -> None:
         """Mark that the server is being given the mail; not where a clock jumped and another has it."""
         if not self.outbox.offered(row):
             raise NotTaken(TAKEN_OVER)
-
-    def _wake_the_delayed(self, recipient: str) -> None:
-        """The server takes mail for somebody again: what it put off for them goes now and not in an hour."""
-        delayed = [word for word in self.outbox.waiting().troubles if word.startswith("refused (4")]
-        if delayed:
-            self.outbox.wake(*delayed, recipient=recipient)
 
     def _probe(self) -> None:
         """Where mail waits because of the way to the server, see whether that is over, without any mail."""

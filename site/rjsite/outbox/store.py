@@ -347,13 +347,17 @@ class Outbox:
 
     def wake(self, *troubles: str, recipient: str = "") -> int:
         """Make due now all that waits because of these troubles, or of it what one recipient is to have;
-        returns how many."""
+        returns how many.
+
+        Args:
+            troubles: how their words begin.
+        """
         now = self.clock()
         stuck = and_(
             outbox.c.accepted_at.is_(None),
             outbox.c.due_at > now,  # what is due keeps its turn
             outbox.c.lease == "",
-            outbox.c.trouble.in_(troubles),
+            or_(*(outbox.c.trouble.startswith(words) for words in troubles)),
             *([outbox.c.recipient == recipient] if recipient else []),
         )
         with self.engine.begin() as connection:
