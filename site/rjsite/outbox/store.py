@@ -139,7 +139,7 @@ class Outbox:
         self.me = f"{_machine()}/{os.getpid()}/{PROCESS}"
         self._to_forget = False
         self._taking_turns = threading.Lock()  # threads that wait in SQLite wait by sleeping
-        self._room = 0  # for how many forms there is room without counting what waits
+        self._waits = 0  # when it was counted last, and those kept since
         self._counted_at = -COUNT_EVERY
         # reads need no lock of SQLite's one writer
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -213,12 +213,12 @@ class Outbox:
     def _find_room(self, connection: Connection) -> None:
         """Count what waits, but not for each form of a flood."""
         now = time.monotonic()
-        if self._room <= 0 or now > self._counted_at + COUNT_EVERY:
-            self._room = self.max_waiting - connection.execute(_HOW_MANY_WAIT).scalar_one()
+        if self._waits >= self.max_waiting or now > self._counted_at + COUNT_EVERY:
+            self._waits = connection.execute(_HOW_MANY_WAIT).scalar_one()
             self._counted_at = now
-        if self._room <= 0:
+        if self._waits >= self.max_waiting:
             raise OutboxFull
-        self._room -= 1
+        self._waits += 1
 
     def latest(self, submission: str) -> tuple[int, str]:
         """The latest version of a submission and the digest of its answers; 0 where there is none."""
