@@ -10,7 +10,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -44,36 +44,29 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rjsite", description="The restorative justice website.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    serve = commands.add_parser("serve", help="run the site")
+    def add(name: str, run: Callable[[argparse.Namespace], int], help_: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help_)
+        command.set_defaults(run=run)
+        return command
+
+    serve = add("serve", _serve, "run the site")
     serve.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
     serve.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
-    serve.set_defaults(run=_serve)
-
-    deliver = commands.add_parser("deliver", help="send the mail that waits, as a process of its own")
+    deliver = add("deliver", _deliver, "send the mail that waits, as a process of its own")
     deliver.add_argument("--once", action="store_true", help="send what is due now, then end")
-    deliver.set_defaults(run=_deliver)
-
-    check = commands.add_parser("check", help="check the content; names file, line and what to write")
+    check = add("check", _check, "check the content; names file, line and what to write")
     check.add_argument(
         "--github",
         action="store_true",
         default=os.environ.get("GITHUB_ACTIONS") == "true",
         help="show each finding on its line in GitHub (by itself where GitHub runs this)",
     )
-    check.set_defaults(run=_check)
-
-    story = commands.add_parser("new-story", help="write the file of a new story, with every field explained")
+    story = add("new-story", _new_story, "write the file of a new story, with every field explained")
     story.add_argument("title", help="in quotation marks")
-    story.set_defaults(run=_new_story)
-
-    release = commands.add_parser("release-check", help="list what the service has still to say or to set")
+    release = add("release-check", _release_check, "list what the service has still to say or to set")
     release.add_argument("--write", type=Path, metavar="FILE", help="write what the content lacks as a page")
-    release.set_defaults(run=_release_check)
-
-    publish = commands.add_parser("publish", help="write every page and story as files for nginx to serve")
-    publish.add_argument("folder", type=Path, metavar="DIR", help="a folder for these files alone")
-    publish.set_defaults(run=_publish)
-
+    pages = add("publish", _publish, "write every page and story as files for nginx to serve")
+    pages.add_argument("folder", type=Path, metavar="DIR", help="a folder for these files alone")
     keys = commands.add_parser("keys", help="make keys").add_subparsers(required=True, metavar="ACTION")
     keys.add_parser("new", help="print a new signing key and a new outbox key").set_defaults(run=_new_keys)
 

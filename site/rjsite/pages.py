@@ -42,7 +42,7 @@ def page(path: str) -> ResponseReturnValue:
         return _elsewhere(content, address)
 
     def make() -> ready.Page:
-        cache = cache_of(found)
+        cache = cache_of(found)  # first: a story that was rendered forgets its words
         return ready.page(render(found), cache=cache)
 
     return ready.answer(address, make)
@@ -76,25 +76,19 @@ def render(found: Page) -> str:
     if found.address == STORIES and (asked := library().shelf.listing(found.title, STORIES, {})):
         return _render_list(found, asked)
     if isinstance(found, Story):
-        html = render_template("story.html", **_given(found), story=found)
+        html = _template("story.html", found, story=found)
         found.forget()  # the page is kept; ten thousand bodies beside it would fill the memory
         return html
-    return render_template("home.html" if found.address == HOME else "page.html", **_given(found))
+    return _template("home.html" if found.address == HOME else "page.html", found)
 
 
 def _render_list(found: Page, asked: Listing) -> str:
-    return render_template("stories.html", **{**_given(found), "here": asked.address}, listing=asked)
+    return _template("stories.html", found, here=asked.address, listing=asked)
 
 
-def _given(found: Page) -> dict[str, object]:
-    """What every page tells its template."""
-    return {
-        "page": found,
-        "here": found.address,
-        "noindex": found.noindex,
-        "bare": False,
-        "description": found.description,
-    }
+def _template(name: str, found: Page, **given: object) -> str:
+    every = {"here": found.address, "noindex": not found.listed, "description": found.description}
+    return render_template(name, page=found, **{**every, **given})
 
 
 def day(value: date) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from flask import Flask, Response, current_app, g, request
 from markupsafe import Markup
 
-from rjsite.content.library import HOME, STORIES, Library, load
+from rjsite.content.library import HOME, STORIES, Library, address_of, load
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.safety import NO_STORE
 from rjsite.settings import Settings
@@ -97,7 +97,7 @@ def _shown_at(path: Path, library: Library) -> Iterable[str]:
     """Addresses that show what a file of the content folder says."""
     match path.parts[1:]:
         case ("pages", _):
-            return ({"index": HOME, "case-studies": STORIES}.get(path.stem, f"/{path.stem}"),)
+            return (address_of(path.stem),)
         case ("case-studies", _):
             return (f"{STORIES}{path.stem}",)
         case ("forms", "shared", _):
@@ -130,7 +130,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     @app.context_processor
     def _everywhere() -> dict[str, object]:
         content = library()
-        return {"facts": content.facts, "nav": content.navigation}
+        usual = {"noindex": True, "bare": False, "description": ""}
+        return {"facts": content.facts, "nav": content.navigation, **usual}
 
     if not settings.production:
 

@@ -86,8 +86,5 @@ def init_app(app: Flask, settings: Settings) -> None:
                 "wrong": wrong,
             },
             here=ADDRESS,
-            noindex=True,
-            bare=False,
-            description="",
         )
         return make_response(html, {"Cache-Control": NO_STORE})

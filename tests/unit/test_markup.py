@@ -197,3 +197,12 @@ def test_parts_are_named_with_their_line():
 )
 def test_words_become_plain_addresses(title, address):
     assert slug(title) == address
+
+
+def test_a_long_address_breaks_where_it_can_be_read_and_leads_to_the_whole():
+    address = "team@a-rather-long-name.example.org.uk"
+
+    html = to_html(f"Write to [{address}](mailto:{address}).")
+
+    assert html.replace("<wbr>", "") == f'<p>Write to <a href="mailto:{address}">{address}</a>.</p>'
+    assert ">team<wbr>@a-rather-long-name<wbr>.example<wbr>.org<wbr>.uk</a>" in html

@@ -6,11 +6,11 @@ and lacks it does not go out.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from datetime import date
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
-
-from rjsite.content.frontmatter import Checked, Day, DayOrNone, Flag, Many, Words
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 Harm = Literal[
     "burglary",
@@ -43,10 +43,54 @@ NOTE_FOR = {
 SUMMARY_WORDS = 30
 
 
-class PageFields(Checked):
-    """Above a page."""
+def _one_line(value: Any) -> str:
+    text = " ".join(value.split()) if isinstance(value, str) else ""
+    if not text:
+        raise ValueError("write some words after the colon")
+    return text
+
+
+def _many(value: Any) -> Any:
+    return list(filter(None, [value])) if isinstance(value, str) else value
+
+
+def _date(value: Any) -> date:
+    if not (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
+        raise ValueError("write the date as year-month-day, like 2026-03-09")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("there is no such day; write year-month-day, like 2026-03-09") from None
+
+
+def _yes(value: Any) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("write true or false")
+    return bool(value == "true")
+
+
+Words = Annotated[str, BeforeValidator(_one_line)]
+Many = BeforeValidator(_many)
+Day = Annotated[date, BeforeValidator(_date)]
+DayOrNone = Annotated[date | None, BeforeValidator(lambda value: None if value == "" else _date(value))]
+Flag = Annotated[bool, BeforeValidator(_yes)]
+
+
+class _Titled(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     title: Words
+
+
+class PlainFields(_Titled):
+    """Above an outcome or an error page."""
+
+    last_checked: Day
+
+
+class PageFields(_Titled):
+    """Above a page."""
+
     description: Annotated[Words, Field(max_length=160)]
     last_checked: Day
     head: str = ""
@@ -56,25 +100,17 @@ class PageFields(Checked):
     listed: Flag = True
 
 
-class PlainFields(Checked):
-    """Above an outcome or an error page."""
-
-    title: Words
-    last_checked: Day
-
-
-class StoryFields(Checked):
+class StoryFields(_Titled):
     """Above a story."""
 
-    title: Words
     summary: Words
-    harm: Annotated[list[Harm], Many, Field(min_length=1)]
-    way: Annotated[list[Way], Many, Field(min_length=1)]
+    harm: Annotated[tuple[Harm, ...], Many, Field(min_length=1)]
+    way: Annotated[tuple[Way, ...], Many, Field(min_length=1)]
     began_by: Beginner
     ended: Ending
     told_by: Teller
     place: Words
-    content_notes: Annotated[list[Note], Many]
+    content_notes: Annotated[tuple[Note, ...], Many]
     names_changed: Names
     known: Known
     permission: DayOrNone
@@ -93,7 +129,7 @@ class StoryFields(Checked):
 
     @field_validator("content_notes")
     @classmethod
-    def _noted(cls, notes: list[Note], info: ValidationInfo) -> list[Note]:
+    def _noted(cls, notes: tuple[Note, ...], info: ValidationInfo) -> tuple[Note, ...]:
         needed = [NOTE_FOR[harm] for harm in info.data.get("harm", []) if harm in NOTE_FOR]
         lacking = [note for note in needed if note not in notes]
         if lacking:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from rjsite.content.problem import Problem, Unreadable
 
@@ -24,6 +23,7 @@ _LINE = re.compile(
 )
 
 Fields = TypeVar("Fields", bound=BaseModel)
+Read = tuple[dict[str, Any], dict[str, int]]  # values and lines, by the name of the field
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,71 +40,32 @@ class Document:
         """The fields as a model.
 
         Raises:
-            Unreadable: one problem for each field that does not fit.
+            Unreadable: one problem for each field that does not fit; or where no words stand below them.
         """
         try:
-            return model.model_validate(self.fields)
+            fields = model.model_validate(self.fields)
         except ValidationError as error:
             raise Unreadable(*(self._problem(model, fault) for fault in error.errors())) from None
+        if not self.body.strip():
+            words = "write the text below the second line of dashes"
+            raise Unreadable(Problem(self.shown, self.body_line, words))
+        return fields
 
     def _problem(self, model: type[BaseModel], fault: Any) -> Problem:
-        name = str(fault["loc"][0]) if fault["loc"] else ""
-        if fault["type"] == "missing":
-            return Problem(self.shown, 1, f"add a line “{name}: ...” between the two lines of dashes")
+        name = str(fault["loc"][0])
         line = self.lines.get(name, 1)
-        if fault["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields)
-            return Problem(self.shown, line, f"“{name}” is not a field; use one of: {known}")
-        if fault["type"] == "literal_error":
-            return Problem(self.shown, line, f"{name}: write one of: {fault['ctx']['expected']}")
-        if fault["type"] == "too_short":
-            return Problem(self.shown, line, f"{name}: write one or more, like [first, second]")
-        return Problem(self.shown, line, f"{name}: {fault['msg'].removeprefix('Value error, ')}")
-
-
-class Checked(BaseModel):
-    """The base of every model of fields: unknown fields are slips, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def _one_line(value: Any) -> str:
-    text = " ".join(str(value).split()) if isinstance(value, str) else ""
-    if not text:
-        raise ValueError("write some words after the colon")
-    return text
-
-
-def _many(value: Any) -> Any:
-    if value == "":
-        return []
-    return [value] if isinstance(value, str) else value
-
-
-def _date(value: Any) -> date:
-    if not (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
-        raise ValueError("write the date as year-month-day, like 2026-03-09")
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ValueError("there is no such day; write year-month-day, like 2026-03-09") from None
-
-
-def _date_or_none(value: Any) -> date | None:
-    return None if value == "" else _date(value)
-
-
-def _yes(value: Any) -> bool:
-    if value not in ("true", "false"):
-        raise ValueError("write true or false")
-    return bool(value == "true")
-
-
-Words = Annotated[str, BeforeValidator(_one_line)]
-Many = BeforeValidator(_many)
-Day = Annotated[date, BeforeValidator(_date)]
-DayOrNone = Annotated[date | None, BeforeValidator(_date_or_none)]
-Flag = Annotated[bool, BeforeValidator(_yes)]
+        match fault["type"]:
+            case "missing":
+                words = f"add a line “{name}: ...” between the two lines of dashes"
+            case "extra_forbidden":
+                words = f"“{name}” is not a field; use one of: {', '.join(model.model_fields)}"
+            case "literal_error":
+                words = f"{name}: write one of: {fault['ctx']['expected']}"
+            case "too_short":
+                words = f"{name}: write one or more, like [first, second]"
+            case _:
+                words = f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+        return Problem(self.shown, line, words)
 
 
 def read(path: Path, shown: Path) -> Document:
@@ -116,89 +77,76 @@ def read(path: Path, shown: Path) -> Document:
     Raises:
         Unreadable: where the file or its front matter cannot be read; every problem names its line.
     """
+
+    def stop(words: str) -> Unreadable:
+        return Unreadable(Problem(shown, 1, words))
+
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise Unreadable(
-            Problem(shown, 1, "save the file as UTF-8 (your editor's “Save with encoding”)")
-        ) from None
+        raise stop("save the file as UTF-8 (your editor's “Save with encoding”)") from None
     except OSError:
-        raise Unreadable(Problem(shown, 1, "this file cannot be opened; put it back, or delete it")) from None
-    lines = text.splitlines()
-    if not lines or lines[0].rstrip() != FENCE:
-        raise Unreadable(Problem(shown, 1, "begin the file with a line of three dashes: ---"))
-    try:
-        end = next(i for i, line in enumerate(lines[1:], 1) if line.rstrip() == FENCE)
-    except StopIteration:
-        raise Unreadable(
-            Problem(shown, 1, "close the fields with a second line of three dashes: ---")
-        ) from None
+        raise stop("this file cannot be opened; put it back, or delete it") from None
+    fences = [number for number, line in enumerate(lines) if line.rstrip() == FENCE]
+    if fences[:1] != [0]:
+        raise stop("begin the file with a line of three dashes: ---")
+    if len(fences) == 1:
+        raise stop("close the fields with a second line of three dashes: ---")
+    end = fences[1]
     fields, where = _at_once(lines[1:end]) or _fields("\n".join(lines[1:end]), shown)
     return Document(shown, fields, where, "\n".join(lines[end + 1 :]) + "\n", end + 2)
 
 
-def _at_once(lines: list[str]) -> tuple[dict[str, Any], dict[str, int]] | None:
+def _at_once(lines: list[str]) -> Read | None:
     """Fields of one line each and without signs, as YAML reads them and ten times as fast; else None."""
     fields: dict[str, Any] = {}
-    where: dict[str, int] = {}
-    for number, line in enumerate(lines, 2):
+    for line in lines:
         found = _LINE.fullmatch(line)
         if found is None or found[1] in fields:
             return None
         name, words, many = found.groups()
         fields[name] = (words or "").rstrip() if many is None else [w.strip() for w in many.split(",") if w]
-        where[name] = number
-    return fields, where
+    return fields, {name: line for line, name in enumerate(fields, 2)}
 
 
-def _fields(text: str, shown: Path) -> tuple[dict[str, Any], dict[str, int]]:
+def _fields(text: str, shown: Path) -> Read:
     try:
         node = yaml.compose(text, Loader=yaml.CBaseLoader)
     except yaml.YAMLError as error:
         raise Unreadable(_slip(error, text, shown)) from None
-    if node is None:
-        return {}, {}
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, yaml.MappingNode | None):
         raise Unreadable(Problem(shown, 2, "write each field on a line of its own, as “name: words”"))
-    return _values(node, shown)
-
-
-def _values(node: yaml.MappingNode, shown: Path) -> tuple[dict[str, Any], dict[str, int]]:
     fields: dict[str, Any] = {}
     where: dict[str, int] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 2
-        name = str(key.value)
+    for key, value in node.value if node else ():
+        line, name = key.start_mark.line + 2, str(key.value)
         if name in fields:
-            problem = Problem(
-                shown, line, f"“{name}” stands twice; keep one of them (the other is line {where[name]})"
-            )
-            raise Unreadable(problem)
-        where[name] = line
-        fields[name] = _plain(value, name, line, shown)
+            words = f"“{name}” stands twice; keep one of them (the other is line {where[name]})"
+            raise Unreadable(Problem(shown, line, words))
+        fields[name], where[name] = _plain(value), line
+        if fields[name] is None:
+            raise Unreadable(Problem(shown, line, f"{name}: write plain words, or a list like [one, two]"))
     return fields, where
 
 
-def _plain(value: yaml.Node, name: str, line: int, shown: Path) -> str | list[str]:
-    if isinstance(value, yaml.ScalarNode):
-        return str(value.value)
+def _plain(value: yaml.Node) -> str | list[str] | None:
+    """Words, or a list of words; None for anything else."""
     if isinstance(value, yaml.SequenceNode) and all(isinstance(v, yaml.ScalarNode) for v in value.value):
         return [str(v.value) for v in value.value]
-    raise Unreadable(Problem(shown, line, f"{name}: write plain words, or a list like [one, two]"))
+    return str(value.value) if isinstance(value, yaml.ScalarNode) else None
 
 
 def _slip(error: yaml.YAMLError, text: str, shown: Path) -> Problem:
     """The likely slip behind a YAML error, in words for staff."""
-    mark = getattr(error, "context_mark", None) or getattr(error, "problem_mark", None)
     lines = text.splitlines()
     tab = next((number for number, line in enumerate(lines) if "\t" in line), None)
-    at = tab if tab is not None else mark.line if mark else 0
-    line = lines[at] if at < len(lines) else ""
     if tab is not None:
-        words = "a tab stands here; use spaces in its place"
-    elif "mapping values" in str(error) or line.count(":") > 1:
+        return Problem(shown, tab + 2, "a tab stands here; use spaces in its place")
+    mark = getattr(error, "context_mark", None) or getattr(error, "problem_mark", None)
+    at = mark.line if mark else 0
+    line = lines[at] if at < len(lines) else ""
+    words = "this line cannot be read; write “name: words”, and put words with signs like # [ & in quotes"
+    if "mapping values" in str(error) or line.count(":") > 1:
         name = line.split(":")[0].strip() or "title"
         words = f'put the {name} in quotes, because it holds a colon: {name}: "..."'
-    else:
-        words = "this line cannot be read; write “name: words”, and put words with signs like # [ & in quotes"
     return Problem(shown, at + 2, words)

@@ -7,30 +7,30 @@ and goes on, for a slip in a story must never take a form down.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 
-from rjsite.content import facts as facts_file
 from rjsite.content import frontmatter, markup
-from rjsite.content.facts import Facts
+from rjsite.content.facts import USED, Facts, load_facts
 from rjsite.content.fields import PageFields, PlainFields, StoryFields
-from rjsite.content.frontmatter import Document, Fields
+from rjsite.content.frontmatter import Document
 from rjsite.content.listing import Shelf
-from rjsite.content.navigation import Navigation, navigation
+from rjsite.content.navigation import Navigation, Written, navigation, navigation_problems
 from rjsite.content.page import Link, Page, Story
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.toml import read_toml
+from rjsite.content.toml import read_as, read_toml
 from rjsite.forms.questions import Form
 from rjsite.forms.reading import load_forms
 
 HOME = "/"
 STORIES = "/case-studies/"
+STORY_CRUMBS = (Link(label="Home", page=HOME), Link(label="Stories", page=STORIES))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Library:
     @cached_property
     def by_slug(self) -> Mapping[str, Story]:
         """Stories by their name."""
-        return MappingProxyType({story.slug: story for story in self.stories})
+        return {story.slug: story for story in self.stories}
 
     @cached_property
     def shelf(self) -> Shelf:
@@ -62,23 +62,18 @@ class Library:
     @property
     def every_page(self) -> Iterator[Page]:
         """Whatever is read as a page: pages, forms, stories, outcomes and errors."""
-        for pages in (self.pages, self.form_pages):
-            yield from pages.values()
-        yield from self.stories
-        for pages in (self.outcomes, self.errors):
-            yield from pages.values()
+        yield from chain(self.pages.values(), self.form_pages.values(), self.stories)
+        yield from chain(self.outcomes.values(), self.errors.values())
 
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
     """Reading makes a million objects and no cycles; to look for cycles among them takes as long again."""
-    collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if collecting:
-            gc.enable()
+        gc.enable()
 
 
 @_without_collecting()
@@ -101,14 +96,18 @@ def load(
     """
     reader = _Reader(folder, kept)
     due = today or date.today()  # noqa: DTZ011 (a day in the service's own place)
-    read = (replace(s, held=_held(s, due)) if s.draft or s.published > due else s for s in reader.stories())
+    read = (
+        replace(s, held=_held(s)) if s.draft or s.published > due else s
+        for s in reader.each("case-studies", _story)
+    )
     stories = sorted(
         (story for story in read if drafts or not story.held),
         key=lambda story: (-story.published.toordinal(), story.title),
     )
     told = {story.slug: story for story in stories}
     pages = {page.address: page for page in reader.each("pages", _page)}
-    forms, outcomes = reader.forms()
+    outcomes = reader.outcomes()
+    forms = reader.read(lambda: reader.forms(outcomes), kept.forms if kept else None)
     form_pages = reader.form_pages(forms)
     navigation = reader.navigation({**pages, **form_pages})
     return Library(
@@ -138,22 +137,27 @@ class _Reader:
         self.kept = kept
         self.problems: list[Problem] = []
         self.left_out: set[str] = set()  # addresses of pages with a slip in their file
-        self.facts = self._facts()
+        self.facts = self.read(lambda: load_facts(*self.file("service.toml")), kept.facts if kept else None)
 
-    def _facts(self) -> Facts:
+    def file(self, name: str) -> tuple[Path, Path]:
+        """A file or folder, and its name in messages."""
+        return self.folder / name, Path(self.folder.name, name)
+
+    def read(self, make: Callable[[], Made], otherwise: Made | None) -> Made:
+        """What a file says; what else there is where it cannot be used.
+
+        Raises:
+            Unreadable: where there is nothing else.
+        """
         try:
-            return facts_file.load_facts(self.folder / "service.toml", Path(self.folder.name, "service.toml"))
+            return make()
         except Unreadable as unreadable:
-            if self.kept is None:
+            if otherwise is None:
                 raise
             self.problems += unreadable.problems
-            return self.kept.facts
+            return otherwise
 
-    def stories(self) -> Iterable[Story]:
-        """Every story that can be used."""
-        return self.each("case-studies", _story)
-
-    def each(self, kind: str, make: Callable[[Document, str, Facts], Made]) -> Iterable[Made]:
+    def each(self, kind: str, make: Callable[[Document, str, Facts], Made]) -> Iterator[Made]:
         """Every Markdown file of one folder that can be used, made into a page or a story."""
         for path in sorted((self.folder / kind).glob("*.md"), key=lambda path: path.name):
             shown = Path(self.folder.name, kind, path.name)
@@ -163,41 +167,44 @@ class _Reader:
                 made = make(document, path.stem, self.facts)
             except Unreadable as unreadable:
                 self.problems += unreadable.problems
-                self.left_out.add(_address(path.stem))
+                self.left_out.add(address_of(path.stem))
                 continue
-            self.problems += body_problems(document, self.facts)
+            self.problems += _body_problems(document, self.facts)
             yield made
 
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
-        """Menu, footer and site map, less what does not exist."""
-        path, shown = self.folder / "navigation.toml", Path(self.folder.name, "navigation.toml")
-        found, problems = navigation(self._toml("navigation.toml"), path, shown, pages, self.left_out)
-        self.problems += problems
-        return found
-
-    def forms(self) -> tuple[Mapping[str, Form], Mapping[str, Page]]:
-        """Every form, with the facts of the service in its words, and the outcomes its answers lead to.
-
-        A running site keeps all its forms where one cannot be used, and always the addresses it has.
-        """
-        outcomes = {page.address: page for page in self.each("outcomes", _plain)}
-        outcomes = {**(self.kept.outcomes if self.kept else {}), **outcomes}
+        """Menu, footer and site map, less what does not exist; none where the file cannot be read."""
+        path, shown = self.file("navigation.toml")
         try:
-            found = self._usable_forms(outcomes)
+            written = read_as(Written, path, shown)
         except Unreadable as unreadable:
-            if self.kept is None:
-                raise
             self.problems += unreadable.problems
-            return self.kept.forms, outcomes
-        return {a: form.filled(self.facts.fill, self.facts.has) for a, form in found.items()}, outcomes
+            return Navigation()
+        self.problems += navigation_problems(written, path, shown, pages, self.left_out)
+        return navigation(written, pages)
 
-    def _usable_forms(self, outcomes: Mapping[str, Page]) -> Mapping[str, Form]:
-        shown = Path(self.folder.name, "forms")
-        found = load_forms(self.folder / "forms", shown)
+    def redirects(self) -> dict[str, str]:
+        """Old addresses and their new ones."""
+        written = self.read(lambda: read_toml(*self.file("redirects.toml")), dict[str, Any]())
+        return {old: str(new) for old, new in written.items()}
+
+    def outcomes(self) -> Mapping[str, Page]:
+        """Where answers lead to; a running site keeps all it has."""
+        kept = self.kept.outcomes if self.kept else {}
+        return {**kept, **{page.address: page for page in self.each("outcomes", _plain)}}
+
+    def forms(self, outcomes: Mapping[str, Page]) -> Mapping[str, Form]:
+        """Every form, with the facts of the service in its words.
+
+        Raises:
+            Unreadable: where one of them cannot be used, or a running site would change their addresses.
+        """
+        folder, shown = self.file("forms")
+        found = load_forms(folder, shown)
         faults = [*_lacking(found, outcomes, shown), *_moved(found, self.kept, shown)]
         if faults:
             raise Unreadable(*([] if self.kept else self.problems), *faults)
-        return found
+        return {a: form.filled(self.facts.fill, self.facts.has) for a, form in found.items()}
 
     def form_pages(self, forms: Mapping[str, Form]) -> dict[str, Page]:
         """The opening words of each form; a slip in their file must not take the form down."""
@@ -211,19 +218,8 @@ class _Reader:
             for address, form in forms.items()
         }
 
-    def redirects(self) -> dict[str, str]:
-        """Old addresses and their new ones."""
-        return {old: str(new) for old, new in self._toml("redirects.toml").items()}
 
-    def _toml(self, name: str) -> dict[str, object]:
-        try:
-            return read_toml(self.folder / name, Path(self.folder.name, name))
-        except Unreadable as unreadable:
-            self.problems += unreadable.problems
-            return {}
-
-
-def _lacking(forms: Mapping[str, Form], outcomes: Mapping[str, Page], folder: Path) -> Iterable[Problem]:
+def _lacking(forms: Mapping[str, Form], outcomes: Mapping[str, Page], folder: Path) -> Iterator[Problem]:
     """Answers that stop a form and have no words for it."""
     for form in forms.values():
         for stop in form.stops:
@@ -231,7 +227,7 @@ def _lacking(forms: Mapping[str, Form], outcomes: Mapping[str, Page], folder: Pa
                 yield Problem(folder / f"{form.key}.toml", 1, f"write content/outcomes/{stop}.md, or mend it")
 
 
-def _moved(forms: Mapping[str, Form], kept: Library | None, folder: Path) -> Iterable[Problem]:
+def _moved(forms: Mapping[str, Form], kept: Library | None, folder: Path) -> Iterator[Problem]:
     """Forms that came, went or changed their address while the site runs."""
     before = kept.forms if kept else forms
     for address in sorted(forms.keys() ^ before.keys()):
@@ -251,44 +247,29 @@ def _named_well(path: Path, shown: Path) -> None:
     raise Unreadable(Problem(shown, 1, words))
 
 
-def _held(story: Story, today: date) -> str:
+def _held(story: Story) -> str:
     """Why the public does not see a story yet."""
     return "Draft" if story.draft else f"Not published until {story.published:%-d %B %Y}"
 
 
-def body_problems(document: Document, facts: Facts) -> Iterable[Problem]:
+def _body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
     """Facts and parts that a body names and that do not exist."""
     if "{" not in document.body:
         return
     for number, line in enumerate(document.body.splitlines(), document.body_line):
-        for found in facts_file.USED.finditer(line) if "{" in line else ():
+        for found in USED.finditer(line):
             if found["name"] not in facts:
-                yield Problem(
-                    document.shown, number, f"there is no fact “{found['name']}”; see content/service.toml"
-                )
-    for line_in_body, part in markup.parts_used(document.body):
+                words = f"there is no fact “{found['name']}”; see content/service.toml"
+                yield Problem(document.shown, number, words)
+    for number, part in markup.parts_used(document.body):
         if part not in markup.PARTS:
-            known = ", ".join(sorted(markup.PARTS))
-            at = document.body_line + line_in_body - 1
-            yield Problem(document.shown, at, f"there is no part “{part}”; use one of: {known}")
+            words = f"there is no part “{part}”; use one of: {', '.join(sorted(markup.PARTS))}"
+            yield Problem(document.shown, document.body_line + number - 1, words)
 
 
-def _address(name: str) -> str:
+def address_of(name: str) -> str:
+    """The address of a page by the name of its file."""
     return {"index": HOME, "case-studies": STORIES}.get(name, f"/{name}")
-
-
-def _typed(document: Document, model: type[Fields]) -> Fields:
-    """The fields of a file that has words below them."""
-    fields = document.typed(model)
-    if not document.body.strip():
-        words = "write the text below the second line of dashes"
-        raise Unreadable(Problem(document.shown, document.body_line, words))
-    return fields
-
-
-def _page(document: Document, name: str, facts: Facts) -> Page:
-    fields = _typed(document, PageFields)
-    return Page(_address(name), document, facts, **dict(fields))
 
 
 def bare_page(address: str, title: str, facts: Facts) -> Page:
@@ -296,17 +277,15 @@ def bare_page(address: str, title: str, facts: Facts) -> Page:
     return Page(address, Document(Path(), {}, {}, ""), facts, title, None, listed=False)
 
 
+def _page(document: Document, name: str, facts: Facts) -> Page:
+    return Page(address_of(name), document, facts, **dict(document.typed(PageFields)))
+
+
 def _plain(document: Document, name: str, facts: Facts) -> Page:
-    fields = _typed(document, PlainFields)
-    return Page(name, document, facts, listed=False, **dict(fields))
+    return Page(name, document, facts, listed=False, **dict(document.typed(PlainFields)))
 
 
 def _story(document: Document, name: str, facts: Facts) -> Story:
-    fields = _typed(document, StoryFields)
-    values = dict(fields)
-    for many in ("harm", "way", "content_notes"):
-        values[many] = tuple(values[many])
-    crumbs = (Link("Home", HOME), Link("Stories", STORIES))
-    return Story(
-        f"{STORIES}{name}", document, facts, slug=name, crumbs=crumbs, description=fields.summary, **values
-    )
+    fields = dict(document.typed(StoryFields))
+    about = {"slug": name, "crumbs": STORY_CRUMBS, "description": fields["summary"]}
+    return Story(f"{STORIES}{name}", document, facts, **about, **fields)

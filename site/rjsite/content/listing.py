@@ -6,7 +6,7 @@ nothing leads from a softer story to a harder one (service design, section 11).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, islice
 from typing import get_args
@@ -16,7 +16,6 @@ from rjsite.content.fields import Beginner, Ending, Harm, Way
 from rjsite.content.page import Story
 
 ON_A_PAGE = 12
-NOT_KNOWN = "not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +26,14 @@ class Aspect:
     title: str
     says: str  # a value in the heading of a chosen list
     values: tuple[str, ...]
-
-    def of(self, story: Story) -> tuple[str, ...]:
-        """The story's values of this aspect."""
-        found = getattr(story, {"began": "began_by"}.get(self.name, self.name))
-        return (found,) if isinstance(found, str) else found
+    of: Callable[[Story], tuple[str, ...]]  # the story's values
 
 
 ASPECTS = (
-    Aspect("harm", "Kind of harm", "{}", get_args(Harm)),
-    Aspect("way", "Way of communicating", "{}", get_args(Way)),
-    Aspect("began", "Who began it", "begun by {}", get_args(Beginner)),
-    Aspect("ended", "How it ended", "ended: {}", get_args(Ending)),
+    Aspect("harm", "Kind of harm", "{}", get_args(Harm), lambda story: story.harm),
+    Aspect("way", "Way of communicating", "{}", get_args(Way), lambda story: story.way),
+    Aspect("began", "Who began it", "begun by {}", get_args(Beginner), lambda story: (story.began_by,)),
+    Aspect("ended", "How it ended", "ended: {}", get_args(Ending), lambda story: (story.ended,)),
 )
 
 

@@ -10,6 +10,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
 WITH_ITEMS = frozenset({"choices", "steps", "promises", "quotes", "questions", "pictures", "write"})
 PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map", "paper"}
 
-_HEADING = re.compile(r"^(#{2,3})\s+(?P<words>.*?)\s*(?:\{:(?P<marks>[^}]*)\})?\s*$")
+_SECTION, _ENTRY = (  # words and marks, like ".steps #how"
+    re.compile(rf"^{level}[ \t]+(.*?)[ \t]*(?:\{{:([^}}]*)\}})?[ \t]*$", re.MULTILINE)
+    for level in ("##", "###")
+)
 _LINKED = re.compile(r"^\[(?P<words>.+)\]\((?P<href>[^)\s]+)\)$")
 _LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # easier to hit than a link in a sentence
+_LONG_ADDRESS = re.compile(r'(<a href="mailto:[^>]*>)([^<]{33,})')  # wider than the narrowest screen
 
 _TAGS = {
     "p", "ul", "ol", "li", "strong", "em", "a", "blockquote", "h2", "h3", "h4", "br", "hr",
@@ -63,7 +68,6 @@ class Section:
     title: str
     id: str
     html: Markup
-    line: int  # of the heading, counted in the body
     items: tuple[Item, ...] = ()
     names: tuple[str, ...] = ()  # of part "stories": which ones
     stories: tuple[Story, ...] = ()
@@ -112,6 +116,7 @@ def to_html(text: str) -> Markup:
         url_schemes={"https", "mailto", "tel"},
         link_rel=None,
     )
+    clean = _LONG_ADDRESS.sub(lambda found: found[1] + re.sub(r"(?=[@.])", "<wbr>", found[2]), clean)
     return Markup(_LINK_ALONE.sub(r'<\1 class="next">', clean))  # noqa: S704 (cleaned above)
 
 
@@ -123,60 +128,38 @@ def slug(words: str) -> str:
 
 def opening_and_sections(text: str) -> tuple[Markup, tuple[Section, ...]]:
     """The text before the first second-level heading, and the sections after it."""
-    opening, *rest = _cut(text, 2)
+    opening, blocks = _cut(text, _SECTION)
     taken: set[str] = set()
-    sections = tuple(_section(block, taken) for block in rest)
-    return to_html(opening.text), sections
+    return to_html(opening), tuple(_section(*block, taken) for block in blocks)
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    words: str
-    part: str
-    id: str
-    text: str
-    line: int
+def _cut(text: str, heading: re.Pattern[str]) -> tuple[str, list[tuple[str, str, str]]]:
+    """What stands before the first heading; then of each heading its words, its marks and what follows."""
+    opening, *rest = heading.split(text)
+    blocks = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+    return opening, [(words, marks or "", below) for words, marks, below in blocks]
 
 
-def _cut(text: str, level: int) -> list[_Block]:
-    """Cut at headings of one level; the first block has no heading."""
-    blocks: list[_Block] = []
-    heading, lines, at = _heading("", ""), list[str](), 1
-    for number, line in enumerate(text.splitlines(), 1):
-        found = _HEADING.match(line)
-        if found and len(found[1]) == level:
-            blocks.append(_Block(*heading, "\n".join(lines), at))
-            heading, lines, at = _heading(found["words"], found["marks"] or ""), [], number
-        else:
-            lines.append(line)
-    blocks.append(_Block(*heading, "\n".join(lines), at))
-    return blocks
+def _section(words: str, marks: str, text: str, taken: set[str]) -> Section:
+    part = _mark(".", marks)
+    items, names = tuple[Item, ...](), tuple[str, ...]()
+    if part in WITH_ITEMS:
+        text, blocks = _cut(text, _ENTRY)
+        items = tuple(_item(*block, taken) for block in blocks)
+    elif part == "stories":
+        names = tuple(line[2:].strip() for line in text.splitlines() if line.startswith("- "))
+        text = "\n".join(line for line in text.splitlines() if not line.startswith("- "))
+    title, _ = _words_and_link(words)
+    return Section(part, title, _id(title, marks, taken), to_html(text), items, names)
 
 
-def _heading(words: str, marks: str) -> tuple[str, str, str]:
-    """Words, part and id of a heading; marks are like ".steps #how"."""
-    part = next((mark[1:] for mark in marks.split() if mark.startswith(".")), "")
-    name = next((mark[1:] for mark in marks.split() if mark.startswith("#")), "")
-    return words, part, name
+def _item(words: str, marks: str, text: str, taken: set[str]) -> Item:
+    title, href = _words_and_link(words)
+    return Item(title, href, _id(title, marks, taken), _mark(".", marks), to_html(text))
 
 
-def _section(block: _Block, taken: set[str]) -> Section:
-    html, items, names = to_html(""), tuple[Item, ...](), tuple[str, ...]()
-    if block.part in WITH_ITEMS:
-        opening, *rest = _cut(block.text, 3)
-        html, items = to_html(opening.text), tuple(_item(entry, taken) for entry in rest)
-    elif block.part == "stories":
-        text, names = _names(block.text)
-        html = to_html(text)
-    else:
-        html = to_html(block.text)
-    title, _ = _words_and_link(block.words)
-    return Section(block.part, title, _unique(block.id or slug(title), taken), html, block.line, items, names)
-
-
-def _item(block: _Block, taken: set[str]) -> Item:
-    title, href = _words_and_link(block.words)
-    return Item(title, href, _unique(block.id or slug(title), taken), block.part, to_html(block.text))
+def _mark(sign: str, marks: str) -> str:
+    return next((mark[1:] for mark in marks.split() if mark.startswith(sign)), "")
 
 
 def _words_and_link(words: str) -> tuple[str, str]:
@@ -184,26 +167,16 @@ def _words_and_link(words: str) -> tuple[str, str]:
     return (found["words"], found["href"]) if found else (words, "")
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    number = 1
-    found = name
-    while found in taken:
-        number += 1
-        found = f"{name}-{number}"
+def _id(title: str, marks: str, taken: set[str]) -> str:
+    """A name that no other heading of the page has."""
+    name = _mark("#", marks) or slug(title)
+    found = next(f for n in count(1) if (f := f"{name}-{n}" if n > 1 else name) not in taken)
     taken.add(found)
     return found
 
 
-def _names(text: str) -> tuple[str, tuple[str, ...]]:
-    """Split a story section into its own words and the names in its list."""
-    lines = text.splitlines()
-    names = tuple(line[2:].strip() for line in lines if line.startswith("- "))
-    return "\n".join(line for line in lines if not line.startswith("- ")), names
-
-
 def parts_used(text: str) -> Iterator[tuple[int, str]]:
     """Line and name of every part that a body asks for."""
-    for number, line in enumerate(text.splitlines(), 1):
-        found = _HEADING.match(line) if line.startswith("##") and "{" in line else None
-        if found and len(found[1]) == 2 and (part := _heading("", found["marks"] or "")[1]):
-            yield number, part
+    for heading in _SECTION.finditer(text):
+        if part := _mark(".", heading[2] or ""):
+            yield text.count("\n", 0, heading.start()) + 1, part

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from rjsite.content.page import Group, Link, Page
 from rjsite.content.problem import Problem
 from rjsite.content.toml import line_of
 
 
-class _Checked(BaseModel):
+class _WrittenGroup(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-
-class _Link(_Checked):
-    label: str
-    page: str
-
-
-class _Group(_Checked):
     title: str
     pages: list[str]
 
 
-class _File(_Checked):
-    menu: list[_Link] = []
-    footer: list[_Link] = []
-    group: list[_Group] = []
+class Written(BaseModel):
+    """The file as it is written."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    menu: tuple[Link, ...] = ()
+    footer: tuple[Link, ...] = ()
+    group: tuple[_WrittenGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,46 +39,32 @@ class Navigation:
     groups: tuple[Group, ...] = ()
 
 
-def navigation(
-    raw: Mapping[str, Any],
-    path: Path,
-    shown: Path,
-    pages: Mapping[str, Page],
-    left_out: Container[str] = (),
-) -> tuple[Navigation, list[Problem]]:
-    """Link the entries of navigation.toml to the pages there are.
-
-    Args:
-        raw: the file's tables. path: the file. shown: its name in messages. pages: all, by address.
-        left_out: addresses of pages with a slip in their own file, which is named there.
-
-    Returns:
-        The navigation, and a problem for each entry without a page and each page without an entry.
-    """
-    try:
-        read = _File.model_validate(raw)
-    except ValidationError as error:
-        return Navigation(), [
-            Problem(shown, 1, f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
-            for fault in error.errors()
-        ]
-    mapped = [address for group in read.group for address in group.pages]
-    named = [*mapped, *(link.page for link in (*read.menu, *read.footer))]
-    problems = [
-        Problem(shown, line_of(path, f'"{address}"'), f"there is no page {address}; write it or take it out")
-        for address in named
-        if address not in pages and address not in left_out
-    ] + [
-        Problem(shown, 1, f"add {address} to a group, so that the site map has it")
-        for address, page in sorted(pages.items())
-        if page.listed and address not in mapped
-    ]
+def navigation(written: Written, pages: Mapping[str, Page]) -> Navigation:
+    """The entries of navigation.toml that lead to one of the pages (by address)."""
     menu, footer = (
-        tuple(Link(link.label, link.page) for link in links if link.page in pages)
-        for links in (read.menu, read.footer)
+        tuple(link for link in links if link.page in pages) for links in (written.menu, written.footer)
     )
     groups = tuple(
-        Group(group.title, tuple(Link(pages[a].short, a) for a in group.pages if a in pages))
-        for group in read.group
+        Group(group.title, tuple(Link(label=pages[a].short, page=a) for a in group.pages if a in pages))
+        for group in written.group
     )
-    return Navigation(menu, footer, groups), problems
+    return Navigation(menu, footer, groups)
+
+
+def navigation_problems(
+    written: Written, path: Path, shown: Path, pages: Mapping[str, Page], left_out: Container[str]
+) -> Iterator[Problem]:
+    """Entries without a page, and pages without an entry.
+
+    Args:
+        path: the file. shown: its name in messages. pages: all, by address.
+        left_out: addresses of pages with a slip in their own file, which is named there.
+    """
+    mapped = [address for group in written.group for address in group.pages]
+    for address in [*mapped, *(link.page for link in (*written.menu, *written.footer))]:
+        if address not in pages and address not in left_out:
+            words = f"there is no page {address}; write it or take it out"
+            yield Problem(shown, line_of(path, f'"{address}"'), words)
+    for address, page in sorted(pages.items()):
+        if page.listed and address not in mapped:
+            yield Problem(shown, 1, f"add {address} to a group, so that the site map has it")

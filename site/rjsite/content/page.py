@@ -9,6 +9,7 @@ from datetime import date
 from functools import cached_property
 
 from markupsafe import Markup
+from pydantic import BaseModel, ConfigDict
 
 from rjsite.content import markup
 from rjsite.content.facts import Facts
@@ -18,9 +19,10 @@ from rjsite.content.markup import Section
 LANDSCAPES = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(BaseModel):
     """A label and where it leads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     label: str
     page: str
@@ -48,7 +50,7 @@ class Page:
     crumb: str = ""
     version: str = ""
     grade: int = 6
-    listed: bool = True
+    listed: bool = True  # in the site map, and by search engines
     crumbs: tuple[Link, ...] = ()
     groups: tuple[Group, ...] = field(default=(), repr=False)  # of the site map
     told: Mapping[str, Story] = field(default_factory=dict, repr=False)  # stories a section may name
@@ -61,21 +63,17 @@ class Page:
         """The name used in the site map and in breadcrumbs."""
         return self.crumb or self.title
 
-    @property
-    def noindex(self) -> bool:
-        """Whether search engines are asked to leave the page out."""
-        return not self.listed
-
     @cached_property
     def _parts(self) -> tuple[Markup, tuple[Section, ...]]:
         opening, sections = markup.opening_and_sections(self.facts.fill_markdown(self.document.body))
-        return opening, tuple(self._filled(section) for section in sections)
-
-    def _filled(self, section: Section) -> Section:
-        if section.part == "site-map":
-            return replace(section, groups=self.groups)
-        stories = tuple(self.told[name] for name in section.names if name in self.told)
-        return replace(section, stories=stories)
+        return opening, tuple(
+            replace(
+                section,
+                groups=self.groups if section.part == "site-map" else (),
+                stories=tuple(self.told[name] for name in section.names if name in self.told),
+            )
+            for section in sections
+        )
 
     def forget(self) -> None:
         """Let go of the rendered body."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,70 +24,28 @@ is old. Answers go into `content/service.toml`; permissions and videos into the 
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A question to the service about one fact."""
+class Table:
+    """Gaps of one kind: each as one line, and as the cells of a row."""
 
-    name: str
-    question: str
-    value: str  # as shown now; empty where nothing is
-    waits: tuple[str, ...]  # addresses of the pages that use it
-    line: int
+    title: str
+    words: str
+    head: Sequence[str]
+    rows: Sequence[tuple[Problem, Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
     """All that stands between the content and its release."""
 
-    facts_file: Path
-    asks: tuple[Ask, ...]
-    unpermitted: tuple[Story, ...]
-    videos: tuple[Story, ...]  # that tell of a video and do not say where it is
+    tables: Sequence[Table]
 
     def problems(self) -> Iterator[Problem]:
         """Each as one line."""
-        for ask in self.asks:
-            where = f" (for {', '.join(ask.waits)})" if ask.waits else ""
-            shown = f"; the site says now: {ask.value}" if ask.value else ""
-            yield Problem(self.facts_file, ask.line, f"{ask.name}: {ask.question}{where}{shown}")
-        for story in self.unpermitted:
-            line = story.document.lines.get("permission", 1)
-            yield Problem(story.document.shown, line, "write the date of permission, like 2026-03-09")
-        for story in self.videos:
-            line = story.document.lines.get("video", 1)
-            yield Problem(story.document.shown, line, "write the address of the video, and its words below")
+        return (problem for table in self.tables for problem, _ in table.rows)
 
     def markdown(self) -> str:
         """The same as a page for people."""
-        unset = [(a.name, a.question, _list(a.waits)) for a in self.asks if not a.value]
-        shown = [(a.name, a.value, a.question, _list(a.waits)) for a in self.asks if a.value]
-        parts = [
-            _INTRO,
-            _table(
-                "Not known yet",
-                "The site hides every sentence that needs one of these.",
-                ("Fact", "Question", "Pages that wait"),
-                unset,
-            ),
-            _table(
-                "Shown, and to be confirmed",
-                "The site says this now.",
-                ("Fact", "Words", "Question", "Pages"),
-                shown,
-            ),
-            _table(
-                "Stories without permission",
-                "Write the date into `permission:` in the file of each.",
-                ("Story", "File"),
-                [(s.title, f"`{s.document.shown}`") for s in self.unpermitted],
-            ),
-            _table(
-                "Videos",
-                "Write the address into `video:`, and what is said in it below, as the transcript.",
-                ("Story", "File"),
-                [(s.title, f"`{s.document.shown}`") for s in self.videos],
-            ),
-        ]
-        return "\n".join(part for part in parts if part)
+        return "\n".join([_INTRO, *(_markdown(table) for table in self.tables if table.rows)])
 
 
 def release(library: Library, folder: Path, templates: Path) -> Release:
@@ -96,51 +54,71 @@ def release(library: Library, folder: Path, templates: Path) -> Release:
     Args:
         library: with drafts. folder: as `content/`. templates: which use facts too.
     """
-    used = _used(library, folder, templates)
-    path = folder / "service.toml"
-    return Release(
-        Path(folder.name, path.name),
-        tuple(
-            Ask(name, fact.ask, fact.value, tuple(used.get(name, ())), line_of(path, f"[{name}]"))
-            for name, fact in library.facts.items()
-            if fact.ask
-        ),
-        tuple(story for story in library.stories if not (story.permission or story.draft)),
-        tuple(
-            story for story in library.stories if not story.video and re.search(r"\bvideo\b", story.summary)
-        ),
+    return Release([*_facts(library, folder, templates), *_stories(library.stories)])
+
+
+def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Table]:
+    path, uses = folder / "service.toml", list(_uses(library, folder, templates))
+    unset, shown = list[tuple[Problem, Sequence[str]]](), list[tuple[Problem, Sequence[str]]]()
+    for name, fact in library.facts.items():
+        if fact.ask:
+            waits = list(dict.fromkeys(address for used, address in uses if used == name))
+            words = f"{name}: {fact.ask}" + (f" (for {', '.join(waits)})" if waits else "")
+            words += f"; the site says now: {fact.value}" if fact.value else ""
+            problem = Problem(Path(folder.name, path.name), line_of(path, f"[{name}]"), words)
+            pages = ", ".join(f"`{address}`" if "/" in address else address for address in waits) or "none"
+            if fact.value:
+                shown.append((problem, (name, fact.value, fact.ask, pages)))
+            else:
+                unset.append((problem, (name, fact.ask, pages)))
+    hides, says = "The site hides every sentence that needs one of these.", "The site says this now."
+    yield Table("Not known yet", hides, ("Fact", "Question", "Pages that wait"), unset)
+    yield Table("Shown, and to be confirmed", says, ("Fact", "Words", "Question", "Pages"), shown)
+
+
+def _stories(stories: Sequence[Story]) -> Iterator[Table]:
+    def table(field: str, title: str, words: str, say: str, lacking: Sequence[Story]) -> Table:
+        rows = [
+            (
+                Problem(s.document.shown, s.document.lines.get(field, 1), say),
+                (s.title, f"`{s.document.shown}`"),
+            )
+            for s in lacking
+        ]
+        return Table(title, words, ("Story", "File"), rows)
+
+    yield table(
+        "permission",
+        "Stories without permission",
+        "Write the date into `permission:` in the file of each.",
+        "write the date of permission, like 2026-03-09",
+        [story for story in stories if not (story.permission or story.draft)],
+    )
+    yield table(
+        "video",
+        "Videos",
+        "Write the address into `video:`, and what is said in it below, as the transcript.",
+        "write the address of the video, and its words below",
+        [story for story in stories if not story.video and re.search(r"\bvideo\b", story.summary)],
     )
 
 
-def _used(library: Library, folder: Path, templates: Path) -> Mapping[str, Sequence[str]]:
-    """Where each fact is used, by name."""
-    found: dict[str, list[str]] = {}
-
-    def note(name: str, address: str) -> None:
-        if address not in found.setdefault(name, []):
-            found[name].append(address)
-
+def _uses(library: Library, folder: Path, templates: Path) -> Iterator[tuple[str, str]]:
+    """Facts by name, each with where it is used."""
     for path in sorted(templates.rglob("*.html")):
         for use in _IN_TEMPLATE.finditer(path.read_text(encoding="utf-8")):
-            note(use["name"], "all forms" if path.name == "form.html" else "all pages")
+            yield use["name"], "all forms" if path.name == "form.html" else "all pages"
     by_key = {form.key: address for address, form in library.forms.items()}
     for path in sorted((folder / "forms").rglob("*.toml")):
         for use in _IN_FORM.finditer(path.read_text(encoding="utf-8")):
-            note(use["name"] or use["needed"], by_key.get(path.stem, "all forms"))
+            yield use["name"] or use["needed"], by_key.get(path.stem, "all forms")
     for page in library.every_page:
         address = page.address if page.address.startswith("/") else page.document.shown.as_posix()
         for use in USED.finditer(page.document.body):
-            note(use["name"], address)
-    return found
+            yield use["name"], address
 
 
-def _list(addresses: Sequence[str]) -> str:
-    return ", ".join(f"`{a}`" if "/" in a else a for a in addresses) or "none"
-
-
-def _table(title: str, words: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    lines = [head, ["---"] * len(head), *rows]
-    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-    return f"## {title}\n\n{words}\n\n{table}\n"
+def _markdown(table: Table) -> str:
+    lines = [table.head, ["---"] * len(table.head), *(cells for _, cells in table.rows)]
+    rows = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return f"## {table.title}\n\n{table.words}\n\n{rows}\n"

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from rjsite.content.problem import Problem, Unreadable
+
+Kind = TypeVar("Kind")
 
 
 def read_toml(path: Path, shown: Path) -> dict[str, Any]:
@@ -28,6 +32,20 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         raise Unreadable(Problem(shown, int(line[1]) if line else 1, f"not TOML: {error}")) from None
+
+
+def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
+    """The same, checked and as a value of that kind.
+
+    Raises:
+        Unreadable: with one problem for each thing to mend.
+    """
+    raw = read_toml(path, shown)
+    try:
+        return TypeAdapter(kind).validate_python(raw)
+    except ValidationError as error:
+        faults = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
+        raise Unreadable(*(Problem(shown, 1, f"{where}: {words}") for where, words in faults)) from None
 
 
 def line_of(path: Path, words: str) -> int:

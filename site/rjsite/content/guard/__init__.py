@@ -21,22 +21,22 @@ def check(library: Library, folder: Path, today: date) -> list[Problem]:
     """What is wrong with the words, in the order of the files.
 
     Args:
-        library: with drafts, as it was read from `folder`. today: tells what is old or not yet published.
+        library: with drafts, as it was read from `folder`. today: tells what is old.
 
     Returns:
         Findings, each with file, line and what to write. `library.problems` are not among them.
     """
-    return sorted(set(_findings(library, folder, today)))
+    try:
+        return sorted(set(_findings(library, folder, today)))
+    except Unreadable as unreadable:
+        return sorted(unreadable.problems)
 
 
 def _findings(library: Library, folder: Path, today: date) -> Iterator[Problem]:
-    try:
-        rules = load_rules(folder / "house-rules.toml", Path(folder.name, "house-rules.toml"))
-    except Unreadable as unreadable:
-        yield from unreadable.problems
-        return
-    addresses = Addresses(library, rules.links.also)
+    rules = load_rules(folder / "house-rules.toml", Path(folder.name, "house-rules.toml"))
+    addresses = Addresses(library, rules.allowed.addresses)
     for page in library.every_page:
-        yield from document_findings(page, library.facts, rules, addresses, today)
+        for line, words in document_findings(page, rules, addresses, today):
+            yield Problem(page.document.shown, line, words)
     yield from table_findings(library, folder, rules)
     yield from whole_findings(library, folder, addresses)

@@ -6,20 +6,30 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.toml import read_toml
+from rjsite.content.toml import read_as
+
+
+def either(words: Any) -> re.Pattern[str]:
+    """A pattern for any of the words, whole, with either kind of apostrophe and in any case."""
+    if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise ValueError("write a list of words in quotation marks")
+    longest_first = sorted(words, key=len, reverse=True)
+    any_of = "|".join(re.escape(word).replace("'", "['’]") for word in longest_first)
+    return re.compile(rf"(?<![\w-])(?:{any_of})(?![\w-])", re.IGNORECASE)
+
+
+AnyOf = Annotated[re.Pattern[str], BeforeValidator(either)]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Length(_Part):
-    """How long sentences and paragraphs may be."""
-
+class _Length(_Part):
     sentence: int
     short_sentence: int
     short_in: tuple[str, ...]
@@ -28,40 +38,33 @@ class Length(_Part):
     grade_from_words: int
 
 
-class _Dates(_Part):
-    last_checked_months: int
-
-
 class _Allowed(_Part):
-    allowed: tuple[str, ...]
+    names: AnyOf
+    initials: tuple[str, ...]
+    addresses: tuple[str, ...]
 
 
-class _Say(_Part):
-    words: tuple[str, ...]
+class _Words(_Part):
+    words: AnyOf
     say: str
 
 
-class _Links(_Part):
-    empty: tuple[str, ...]
-    also: tuple[str, ...]
-
-
-class _Unfinished(_Part):
-    words: tuple[str, ...]
+class _Sign(_Part):
+    find: re.Pattern[str]
+    say: str
 
 
 class Rules(_Part):
-    """All rules. Words are compared without regard to upper case, and with one kind of apostrophe."""
+    """All rules."""
 
-    length: Length
-    dates: _Dates
-    names: _Allowed
-    once: tuple[_Say, ...]
-    never: tuple[_Say, ...]
-    initials: _Allowed
-    links: _Links
-    content_notes: dict[str, tuple[str, ...]]
-    unfinished: _Unfinished
+    last_checked_months: int
+    empty_links: tuple[str, ...]
+    length: _Length
+    allowed: _Allowed
+    once: tuple[_Words, ...]
+    never: tuple[_Words, ...]
+    sign: tuple[_Sign, ...]
+    content_notes: dict[str, AnyOf]
 
     def sentence_limit(self, path: Path) -> int:
         """Words that a sentence of this file may have."""
@@ -70,20 +73,8 @@ class Rules(_Part):
         return self.length.short_sentence if short else self.length.sentence
 
     @cached_property
-    def _names(self) -> re.Pattern[str]:
-        return either(self.names.allowed)
-
-    @cached_property
-    def _never(self) -> tuple[tuple[re.Pattern[str], str], ...]:
-        return tuple((either(entry.words), entry.say) for entry in self.never)
-
-    @cached_property
-    def _once(self) -> tuple[tuple[re.Pattern[str], str], ...]:
-        return tuple((either(entry.words), entry.say) for entry in self.once)
-
-    @cached_property
     def _any(self) -> re.Pattern[str]:
-        return either([word for entry in (*self.never, *self.once) for word in entry.words])
+        return re.compile("|".join(rule.words.pattern for rule in (*self.never, *self.once)), re.IGNORECASE)
 
     def slips(self, words: str) -> Iterator[tuple[str, str, bool]]:
         """Words that may not stand, what to do instead, and whether one on a page is allowed.
@@ -93,31 +84,24 @@ class Rules(_Part):
         """
         if not self._any.search(words):
             return
-        rest = self._names.sub(" ", words)
-        for pattern, say in self._never:
-            for found in pattern.finditer(rest):
-                yield found[0], say, False
-        for pattern, say in self._once:
-            for found in pattern.finditer(rest):
-                yield found[0], say, True
+        rest = self.allowed.names.sub(" ", words)
+        for rules, once in ((self.never, False), (self.once, True)):
+            for rule in rules:
+                for found in rule.words.finditer(rest):
+                    yield found[0], rule.say, once
 
-    @cached_property
-    def _notes(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
-        return tuple((note, either(words)) for note, words in self.content_notes.items())
+    def signs(self, line: str) -> Iterator[str]:
+        """What to write in place of signs that may not stand in a line."""
+        for rule in self.sign:
+            if found := rule.find.search(line):
+                yield rule.say.replace("FOUND", found[0])
 
     def notes_needed(self, words: str) -> Iterator[tuple[str, str]]:
         """Content notes that words call for, each with the word; a word counts once."""
-        for note, pattern in self._notes:
+        for note, pattern in self.content_notes.items():
             if found := pattern.search(words):
                 yield note, found[0]
                 words = pattern.sub(" ", words)
-
-
-def either(words: tuple[str, ...] | list[str]) -> re.Pattern[str]:
-    """A pattern for any of the words, whole, with either kind of apostrophe."""
-    longest_first = sorted(words, key=len, reverse=True)
-    any_of = "|".join(re.escape(word).replace("'", "['’]") for word in longest_first)
-    return re.compile(rf"(?<![\w-])(?:{any_of})(?![\w-])", re.IGNORECASE)
 
 
 def load_rules(path: Path, shown: Path) -> Rules:
@@ -126,10 +110,4 @@ def load_rules(path: Path, shown: Path) -> Rules:
     Raises:
         Unreadable: with a problem for each thing to mend.
     """
-    raw = read_toml(path, shown)
-    try:
-        return Rules.model_validate(raw)
-    except ValidationError as error:
-        raise Unreadable(
-            *(Problem(shown, 1, f"{'.'.join(map(str, e['loc']))}: {e['msg']}") for e in error.errors())
-        ) from None
+    return read_as(Rules, path, shown)

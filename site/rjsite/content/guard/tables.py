@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rjsite.content.guard import text
-from rjsite.content.guard.document import banned, units
 from rjsite.content.guard.rules import Rules
+from rjsite.content.guard.units import Found, Unit, banned, initials, long_sentences, units
 from rjsite.content.library import Library
 from rjsite.content.problem import Problem
 
@@ -19,60 +18,53 @@ _READ = frozenset({"title", "label", "hint", "missing", "malformed", "after", "s
 
 def table_findings(library: Library, folder: Path, rules: Rules) -> Iterator[Problem]:
     """What is wrong in the definitions of the forms and in service.toml."""
-    for path in sorted((folder / "forms").rglob("*.toml")):
-        yield from _form(library, path, Path(folder.name, path.relative_to(folder)), rules)
-    yield from _facts(library, folder / "service.toml", Path(folder.name, "service.toml"), rules)
+    forms = sorted((folder / "forms").rglob("*.toml"))
+    for findings, path in [(_facts, folder / "service.toml"), *((_form, path) for path in forms)]:
+        shown = Path(folder.name, path.relative_to(folder))
+        for line, words in findings(library, path, rules, rules.sentence_limit(shown)):
+            yield Problem(shown, line, words)
 
 
-def _form(library: Library, path: Path, shown: Path, rules: Rules) -> Iterator[Problem]:
+def _form(library: Library, path: Path, rules: Rules, limit: int) -> Found:
     written = path.read_text(encoding="utf-8")
     lines = _Lines(written)
-    spoken = [
-        (lines.of(words), library.facts.fill(words)) for words in _strings(tomllib.loads(written), _READ)
+    said = [
+        Unit("entry", lines.of(words), library.facts.fill(words))
+        for words in _strings(tomllib.loads(written))
     ]
-    yield from _words(spoken, shown, rules)
-    page = library.form_pages.get(next((f.address for f in library.forms.values() if f.key == path.stem), ""))
-    beside = [unit.words for unit in units(page, library.facts)] if page else []
-    said = " . ".join([*(words for _, words in spoken), *beside])
-    for name in text.unexplained_initials(said, rules.initials.allowed):
-        if line := next((line for line, words in spoken if name in words), 0):
-            yield Problem(shown, line, f"say what {name} means: write the full words, then ({name})")
+    yield from _words(said, rules, limit)
+    pages = (library.form_pages[form.address] for form in library.forms.values() if form.key == path.stem)
+    yield from initials(said, rules, beside=[unit for page in pages for unit in units(page)])
 
 
-def _facts(library: Library, path: Path, shown: Path, rules: Rules) -> Iterator[Problem]:
+def _facts(library: Library, path: Path, rules: Rules, limit: int) -> Found:
     lines = _Lines(path.read_text(encoding="utf-8"))
-    spoken = []
     for name, fact in library.facts.items():
         head = lines.of(f"[{name}]")
         if fact.value:
-            spoken.append((lines.of(fact.value), fact.value))
-        if not (fact.value or fact.ask):
-            yield Problem(shown, head, f'add to [{name}] a value = "..." or an ask = "..." for the service')
+            yield from _words([Unit("entry", lines.of(fact.value), fact.value)], rules, limit)
+        elif not fact.ask:
+            yield head, f'add to [{name}] a value = "..." or an ask = "..." for the service'
         if name.startswith("figure_") and not (fact.source and fact.year):
-            yield Problem(shown, head, f'add to [{name}] a source = "..." and a year = "..."')
-    yield from _words(spoken, shown, rules)
+            yield head, f'add to [{name}] a source = "..." and a year = "..."'
 
 
-def _words(spoken: list[tuple[int, str]], shown: Path, rules: Rules) -> Iterator[Problem]:
-    limit = rules.sentence_limit(shown)
-    for line, said in spoken:
-        for sentence in text.sentences(said):
-            if (count := len(text.words(sentence))) > limit:
-                yield Problem(shown, line, f"this has {count} words; make it {limit} at most")
-        for at, words in banned([(line, said, None)], rules):
-            yield Problem(shown, at, words)
+def _words(said: Sequence[Unit], rules: Rules, limit: int) -> Found:
+    yield from long_sentences(said, limit)
+    for unit in said:
+        yield from banned([unit], rules)
 
 
-def _strings(table: Any, names: frozenset[str], name: str = "") -> Iterator[str]:
-    """Every text below a table that stands under one of the names, in order."""
-    if isinstance(table, str) and name in names:
+def _strings(table: Any, name: str = "") -> Iterator[str]:
+    """Every text below a table that a visitor reads, in order."""
+    if isinstance(table, str) and name in _READ:
         yield table
     elif isinstance(table, dict):
         for key, value in table.items():
-            yield from _strings(value, names, key)
+            yield from _strings(value, key)
     elif isinstance(table, list):
         for value in table:
-            yield from _strings(value, names, name)
+            yield from _strings(value, name)
 
 
 class _Lines:

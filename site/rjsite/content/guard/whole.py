@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,25 +13,27 @@ from rjsite.content.problem import Problem
 from rjsite.content.toml import line_of
 
 _ID = re.compile(r'\sid="([^"]+)"')
-_TABLES = frozenset({"service.toml", "navigation.toml", "redirects.toml", "house-rules.toml"})
-_FOLDERS = frozenset({"pages", "case-studies", "outcomes", "errors", "forms"})
+_USED = (
+    "service.toml", "navigation.toml", "redirects.toml", "house-rules.toml",
+    "pages/*.md", "case-studies/*.md", "outcomes/*.md", "errors/*.md",
+    "forms/*.md", "forms/*.toml", "forms/shared/*.toml",
+)  # fmt: skip
 
 
 class Addresses:
     """Every address there is, and what is wrong with one that is not."""
 
     def __init__(self, library: Library, also: tuple[str, ...]) -> None:
-        self.library = library
-        self.stories = {story.address: story for story in library.stories}
-        self.pages = {**library.pages, **library.form_pages, **self.stories}
+        self.redirects = library.redirects
+        stories = {story.address: story for story in library.stories}
+        self.pages: dict[str, Page] = {**library.pages, **library.form_pages, **stories}
         self.known = {*self.pages, *also}
-        self._found: dict[Path, frozenset[str]] = {}
 
-    def fault(self, href: str, page: Page, today: date) -> str:
+    def fault(self, href: str, page: Page) -> str:
         """What to write in place of a link's address; empty where it leads somewhere.
 
         Args:
-            href: as written. page: the one it stands on. today: stories of later days are not yet there.
+            href: as written. page: the one it stands on.
         """
         if href.startswith(("https://", "mailto:", "tel:")):
             return ""
@@ -41,47 +42,37 @@ class Addresses:
         address, _, fragment = href.partition("#")
         address = address.partition("?")[0]
         if address and address not in self.known:
-            return self._no_such(address)
-        story = self.stories.get(address)
-        if story and story.held and not getattr(page, "held", ""):
-            return f"{address} is not published yet; leave the link out until it is"
+            near = self.redirects.get(address) or "".join(
+                get_close_matches(address, sorted(self.known), 1, 0.75)
+            )
+            instead = f"write {near}" if near else "take the link out, or write the page"
+            return f"there is no page {address}; {instead}"
         target = self.pages.get(address) if address else page
-        if fragment and target and fragment not in self._ids(target):
+        if getattr(target, "held", "") and not getattr(page, "held", ""):
+            return f"{address} is not published yet; leave the link out until it is"
+        if fragment and target and fragment not in _ids(target):
             return f"{target.address} has no part #{fragment}; name one that it has, or leave #{fragment} out"
         return ""
 
-    def _no_such(self, address: str) -> str:
-        near = self.library.redirects.get(address) or next(
-            iter(get_close_matches(address, sorted(self.known), 1, 0.75)), ""
-        )
-        return f"there is no page {address}; " + (
-            f"write {near}" if near else "take the link out, or write the page"
-        )
 
-    def _ids(self, page: Page) -> frozenset[str]:
-        if page.document.shown not in self._found:
-            self._found[page.document.shown] = _ids(page)
-        return self._found[page.document.shown]
-
-
-def _ids(page: Page) -> frozenset[str]:
+def _ids(page: Page) -> set[str]:
     """Whatever a link to a part of the page can lead to."""
     html = "".join([page.opening, *(section.html for section in page.sections)])
     items = {item.id for section in page.sections for item in section.items}
-    return frozenset({"main", *_ID.findall(html), *(section.id for section in page.sections), *items})
+    return {"main", *_ID.findall(html), *(section.id for section in page.sections), *items}
 
 
 def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iterator[Problem]:
     """Double titles and addresses, old addresses that lead nowhere, files that nothing uses."""
     yield from _titles(library)
-    shown = Path(folder.name, "redirects.toml")
+    path = folder / "redirects.toml"
     for old, new in library.redirects.items():
         if new.partition("#")[0] not in addresses.known:
-            line = line_of(folder / "redirects.toml", f'"{old}"')
-            yield Problem(shown, line, f"there is no page {new}; write the address of one there is")
+            words = f"there is no page {new}; write the address of one there is"
+            yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), words)
     for address in library.pages.keys() & library.forms.keys():
-        path = library.pages[address].document.shown
-        yield Problem(path, 1, f"{address} is the address of a form; give this file another name")
+        shown = library.pages[address].document.shown
+        yield Problem(shown, 1, f"{address} is the address of a form; give this file another name")
     yield from _unused(folder)
 
 
@@ -96,24 +87,9 @@ def _titles(library: Library) -> Iterator[Problem]:
 
 
 def _unused(folder: Path) -> Iterator[Problem]:
-    for path in sorted(folder.rglob("*")):
+    used = {path for pattern in _USED for path in folder.glob(pattern)}
+    words = "nothing uses this file; name it NAME.md in content/case-studies/ or content/pages/, or delete it"
+    for path in folder.rglob("*"):
         inside = path.relative_to(folder)
-        if path.is_dir() or any(part.startswith(".") for part in inside.parts) or _used(inside):
-            continue
-        words = (
-            "nothing uses this file; name it NAME.md in content/case-studies/ or content/pages/, or delete it"
-        )
-        yield Problem(Path(folder.name) / inside, 1, words)
-
-
-def _used(inside: Path) -> bool:
-    match inside.parts:
-        case (name,):
-            return name in _TABLES
-        case ("forms", _):
-            return inside.suffix in (".md", ".toml")
-        case ("forms", "shared", _):
-            return inside.suffix == ".toml"
-        case (name, _):
-            return name in _FOLDERS and inside.suffix == ".md"
-    return False
+        if path not in used and not path.is_dir() and not any(part.startswith(".") for part in inside.parts):
+            yield Problem(Path(folder.name) / inside, 1, words)
