@@ -113,8 +113,9 @@ def _form() -> QuestionForm:
 
 def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
     content = library()
-    html = render_template(
+    return _private(
         "form.html",
+        status,
         page=content.form_pages[form.definition.address],
         form=form,
         notice=content.errors.get(notice, ""),
@@ -122,31 +123,23 @@ def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
         failures={name: content.errors[name] for name in ("413", "503") if name in content.errors},
         fill_tokens=request.args.get("fill") == "1",
         here=form.definition.address,
-        noindex=True,
-        bare=True,
-        description="",
     )
-    return _private(html, status)
 
 
 def _outcome(form: QuestionForm, name: str) -> Response:
     definition = form.definition
-    found = library().outcomes[name]
-    html = render_template(
+    return _private(
         "outcome.html",
-        page=found,
+        200,
+        page=library().outcomes[name],
         form_title=library().form_pages[definition.address].head,
         kept=[(BACK, "1"), *request.form.items(multi=True)],
         here=definition.address,
-        noindex=True,
-        bare=True,
-        description="",
     )
-    return _private(html, 200)
 
 
-def _private(html: str, status: int) -> Response:
-    response = make_response(html, status)
+def _private(template: str, status: int, **shown: object) -> Response:
+    response = make_response(render_template(template, noindex=True, bare=True, **shown), status)
     response.headers["Cache-Control"] = NO_STORE
     return response
 
@@ -159,16 +152,13 @@ def sent() -> ResponseReturnValue:
     except InvalidToken:
         reference = ""
     content = library()
-    html = render_template(
+    return _private(
         "sent.html",
+        200,
         page=content.pages.get("/sent") or bare_page("/sent", "We have your message", content.facts),
         reference=reference,
         here="/sent",
-        noindex=True,
-        bare=True,
-        description="",
     )
-    return _private(html, 200)
 
 
 @bp.get("/exit")
