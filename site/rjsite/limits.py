@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from rjsite.outbox.migrate import take_turns
-from rjsite.outbox.table import open_database
+from rjsite.outbox.table import open_database, write_ahead
 from rjsite.settings import Settings
 
 _metadata = MetaData()
@@ -156,7 +156,7 @@ def _open(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:
         # counters may be lost with the power; they must not cost a sync
-        connection.execute("PRAGMA journal_mode=WAL")
+        write_ahead(connection)
         connection.execute("PRAGMA synchronous=OFF")
 
     return engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +90,8 @@ def open_database(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "secure_delete=ON",
-            "trusted_schema=OFF",
-            "foreign_keys=ON",
-        ):
+        write_ahead(connection)
+        for pragma in ("synchronous=FULL", "secure_delete=ON", "trusted_schema=OFF", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -104,6 +100,21 @@ def open_database(url: str) -> Engine:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work at once. Where several open a new file together, SQLite does not wait
+    for the others by itself."""
+    end = time.monotonic() + WAIT_FOR_LOCK
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _make_private(name: str | None) -> None:
