@@ -19,7 +19,7 @@ test: ## run every test and check (installs browsers and servers they need)
 	@$(PREPARE) dev
 	@$(PYTHON) tests/support/needs.py
 	@$(MAKE) --no-print-directory lint check
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist worksteal
 
 pictures: ## keep how pages look now (tests/browser/pictures, trees): look at them before a commit
 	@$(PREPARE) dev

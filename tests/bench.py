@@ -41,6 +41,7 @@ from support.visitor import FORM_A, TOKEN
 
 ROUNDS = 7
 SECONDS = 1.0
+BROWSER = "gzip, deflate, br"  # what every browser asks for
 CLIENTS = 4
 FORMS = 20  # for each client and round
 SIZES = (15, 1_000, 3_000, 10_000)  # stories
@@ -234,7 +235,7 @@ def together(work: Callable[[int], int]) -> float:
     return sum(done) / taken
 
 
-def rate(port: int, path: str, accept: str = "", times: int = 1) -> float:
+def rate(port: int, path: str, accept: str = BROWSER, times: int = 1) -> float:
     """Requests a second on a few connections, each with `times` requests under way.
 
     One thread asks on all of them and then hears all: more would stand in each other's way.

@@ -36,11 +36,11 @@ def test_a_main_page_looks_as_it_was_kept_at_four_widths_in_light_and_dark(
     differences = []
     for width, scheme in product(SIZES, SCHEMES):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        picture = photograph(page, width)
+        picture = photograph(page, width, settled=MAKE)
         if MAKE:
             studio.keep(f"{name}-{width}-{scheme}", picture)
         found = studio.difference(f"{name}-{width}-{scheme}", picture)
-        # what truly differs still does in a second picture
+        # what truly differs still does in a settled picture
         differences.append(found and studio.difference(f"{name}-{width}-{scheme}", photograph(page, width)))
 
     assert [found for found in differences if found] == []

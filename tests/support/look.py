@@ -112,11 +112,11 @@ def add_style(page: Page, css: str) -> None:
     )
 
 
-def photograph(page: Page, width: int) -> bytes:
+def photograph(page: Page, width: int, *, settled: bool = True) -> bytes:
     """The whole page at a width of SIZES, made smaller by the browser as it draws.
 
     On a busy machine the browser hands over a tall page before every part of it is drawn; so a picture
-    counts once it came twice alike.
+    counts once it came twice alike. What is only to be found the same as another need not be `settled`.
     """
     height, scale = SIZES[width]
     page.set_viewport_size({"width": width, "height": height})
@@ -126,9 +126,10 @@ def photograph(page: Page, width: int) -> bytes:
     last = ""
     for _ in range(8):
         taken = devtools.send("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})["data"]
-        if taken == last:
-            break
+        settled_now = taken == last or not settled
         last = taken
+        if settled_now:
+            break
         time.sleep(0.05)
     devtools.detach()
     return base64.b64decode(last)

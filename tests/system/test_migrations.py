@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -14,17 +17,22 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Insert, MetaData, Table, event, inspect, text
 
+from rjsite.delivery import Delivery
 from rjsite.limits import SQLStorage
+from rjsite.mail import Parcel
 from rjsite.outbox import migrate as migrating
+from rjsite.outbox import table
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Envelope, Outbox
 from rjsite.outbox.table import metadata, open_database
+from support.clock import Clock
 
 TEAM = "team@nowhere.example"
-FIRST = "0001"
+SOON = 5000.0  # after what `older` holds was made
+BEFORE = "head-1"  # the newest migration but one
 START = """
 import sys
 from rjsite.outbox.migrate import migrate
@@ -55,9 +63,58 @@ def seal() -> Seal:
     return Seal([Fernet.generate_key().decode()])
 
 
+def version_before(url: str, seal: Seal, monkeypatch: pytest.MonkeyPatch) -> Outbox:
+    """The outbox of the version before this one, on its database before this one has migrated it.
+
+    It is a second copy of our own store that knows no more tables and columns than there are now.
+    """
+    engine = open_database(url)
+    old = MetaData()
+    for known in metadata.sorted_tables:
+        if inspect(engine).has_table(known.name):
+            names = {column["name"] for column in inspect(engine).get_columns(known.name)}
+            Table(known.name, old, *(column._copy() for column in known.c if column.name in names))
+    spec = importlib.util.find_spec("rjsite.outbox.store")
+    assert spec
+    assert spec.loader
+    store = importlib.util.module_from_spec(spec)
+    with monkeypatch.context() as here:
+        here.setitem(sys.modules, spec.name, store)  # dataclasses look there
+        here.setattr(table, "outbox", old.tables["outbox"])
+        if "outbox_counters" in old.tables:
+            here.setattr(table, "counters", old.tables["outbox_counters"])
+        spec.loader.exec_module(store)
+    if "outbox_counters" not in old.tables:
+        monkeypatch.setattr(store, "_next_number", lambda _: None)
+
+    @event.listens_for(engine, "before_execute", retval=True)
+    def _no_more_than_it_knows(_c, statement, many, one, _o):  # type: ignore[no-untyped-def]
+        if isinstance(statement, Insert):
+            many = [{name: row[name] for name in row if name in statement.table.c} for row in many]
+        return statement, many, one
+
+    box: Outbox = store.Outbox(engine, seal, 1000, Clock(SOON))
+    box.me = f"{box.me.partition('/')[0]}/{os.getppid()}/before"  # a process of its own, that lives
+    return box
+
+
+class Server:
+    """Takes mail of all workers."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    def deliver(self, parcel: Parcel, offered: Callable[[], None]) -> None:
+        offered()
+        self.taken.append(parcel.body)
+
+    def check(self) -> None:
+        """Always there."""
+
+
 @pytest.fixture
 def older(engine: Engine, seal: Seal) -> Engine:
-    """A database as the first version of the site left it: a mail that waits, one that went."""
+    """A database as the version before this one left it: a mail that waits, one that went."""
     config = Config()
     config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
     row = (
@@ -67,7 +124,7 @@ def older(engine: Engine, seal: Seal) -> Engine:
     )
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, FIRST)
+        command.upgrade(config, BEFORE)
         for number, accepted_at in ((1, None), (2, 2000.0)):
             submission = f"{number:064}"
             sealed = seal.close(f"{submission}/1/{TEAM}", b"Words %d" % number)
@@ -181,3 +238,54 @@ def test_a_database_that_a_later_version_has_changed_is_left_as_it_is(older: Eng
     assert len(faults(older)) == 1
     assert keep(box, 3) == 1
     assert box.claim() is not None
+
+
+def test_this_version_keeps_delivers_and_wipes_beside_a_column_of_a_later_one(
+    older: Engine, seal: Seal
+) -> None:
+    migrate(older)
+    with older.begin() as connection:
+        connection.execute(text("ALTER TABLE outbox ADD COLUMN later VARCHAR(10)"))
+    box, server = Outbox(older, seal, 10, Clock(SOON)), Server()
+
+    keep(box, 3)
+    Delivery(box, server, per_minute=60_000, hold_hours=0).drain()  # type: ignore[arg-type]
+
+    assert sorted(server.taken) == [b"No. 1", b"Words 1"]
+    assert [row.reference for row in box.rows() if row.wiped_at] == ["REF-0001", "REF-0002", "REF-0003"]
+
+
+def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doubled(
+    older: Engine, url: str, seal: Seal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while one server of two has the new version: both take forms and send, on a migrated database."""
+    old, new = version_before(url, seal, monkeypatch), Outbox(older, seal, 1000, Clock(SOON))
+    keep(old, 10)
+    server = Server()
+    in_hand = old.claim()  # while the new version migrates, the old one is giving a mail to the server
+    assert in_hand is not None
+    server.taken.append(old.open(in_hand))
+    migrate(older)
+
+    def form(number: int) -> None:
+        words = [Envelope(TEAM, b"Form %d" % number)]
+        assert (old, new)[number % 2].keep(f"REF-{number:04}", f"{number:064}", "d", lambda *_: words) == 1
+
+    def work(box: Outbox) -> None:
+        Delivery(box, server, per_minute=60_000, hold_hours=0).drain()  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(form, range(20, 40)))
+        more = [pool.submit(form, number) for number in [*range(20, 30), *range(40, 50)]]  # some sent again
+        list(pool.map(work, (old, new)))
+    assert [one.result() for one in more] == [None] * 20
+    old.accepted(in_hand, 0)
+    work(new)
+
+    forms = [b"Form %d" % number for number in [*range(20, 50)]]
+    assert sorted(server.taken) == sorted([b"Words 1", b"No. 0", *forms])
+    assert new.waiting().count == old.waiting().count == 0
+    assert all(row.wiped_at for row in new.rows())
+    numbers = sorted(row.number for row in new.rows() if row.number is not None)
+    assert numbers == list(range(1, len(numbers) + 1))
+    old.engine.dispose()

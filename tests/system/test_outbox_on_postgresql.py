@@ -20,6 +20,7 @@ from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Outbox
 from rjsite.outbox.table import metadata, open_database
+from support.clock import Clock
 from support.visitor import Visitor
 
 SQLITE_ONLY = {"test_a_commit_is_synced_before_it_counts"}
@@ -57,12 +58,12 @@ def url(postgres) -> str:
 
 
 @pytest.fixture
-def clock():
-    return UNIT[0].Clock()
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def opened(url: str, clock) -> Iterator[Callable[..., Outbox]]:
+def opened(url: str, clock: Clock) -> Iterator[Callable[..., Outbox]]:
     """Open outboxes on one database that is empty at first, each with an engine of its own."""
     engines = []
 

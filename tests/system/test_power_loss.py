@@ -15,7 +15,7 @@ from support.site_process import Site
 from support.visitor import Visitor
 
 CALLS = "pwrite64,fsync,fdatasync,sendto"
-LINE = re.compile(r"^\d+ (?P<call>\w+)\(\d+<(?P<on>[^>]*)>(?P<rest>.*)")
+LINE = re.compile(r"^\d+ +(?P<call>\w+)\(\d+<(?P<on>[^>]*)>(?P<rest>.*)")
 
 
 @dataclass(frozen=True)

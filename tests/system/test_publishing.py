@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -23,34 +23,62 @@ STORY_AT = "/case-studies/neighbours-dispute"
 WALKERS = 4
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the content of both sites lies."""
+    return tmp_path_factory.mktemp("publishing")
+
+
 @pytest.fixture
-def content(tmp_path: Path) -> Path:
+def content(folder: Path) -> Path:
     """Our own content, to be changed."""
-    return Path(shutil.copytree(ROOT / "content", tmp_path / "content"))
+    now = folder / "content"
+    shutil.rmtree(now, ignore_errors=True)
+    return Path(shutil.copytree(ROOT / "content", now))
+
+
+@pytest.fixture(scope="module")
+def running_production(folder: Path) -> Iterator[Site]:
+    """The site as the public meets it, for all of these tests."""
+    shutil.copytree(ROOT / "content", folder / "content", dirs_exist_ok=True)
+    env = {
+        "RJSITE_MODE": "production",
+        "RJSITE_CONTENT_DIR": str(folder / "content"),
+        "RJSITE_SECRET_KEY": "kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA",
+        "RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode(),
+        "RJSITE_PUBLIC_URL": f"https://{LOOPBACK}",
+        "RJSITE_TEAM_EMAIL": "team@mending.example",
+        "RJSITE_MAIL_SERVER": "localhost",
+        "RJSITE_MAIL_PORT": "9",
+        "RJSITE_MAIL_DEFAULT_SENDER": "site@mending.example",
+    }
+    (folder / "production").mkdir()
+    with Site(folder / "production", env) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def running_development(folder: Path) -> Iterator[Site]:
+    """The site as staff see it while they write, for all of these tests."""
+    shutil.copytree(ROOT / "content", folder / "content", dirs_exist_ok=True)
+    (folder / "development").mkdir()
+    with Site(folder / "development", {"RJSITE_CONTENT_DIR": str(folder / "content")}) as site:
+        yield site
 
 
 @pytest.fixture
-def production(start_site: Callable[..., Site], content: Path, tmp_path: Path) -> Site:
+def production(running_production: Site, content: Path) -> Site:
     """The site as the public meets it, on that content."""
-    (tmp_path / "data").mkdir()
-    return start_site(
-        RJSITE_MODE="production",
-        RJSITE_CONTENT_DIR=str(content),
-        RJSITE_DATA_DIR=str(tmp_path / "data"),
-        RJSITE_SECRET_KEY="kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA",
-        RJSITE_OUTBOX_KEYS=Fernet.generate_key().decode(),
-        RJSITE_PUBLIC_URL=f"https://{LOOPBACK}",
-        RJSITE_TEAM_EMAIL="team@mending.example",
-        RJSITE_MAIL_SERVER="localhost",
-        RJSITE_MAIL_PORT="9",
-        RJSITE_MAIL_DEFAULT_SENDER="site@mending.example",
-    )
+    take_up(running_production)
+    running_production.forget_log()
+    return running_production
 
 
 @pytest.fixture
-def development(start_site: Callable[..., Site], content: Path) -> Site:
-    """The site as staff see it while they write."""
-    return start_site(RJSITE_CONTENT_DIR=str(content))
+def development(running_development: Site, content: Path) -> Site:
+    """The site as staff see it while they write, on that content."""
+    running_development.forget_log()
+    return running_development
 
 
 def get(site: Site, path: str) -> tuple[int, str]:

@@ -32,9 +32,8 @@ CLIENTS = 1000
 @pytest.fixture
 def site(start_site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A site with less patience than the real one."""
-    *python, program = site_process.RJSITE
-    hurry = f"from rjsite import connections as c; c.PATIENCE, c.LOOK_EVERY = {PATIENCE}, {LOOK_EVERY}; "
-    monkeypatch.setattr(site_process, "RJSITE", [*python, hurry + program])
+    hurried = site_process.hurried("rjsite.connections", PATIENCE=PATIENCE, LOOK_EVERY=LOOK_EVERY)
+    monkeypatch.setattr(site_process, "RJSITE", hurried)
     return start_site(RJSITE_RATELIMIT_FORMS="off")
 
 

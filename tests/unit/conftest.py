@@ -1,11 +1,19 @@
-"""A made-up service in a folder of its own, and an environment without settings."""
+"""A made-up service and an outbox, each in a folder of its own, and an environment without settings."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
+
+from rjsite.outbox.migrate import migrate
+from rjsite.outbox.seal import Seal
+from rjsite.outbox.store import Outbox
+from rjsite.outbox.table import open_database
+from support.clock import Clock
 
 FACTS = {
     "name": "Mending Nowhere",
@@ -100,6 +108,40 @@ def content(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(words, encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the outbox."""
+    return Clock()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """The file of the outbox."""
+    return tmp_path / "data" / "outbox.sqlite3"
+
+
+@pytest.fixture
+def opened(place: Path, clock: Clock) -> Iterator[Callable[..., Outbox]]:
+    """Open outboxes on one file with the given keys or one key for all, each with an engine of its own."""
+    engines, key = [], Fernet.generate_key().decode()
+
+    def make(*keys: str, max_waiting: int = 1000) -> Outbox:
+        engine = open_database(f"sqlite:///{place}")
+        engines.append(engine)
+        migrate(engine)
+        return Outbox(engine, Seal(keys or [key]), max_waiting, clock)
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def box(opened: Callable[..., Outbox]) -> Outbox:
+    """An outbox."""
+    return opened()
 
 
 @pytest.fixture(autouse=True)

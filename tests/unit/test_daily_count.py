@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 
 import pytest
-from cryptography.fernet import Fernet
 
 from rjsite.daily_count import DailyCount, is_count
-from rjsite.outbox.migrate import migrate
-from rjsite.outbox.seal import Seal
-from rjsite.outbox.store import FORMS, Envelope, Outbox
-from rjsite.outbox.table import open_database
+from rjsite.outbox.store import FORMS, Envelope
 
+DAY = 86400.0
 TEAM = ("one@nowhere.example", "two@nowhere.example")
-
-
-class Clock:
-    """A clock that the test moves, in UK winter time."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-    def __call__(self) -> float:
-        return self.now.timestamp()
-
-    def to(self, day: int, hour: int) -> None:
-        self.now = datetime(2026, 11, day, hour, tzinfo=UTC)
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def box(tmp_path, clock):
-    engine = open_database(f"sqlite:///{tmp_path / 'outbox.sqlite3'}")
-    migrate(engine)
-    yield Outbox(engine, Seal([Fernet.generate_key().decode()]), 1000, clock)
-    engine.dispose()
 
 
 @pytest.fixture
@@ -168,7 +138,7 @@ def test_it_takes_no_number_and_counts_itself_as_no_form(box, daily, clock):
 
 
 def test_a_clock_that_was_far_ahead_does_not_end_the_counting(box, daily, clock):
-    clock.now += timedelta(days=400)
+    clock.now += 400 * DAY
     daily.send_when_due()
     clock.to(22, 8)
 

@@ -11,10 +11,8 @@ from cryptography.fernet import Fernet
 
 from rjsite.delivery import OUR_FAULT, Delivery
 from rjsite.mail import NotTaken, Parcel
-from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Envelope, Outbox
-from rjsite.outbox.table import open_database
 from support.processes import wait_until
 
 SECRET = "It was my shop"
@@ -45,14 +43,6 @@ class Server:
 @pytest.fixture
 def server():
     return Server()
-
-
-@pytest.fixture
-def box(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'outbox.sqlite3'}")
-    migrate(engine)
-    yield Outbox(engine, Seal([Fernet.generate_key().decode()]), 1000)
-    engine.dispose()
 
 
 @pytest.fixture

@@ -7,61 +7,17 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import Barrier
 
 import pytest
-from cryptography.fernet import Fernet
 
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.seal import CannotOpen, Seal
+from rjsite.outbox.seal import CannotOpen
 from rjsite.outbox.store import Envelope, Outbox, OutboxFull
-from rjsite.outbox.table import open_database
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 TEAM = ("one@nowhere.example", "two@nowhere.example")
 WORDS = b"It was my shop and nobody else knows"
-
-
-@dataclass
-class Clock:
-    """A clock that the test moves."""
-
-    now: float = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def place(tmp_path):
-    return tmp_path / "data" / "outbox.sqlite3"
-
-
-@pytest.fixture
-def opened(place, clock):
-    """Open outboxes on one file, each with an engine of its own."""
-    engines, seal = [], Seal([Fernet.generate_key().decode()])
-
-    def make(max_waiting: int = 1000) -> Outbox:
-        engine = open_database(f"sqlite:///{place}")
-        engines.append(engine)
-        migrate(engine)
-        return Outbox(engine, seal, max_waiting, clock)
-
-    yield make
-    for engine in engines:
-        engine.dispose()
-
-
-@pytest.fixture
-def box(opened):
-    return opened()
 
 
 def envelopes(team=TEAM[:1], words=WORDS):

@@ -12,47 +12,12 @@ from cryptography.fernet import Fernet
 
 from rjsite.outbox import damage
 from rjsite.outbox.damage import keep_aside, kept_aside
-from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import CannotOpen, Seal
-from rjsite.outbox.store import Envelope, Outbox
-from rjsite.outbox.table import BROKEN, open_database
+from rjsite.outbox.store import Envelope
+from rjsite.outbox.table import BROKEN
 
 HOUR, DAY = 3600.0, 86400.0
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def place(tmp_path):
-    return tmp_path / "data" / "outbox.sqlite3"
-
-
-@pytest.fixture
-def opened(place, clock):
-    engines = []
-
-    def make(*keys: str) -> Outbox:
-        engine = open_database(f"sqlite:///{place}")
-        engines.append(engine)
-        migrate(engine)
-        return Outbox(engine, Seal(keys or [NEW]), 1000, clock)
-
-    yield make
-    for engine in engines:
-        engine.dispose()
 
 
 def keep(box, number=1):
@@ -132,7 +97,7 @@ def test_an_exported_mail_is_tried_no_more_until_it_is_sent_again_by_hand(opened
 
 def test_a_site_of_the_version_before_goes_on_beside_this_one(opened, place):
     """It knows no running number and no counter; what it keeps is sent as well."""
-    box = opened()
+    box = opened(NEW)
     with sqlite3.connect(place) as connection:
         connection.execute(
             "INSERT INTO outbox (reference, submission, digest, version, recipient, sealed, made_at, due_at,"

@@ -9,14 +9,10 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
 import pytest
-from cryptography.fernet import Fernet
 
 from rjsite.delivery import NO_READER, Delivery
 from rjsite.mail import compose
-from rjsite.outbox.migrate import migrate
-from rjsite.outbox.seal import Seal
-from rjsite.outbox.store import Envelope, Outbox
-from rjsite.outbox.table import open_database
+from rjsite.outbox.store import Envelope
 from rjsite.referral import Answer, Referral
 from rjsite.sealing import NoReader, Readers, is_envelope, load_readers
 from support.mail import copy_of, text_of
@@ -166,14 +162,6 @@ class Server:
 
     def deliver(self, parcel, _offered) -> None:
         self.taken.append(parcel.body)
-
-
-@pytest.fixture
-def box(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'outbox.sqlite3'}")
-    migrate(engine)
-    yield Outbox(engine, Seal([Fernet.generate_key().decode()]), 1000)
-    engine.dispose()
 
 
 def keep(box, body):

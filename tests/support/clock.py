@@ -1,0 +1,25 @@
+"""A clock for what waits hours and days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+def _november(day: int = 20, hour: int = 12) -> float:
+    return datetime(2026, 11, day, hour, tzinfo=UTC).timestamp()
+
+
+@dataclass
+class Clock:
+    """A clock that the test moves, in UK winter time; it begins at noon of 20 November 2026."""
+
+    now: float = _november()
+
+    def __call__(self) -> float:
+        """Give the seconds since 1970."""
+        return self.now
+
+    def to(self, day: int, hour: int) -> None:
+        """Go to an hour of a day of that month."""
+        self.now = _november(day, hour)
