@@ -23,7 +23,7 @@ from rjsite import (
 from rjsite.daily_count import DailyCount
 from rjsite.delivery import Delivery
 from rjsite.intake import Intake
-from rjsite.mail import TeamMail
+from rjsite.mail.server import TeamMail
 from rjsite.outbox.damage import keep_aside, kept_aside
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Outbox

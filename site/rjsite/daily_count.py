@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from email.utils import format_datetime
 
-from rjsite.mail import UK, message_of
+from rjsite.mail.words import UK, domain_of, message_of
 from rjsite.outbox.store import Counted, Envelope, Outbox, OutboxFull, Waiting
 
 HOUR = 7  # UK time
@@ -66,13 +66,12 @@ class DailyCount:
         self.outbox.keep(reference, submission, "count", compose, numbered=False)
 
     def _message(self, to: str, now: datetime, text: str) -> bytes:
-        domain = self.sender.rpartition("@")[2] or "localhost"
         headers = {
             "From": self.sender,
             "To": to,
             "Subject": "Website forms: daily count",
             "Date": format_datetime(now.replace(microsecond=0)),
-            "Message-ID": f"<daily-count.{now:%Y-%m-%d}@{domain}>",
+            "Message-ID": f"<daily-count.{now:%Y-%m-%d}@{domain_of(self.sender)}>",
         }
         return message_of(headers, text)
 

@@ -7,7 +7,8 @@ import threading
 import time
 
 from rjsite.daily_count import DailyCount, is_count
-from rjsite.mail import AT_SIGN_IN, ON_THE_WAY, NotTaken, Parcel, TeamMail
+from rjsite.mail.server import Parcel, TeamMail
+from rjsite.mail.trouble import AT_SIGN_IN, ON_THE_WAY, NotTaken
 from rjsite.outbox.seal import CannotOpen
 from rjsite.outbox.store import Claimed, Outbox
 from rjsite.outbox.table import BROKEN

@@ -9,7 +9,9 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rjsite.mail import NotTaken, Parcel, TeamMail, compose
+from rjsite.mail.server import Parcel, TeamMail
+from rjsite.mail.trouble import NotTaken
+from rjsite.mail.words import compose
 from rjsite.outbox.store import Envelope, Outbox, OutboxFull
 from rjsite.outbox.table import BROKEN
 from rjsite.referral import Referral

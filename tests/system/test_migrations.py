@@ -21,7 +21,7 @@ from sqlalchemy import Engine, Insert, MetaData, Table, event, inspect, text
 
 from rjsite.delivery import Delivery
 from rjsite.limits import SQLStorage
-from rjsite.mail import Parcel
+from rjsite.mail.server import Parcel
 from rjsite.outbox import migrate as migrating
 from rjsite.outbox import table
 from rjsite.outbox.migrate import migrate

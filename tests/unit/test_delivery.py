@@ -10,7 +10,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from rjsite.delivery import OUR_FAULT, Delivery
-from rjsite.mail import NotTaken, Parcel
+from rjsite.mail.server import Parcel
+from rjsite.mail.trouble import NotTaken
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Envelope, Outbox
 from support.processes import wait_until

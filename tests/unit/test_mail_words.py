@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rjsite.forms.answers import tidy
-from rjsite.mail import body, compose, message_id, subject
+from rjsite.mail.words import body, compose, message_id, subject
 from rjsite.referral import FAST, Answer, Referral
 from support.mail import copy_of
 from support.mail import text_of as text

@@ -11,7 +11,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from rjsite.delivery import NO_READER, Delivery
-from rjsite.mail import compose
+from rjsite.mail.words import compose
 from rjsite.outbox.store import Envelope
 from rjsite.referral import Answer, Referral
 from rjsite.sealing import NoReader, Readers, is_envelope, load_readers

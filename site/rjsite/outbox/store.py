@@ -36,7 +36,7 @@ from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import CannotOpen, Seal
 from rjsite.outbox.table import counters, outbox
 
-LEASE = 150.0  # longer than any attempt, which `rjsite.mail` ends after 130 s
+LEASE = 150.0  # longer than any attempt, which `rjsite.mail.server` ends after 130 s
 FIRST_WAIT = 60.0
 LONGEST_WAIT = 3600.0
 UNANSWERED_WAIT = 240.0

@@ -1,0 +1,1 @@
+"""To the team's inbox, nowhere else: what the email says, and how it gets there safely."""

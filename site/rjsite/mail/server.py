@@ -1,0 +1,235 @@
+"""How an email gets to the mail server, and to no other.
+
+Flask-Mail, with its ten faults mended here (docs/dependencies.md): certificates are checked, nothing
+waits for ever, each recipient has a message of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import smtplib
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_mail import Connection, Mail, Message
+
+from rjsite.mail.trouble import NO_SIGN_IN, NotTaken, not_taken
+from rjsite.mail.words import domain_of
+from rjsite.settings import Settings
+
+LONGEST_ATTEMPT = 130.0  # seconds, however slowly a server answers; a lease outlasts it
+ANSWERS = 12  # of the server, at most, in one delivery: each may take as long as the time-out allows
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A composed message on its way to one recipient."""
+
+    name: str  # of the file, where mail is written to a folder
+    recipient: str
+    body: bytes = field(repr=False)
+
+
+class ReadyMessage(Message):
+    """A message that was composed before; Flask-Mail passes it on as it is."""
+
+    def __init__(self, parcel: Parcel, sender: str) -> None:
+        super().__init__(subject="", recipients=[parcel.recipient], sender=sender)
+        self.parcel = parcel
+
+    def as_bytes(self) -> bytes:
+        """The message as it was composed, in place of Flask-Mail's own."""
+        return self.parcel.body
+
+
+class _Telling:
+    """A server that tells when the message itself is handed over: from then on it may have it."""
+
+    given = False
+    tell: Callable[[], None]
+
+    def data(self, msg: Any) -> Any:
+        self.tell()
+        self.given = True
+        return super().data(msg)  # type: ignore[misc]
+
+
+class _Server(_Telling, smtplib.SMTP):
+    pass
+
+
+class _ServerOverTLS(_Telling, smtplib.SMTP_SSL):
+    pass
+
+
+class VerifiedConnection(Connection):
+    """A connection that checks the server's certificate and never waits for ever."""
+
+    def __init__(self, state: Any, settings: Settings, within: float) -> None:
+        super().__init__(state)
+        self.settings = settings
+        self.offered: Callable[[], None] = lambda: None
+        # each read has its time-out, but a server that sends a letter now and then never runs into it
+        self.end = threading.Timer(within, self._hang_up)
+        self.end.daemon = True
+
+    def _hang_up(self) -> None:
+        sock = getattr(self.host, "sock", None)
+        if sock:
+            with contextlib.suppress(OSError):
+                # the plain socket's own: that of TLS would first go over to plain text
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def configure_host(self) -> smtplib.SMTP:
+        """Connect, encrypt, sign in. Nothing leaves before the certificate is checked."""
+        settings = self.settings
+        context = ssl.create_default_context(cafile=settings.mail_ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        where: dict[str, Any] = {
+            "timeout": settings.mail_timeout,
+            "local_hostname": domain_of(settings.sender),  # else it gives away the machine's name
+        }
+        self.end.start()
+        # made first and connected then, so that the end of the time reaches it from the first answer on
+        host: _Server | _ServerOverTLS
+        host = _ServerOverTLS(**where, context=context) if settings.mail_use_ssl else _Server(**where)
+        host._host = settings.mail_server  # type: ignore[union-attr]  # the name that the certificate has to bear
+        self.host = host
+        host.tell = self.offered
+        try:
+            self._greet(host)
+            if settings.mail_use_tls:
+                host.starttls(context=context)
+            self._sign_in(host)
+        except BaseException:
+            host.close()
+            self.end.cancel()
+            raise
+        return host
+
+    def _greet(self, host: smtplib.SMTP) -> None:
+        code, _ = host.connect(self.settings.mail_server, self.settings.mail_port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, "")
+
+    def _sign_in(self, host: smtplib.SMTP) -> None:
+        if not self.settings.mail_username:
+            return
+        try:
+            host.login(self.settings.mail_username, self.settings.mail_password.get_secret_value())
+        except (smtplib.SMTPNotSupportedError, UnicodeError):
+            raise NotTaken(NO_SIGN_IN, lasting=True) from None
+        except smtplib.SMTPException as error:
+            if type(error) is smtplib.SMTPException:  # no way of signing in that both know
+                raise NotTaken(NO_SIGN_IN, lasting=True) from None
+            raise
+
+    def __exit__(self, *_: Any) -> None:
+        """Leave; a server that breaks off now has taken the message all the same."""
+        if self.host is not None:
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                self.host.quit()
+            self.host.close()
+        self.end.cancel()
+
+
+class FolderConnection(Connection):
+    """Development: each message becomes a file, whole or not at all."""
+
+    def __init__(self, state: Any, folder: Path) -> None:
+        super().__init__(state)
+        self.folder = folder
+
+    def __enter__(self) -> FolderConnection:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Nothing to close."""
+
+    def send(self, message: Any, envelope_from: Any = None) -> None:
+        """Write the message to its file."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
+            file.write(message.as_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(self._free_name(message.parcel))
+
+    def _free_name(self, parcel: Parcel) -> Path:
+        """REFERENCE.eml; another recipient's copy is numbered, the same copy again keeps its name."""
+        number = 1
+        while True:
+            path = self.folder / (f"{parcel.name}.eml" if number == 1 else f"{parcel.name}-{number}.eml")
+            if not path.exists() or path.read_bytes() == parcel.body:
+                return path
+            number += 1
+
+
+class TeamMail(Mail):
+    """Flask-Mail, set for this project."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self.settings = settings
+        self.site = app
+        app.config.from_mapping(
+            MAIL_SERVER=settings.mail_server,
+            MAIL_PORT=settings.mail_port,
+            MAIL_USE_TLS=settings.mail_use_tls,
+            MAIL_USE_SSL=settings.mail_use_ssl,
+            MAIL_DEFAULT_SENDER=settings.sender,
+            MAIL_DEBUG=0,  # debug prints whole messages
+            MAIL_SUPPRESS_SEND=False,
+        )
+        super().__init__(app)
+
+    def connect(self) -> Connection:
+        """A connection to the mail server, or to the folder of development."""
+        return self._connection(LONGEST_ATTEMPT)
+
+    def _connection(self, within: float) -> Connection:
+        folder = self.settings.folder_for_mail
+        if folder:
+            return FolderConnection(self.state, folder)
+        return VerifiedConnection(
+            self.state, self.settings, min(within, ANSWERS * self.settings.mail_timeout)
+        )
+
+    def deliver(
+        self, parcel: Parcel, offered: Callable[[], None] = lambda: None, within: float = LONGEST_ATTEMPT
+    ) -> None:
+        """Hand one message to the mail server. Returning means that the server took it.
+
+        Args:
+            offered: called just before the server is given the message itself. within: seconds at most.
+
+        Raises:
+            NotTaken: in every other case.
+        """
+        connection = self._connection(within)
+        if isinstance(connection, VerifiedConnection):
+            connection.offered = offered
+        try:
+            with self.site.app_context(), connection:
+                connection.send(ReadyMessage(parcel, self.settings.sender))
+        except (smtplib.SMTPException, OSError) as error:
+            raise not_taken(error, given=getattr(connection.host, "given", False)) from None
+
+    def check(self) -> None:
+        """Connect, encrypt and sign in, and send nothing.
+
+        Raises:
+            NotTaken: where that does not work.
+        """
+        try:
+            with self.connect():
+                pass
+        except (smtplib.SMTPException, OSError) as error:
+            raise not_taken(error, given=False) from None
