@@ -123,10 +123,11 @@ def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Use the system's Chromium: Playwright brings none."""
+    """Use the system's Chromium: Playwright brings none. What people's browsers keep is tested in the whole
+    one; see `trusting_browser`."""
     from support.browser import chromium_launch
 
-    return {**browser_type_launch_args, **chromium_launch()}
+    return {**browser_type_launch_args, **chromium_launch("Chromium without windows")}
 
 
 @pytest.fixture

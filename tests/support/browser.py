@@ -56,14 +56,14 @@ WAKE_TIMERS = """() => {
 }"""
 
 
-def chromium_launch() -> dict[str, Any]:
-    """Give the launch arguments for the system's Chromium."""
+def chromium_launch(which: str = "Chromium") -> dict[str, Any]:
+    """Give the launch arguments for the system's Chromium, or for that without windows."""
     as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     return {
-        "executable_path": program("Chromium"),
+        "executable_path": program(which),
         # Playwright switches off the memory that Back uses; with it off a Back test proves nothing.
         "ignore_default_args": ["--disable-back-forward-cache"],
-        "args": [*OFFLINE, "--disable-gpu", *as_root],
+        "args": [*OFFLINE, "--disable-gpu", "--font-render-hinting=none", *as_root],
     }
 
 

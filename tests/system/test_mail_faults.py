@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -134,7 +135,9 @@ def stage(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Sta
     old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     with suppress(ValueError):
         old.set_ciphers("ALL:@SECLEVEL=0")
-    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
     contexts = {
         "good": server_context(authority.sign()),
         "tls-1.1": old,
@@ -171,7 +174,6 @@ def ids(server: CrookedServer) -> list[str]:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_a_fault_of_the_mail_server_costs_no_form(stage: Stage, fault: Fault, caplog) -> None:
     began = time.monotonic()
     answer = send(stage.app.test_client(), A, ANSWERS)
