@@ -23,6 +23,8 @@ from support.mail import MailServer
 from support.site_process import Site
 
 if TYPE_CHECKING:
+    from playwright.sync_api import BrowserType, Page
+
     from support.databases import Postgres, Redis
     from support.firefox import Firefox
     from support.nginx import Nginx
@@ -123,11 +125,20 @@ def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Use the system's Chromium: Playwright brings none. What people's browsers keep is tested in the whole
-    one; see `trusting_browser`."""
+    """Use the system's Chromium: Playwright brings none. For what people's browsers keep, see `whole`."""
     from support.browser import chromium_launch
 
     return {**browser_type_launch_args, **chromium_launch("Chromium without windows")}
+
+
+@pytest.fixture
+def whole(browser_type: BrowserType, base_url: str) -> Iterator[Page]:
+    """A page of the whole Chromium, which keeps pages in memory for Back as people's browsers do."""
+    from support.browser import chromium_launch
+
+    browser = browser_type.launch(**chromium_launch())
+    yield browser.new_page(base_url=base_url)
+    browser.close()
 
 
 @pytest.fixture

@@ -241,17 +241,17 @@ def test_a_stop_is_told_in_place_sends_nothing_and_loses_nothing(
     assert len(live_site.mails) == mails
 
 
-def test_coming_back_to_a_form_after_sending_shows_it_empty_at_its_start(page: Page) -> None:
-    page.goto("/stay-safe-online")
-    page.goto(A)
-    fill(page, GOOD[A])
-    press_send(page)
-    expect(page).to_have_title(re.compile("^We have your message"))
+def test_coming_back_to_a_form_after_sending_shows_it_empty_at_its_start(whole: Page) -> None:
+    whole.goto("/stay-safe-online")
+    whole.goto(A)
+    fill(whole, GOOD[A])
+    press_send(whole)
+    expect(whole).to_have_title(re.compile("^We have your message"))
 
-    press_back(page)
+    press_back(whole)
 
-    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
-    assert kept(page) == {}
+    expect(whole.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    assert kept(whole) == {}
 
 
 def tab_to(page: Page, wanted: str) -> None:

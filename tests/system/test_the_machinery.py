@@ -197,12 +197,12 @@ def test_chromium_without_script(page: Page, page_address: str):
     assert "html-has-lang" in axe_faults(page)[0]
 
 
-def test_chromium_keeps_pages_for_back(page: Page, page_address: str):
-    page.goto(page_address)
-    page.evaluate("addEventListener('pageshow', event => { window.kept = event.persisted })")
-    page.goto(page_address + "/b")
-    press_back(page)
-    assert page.evaluate("window.kept") is True
+def test_chromium_keeps_pages_for_back(whole: Page, page_address: str):
+    whole.goto(page_address)
+    whole.evaluate("addEventListener('pageshow', event => { window.kept = event.persisted })")
+    whole.goto(page_address + "/b")
+    press_back(whole)
+    assert whole.evaluate("window.kept") is True
 
 
 def test_firefox_goes_back(firefox: Firefox, page_address: str):
