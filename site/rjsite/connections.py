@@ -5,6 +5,7 @@ Every refusal closes the connection. Rules: RFC 9112, sections 3.2, 5.2, 6.1 and
 
 from __future__ import annotations
 
+import re
 import resource
 from collections.abc import Sequence
 from functools import lru_cache
@@ -19,6 +20,7 @@ PATIENCE = 60  # seconds for a whole request, and for a client that takes no mor
 LOOK_EVERY = 10  # seconds between looks for those who used them up
 FILES = 200  # that the site opens besides
 
+_FRAMING = re.compile(rb"\r\n((?:content-length|transfer-encoding)(?:[^\r]|\r(?!\n))*)")
 _ours = lru_cache(maxsize=256)(host_is_trusted)  # each request asks
 
 
@@ -47,11 +49,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         if not header_plus.endswith(b"\r\n\r\n"):  # in the place of headers that were too large
             super().parse_header(header_plus)
             return
-        lines = header_plus.lower().split(b"\r\n")
-        framing = [line for line in lines if line.startswith((b"content-length", b"transfer-encoding"))]
+        read = b"\r\n" + header_plus.lower()
+        framing = _FRAMING.findall(read)
         if len(framing) > 1 or b"," in b"".join(framing):
             raise ParsingError("More than one length")
-        if any(line.startswith((b" ", b"\t")) for line in lines):
+        if b"\r\n " in read or b"\r\n\t" in read:
             raise ParsingError("A header over more than one line")
         try:
             super().parse_header(header_plus)

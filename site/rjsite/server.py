@@ -25,6 +25,9 @@ def set_up_logs() -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("rjsite").setLevel(logging.INFO)
+    # Python's manual, "Logging HOWTO: Optimization": no line of ours says where in the code it was written
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for library in ("waitress", "flask-limiter"):  # they would print exception texts
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
