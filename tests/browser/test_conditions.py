@@ -125,3 +125,21 @@ def test_the_first_screen_of_a_phone_says_what_this_is_and_offers_the_choices(pa
     assert page.locator(".hero p").first.evaluate(bottom) < 450
     assert page.locator(".choices h2").evaluate(bottom) < 560
     assert page.locator(".choices .go").first.evaluate(bottom) < 640
+
+
+# No browser lets a test ask to save data, so the rule that waits for it is made to hold for all.
+HOLD = """() => {
+  const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]);
+  const waiting = rules.filter((rule) => rule.conditionText?.includes("prefers-reduced-data"));
+  waiting.forEach((rule) => { rule.media.mediaText = "all"; });
+  return waiting.length;
+}"""
+
+
+def test_a_reader_who_saves_data_reads_in_the_letters_of_the_device(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto("/if-you-were-harmed")
+
+    assert page.evaluate(HOLD) == 1
+    assert page.locator("h1").evaluate("e => getComputedStyle(e).fontFamily").startswith("system-ui")
+    assert page.evaluate(CUT) == []
