@@ -3,7 +3,7 @@
 
 const main = () => document.querySelector("main");
 const theForm = () => document.querySelector("main form[method=post]");
-const copy = (id) => document.getElementById(id).content.cloneNode(true);
+const copy = (id) => document.getElementById(id)?.content.cloneNode(true);
 
 /** Empty every control and every list of answers: nothing is left to read back. */
 function forget() {
@@ -89,7 +89,7 @@ const asked = (question) =>
 
 /** Show what an answer opens, and nothing else. */
 function unfold() {
-  for (const question of document.querySelectorAll("[data-when]")) {
+  for (const question of theForm()?.querySelectorAll("[data-when]") ?? []) {
     const box = question.parentElement;
     (box.className.startsWith("opens") ? box : question).hidden = !asked(question);
   }
@@ -114,18 +114,19 @@ function said(question, list) {
 
 // ---------- One topic at a time ----------
 
-let title = document.title; // of the whole form
+const title = document.title; // of the whole form, whatever went wrong with it since
 let screens = []; // the opening, each step, the check
 let byStep = false; // false: all of them are open at once
-let at = 0; // which one is shown; -1: an outcome
+let at = 0; // which one is shown or, of open ones, gone back to; -1: an outcome
 let changing = false; // one answer, on the way back to the check
 
 /** Take up the form that stands in the page. After a slip every part of it is open. */
 function begin() {
-  title = document.title;
   byStep = Boolean(theForm()?.hasAttribute("data-by-step")) && !document.querySelector("#problem, #notice");
   screens = [...document.querySelectorAll("[data-screen]")].filter((screen) => byStep || !screen.hidden);
+  at = 0;
   unfold();
+  if (screens.length) history.replaceState(0, "");
   if (!byStep) return;
   for (const part of main().querySelectorAll(".progress, .turn, [data-back]")) part.hidden = false;
   for (const number of document.querySelectorAll(".nr")) number.remove();
@@ -136,22 +137,27 @@ function begin() {
   }
   screens[screens.length - 1].append(document.querySelector(".send"));
   theForm().classList.add("by-step");
-  history.replaceState(0, "");
+  history.scrollRestoration = "manual"; // a screen begins at its top, also on the way back
   show(0, false);
 }
 
+/** Show a screen or an outcome. Where all screens are open they stay as they are: reading goes on there. */
 function show(number, moved = true) {
-  clear();
+  const outcome = number < 0 && stop(theForm());
+  const turned = byStep || outcome || at < 0;
+  if (turned) clear();
   document.querySelector("section.outcome")?.remove();
-  at = number < 0 && !stop(theForm()) ? 0 : number;
+  at = outcome ? -1 : Math.max(number, 0);
   screens.forEach((screen, index) => {
     screen.hidden = at < 0 || (byStep && index !== at);
   });
-  if (at < 0) theForm().after(copy(`outcome-${stop(theForm())}`));
+  document.querySelector(".send").hidden = at < 0;
+  if (outcome) theForm().after(copy(`outcome-${outcome}`));
   else if (byStep && at === screens.length - 1) list(screens[at]);
   if (!moved) return;
-  const heading = (screens[at] ?? main().querySelector("section.outcome")).querySelector("h1");
-  document.title = at > 0 ? `${heading.textContent} – ${title}` : title;
+  const part = screens[at] ?? document.querySelector("section.outcome") ?? main();
+  const heading = part.querySelector("h1, h2");
+  if (turned) document.title = byStep && at > 0 ? `${heading.textContent} – ${title}` : title;
   scrollTo(0, 0);
   heading.tabIndex = -1;
   heading.focus();
@@ -163,9 +169,10 @@ function turn(number) {
   show(number);
 }
 
-addEventListener("popstate", (event) => {
+addEventListener("popstate", ({ state }) => {
+  if (state === null || !screens.length) return; // a place in the page, to which the browser goes by itself
   changing = false;
-  if (screens.length) show(event.state ?? 0);
+  show(state);
 });
 
 /** Every question that was asked, with its answer and a way to change it. */
@@ -290,7 +297,8 @@ async function send(form) {
   if (left) return;
   if (page?.querySelector("main form[method=post]")) return replace(page);
   clear();
-  const notice = copy(`failed-${failure}`).querySelector("#notice");
+  const notice = (copy(`failed-${failure}`) ?? copy("failed-503"))?.querySelector("#notice");
+  if (!notice) return status.replaceChildren("Not sent. Your answers are still on this page.");
   document.title = `${notice.querySelector("h2").textContent}: ${title}`;
   point(notice);
 }
@@ -308,11 +316,14 @@ function replace(page) {
 
 function clicked(event) {
   const on = (what) => event.target.closest?.(what);
-  const wrong = on("#problem a");
+  const place = screens.length && on("a[href^='#']");
   if (on("a[data-exit]")) leave();
   else if (on("[data-back]")) history.back();
-  else if (wrong) document.getElementById(wrong.hash.slice(1)).focus(); // the address stays as it is
-  else return;
+  else if (place) {
+    const target = document.getElementById(place.hash.slice(1)); // the address of a form stays as it is
+    target.focus();
+    if (target === main()) target.scrollIntoView(); // focus alone leaves it where some of it is in view
+  } else return;
   event.preventDefault();
 }
 addEventListener("click", clicked);

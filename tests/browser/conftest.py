@@ -1,4 +1,4 @@
-"""The site as people reach it, over https, and a Chromium that trusts it."""
+"""The site as people reach it, over https, a Chromium that trusts it, and no error of a script unseen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, BrowserType, Page
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, WebError
 
 from rjsite.settings import Settings
 from support.authority import Authority
@@ -80,11 +80,57 @@ def https_site(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def trusting_browser(browser_type: BrowserType, https_site: Https) -> Iterator[Browser]:
+def script_errors() -> list[str]:
+    """List what scripts threw and nothing caught, in any page of the browsers that these tests share."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def no_script_throws(script_errors: list[str]) -> Iterator[None]:
+    """Fail a test in which a script of a page threw what nothing caught."""
+    script_errors.clear()
+    yield
+    assert script_errors == []
+
+
+def watched(browser: Browser, errors: list[str]) -> Browser:
+    """Let every page that is opened in a browser add its uncaught errors to the list."""
+    browser.on("context", lambda context: watch(context, errors))
+    return browser
+
+
+def watch(context: BrowserContext, errors: list[str]) -> None:
+    """Add the uncaught errors of all pages of a context to the list."""
+
+    def note(thrown: WebError) -> None:
+        where = thrown.page.url if thrown.page else "a page now closed"
+        errors.append(f"{where}: {thrown.error.stack or thrown.error}")
+
+    context.on("weberror", note)
+
+
+@pytest.fixture(scope="session")
+def browser(browser: Browser, script_errors: list[str]) -> Browser:
+    """Watch the Chromium of `page` and `new_context`."""
+    return watched(browser, script_errors)
+
+
+@pytest.fixture
+def whole(whole: Page, script_errors: list[str]) -> Iterator[Page]:
+    """Watch the page of the whole Chromium."""
+    watch(whole.context, script_errors)
+    yield whole
+    whole.close()
+
+
+@pytest.fixture(scope="session")
+def trusting_browser(
+    browser_type: BrowserType, https_site: Https, script_errors: list[str]
+) -> Iterator[Browser]:
     """Chromium that trusts the certificate, as people's browsers do, in place of overlooking its faults."""
     launch = chromium_launch()
     launch["args"].append(https_site.trust)
-    browser = browser_type.launch(**launch)
+    browser = watched(browser_type.launch(**launch), script_errors)
     yield browser
     browser.close()
 

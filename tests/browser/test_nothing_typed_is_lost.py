@@ -141,6 +141,28 @@ def test_a_server_that_is_gone_loses_nothing(page: Page, start_site: Callable[..
     mails_of(site, sent_reference(page), 1)
 
 
+def test_a_page_without_the_words_for_it_still_says_that_nothing_was_sent(page: Page) -> None:
+    page.route(
+        f"**{CONTACT}",
+        lambda route: (
+            route.abort()
+            if route.request.method == "POST"
+            else route.fulfill(
+                response=(got := route.fetch()),
+                body=got.text().replace('<template id="failed-', '<template id="'),
+            )
+        ),
+    )
+
+    send(page, CONTACT, GOOD[CONTACT])
+
+    expect(page.get_by_role("status")).to_have_text("Not sent. Your answers are still on this page.")
+    assert kept(page) == as_lists(GOOD[CONTACT])
+    page.unroute(f"**{CONTACT}")
+    press(page, "Send to the team")
+    sent_reference(page)
+
+
 @pytest.mark.parametrize("status", [500, 502, 200])
 def test_any_other_fault_on_the_way_keeps_all(page: Page, status: int) -> None:
     page.route(

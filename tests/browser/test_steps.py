@@ -9,10 +9,10 @@ from playwright.sync_api import Page, Request, expect
 
 from rjsite.content.library import Library
 from support.browser import BOTH_WAYS, press_back
-from support.forms import GOOD, STOPS, A, Answers, B, C
+from support.forms import BAD_PHONE, CONTACT, GOOD, STOPS, A, Answers, B, C
 from support.processes import wait_until
 from support.site_process import Site
-from support.walk import answer, as_lists, fill, kept, press, press_send, up_to
+from support.walk import answer, as_lists, fill, kept, press, press_send, send, up_to
 
 BY_STEP = pytest.mark.parametrize("form", [A, B])
 
@@ -230,6 +230,7 @@ def test_a_stop_is_told_in_place_sends_nothing_and_loses_nothing(
     press(page, "Continue" if script and form != C else "Send to the team")
 
     expect(page.locator("h1:visible")).to_have_text(content.outcomes[outcome].title)
+    expect(page.get_by_role("button", name="Send to the team")).to_have_count(0)  # none that is shown
     if script:
         expect(page.locator("h1:visible")).to_be_focused()
         assert asked_for == []
@@ -239,6 +240,149 @@ def test_a_stop_is_told_in_place_sends_nothing_and_loses_nothing(
     assert kept(page) == as_lists(answers)
     assert page.locator("#problem, .wrong").count() == 0
     assert len(live_site.mails) == mails
+
+
+def test_back_shows_the_step_from_its_top(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.goto(A)
+    fill(page, up_to(A, {"say_who": "no"}))
+    left_at = page.evaluate("scrollY")
+    press(page, "Continue")
+
+    press_back(page)
+
+    expect(page.locator("h1:visible")).to_have_text("How to reach you safely")
+    page.wait_for_timeout(200)  # a browser scrolls to where one was some time after it went back
+    assert left_at > 0
+    assert page.evaluate("scrollY") == 0
+
+
+def skip_to_main_content(page: Page) -> None:
+    """Use the skip link as people do, by keyboard."""
+    page.locator("a.skip").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+
+def test_the_skip_link_stays_on_the_step_and_adds_nothing_to_go_back_through(page: Page) -> None:
+    page.goto(A)
+    fill(page, up_to(A, {"contact_by": "phone"}))
+    address, entries = page.url, page.evaluate("history.length")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+
+    skip_to_main_content(page)
+
+    assert heading(page) == "How to reach you safely"
+    expect(page.locator("h1:visible")).to_be_in_viewport()
+    assert (page.url, page.evaluate("history.length")) == (address, entries)
+    assert kept(page) == as_lists(up_to(A, {"contact_by": "phone"}))
+    press_back(page)
+    expect(page.locator("h1:visible")).to_have_text("About you")
+
+
+def test_an_address_with_a_place_in_it_stays_on_the_step(page: Page) -> None:
+    page.goto(A)
+    fill(page, up_to(A, {"contact_by": "phone"}))
+
+    page.evaluate("location.hash = 'main'")
+    page.wait_for_function("location.hash === '#main'")
+
+    assert heading(page) == "How to reach you safely"
+
+
+REFUSED = {A: {"phone": "123"}, CONTACT: {"message": "x" * 2001}}
+TOLD = {A: BAD_PHONE, CONTACT: "Message must be 2,000 characters or less"}
+
+
+def refused(page: Page, form: str) -> Answers:
+    """Send a form with an answer that the server refuses; give all its answers."""
+    answers = {**GOOD[form], **REFUSED[form]}
+    send(page, form, answers)
+    expect(page.locator("#problem")).to_be_focused()
+    return answers
+
+
+def assert_still_told(page: Page, form: str, answers: Answers) -> None:
+    """What is wrong is said in the title, above and at the question, and every answer is kept."""
+    (field,) = REFUSED[form]
+    assert page.title().startswith("Error: ")
+    assert page.locator("#problem a").all_inner_texts() == [TOLD[form]]
+    expect(page.locator(f"#{field}-error")).to_have_text(f"Error: {TOLD[form]}")
+    assert page.locator("[aria-invalid=true]").count() == 1
+    assert kept(page) == as_lists(answers)
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_the_skip_link_after_a_refusal_keeps_what_is_said(page: Page, form: str) -> None:
+    answers = refused(page, form)
+
+    skip_to_main_content(page)
+
+    assert_still_told(page, form, answers)
+
+
+def test_back_after_a_refusal_leads_from_part_to_part_and_keeps_what_is_said(
+    page: Page, content: Library
+) -> None:
+    page.goto("/stay-safe-online")
+    answers = refused(page, A)
+    titles = [step.title for step in content.forms[A].steps]
+
+    for number, title in reversed([*enumerate(titles, 1)]):
+        press_back(page)
+        part = page.get_by_role("heading", name=f"{number}. {title}", exact=True)
+        expect(part).to_be_focused()
+        page.wait_for_timeout(100)  # a browser scrolls to where one was some time after it went back
+        expect(part).to_be_in_viewport()
+        assert_still_told(page, A, answers)
+    press_back(page)
+    expect(page.locator("h1:visible")).to_be_focused()
+    assert_still_told(page, A, answers)
+    for _ in range(len(titles) + 1):
+        page.go_forward(wait_until="commit")
+    expect(page.locator("h1:visible")).to_be_focused()
+    assert_still_told(page, A, answers)
+
+    page.evaluate(f"history.go(-{len(titles) + 2})")
+
+    expect(page).to_have_url(re.compile("/stay-safe-online$"))
+
+
+@pytest.mark.parametrize("form", [A, C])
+def test_back_from_an_outcome_after_a_refusal_opens_every_part_again(
+    page: Page, content: Library, form: str
+) -> None:
+    send(page, form, {**GOOD[form], "about": "x" * 1001})
+    expect(page.locator("#problem")).to_be_focused()
+    page.locator("[name=about]").fill("Shorter")
+    link = ["none"]
+    for given in GOOD[form]["link"]:
+        page.locator(f"[name=link][value='{given}']").uncheck()
+    answer(page, "link", link)
+    answers = {**GOOD[form], "about": "Shorter", "link": link}
+    press(page, "Send to the team")
+    expect(page.locator("h1:visible")).to_have_text(content.outcomes["outside"].title)
+    at_outcome = page.title()
+
+    press(page, "Back")
+
+    expect(page.locator("section.outcome")).to_have_count(0)
+    expect(page.locator("h1:visible")).to_be_focused()
+    assert not at_outcome.startswith("Error")
+    assert not page.title().startswith("Error")
+    assert all(step.is_visible() for step in page.locator(".step:not(.check)").all())
+    assert kept(page) == as_lists(answers)
+
+
+def test_what_the_styleguide_shows_can_be_tried(page: Page) -> None:
+    page.goto("/styleguide")
+    shown = page.locator(".question:visible").count()
+
+    page.locator(".question input[type=radio]:visible").last.check()
+    page.locator("#problem a").first.click()
+
+    assert shown > 3
+    assert page.evaluate("document.activeElement.closest('.question') !== null")
 
 
 def test_coming_back_to_a_form_after_sending_shows_it_empty_at_its_start(whole: Page) -> None:
