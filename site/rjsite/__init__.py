@@ -62,8 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         readers=readers,
         daily=daily if settings.daily_count else None,
     )
-    digest_key = settings.secrets[0].encode()
-    intake = Intake(outbox, mail, settings.team, settings.sender, digest_key, readers, delivery.nudge)
+    intake = Intake(outbox, mail, settings.team, settings.sender, readers, delivery.nudge)
     app.extensions |= {
         "rjsite.outbox": outbox,
         "rjsite.intake": intake,

@@ -85,10 +85,11 @@ def words(day: date, found: Counted, waiting: Waiting, warnings: Sequence[str]) 
         numbers = f"number {found.last}"
     else:
         numbers = f"the last number is {found.last}" if found.last else "no number was given so far"
-    still = "none waiting" if not waiting.count else f"{waiting.count} waiting"
+    still = f"{waiting.forms or 'none'} waiting"
     lines = [
-        f"{forms} yesterday ({day.day} {day:%B %Y}), {numbers}, {still}.",
+        f"{forms} yesterday, {numbers}, {still}.",
         "",
+        f"Yesterday was {day:%A}, {day.day} {day:%B %Y}.",
         "Each form has the next number. It stands at the end of its email.",
         "If a number is missing from the inbox, look in the junk folder, then ask whoever runs the website.",
         *[f"Take care: {line}." for line in warnings],

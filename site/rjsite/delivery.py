@@ -19,9 +19,12 @@ PROBE_EVERY = 30.0
 SIGN_IN_EVERY = 120.0  # more often, and a server may lock the account
 TIDY_EVERY = 60.0
 NO_READER = "no usable certificate"
+NOT_OPENED = "cannot be opened"
 TAKEN_OVER = "another worker has it"
 OUR_FAULT = "a fault of the site"
 PUT_OFF = "refused (4"  # by the mail server, for the time being
+# all but a missing answer: then the server may have the mail
+MENDABLE = (*ON_THE_WAY, *AT_SIGN_IN, NO_READER, NOT_OPENED, OUR_FAULT, "refused")
 
 log = logging.getLogger("rjsite.delivery")
 
@@ -96,10 +99,10 @@ class Delivery:
             self._rest(self.pause if sent else LOOK_AGAIN, nudged=not sent)
 
     def _begin(self) -> None:
-        """What a new start may change: processes that died, a password or a certificate that was mended."""
+        """What a new start may change: processes that died, whatever was mended before it."""
         try:
             self.outbox.free_the_dead()
-            self.outbox.wake(*ON_THE_WAY, *AT_SIGN_IN, NO_READER)
+            self.outbox.wake(*MENDABLE)
         except BROKEN as error:
             log.error("the leases of dead workers are left to run out (%s)", type(error).__name__)
         for line in self.readers.warnings():
@@ -142,7 +145,7 @@ class Delivery:
             if not is_count(row.reference):
                 body = self.readers.seal(body)
         except CannotOpen:
-            self.outbox.put_back(row, "cannot be opened", lasting=True)
+            self.outbox.put_back(row, NOT_OPENED, lasting=True)
             log.error("mail %s cannot be opened: is its key still in RJSITE_OUTBOX_KEYS?", row.reference)
             return
         except NoReader:

@@ -45,7 +45,7 @@ def _trouble(outbox: Outbox, intake: Intake) -> str:
         return "database"
     if intake.broke_at and time.monotonic() - intake.broke_at < REMEMBERED:
         return "database"
-    if waiting.count >= outbox.max_waiting or kept_aside(outbox.url):
+    if waiting.forms >= outbox.max_waiting or kept_aside(outbox.url):
         return "outbox"
     if waiting.oldest > MAIL_LATE:
         return "mail"

@@ -32,7 +32,7 @@ class Intake:
     """Takes in what a person sent.
 
     Args:
-        team: who receives it. sender: who the mail is from. digest_key: tells changed answers apart.
+        team: who receives it. sender: who the mail is from.
         readers: whose certificates close each mail as it is made.
         kept: called when something was kept, so that the worker looks at once.
 
@@ -45,14 +45,13 @@ class Intake:
     mail: TeamMail
     team: tuple[str, ...]
     sender: str
-    digest_key: bytes
     readers: Readers
     kept: Callable[[], None]
     broke_at: float = 0.0
     taken: Counter[str] = field(default_factory=Counter)
     _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    # what went out without the outbox: for each submission the digests of its versions
-    _directly: OrderedDict[str, list[str]] = field(default_factory=OrderedDict, repr=False)
+    # what went out without the outbox: the last version of each submission, with its digest
+    _directly: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict, repr=False)
 
     def take(self, referral: Referral) -> None:
         """Keep a referral; when this returns it is on disk, or the mail server has it.
@@ -60,9 +59,9 @@ class Intake:
         Raises:
             NotKept: where neither could be done.
         """
-        digest = referral.digest(self.digest_key)
-        gone = self._directly.get(referral.submission, [])
-        if gone and gone[-1] == digest:
+        digest = referral.digest
+        gone, said = self._directly.get(referral.submission, (0, ""))
+        if said == digest:
             return
         new = False
 
@@ -72,7 +71,7 @@ class Intake:
             return [Envelope(to, self._made(referral, version, to, digest, number)) for to in self.team]
 
         try:
-            self.outbox.keep(referral.reference, referral.submission, digest, envelopes, after=len(gone))
+            self.outbox.keep(referral.reference, referral.submission, digest, envelopes, after=gone)
         except OutboxFull:
             log.error("the outbox is full: forms are answered with the phone number")
             raise NotKept from None
@@ -83,6 +82,7 @@ class Intake:
             new = True
         else:
             self.broke_at = 0.0
+            self._directly.pop(referral.submission, None)
             self.kept()
         with self._counting:
             self.taken[referral.form] += new
@@ -95,15 +95,16 @@ class Intake:
             return message
 
     def _hand_over(self, referral: Referral, digest: str) -> None:
-        version, said = self._kept_before(referral.submission)
-        if said == digest:  # the outbox broke after it had kept it
+        gone, _ = self._directly.get(referral.submission, (0, ""))
+        last, said = self._kept_before(referral.submission)
+        if said == digest and not gone:  # the outbox broke after it had kept it
             return
-        version = max(version, len(self._directly.get(referral.submission, []))) + 1
+        version = max(last, gone) + 1
         end = time.monotonic() + DIRECTLY
         taken = [to for to in self.team if self._delivered(referral, version, to, digest, end)]
         if not taken:
             raise NotKept
-        self._directly.setdefault(referral.submission, []).append(digest)
+        self._directly[referral.submission] = version, digest
         while len(self._directly) > REMEMBERED:
             self._directly.popitem(last=False)
 

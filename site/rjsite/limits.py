@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-import random
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +59,7 @@ _ACQUIRE = text(f"""
     WHERE ({_BEFORE})*CAST(:f AS double precision)+({_NOW})+:a < :lim + 1
     RETURNING cur
 """)
+_FORGET = text("DELETE FROM rate_limit WHERE ends < :now")
 
 
 class SQLStorage(Storage, SlidingWindowCounterSupport):
@@ -99,9 +99,8 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
         now = time.time()
         values = {"k": key, "w": int(now // expiry), "a": amount, "lim": limit, "ends": now + 2 * expiry}
         with self.engine.begin() as connection:
+            connection.execute(_FORGET, {"now": now})
             taken = connection.execute(_ACQUIRE, {**values, "f": 1 - now % expiry / expiry}).first()
-            if random.random() < 0.01:  # noqa: S311
-                connection.execute(delete(_counts).where(_counts.c.ends < now))
         return taken is not None
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:

@@ -46,7 +46,7 @@ def figures(waiting: Waiting, taken: Mapping[str, int]) -> str:
     """The text; `taken` says for each form how many came."""
     forms = [(f'rjsite_forms_total{{form="{_escaped(form)}"}}', count) for form, count in taken.items()]
     gauges = [
-        ("rjsite_waiting", waiting.count),
+        ("rjsite_waiting", waiting.mails),
         ("rjsite_waiting_refused", waiting.refused),
         ("rjsite_waiting_oldest_seconds", round(waiting.oldest)),
     ]

@@ -71,12 +71,12 @@ def _status(_given: argparse.Namespace) -> int:
     outbox = _open(settings)
     waiting = outbox.waiting()
     why = f" ({', '.join(sorted(waiting.troubles))})" if waiting.troubles else ""
-    print(f"{waiting.count} waiting, the oldest for {waiting.oldest / 60:.0f} minutes{why}")
+    print(f"{waiting.mails} waiting, the oldest for {waiting.oldest / 60:.0f} minutes{why}")
     print(f"The last running number is {outbox.counter(FORMS)}.")
     to_do = care(settings, Readers(settings.team_certificates))
     for line in to_do:
         print(f"Take care: {line}.")
-    return 1 if waiting.count or to_do else 0
+    return 1 if waiting.mails or to_do else 0
 
 
 def _resend(given: argparse.Namespace) -> int:

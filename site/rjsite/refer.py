@@ -8,6 +8,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import (
@@ -35,7 +36,8 @@ from rjsite.settings import Settings
 from rjsite.site_content import library
 
 SENT_PAGE_LIVES = 600
-BACK = "back"  # posted by an outcome, which carries the answers: a wrong tap loses nothing
+# posted by an outcome, which carries the answers: a wrong tap loses nothing; no question is named so
+BACK = "_back"
 
 bp = Blueprint("refer", __name__)
 
@@ -49,7 +51,7 @@ class Desk:
     take: Callable[[QuestionForm], Response]  # within the limit of the visitor's network
     classes: dict[str, type[QuestionForm]] = field(default_factory=dict)  # by address
 
-    @property
+    @cached_property
     def sealer(self) -> MultiFernet:
         """Carries the reference to /sent: the browser's list of pages keeps that address for ever."""
         keys = (hashlib.sha256(f"sent:{secret}".encode()).digest() for secret in self.settings.secrets)
@@ -118,9 +120,9 @@ def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
         status,
         page=content.form_pages[form.definition.address],
         form=form,
-        notice=content.errors.get(notice, ""),
+        notice=content.errors[notice] if notice else "",
         outcomes={name: content.outcomes[name] for name in form.definition.stops},
-        failures={name: content.errors[name] for name in ("413", "503") if name in content.errors},
+        failures={name: content.errors[name] for name in ("413", "503")},
         fill_tokens=request.args.get("fill") == "1",
         here=form.definition.address,
     )

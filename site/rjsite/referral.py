@@ -36,6 +36,7 @@ class Referral:
     form: str  # its name, for people
     reference: str
     submission: str  # identity of this sending: 64 hexadecimal figures
+    nonce: str = field(repr=False)  # known to the page it was sent from, and kept nowhere
     sent_at: datetime
     before: tuple[Answer, ...] = field(repr=False)  # what staff follow before any contact
     flags: tuple[str, ...] = field(repr=False)
@@ -44,7 +45,8 @@ class Referral:
     spam: Mapping[str, str] = field(default_factory=dict)  # signs that a program sent it: name, sentence
     privacy_version: str = ""
 
-    def digest(self, key: bytes) -> str:
+    @property
+    def digest(self) -> str:
         """A keyed digest of the answers: tells whether two sendings say the same, and nothing else."""
         said = json.dumps([(answer.name, answer.words) for answer in self.answers])
-        return hmac.new(key, said.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+        return hmac.new(self.nonce.encode(), said.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()

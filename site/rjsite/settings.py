@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import re
+import ssl
 import tempfile
 from itertools import pairwise
 from pathlib import Path
@@ -137,9 +138,23 @@ class Settings(BaseSettings):
 
         if value != "off":
             try:
-                parse_many(value)
+                nobody = any(limit.amount < 1 for limit in parse_many(value))
             except ValueError:
-                raise ValueError("write a limit like “30 per 10 minutes”") from None
+                nobody = True
+            if nobody:
+                raise ValueError("write a limit like “30 per 10 minutes”")
+        return value
+
+    @field_validator("ratelimit_storage_uri")
+    @classmethod
+    def _counters(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            from limits.storage import storage_from_string
+
+            try:
+                storage_from_string(value.get_secret_value())
+            except Exception:  # each kind of storage has its own
+                raise ValueError("write an address like redis://127.0.0.1:6379, or take it out") from None
         return value
 
     @field_validator("outbox_keys")
@@ -165,19 +180,22 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value():
+            return value
         try:
-            kind = make_url(value.get_secret_value() or "sqlite://").get_backend_name()
+            url = make_url(value.get_secret_value())
         except ArgumentError:
-            kind = ""
-        if kind not in ("sqlite", "postgresql"):
+            url = make_url("none://")
+        file = url.drivername == "sqlite" and url.database not in (None, "", ":memory:")
+        if not file and url.drivername != "postgresql+psycopg":
             raise ValueError("write an address that begins with sqlite:/// or postgresql+psycopg://")
         return value
 
     @field_validator("public_url")
     @classmethod
     def _url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("https", "http") or not parts.hostname or parts.path.strip("/")):
+        whole = r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/?"
+        if value and not re.fullmatch(whole, value, re.I):
             raise ValueError("write the address of the site without a path, like https://www.example.org")
         return value.rstrip("/")
 
@@ -241,10 +259,8 @@ class Settings(BaseSettings):
 
     @property
     def folder_for_mail(self) -> Path | None:
-        """Where mail is written as files in place of being sent; None where there is a mail server."""
-        if self.mail_server:
-            return None
-        return self.mail_folder or self.data_dir / "mail"
+        """Where mail is written as files in place of being sent; None where it is sent."""
+        return self.mail_folder or (None if self.mail_server else self.data_dir / "mail")
 
     @property
     def outbox_url(self) -> str:
@@ -300,7 +316,8 @@ def _key_faults(settings: Settings) -> list[str]:
         for key in settings.secrets
     ):
         faults.append(
-            f"{PREFIX}SECRET_KEY: a key is too short or too well known; “rjsite keys new” makes one"
+            f"{PREFIX}SECRET_KEY: a key is too short, or has in it what keys of examples have; "
+            "“rjsite keys new” makes one"
         )
     for secret in settings.outbox_keys:
         key = secret.get_secret_value()
@@ -318,17 +335,11 @@ def _folder_faults(settings: Settings) -> list[str]:
     if not settings.content_dir.is_dir():
         faults.append(f"{PREFIX}CONTENT_DIR: there is no such folder")
     url = settings.database_url.get_secret_value()
-    if not _folder_of(url or "sqlite://").is_dir():
+    if url.startswith("sqlite") and not Path(make_url(url).database or "").parent.is_dir():
         faults.append(f"{PREFIX}DATABASE_URL: there is no such folder")
-    if (not url or url.startswith("sqlite")) and not settings.data_dir.is_dir():
+    if not settings.data_dir.is_dir():
         faults.append(f"{PREFIX}DATA_DIR: there is no such folder")
     return faults
-
-
-def _folder_of(url: str) -> Path:
-    """The folder of an SQLite file; where there is no file, the present one."""
-    parsed = make_url(url)
-    return Path(parsed.database or "").parent if parsed.get_backend_name() == "sqlite" else Path()
 
 
 def _mail_faults(settings: Settings) -> list[str]:
@@ -340,8 +351,11 @@ def _mail_faults(settings: Settings) -> list[str]:
         faults.append(
             f"{PREFIX}MAIL_USE_TLS: set it to true; mail leaves unencrypted only to a server on this machine"
         )
-    if settings.mail_ca_file and not settings.mail_ca_file.is_file():
-        faults.append(f"{PREFIX}MAIL_CA_FILE: there is no such file")
+    if settings.mail_ca_file:
+        try:
+            ssl.create_default_context(cafile=settings.mail_ca_file)
+        except OSError:  # an ssl.SSLError is one
+            faults.append(f"{PREFIX}MAIL_CA_FILE: there is no file of certificates in PEM form here")
     return faults
 
 

@@ -12,6 +12,7 @@ import time_machine
 from rjsite import create_app
 from rjsite.settings import Settings
 from support.forms import CONTACT, GOOD, STORY, A, B, C, Page, fresh, lost, send, words
+from support.mail import copy_of
 from support.mail import text_of as text
 from support.processes import free_port
 
@@ -245,6 +246,13 @@ def test_answers_to_questions_that_were_not_asked_go_nowhere(client, delivered):
         assert gone not in body
 
 
+def test_only_yes_is_agreement(client, outbox):
+    answers = [send(client, A, {"agree": value}).status_code for value in ("no", "0", "false", "on", "")]
+
+    assert answers == [422] * 5
+    assert outbox.rows() == []
+
+
 def test_fields_and_values_we_do_not_know_go_nowhere(client, delivered):
     send(client, A, {"evil": "unknown words", "stage": "unknown-value", "needs": ["bsl", "unknown-help"]})
 
@@ -365,6 +373,23 @@ def test_a_changed_page_has_the_same_reference_and_its_mail_says_changed(client,
     assert one["Message-ID"] != two["Message-ID"]
     assert ["Changed version" in text(message) for message in (one, two)] == [False, True]
     assert "Never call" in text(two)
+
+
+def test_a_page_sent_again_after_a_change_of_keys_is_one_case_and_one_mail(tmp_path):
+    old, new = "old-and-long-enough-to-sign-anything", "new-and-long-enough-to-sign-anything"
+
+    def site(*keys):
+        settings = Settings.load(mode="development", data_dir=tmp_path, secret_key=",".join(keys))
+        return create_app(settings)
+
+    before = site(old)
+    page = {**fresh(before.test_client(), A), **GOOD[A]}
+    before.test_client().post(A, data=page)
+
+    after = site(new, old)
+    after.test_client().post(A, data=page)
+
+    assert [row.version for row in after.extensions["rjsite.outbox"].rows()] == [1]
 
 
 def test_two_people_have_two_references(client, outbox):
@@ -548,6 +573,36 @@ def test_where_only_the_database_is_broken_the_mail_goes_at_once(app, client, se
     assert answer.status_code == 303
     (path,) = (settings.data_dir / "mail").glob("*.eml")
     assert path.stem == reference(client, answer)
+
+
+@pytest.mark.parametrize("kept_before", [False, True])
+def test_answers_changed_back_while_the_database_broke_and_came_back_reach_the_team(
+    app, client, settings, delivered, kept_before
+):
+    aside = settings.data_dir.with_name("aside")
+    page = {**fresh(client, A), **GOOD[A]}
+
+    def post(name: str) -> None:
+        assert client.post(A, data={**page, "name": name}).status_code == 303
+
+    if kept_before:
+        post("Robin")
+    app.extensions["rjsite.outbox"].engine.dispose()
+    shutil.copytree(settings.data_dir, aside)
+    break_the_database(app, settings)
+    post("Anna" if kept_before else "Robin")
+    (settings.data_dir / "outbox.sqlite3").rmdir()
+    for path in aside.glob("outbox.sqlite3*"):
+        shutil.copy(path, settings.data_dir)
+    if not kept_before:
+        post("Anna")
+    post("Robin")
+
+    names = [copy_of(message)["answers"]["name"]["values"] for message in delivered()]
+    versions = [copy_of(message)["version"] for message in delivered()]
+    assert [name for version, name in zip(versions, names, strict=True) if version == max(versions)] == [
+        ["Robin"]
+    ]
 
 
 def test_where_only_the_mail_server_is_away_the_form_is_kept(without_mail):

@@ -284,7 +284,7 @@ def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doub
 
     forms = [b"Form %d" % number for number in [*range(20, 50)]]
     assert sorted(server.taken) == sorted([b"Words 1", b"No. 0", *forms])
-    assert new.waiting().count == old.waiting().count == 0
+    assert new.waiting().mails == old.waiting().mails == 0
     assert all(row.wiped_at for row in new.rows())
     numbers = sorted(row.number for row in new.rows() if row.number is not None)
     assert numbers == list(range(1, len(numbers) + 1))

@@ -65,6 +65,28 @@ def row(box, number=1):
     return found
 
 
+@pytest.mark.parametrize("trouble", ["refused (550)", "refused (451)", "a fault of the site"])
+def test_whatever_was_mended_is_tried_at_the_next_start(box, server, worker, trouble):
+    keep(box, 1)
+    server.troubles = [NotTaken(trouble, lasting=True)]
+    worker.drain()
+    assert server.taken == []
+
+    worker.drain()  # begins anew, as `rjsite deliver --once` does
+
+    assert [parcel.name for parcel in server.taken] == ["REF-0001"]
+
+
+def test_where_no_answer_came_a_new_start_is_no_reason_to_send_it_twice(box, server, worker):
+    keep(box, 1)
+    server.troubles = [NotTaken("no answer", unanswered=True)]
+    worker.drain()
+
+    worker.drain()
+
+    assert server.taken == []
+
+
 def test_mail_that_is_taken_goes_once_with_every_byte(box, server, worker):
     keep(box, 1)
 

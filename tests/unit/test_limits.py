@@ -44,6 +44,16 @@ def test_each_network_is_counted_by_itself(store):
     assert take(store, 1, "two") == [True]
 
 
+def test_what_tells_nothing_any_more_is_gone_with_the_next_form(store):
+    with time_machine.travel(START, tick=False):
+        take(store, 1, "long ago")
+    with time_machine.travel(START + 2 * WINDOW + 1, tick=False):
+        take(store, 1, "now")
+
+    with store.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT key FROM rate_limit").scalars().all() == ["now"]
+
+
 @time_machine.travel(START + 100, tick=False)
 def test_four_threads_on_two_stores_pass_exactly_thirty(uri):
     stores = [SQLStorage(uri), SQLStorage(uri)]

@@ -23,6 +23,7 @@ PLAIN = Referral(
     form="Form A",
     reference="7K3M-X9QF",
     submission="ab" * 32,
+    nonce="known to the page",
     sent_at=datetime(2026, 7, 1, 11, 30, tzinfo=UTC),
     before=(
         Answer("contact_by", "Contact by", ("phone",), ("Phone call",)),
@@ -238,12 +239,12 @@ def test_no_answer_shows_when_a_referral_is_printed():
 
     shown = repr(referral) + str(referral) + repr(referral.answers)
 
-    assert [w for w in ("Anna", "Phone call", "robin", "dispute") if w in shown] == []
+    assert [w for w in ("Anna", "Phone call", "robin", "dispute", "known to the page") if w in shown] == []
 
 
-def test_the_digest_tells_changed_answers_apart_and_needs_the_key():
+def test_the_digest_tells_changed_answers_apart_and_needs_what_only_the_page_knows():
     again = changed(sent_at=datetime(2026, 8, 1, tzinfo=UTC), reference="XXXX-XXXX")
 
-    assert again.digest(b"key") == PLAIN.digest(b"key")
-    assert said("other").digest(b"key") != PLAIN.digest(b"key")
-    assert PLAIN.digest(b"another") != PLAIN.digest(b"key")
+    assert again.digest == PLAIN.digest
+    assert said("other").digest != PLAIN.digest
+    assert changed(nonce="another").digest != PLAIN.digest

@@ -6,6 +6,7 @@ import base64
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -14,6 +15,7 @@ import pytest
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import CannotOpen
 from rjsite.outbox.store import Envelope, Outbox, OutboxFull
+from rjsite.outbox.table import BROKEN, WAIT_FOR_LOCK
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 TEAM = ("one@nowhere.example", "two@nowhere.example")
@@ -124,6 +126,24 @@ def test_eight_threads_with_eight_changes_lose_none(box):
 
     assert sorted(versions) == list(range(1, 9))
     assert {row.digest for row in box.rows()} == {f"d{number}" for number in range(8)}
+
+
+def test_where_the_database_is_locked_nobody_waits_for_the_others(box, place):
+    holder = sqlite3.connect(place, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    waited = []
+
+    def try_to_keep(number: int) -> None:
+        began = time.monotonic()
+        with pytest.raises(BROKEN):
+            keep(box, number)
+        waited.append(time.monotonic() - began)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(try_to_keep, range(8)))
+    holder.close()
+
+    assert max(waited) < WAIT_FOR_LOCK + 2
 
 
 def test_a_full_outbox_refuses_a_new_form_and_knows_the_ones_it_has(opened):
@@ -246,9 +266,9 @@ def test_whoever_lost_a_lease_changes_nothing(opened, clock):
     one.put_back(slow, "unreachable")
     one.accepted(slow, 0)
 
-    assert two.waiting().count == 1
+    assert two.waiting().mails == 1
     two.accepted(quick, 24)
-    assert two.waiting().count == 0
+    assert two.waiting().mails == 0
 
 
 def test_the_mail_due_longest_goes_first(box, clock):
@@ -380,12 +400,24 @@ def test_a_server_that_is_back_gets_at_once_what_waited_for_it(box, clock):
 
 
 def test_what_waits_is_counted_with_the_age_of_the_oldest(box, clock):
-    assert (box.waiting().count, box.waiting().oldest) == (0, 0.0)
+    assert (box.waiting().mails, box.waiting().oldest) == (0, 0.0)
     keep(box, 1)
     clock.now += 10 * MINUTE
     keep(box, 2)
 
-    assert (box.waiting().count, box.waiting().oldest) == (2, 10 * MINUTE)
+    assert (box.waiting().mails, box.waiting().oldest) == (2, 10 * MINUTE)
+
+
+def test_a_form_to_several_people_waits_as_one_form(opened):
+    keep(opened(max_waiting=2), 1, team=TEAM)
+    small = opened(max_waiting=2)  # has to count
+    small.keep("DAY-0001", "d" * 64, "count", envelopes(TEAM), numbered=False)
+    assert (small.waiting().forms, small.waiting().mails) == (1, 4)
+
+    keep(opened(max_waiting=2), 2, team=TEAM)
+
+    with pytest.raises(OutboxFull):
+        keep(opened(max_waiting=2), 3)
 
 
 # -- wiping -----------------------------------------------------------------------------------------------

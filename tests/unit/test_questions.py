@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from rjsite.content.library import load
 from rjsite.content.problem import Unreadable
 from rjsite.forms.build import form_class
-from rjsite.forms.questions import TAKEN
+from rjsite.forms.questions import CHOICES_THAT_OPEN, FURTHER_OPENERS, TAKEN, Form
 from rjsite.settings import ROOT
 from support.forms import CONTACT, GOOD, SILENT, SLIPS, STOPS, A, B, C
 
@@ -107,6 +108,7 @@ SLIPS_IN_A_DEFINITION = [
     ('title = "About you"', 'title = "About you', 5, "not TOML"),
     ('name = "number"', 'name = "errors"', 1, "“errors” cannot be a name"),
     ('name = "number"', 'name = "Number one"', 1, "“Number one” cannot be a name"),
+    ('name = "number"', 'name = "main"', 1, "“main” cannot be a name"),
 ]  # fmt: skip
 
 
@@ -121,6 +123,31 @@ def test_a_slip_in_a_definition_is_named_and_stops_the_start(content, right, sli
     (problem,) = raised.value.problems
     assert words in problem.words
     assert str(problem) == f"{FILE}:{line}: {problem.words}"
+
+
+def opening(count: int) -> dict[str, Any]:
+    """A question of nine choices, of which the one at a place opens another."""
+    choices = [{"value": str(number), "label": str(number)} for number in range(9)]
+    text = {"kind": "text", "label": "What?", "limit": 9, "noun": "It"}
+    asked = [
+        {"name": "way", "kind": "one", "label": "Which?", "choices": choices},
+        {**text, "name": "more", "when": {"way": (str(count),)}},
+    ]
+    return {"key": "x", "name": "X", "address": "/x", "steps": [{"title": "One", "questions": asked}]}
+
+
+def test_an_answer_that_the_page_could_not_open_by_is_refused():
+    Form.model_validate(opening(7))
+
+    with pytest.raises(ValueError, match="one of the first 8 choices of “way” has to open it"):
+        Form.model_validate(opening(8))
+
+
+def test_as_many_answers_open_others_as_the_style_sheet_knows():
+    style = (ROOT / "static" / "site.css").read_text()
+
+    assert set(re.findall(r"> \.c(\d)", style)) == {str(number) for number in range(CHOICES_THAT_OPEN)}
+    assert set(re.findall(r"\.k(\d)", style)) == {str(number) for number in range(FURTHER_OPENERS)}
 
 
 def test_no_name_that_the_form_has_for_itself_can_be_a_question(ours):

@@ -26,6 +26,7 @@ REFERRAL = Referral(
     form="Form A",
     reference="7K3M-X9QF",
     submission="ab" * 32,
+    nonce="known to the page",
     sent_at=datetime(2026, 7, 1, 11, 30, tzinfo=UTC),
     before=(),
     flags=(),

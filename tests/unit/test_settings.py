@@ -91,6 +91,10 @@ BAD = [
     ("TEAM_EMAIL", "tëam@nowhere.example"),
     ("DATABASE_URL", "mysql://root:hunter2hunter2@db/x"),
     ("DATABASE_URL", "sqlite:////nowhere/at/all.sqlite3"),
+    ("DATABASE_URL", "sqlite://"),
+    ("DATABASE_URL", "postgresql+psycopg2://root:hunter2hunter2@db/x"),
+    ("RATELIMIT_STORAGE_URI", "nostorage://root:hunter2hunter2@host"),
+    ("RATELIMIT_STORAGE_URI", "hunter2hunter2"),
     ("DATA_DIR", "/nowhere/at/all"),
     ("CONTENT_DIR", "/nowhere/at/all"),
     ("DAILY_COUNT", "perhaps"),
@@ -99,6 +103,8 @@ BAD = [
     ("PUBLIC_URL", "http://www.nowhere.example"),
     ("PUBLIC_URL", "https://www.nowhere.example/some/path"),
     ("PUBLIC_URL", "nowhere"),
+    ("PUBLIC_URL", "https://www.nowhere.example:port"),
+    ("PUBLIC_URL", "https://www.nowhere.example?x=1"),
     ("TEAM_EMAIL", "Team-Nowhere"),
     ("TEAM_EMAIL", "team@nowhere.example,broken"),
     ("TEAM_EMAIL", "Team <team@elsewhere.example>"),
@@ -109,9 +115,11 @@ BAD = [
     ("MAIL_USE_TLS", "false"),
     ("MAIL_USE_SSL", "true"),
     ("MAIL_CA_FILE", "/nowhere/at/all.pem"),
+    ("MAIL_CA_FILE", str(Path(__file__).parents[2] / "README.md")),
     ("MAIL_TIMEOUT", "-3"),
     ("MAIL_FOLDER", "some-folder"),
     ("RATELIMIT_FORMS", "often"),
+    ("RATELIMIT_FORMS", "0 per minute"),
     ("RATELIMIT_FORMS", "off"),
     ("DELIVER_IN_SERVER", "sometimes"),
     ("DELIVER_PER_MINUTE", "0"),
@@ -120,7 +128,7 @@ BAD = [
     ("OUTBOX_MAX_WAITING", "none"),
     ("TRUSTED_PROXIES", "-1"),
 ]
-WORDS_OF_OURS = {"true", "false", "off", "0", "-1", "-3", "73", "http://www.nowhere.example"}
+WORDS_OF_OURS = {"sqlite://", "true", "false", "off", "0", "-1", "-3", "73", "http://www.nowhere.example"}
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
@@ -212,6 +220,14 @@ def test_two_folders_have_keys_of_their_own(tmp_path):
 
     assert one.secrets != two.secrets
     assert one.outbox_keys != two.outbox_keys
+
+
+def test_a_folder_for_mail_keeps_mail_from_leaving_whatever_server_is_named(tmp_path):
+    settings = Settings.load(
+        mode="development", data_dir=tmp_path, mail_server="mail.nowhere.example", mail_folder=tmp_path / "m"
+    )
+
+    assert settings.folder_for_mail == tmp_path / "m"
 
 
 def test_mail_goes_to_a_server_where_one_is_named(tmp_path):

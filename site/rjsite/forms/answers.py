@@ -35,13 +35,13 @@ def tidy_number(text: str | None) -> str:
     return tidy_line(tidy(text, ("Cc", "Cs", "Cf")))
 
 
-def fault(question: Question, answer: str | Sequence[str] | bool) -> str:
+def fault(question: Question, answer: str | Sequence[str]) -> str:
     """What is wrong with a tidied answer, in the words of the question; empty where nothing is.
 
     Spaces alone are no answer, and an optional question may go without one.
     """
-    if isinstance(answer, bool) or not answer:
-        return "" if answer else question.missing
+    if not answer:
+        return question.missing
     if question.limit and len(answer) > question.limit:
         return question.too_long
     return "" if _well_formed(question, answer) else question.malformed

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, HiddenField, StringField
+from wtforms import Field, HiddenField, StringField
 
 from rjsite.forms.answers import fault, tidy, tidy_line, tidy_number
 from rjsite.forms.questions import Choice, Form, Question, Step
@@ -106,8 +106,6 @@ class QuestionForm(FlaskForm):
     def values(self, question: Question) -> list[str]:
         """What was typed or chosen in answer to a question; empty without an answer."""
         data = self[question.name].data
-        if question.kind == "tick":
-            return ["yes"] if data else []
         return data if isinstance(data, list) else [data] if data else []
 
     def chosen(self, question: Question) -> Iterator[Choice]:
@@ -153,6 +151,7 @@ class QuestionForm(FlaskForm):
             form=self.definition.name,
             reference=self._opened.reference,
             submission=self._opened.submission,
+            nonce=self._opened.nonce,
             sent_at=datetime.now(UTC),
             before=tuple(self._answer(q, q.before) for q in first),
             flags=tuple(choice.flag for q in self.asked for choice in self.chosen(q) if choice.flag),
@@ -186,5 +185,5 @@ def _field(question: Question) -> Field:
         case "many":
             return Many(values=values, default=[])
         case "tick":
-            return BooleanField()
+            return One(values=["yes"], default="")
     return StringField(filters=[TIDIED[question.kind]], default="")

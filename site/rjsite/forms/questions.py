@@ -15,10 +15,13 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-# Names that the form itself has (rjsite/forms/build.py): a question may not stand in their way.
-TAKEN = """ asked blocks came_back chosen data definition errors errors_in_order form_errors form_token
- hidden_tag is_submitted keys meta opened populate_obj post_process process stop to_referral token validate
- validate_on_submit values waited_too_long website """
+# Names that the form itself (rjsite/forms/build.py) and its page have: a question may not stand in their way.
+TAKEN = """ asked blocks came_back chosen data definition errors errors_in_order form form_errors form_token
+ help-panel hidden_tag is_submitted keys main menu meta notice opened populate_obj post_process problem
+ process stop to_referral token validate validate_on_submit values waited_too_long website """
+# as many as static/site.css knows: a question opened by a further one would never be seen
+CHOICES_THAT_OPEN = 8
+FURTHER_OPENERS = 2
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
 
@@ -59,6 +62,7 @@ class Question(_Part):
     choices: tuple[Choice, ...] = ()
     alone: str = ""  # of "many": the choice that cannot stand beside others
     when: dict[str, tuple[str, ...]] = {}  # asked only where each of these has one of its answers
+    spelling: bool = True  # of "long": whether the browser may look after the spelling; not of names
     autofill: str = ""  # autocomplete token, used only where the person asks for it
     before: str = ""  # its name in the block "BEFORE YOU CONTACT" of the team's email
     before_rank: int = 1  # in that block: 1 how to reach the person, 2 what else to know first
@@ -120,16 +124,21 @@ class Form(_Part):
 
     @model_validator(mode="after")
     def _linked(self) -> Self:
-        seen: dict[str, set[str]] = {}
+        seen: dict[str, list[str]] = {}
         for question in self.questions:
             if question.name in TAKEN.split() or not re.fullmatch(r"[a-z][a-z0-9_-]*", question.name):
                 raise ValueError(f"“{question.name}” cannot be a name; write another, such as best_time")
             if question.name in seen:
                 raise ValueError(f"two questions are named “{question.name}”")
             for name, values in question.when.items():
-                if not set(values) <= seen.get(name, set()):
+                if not set(values) <= set(seen.get(name, ())):
                     raise ValueError(f"{question.name}: “when” names no earlier answer “{name}”")
-            seen[question.name] = {choice.value for choice in question.choices}
+            if (by := question.opened_by) and set(by.values) & set(seen[by.name][CHOICES_THAT_OPEN:]):
+                words = f"one of the first {CHOICES_THAT_OPEN} choices of “{by.name}” has to open it"
+                raise ValueError(f"{question.name}: {words}")
+            seen[question.name] = [choice.value for choice in question.choices]
+        if len(self.also) > FURTHER_OPENERS:
+            raise ValueError(f"“when” may have a first line of {FURTHER_OPENERS} kinds at most in one form")
         return self
 
     @property

@@ -13,7 +13,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import (
@@ -43,12 +44,13 @@ UNANSWERED_WAIT = 240.0
 KEPT = 30 * 86400.0
 CLOCK_ERROR = 3600.0  # a time further ahead than this was written by a clock that was wrong
 COUNT_EVERY = 1.0  # seconds
+TURN = 0.5  # seconds to wait for another thread, before waiting in the database as its own time allows
 PROCESS = uuid.uuid4().hex[:8]  # tells this process from one that had its number before
 FORMS = "forms"  # the counter of running numbers
 
 
-# from indexes alone: no sealed mail is read to count what waits
-_HOW_MANY_WAIT = select(func.count()).where(outbox.c.accepted_at.is_(None))
+_FORMS = func.count(outbox.c.number.distinct())  # however many recipients a form has
+_HOW_MANY_WAIT = select(_FORMS).where(outbox.c.accepted_at.is_(None))
 _LATEST = (
     select(outbox.c.version, outbox.c.digest)
     .where(outbox.c.submission == bindparam("submission"))
@@ -99,10 +101,11 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How much waits and since when (seconds); `troubles` says why, each word once; `refused` how many of
-    them were refused for good, or cannot be opened."""
+    """How many forms wait, how many mails, and since when (seconds); `troubles` says why, each word once;
+    `refused` how many mails were refused for good, or cannot be opened."""
 
-    count: int
+    forms: int
+    mails: int
     oldest: float
     troubles: frozenset[str]
     refused: int
@@ -138,7 +141,7 @@ class Outbox:
         self.clock = clock
         self.me = f"{_machine()}/{os.getpid()}/{PROCESS}"
         self._to_forget = False
-        self._taking_turns = threading.Lock()  # threads that wait in SQLite wait by sleeping
+        self._turns = threading.Lock()
         self._waits = 0  # when it was counted last, and those kept since
         self._counted_at = -COUNT_EVERY
         # reads need no lock of SQLite's one writer
@@ -185,7 +188,7 @@ class Outbox:
         Args:
             compose: makes the mail of a version with a running number, an envelope for each recipient.
             numbered: forms have a running number, in the order of keeping and without gaps.
-            after: versions that left without the outbox; the next is later than these.
+            after: the version that left last, where it left without the outbox: the next is later, and new.
 
         Returns:
             The version that is kept.
@@ -195,9 +198,9 @@ class Outbox:
         """
         for _ in range(20):  # another process may take the same version first
             try:
-                with self._taking_turns, self.engine.begin() as connection:
+                with self._turn(), self.engine.begin() as connection:
                     last, said = _latest(connection, submission)
-                    if said == digest:
+                    if said == digest and not after:
                         return last
                     self._find_room(connection)
                     version = max(last, after) + 1
@@ -209,6 +212,16 @@ class Outbox:
                 continue
             return version
         raise RuntimeError("the outbox changes too fast to keep a version")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One thread after another, for those that wait in SQLite sleep; all at once where nothing moves."""
+        mine = self._turns.acquire(timeout=TURN)
+        try:
+            yield
+        finally:
+            if mine:
+                self._turns.release()
 
     def _find_room(self, connection: Connection) -> None:
         """Count what waits, but not for each form of a flood."""
@@ -366,13 +379,13 @@ class Outbox:
     def waiting(self) -> Waiting:
         """What has not reached the mail server."""
         unsent = outbox.c.accepted_at.is_(None)
-        found = func.count(), func.min(outbox.c.made_at), func.count(outbox.c.refused_at)
+        found = _FORMS, func.count(), func.min(outbox.c.made_at), func.count(outbox.c.refused_at)
         why = select(outbox.c.trouble).where(unsent).distinct()
         with self._reading.connect() as connection:
-            count, oldest, refused = connection.execute(select(*found).where(unsent)).one()
-            troubles = frozenset(connection.execute(why).scalars()) if count else frozenset()
+            forms, mails, oldest, refused = connection.execute(select(*found).where(unsent)).one()
+            troubles = frozenset(connection.execute(why).scalars()) if mails else frozenset()
         since = max(0.0, self.clock() - oldest) if oldest else 0.0
-        return Waiting(count, since, troubles - {""}, refused)
+        return Waiting(forms, mails, since, troubles - {""}, refused)
 
     def counted(self, start: float, end: float) -> Counted:
         """The forms kept from one moment to another; each version counts. Without any: the last number."""
