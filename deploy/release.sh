@@ -31,9 +31,10 @@ switch_to() {
 comes_up() {
     HOST=127.0.0.1 PORT=8000
     . /etc/rjsite/environment
+    host=${RJSITE_PUBLIC_URL#https://}
     for _ in $(seq 60); do
         sleep 1
-        curl --silent --fail --header "Host: ${RJSITE_PUBLIC_URL#https://}" "http://$HOST:$PORT/healthz" >/dev/null && return
+        curl --silent --fail --header "Host: ${host%%/*}" "http://$HOST:$PORT/healthz" >/dev/null && return
     done
     return 1
 }
@@ -42,8 +43,8 @@ switch_to "$new"
 if ! systemctl --quiet is-active rjsite@serve; then
     echo "Ready, and not started: $commit"
 elif comes_up; then
-    systemctl start rjsite-daily # its pages, for nginx
     echo "Running: $commit. Before it: ${before##*/}"
+    current/deploy/rjsite publish /var/lib/rjsite-published # for nginx
 else
     switch_to "$before"
     echo "It did not come up, and ${before##*/} runs again. Why: journalctl -u rjsite@serve" >&2

@@ -6,11 +6,14 @@ Exits 0, 1 (found something wrong) or 2 (used wrongly).
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import secrets
 import signal
+import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -50,8 +53,8 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     serve = add("serve", _serve, "run the site")
-    serve.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
-    serve.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
+    serve.add_argument("--host", type=_host, default=os.environ.get("HOST") or "127.0.0.1")
+    serve.add_argument("--port", type=_port, default=os.environ.get("PORT") or "8000")
     deliver = add("deliver", _deliver, "send the mail that waits, as a process of its own")
     deliver.add_argument("--once", action="store_true", help="send what is due now, then end")
     check = add("check", _check, "check the content; names file, line and what to write")
@@ -74,6 +77,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _host(text: str) -> str:
+    """An address to listen on."""
+    try:
+        socket.getaddrinfo(text, None)
+    except (OSError, UnicodeError):
+        raise argparse.ArgumentTypeError("there is no such address (or set HOST to one)") from None
+    return text
+
+
+def _port(text: str) -> int:
+    """A port, from the command line or the environment; argparse says what is wrong with another."""
+    if not (text.isdecimal() and len(text) <= 5 and int(text) < 2**16):
+        raise argparse.ArgumentTypeError("write a number from 0 to 65535 (or set PORT to one)")
+    return int(text)
+
+
 def _serve(given: argparse.Namespace) -> int:
     from rjsite import create_app
     from rjsite.server import keep_private, serve, set_up_logs
@@ -93,12 +112,18 @@ def _deliver(given: argparse.Namespace) -> int:
     set_up_logs()
     settings = Settings.load()
     keep_private(settings)
+    if settings.production:  # `systemctl reload` of every instance; the worker shows no content
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     delivery: Delivery = create_app(settings).extensions["rjsite.delivery"]
     if given.once:
         delivery.drain()
-    else:
-        signal.signal(signal.SIGTERM, lambda *_: delivery.stop())  # ends after the mail in hand
-        delivery.run()
+        waiting = delivery.outbox.waiting()
+        if waiting.troubles:  # what another worker has in hand is none
+            print(f"{waiting.mails} still wait ({', '.join(sorted(waiting.troubles))}).")
+        return 1 if waiting.troubles else 0
+    for end in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(end, lambda *_: delivery.stop())  # after the mail in hand
+    delivery.run()
     return 0
 
 
@@ -146,9 +171,23 @@ def _publish(given: argparse.Namespace) -> int:
     from rjsite.publish import publish
 
     settings = Settings.load()
-    count, changed = publish(pages_app(settings), settings, given.folder)
+    os.umask(0o022)  # nginx, another user, reads them
+    with _alone_in(given.folder):
+        count, changed = publish(pages_app(settings), settings, given.folder)
     print(f"{count} files are in {given.folder}, {changed} of them new or changed.")
     return 0
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let whoever publishes there finish first: whoever comes last has read the latest content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _release_check(given: argparse.Namespace) -> int:

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import re
 import resource
+import time
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask, Task, WSGITask
+from waitress.utilities import RequestEntityTooLarge
 from werkzeug.sansio.utils import host_is_trusted
+
+from rjsite.safety import TOO_LARGE, log_line
 
 MOST = 4000  # slow clients wait here, not in a thread
 PATIENCE = 60  # seconds for a whole request, and for a client that takes no more of an answer
@@ -66,10 +71,35 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("Another host")
 
 
+class _Refusal(ErrorTask):  # type: ignore[misc]
+    """A line for what is no request."""
+
+    def execute(self) -> None:
+        log_line("-", "-", self.request.error.code, time.perf_counter())
+        super().execute()
+
+
+class _TooLarge(WSGITask):  # type: ignore[misc]
+    """The site's own page for a request whose body was not read to its end."""
+
+    def get_environment(self) -> dict[str, Any]:
+        return {**super().get_environment(), TOO_LARGE: True}
+
+    def execute(self) -> None:
+        self.set_close_on_finish()
+        super().execute()
+
+
+def _refusal(channel: HTTPChannel, read: HTTPRequestParser) -> Task:
+    too_large = isinstance(read.error, RequestEntityTooLarge)
+    return (_TooLarge if too_large else _Refusal)(channel, read)
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection that ends when its client takes too long over one request."""
 
     parser_class = Parser
+    error_task_class = staticmethod(_refusal)
     last_activity: float
     begun = 0.0
 

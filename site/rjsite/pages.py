@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
-from flask import Blueprint, Flask, abort, redirect, render_template, request
+from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from rjsite import ready
-from rjsite.content.library import HOME, STORIES, Library
+from rjsite.content.library import GONE, HOME, STORIES, Library
 from rjsite.content.listing import Listing
 from rjsite.content.page import Page, Story
 from rjsite.safety import NO_STORE
@@ -16,7 +17,7 @@ from rjsite.settings import Settings
 from rjsite.site_content import library
 
 bp = Blueprint("pages", __name__)
-OTHERS = ("/sent", "/exit")  # answered elsewhere
+OTHERS = ("/sent", "/exit")  # answered by rjsite.refer
 
 
 @bp.get(STORIES, strict_slashes=False)
@@ -56,14 +57,22 @@ def _find(content: Library, address: str) -> Page | None:
 
 
 def _elsewhere(content: Library, address: str) -> ResponseReturnValue:
-    """A permanent redirect for an old address, upper case or a slash too many; else not found."""
-    plain = address.lower().rstrip("/") or HOME
+    """A permanent redirect for an old address, upper case or a slash too many; else gone or not found."""
+    plain = re.sub("/+", "/", address.lower()).rstrip("/") or HOME
     for candidate in (plain, f"{plain}/"):
         target = content.redirects.get(candidate, candidate)
-        known = target in content.forms or target in OTHERS or _find(content, target.partition("#")[0])
-        if target != address and known:
-            return redirect(target, 301)
+        if target == GONE:
+            return abort(410)
+        if target != address and (_find(content, target.partition("#")[0]) or _answered(target)):
+            query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+            return redirect(target + (query if target == candidate else ""), 301)
     return abort(404)
+
+
+def _answered(address: str) -> bool:
+    """Whether another part of the site answers an address: a form, a feed."""
+    adapter = current_app.create_url_adapter(request)
+    return adapter is not None and adapter.match(address, "GET")[0] not in ("pages.page", "pages.stories")
 
 
 def cache_of(found: Page) -> str:

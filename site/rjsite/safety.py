@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from rjsite.settings import Settings
 
 MAX_BODY = 64 * 1024
+TOO_LARGE = "rjsite.too-large"  # said of a request that the server did not read to its end
 NO_STORE = "no-store"
 
 _POLICY = "; ".join(
@@ -77,11 +78,12 @@ def init_app(app: Flask, settings: Settings) -> None:
         n = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=0)  # type: ignore[method-assign]
 
-    app.before_request(_refuse_other_sites)
-
     @app.before_request
     def _start_clock() -> None:
         g.started = time.perf_counter()
+
+    app.before_request(_refuse_what_is_too_large)
+    app.before_request(_refuse_other_sites)
 
     @app.after_request
     def _finish(response: Response) -> Response:
@@ -90,6 +92,11 @@ def init_app(app: Flask, settings: Settings) -> None:
         response.headers.setdefault("Cache-Control", NO_STORE)
         log_line(request.method, request.path, response.status_code, g.get("started", time.perf_counter()))
         return response
+
+
+def _refuse_what_is_too_large() -> None:
+    if TOO_LARGE in request.environ:
+        abort(413)
 
 
 def _refuse_other_sites() -> None:

@@ -41,7 +41,8 @@ def keep_private(settings: Settings) -> None:
 
 def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; then finish what is in hand."""
-    app.extensions["rjsite.content"].take_up_on_signal()
+    if settings.production:  # in development SIGHUP says that the terminal was closed, and ends the site
+        app.extensions["rjsite.content"].take_up_on_signal()
     connections.Parser.hosts = settings.hosts
     TcpWSGIServer.channel_class = at_once.Channel
     server = create_server(

@@ -8,23 +8,52 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import time
 from base64 import b64encode
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import brotli
 from flask import Flask, abort, redirect
 from flask.typing import ResponseReturnValue
 from whitenoise import WhiteNoise
 
-from rjsite.safety import fixed_headers
+from rjsite.safety import fixed_headers, log_line
 from rjsite.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PREFIX = "/static/"
 COMPRESSED = (".html", ".css", ".js", ".svg", ".txt")
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    ".br": lambda body: brotli.compress(body, quality=11),
+    ".gz": lambda body: gzip.compress(body, 9, mtime=0),
+}
 _HASHED = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
 _CSS_COMMENT = re.compile(r"/\*.*?\*/\n?", re.DOTALL)
 _CSS_URL = re.compile(r'url\("([^":]+)"\)')
+
+
+class Files(WhiteNoise):  # type: ignore[misc]
+    """WhiteNoise, with a year in place of its ten and a line in the log for each file."""
+
+    FOREVER = 365 * 24 * 3600
+
+    @staticmethod
+    def serve(static_file: Any, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer with a file."""
+        started = time.perf_counter()
+
+        def start(status: str, headers: list[tuple[str, str]]) -> Any:
+            log_line(environ["REQUEST_METHOD"], environ["PATH_INFO"], int(status[:3]), started)
+            return start_response(status, headers)
+
+        answer: Iterable[bytes] = WhiteNoise.serve(static_file, environ, start)
+        return answer
 
 
 def prepare(source: Path, target: Path) -> dict[str, str]:
@@ -37,6 +66,7 @@ def prepare(source: Path, target: Path) -> dict[str, str]:
         The address of each file by its own name ("site.css").
     """
     names: dict[str, str] = {}
+    target.mkdir(parents=True, exist_ok=True)
     # style sheets last: they name fonts and pictures by their hashed names
     for path in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: (p.suffix == ".css", p)):
         name = path.relative_to(source).as_posix()
@@ -48,23 +78,39 @@ def prepare(source: Path, target: Path) -> dict[str, str]:
         digest = hashlib.sha256(body).hexdigest()[:12]
         hashed = f"{name.removesuffix(path.suffix)}.{digest}{path.suffix}"
         names[name] = PREFIX + hashed
-        write(target / hashed, body)
+        write(target / hashed, body, by_way_of=target.parent)  # WhiteNoise reads whatever is in the target
     return names
 
 
-def write(path: Path, body: bytes) -> list[Path]:
-    """Write a file with compressed copies beside it, each in one step and where it is not there yet."""
+def write(path: Path, body: bytes, by_way_of: Path | None = None) -> list[Path]:
+    """Write a file with compressed copies beside it, each in one step and where it is not there yet.
+
+    Args:
+        by_way_of: a folder of the same disk in which a file lies until it is whole; else its own.
+
+    Returns:
+        The file and its copies. Several processes may write the same ones at once.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    copies = {"": body}
-    if path.name.endswith(COMPRESSED):
-        copies |= {".br": brotli.compress(body, quality=11), ".gz": gzip.compress(body, 9, mtime=0)}
-    written = {path.with_name(path.name + ending): content for ending, content in copies.items()}
-    for copy, content in written.items():
+    endings = ("", *COMPRESSORS) if path.name.endswith(COMPRESSED) else ("",)
+    copies = [path.with_name(path.name + ending) for ending in endings]
+    for copy, ending in zip(copies, endings, strict=True):
         if not copy.exists():
-            part = copy.with_name(f".{copy.name}.part")
-            part.write_bytes(content)
-            part.replace(copy)
-    return list(written)
+            content = COMPRESSORS[ending](body) if ending else body
+            _put(copy, content, by_way_of or path.parent)
+    return copies
+
+
+def _put(path: Path, content: bytes, by_way_of: Path) -> None:
+    with NamedTemporaryFile(dir=by_way_of, prefix=f".{path.name}.", suffix=".part", delete=False) as part:
+        try:
+            part.write(content)
+            part.flush()
+            Path(part.name).chmod(0o644)  # public, whoever serves them
+            Path(part.name).replace(path)
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -77,7 +123,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         for name, value in headers.items():
             sent[name] = value  # type: ignore[index]
 
-    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+    app.wsgi_app = Files(  # type: ignore[method-assign]
         app.wsgi_app,
         root=str(folder),
         prefix=PREFIX,

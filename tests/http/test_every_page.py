@@ -331,7 +331,7 @@ def test_every_resource_of_a_page_is_there_and_may_be_kept_for_a_year(visits, ap
     for address in sorted(addresses):
         answer = client.get(address)
         assert (answer.status_code, address) == (200, address)
-        assert answer.headers["Cache-Control"] == "max-age=315360000, public, immutable"
+        assert answer.headers["Cache-Control"] == "max-age=31536000, public, immutable"
         assert {n: answer.headers.get(n) for n in FIXED} == FIXED
         assert "Set-Cookie" not in answer.headers
         answer.close()

@@ -103,6 +103,25 @@ def test_old_addresses_with_a_slash_lead_there_too(calm, content):
 
 
 @pytest.mark.parametrize(
+    ("asked", "true"),
+    [
+        ("/REFER/A/", "/refer/a"),
+        ("/refer//a", "/refer/a"),
+        ("/Privacy/?from=mail", "/privacy?from=mail"),
+        ("/CASE-STUDIES/?harm=burglary", "/case-studies/?harm=burglary"),
+        ("/healthz/", "/healthz"),
+        ("/Sitemap.xml", "/sitemap.xml"),
+        ("/feed.xml/", "/feed.xml"),
+        ("/.well-known/security.txt/", "/.well-known/security.txt"),
+    ],
+)
+def test_another_spelling_of_an_address_leads_to_the_true_one(calm, asked, true):
+    answer = calm.get(asked)
+
+    assert (answer.status_code, answer.headers.get("Location")) == (301, true)
+
+
+@pytest.mark.parametrize(
     "address",
     ["/no-such-page", "/case-studies/no-such-story", "/refer/z", "/index", "/privacy.md", "/%00", "/é"],
 )
@@ -341,3 +360,23 @@ def test_a_fault_in_every_template_still_names_the_phone(app, client, content, m
 
     assert answer.status_code == 500
     assert content.facts["phone"].value in answer.text
+
+
+def test_the_site_map_leads_to_every_page_and_story(calm, content):
+    listed = {page.address for page in [*content.pages.values(), *content.form_pages.values()] if page.listed}
+    wanted = {*listed, *content.forms, *(story.address for story in content.stories)}
+
+    assert wanted - set(re.findall(r'href="([^"]+)"', calm.get("/site-map").text)) == set()
+
+
+def test_an_address_for_which_nothing_stands_any_more_says_that_it_is_gone(tmp_path):
+    folder = tmp_path / "content"
+    shutil.copytree(ROOT / "content", folder)
+    with (folder / "redirects.toml").open("a") as file:
+        file.write('"/case-studies/taken-down" = "gone"\n')
+    site = create_app(Settings.load(mode="development", data_dir=tmp_path / "var", content_dir=folder))
+
+    answer = site.test_client().get("/case-studies/taken-down/")
+
+    assert answer.status_code == 410
+    assert "0800 043 8785" in answer.text

@@ -89,6 +89,14 @@ def test_a_list_without_stories_is_not_found(client: FlaskClient, query: str) ->
     assert client.get(f"{STORIES}?{query}").status_code == 404
 
 
+@pytest.mark.parametrize("digits", ["9" * 5000, "0" * 5000, "٣" * 5000])
+def test_a_page_number_that_nobody_counts_to_is_answered_as_any_unknown_one(
+    client: FlaskClient, digits: str
+) -> None:
+    for harm in ("", "harm=theft&"):
+        assert client.get(f"{STORIES}?{harm}page={digits}").status_code == 404
+
+
 def test_a_long_list_comes_in_pages_of_twelve(stories: tuple[Story, ...]) -> None:
     many = [replace(stories[0], slug=f"story-{n}", address=f"{STORIES}story-{n}") for n in range(30)]
 

@@ -58,6 +58,7 @@ NEEDS = (
     Need("strace", ("strace",), on_path("strace")),
     Need("Caddy", ("caddy",), on_path("caddy")),
     Need("sqlite3", ("sqlite3",), on_path("sqlite3")),
+    Need("curl", ("curl",), on_path("curl")),
     Need("systemd-analyze", ("systemd",), on_path("systemd-analyze")),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from rjsite.delivery import PROBE_EVERY
 from support import mail, site_process
 from support.mail import MailServer, SilentServer
-from support.processes import wait_until
+from support.processes import free_port, wait_until
 from support.site_process import Site
 from support.visitor import FORM_A, Visitor
 
@@ -134,6 +135,30 @@ def test_a_form_survives_kill_9_at_once_after_thanks(start_site: Callable[..., S
 
     assert done.returncode == 0, done.stderr
     assert [path.stem for path in site.mails] == sorted(references)
+
+
+def test_whoever_sends_by_hand_hears_that_it_did_not_work(start_site: Callable[..., Site]) -> None:
+    site = start_site(
+        RJSITE_DELIVER_IN_SERVER="false",
+        RJSITE_MAIL_SERVER="127.0.0.1",
+        RJSITE_MAIL_PORT=str(free_port()),
+        RJSITE_MAIL_USE_TLS="false",
+    )
+    Visitor(site.base_url).send()
+
+    done = site.run("deliver", "--once")
+
+    assert (done.returncode, done.stdout) == (1, "1 still wait (unreachable).\n")
+
+
+def test_ctrl_c_ends_the_worker_without_a_traceback(start_site: Callable[..., Site]) -> None:
+    site = start_site(RJSITE_DELIVER_IN_SERVER="false")
+    worker = site.begin("deliver")
+    reference = Visitor(site.base_url).reference(Visitor(site.base_url).send())
+    wait_until(lambda: f"mail {reference} taken" in worker.log.read_text(), "the worker to have sent it")
+
+    assert worker.stop(signal.SIGINT) == 0
+    assert "Traceback" not in worker.log.read_text()
 
 
 def test_several_recipients_have_a_mail_each(

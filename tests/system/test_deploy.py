@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sqlite3
 import ssl
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -190,6 +193,69 @@ def test_the_container_holds_nothing_private_and_runs_without_rights() -> None:
         assert all((ROOT / name).exists() for name in source.split()), source
 
 
+# -- a new version ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def released(site: Site, tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Run release.sh on a server of its own, whose site runs already, with this RJSITE_PUBLIC_URL.
+
+    What is released is a small project that makes itself ready at once; systemd says yes to all.
+    """
+    source, programs = tmp_path / "srv" / "source", tmp_path / "programs"
+    files = {
+        source / "deploy" / "prepare.py": "import sys; from pathlib import Path\n"
+        "place = Path(__file__).parents[1] / '.venv/bin/python'\n"
+        "place.parent.mkdir(parents=True); place.symlink_to(sys.executable)\n",
+        source / "deploy" / "rjsite": f'#!/bin/sh\necho "$@" >{tmp_path}/published\n',
+        source / "site" / "empty.py": "",
+        programs / "systemctl": "#!/bin/sh\n",
+    }
+    for path, words in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(words)
+        path.chmod(0o755)
+    told = (DEPLOY / "release.sh").read_text().replace("/srv/rjsite", str(source.parent))
+    script = tmp_path / "release.sh"
+    script.write_text(told.replace("/etc/rjsite", str(tmp_path)).replace("seq 60", "seq 2"))
+    env = {"PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}", "HOME": str(tmp_path)}
+    somebody = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    for words in ("init --quiet --initial-branch=main", "add .", "commit --quiet -mx", "remote add origin ."):
+        assert run("git", "-C", source, *words.split(), env=env | somebody).returncode == 0
+
+    def release(url: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "environment").write_text(f'PORT="{site.port}"\nRJSITE_PUBLIC_URL="{url}"\n')
+        return run("sh", script, "main", env=env)
+
+    return release
+
+
+@pytest.mark.parametrize("ending", ["", "/", "//"])
+def test_a_release_stays_however_the_address_of_the_site_ends(
+    released: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path, ending: str
+) -> None:
+    done = released(f"https://{HOST}{ending}")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Running: ")
+    assert (tmp_path / "published").read_text() == "publish /var/lib/rjsite-published\n"
+
+
+def test_a_release_that_does_not_come_up_is_taken_back(
+    released: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    before = tmp_path / "srv" / "versions" / "before"
+    (before / ".venv").mkdir(parents=True)
+    (tmp_path / "srv" / "current").symlink_to(before)
+
+    done = released("https://elsewhere.example")
+
+    assert done.returncode == 1
+    assert "before runs again" in done.stderr
+    assert (tmp_path / "srv" / "current").resolve() == before
+    assert not (tmp_path / "published").exists()
+
+
 # -- backups, and the way to PostgreSQL -------------------------------------------------------------------
 
 
@@ -220,7 +286,7 @@ def test_a_backup_made_while_the_site_runs_stays_sealed_and_brings_back_what_wai
     assert str(copy) == done.stdout.strip()
     assert copy.stat().st_mode & 0o777 == 0o600
     kept = copy.read_bytes()
-    assert reference.encode() in kept or copy.suffix == ".dump"  # which is compressed
+    assert reference.encode() in kept
     for word in (b"Ally", b"01632", b"corner shop"):
         assert word not in kept
 
@@ -235,13 +301,75 @@ def test_a_backup_made_while_the_site_runs_stays_sealed_and_brings_back_what_wai
     assert "last running number is 1" in second.run("outbox", "status").stdout
 
 
+def test_a_backup_holds_what_waits_and_no_mail_that_the_server_took(
+    two_urls: list[str], mail_server: MailServer, tmp_path: Path
+) -> None:
+    url, _ = two_urls
+    plain = url.replace("+psycopg", "")  # as people write it, too
+    env = {**mail_server.settings(), **TEAM, "RJSITE_DELIVER_IN_SERVER": "false", "RJSITE_DATABASE_URL": url}
+    with Site(tmp_path, env) as site:
+        visitor = Visitor(site.base_url)
+        long = {**FORM_A, "about": "Both words and tabs\t" * 45}
+        taken = visitor.reference(visitor.send(long))
+        site.run("deliver", "--once")
+        mail_server.wait_for(1)
+        waits = visitor.reference(visitor.send(long))
+        place = site.env | {"RJSITE_DATABASE_URL": plain}
+        done = run(DEPLOY / "backup.sh", tmp_path, env=place)
+        bodies = kept_bodies(site, plain)
+    assert (done.returncode, done.stderr) == (0, "")
+    copy = Path(done.stdout.strip())
+    assert list(tmp_path.glob("part*")) == []
+    held = copy.read_bytes()
+
+    assert set(bodies) == {taken, waits}  # the server's own database still has both
+    for reference, body in bodies.items():
+        assert reference.encode() in held
+        parts = [body[at : at + 200] for at in range(0, len(body) - 200, 200)]
+        found = [part for part in parts if part in held or part.hex().encode() in held]
+        # SQLite has it in pages of 4096 bytes, so a few parts are cut in two
+        assert len(found) > len(parts) * 0.8 if reference == waits else not found, reference
+    assert b"COPY public.rate_limit" not in held  # who sent how often is for twenty minutes alone
+
+
+def kept_bodies(site: Site, url: str) -> dict[str, bytes]:
+    """What the outbox holds sealed, by reference."""
+    query = "SELECT reference, sealed FROM outbox"
+    if url:
+        with psycopg.connect(url) as connection:
+            return {reference: bytes(sealed) for reference, sealed in connection.execute(query).fetchall()}
+    with closing(sqlite3.connect(site.data_dir / "outbox.sqlite3")) as file:
+        return dict(file.execute(query).fetchall())
+
+
+def test_copies_go_on_their_fourteenth_day(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "outbox.sqlite3")) as file:
+        file.execute("CREATE TABLE outbox (sealed BLOB, accepted_at FLOAT)")
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    now = time.time()
+    for days in (12.9, 13.9, 14.1, 20):
+        old = copies / f"outbox-{days}.sqlite3"
+        old.write_text("x")
+        os.utime(old, (now - days * 86400, now - days * 86400))
+    (copies / "other").write_text("x")
+    os.utime(copies / "other", (0, 0))
+
+    done = run(DEPLOY / "backup.sh", copies, env={"RJSITE_DATA_DIR": str(tmp_path)})
+
+    assert done.returncode == 0, done.stderr
+    new = Path(done.stdout.strip()).name
+    left = {"outbox-12.9.sqlite3", "outbox-13.9.sqlite3", "other"}
+    assert {path.name for path in copies.iterdir()} == {new, *left}
+
+
 def bring_back(copy: Path, site: Site, url: str) -> None:
     """What the guide says, with the places of this test."""
     if url:
         address = url.replace("+psycopg", "")
-        done = run("pg_restore", "--clean", "--if-exists", "--no-owner", "--exit-on-error",
-                   f"--dbname={address}", copy)  # fmt: skip
-        assert "pg_restore --clean --if-exists --no-owner --exit-on-error --dbname=" in GUIDE
+        how = "psql --quiet --single-transaction --set=ON_ERROR_STOP=1"
+        done = run(*how.split(), f"--dbname={address}", f"--file={copy}")
+        assert f"{how} --dbname=rjsite --file=" in GUIDE
     else:
         done = run("install", "-m", "600", copy, site.data_dir / "outbox.sqlite3")
         assert "install -o rjsite -g rjsite -m 600 " in GUIDE

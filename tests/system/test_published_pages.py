@@ -5,22 +5,28 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import shlex
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import brotli
 import pytest
+from cryptography.fernet import Fernet
 
 from rjsite.settings import ROOT
 from support.nginx import Nginx
 from support.processes import LOOPBACK, wait_until
-from support.site_process import Site
+from support.site_process import RJSITE, Site
 
 CONF = (ROOT / "deploy" / "nginx-published.conf").read_text()
+UNIT = (ROOT / "deploy" / "systemd" / "rjsite@.service").read_text()
+PUBLISHED = "/var/lib/rjsite-published"
 OWN = {
     "Date",
     "Server",
@@ -59,11 +65,15 @@ def folder(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory: pytest.TempPathFactory, site: Site, folder: Path) -> Iterator[Nginx]:
     """Serve it, and ask the site for the rest."""
+    with nginx_before(site, folder, tmp_path_factory.mktemp("nginx")) as running:
+        yield running
+
+
+def nginx_before(site: Site, folder: Path, place: Path) -> Nginx:
+    """An nginx with the configuration of deploy/."""
     conf = re.sub(r"^root .*;", f"root {folder}/current;", CONF, flags=re.M)
     upstream = f"upstream rjsite {{ server {LOOPBACK}:{site.port}; }}\nproxy_set_header Host $http_host;\n"
-    text = f"{upstream}server {{\nlisten ${{address}};\n{conf}\n}}\n"
-    with Nginx(tmp_path_factory.mktemp("nginx"), text) as running:
-        yield running
+    return Nginx(place, f"{upstream}server {{\nlisten ${{address}};\n{conf}\n}}\n")
 
 
 def publish(site: Site, folder: Path) -> str:
@@ -241,3 +251,74 @@ def test_a_run_that_broke_off_leaves_nothing_behind(site: Site, folder: Path):
 
     assert not (folder / "release-broken").exists()
     assert os.access(folder / "current" / "pages" / "privacy.html", os.R_OK)
+
+
+# -- `systemctl reload rjsite@serve` ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def production(tmp_path: Path) -> Iterator[Site]:
+    """The site as the public meets it, on content of its own."""
+    content = shutil.copytree(ROOT / "content", tmp_path / "content")
+    env = {
+        "RJSITE_MODE": "production",
+        "RJSITE_CONTENT_DIR": str(content),
+        "RJSITE_SECRET_KEY": "kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA",
+        "RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode(),
+        "RJSITE_PUBLIC_URL": f"https://{LOOPBACK}",
+        "RJSITE_TEAM_EMAIL": "team@mending.example",
+        "RJSITE_MAIL_SERVER": "localhost",
+        "RJSITE_MAIL_PORT": "9",
+        "RJSITE_MAIL_DEFAULT_SENDER": "site@mending.example",
+    }
+    with Site(tmp_path, env) as running:
+        yield running
+
+
+def reload(site: Site, folder: Path) -> int:
+    """Do what the unit says, as systemd does: one after the other, until one fails; its status."""
+    places = {"$MAINPID": str(site.process_id), PUBLISHED: str(folder)}
+    for line in re.findall(r"^ExecReload=(.+)$", UNIT, re.M):
+        words = [places.get(word, word) for word in shlex.split(line)]
+        if words[0] == "/srv/rjsite/current/.venv/bin/rjsite":
+            words[:1] = RJSITE
+        umask = int(re.findall(r"^UMask=(\d+)$", UNIT, re.M)[0], 8)
+        status = subprocess.run(words, env=site.env, umask=umask, timeout=60, check=False).returncode
+        if status:
+            return status
+    return 0
+
+
+def test_a_story_taken_down_is_gone_behind_nginx_with_one_command(production: Site, tmp_path: Path) -> None:
+    story, listed = "/case-studies/neighbours-dispute", "/case-studies/"
+    folder = tmp_path / "published"
+    publish(production, folder)
+    (tmp_path / "nginx").mkdir()
+    with nginx_before(production, folder, tmp_path / "nginx") as nginx:
+        assert ask(nginx.port, story)[0].status == 200
+        (tmp_path / "content" / f"{story}.md".lstrip("/")).unlink()
+
+        assert reload(production, folder) == 0
+
+        wait_until(lambda: ask(nginx.port, story)[0].status == 404, "the story to be gone", 5)
+        assert ask(production.port, story)[0].status == 404
+        assert story.encode() not in ask(nginx.port, listed)[1]
+    assert re.search(rf"^ReadWritePaths=-{PUBLISHED}$", UNIT, re.M)
+    for path in folder.rglob("*"):  # nginx runs as another user
+        assert path.stat().st_mode & 0o004, path
+
+
+def test_a_command_that_could_not_take_up_the_content_says_so(production: Site, tmp_path: Path) -> None:
+    (tmp_path / "content" / "service.toml").write_text("[name")
+
+    assert reload(production, tmp_path / "published") == 1
+
+
+def test_those_who_publish_at_once_take_turns(site: Site, tmp_path: Path) -> None:
+    folder = tmp_path / "published"
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda _: site.run("publish", str(folder)), range(4)))
+
+    assert [one.stderr for one in runs if one.returncode] == []
+    assert (folder / "current" / "pages" / "privacy.html").is_file()
+    assert len(list(folder.glob("release-*"))) == 1

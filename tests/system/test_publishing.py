@@ -15,7 +15,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from rjsite.settings import ROOT
-from support.processes import LOOPBACK, wait_until
+from support.processes import LOOPBACK, listens, wait_until
 from support.site_process import Site
 
 STORY = "case-studies/neighbours-dispute.md"
@@ -159,6 +159,23 @@ def test_until_it_is_asked_production_stays_as_it_is(production, content):
     assert get(production, STORY_AT)[0] == 200
 
 
+def test_the_worker_goes_on_with_its_mail_when_every_part_of_the_site_is_told(production):
+    worker = production.begin("deliver")
+    try:
+        wait_until(lambda: told(worker.process.pid, "SigCgt", signal.SIGTERM), "the worker to be at work")
+
+        assert told(worker.process.pid, "SigIgn", signal.SIGHUP)
+    finally:
+        assert worker.stop() == 0
+
+
+def told(process: int, kind: str, number: signal.Signals) -> bool:
+    """Whether a process catches (SigCgt) or passes over (SigIgn) a signal: proc(5)."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    (mask,) = (line.split()[1] for line in lines if line.startswith(f"{kind}:"))
+    return bool(int(mask, 16) & 1 << number - 1)
+
+
 def test_a_broken_file_is_logged_and_left_out_and_the_rest_is_published(production, content):
     change(content / STORY, "harm:", "harmm:")
     change(content / "pages" / "questions.md", "Is it free?", "Is it free of charge?")
@@ -207,6 +224,16 @@ def test_whatever_breaks_the_forms_stay_and_the_rest_is_published(production, co
 
 
 # -- development -----------------------------------------------------------------------------------------
+
+
+def test_closing_the_terminal_ends_the_site(start_site):
+    site = start_site()
+    process = site.process_id
+
+    os.kill(process, signal.SIGHUP)
+
+    wait_until(lambda: os.waitpid(process, os.WNOHANG)[0] == process, "the site to end")
+    assert not listens(site.port)
 
 
 def test_an_edit_is_shown_on_the_next_load(development, content):

@@ -137,6 +137,27 @@ def test_what_is_too_much_is_refused_before_it_is_all_read(site: Site, sent: byt
     assert not INSIDE.search(heard)
 
 
+@pytest.mark.parametrize("size", [70_000, 300_000])
+def test_a_form_that_is_too_long_is_told_so_with_the_phone_number_and_the_way_out(
+    site: Site, size: int
+) -> None:
+    answer = Visitor(site.base_url).send({**FORM_A, "about": "x" * size})
+
+    assert answer.status == 413
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert [w for w in ("too long to send", "0800", 'class="exit') if w not in answer.text] == []
+
+
+def test_every_request_has_its_line_in_the_log_and_none_says_who_asked(site: Site) -> None:
+    style = re.findall(r'href="(/static/[^"]+css)"', Visitor(site.base_url).get("/").text)[0]
+    Visitor(site.base_url).get(style)
+    told(site, b"GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n")
+
+    assert re.search(rf"INFO rjsite.requests GET {style} 200 \d+$", site.log, re.MULTILINE)
+    assert re.search(r"INFO rjsite.requests - - 400 \d+$", site.log, re.MULTILINE)
+    assert "elsewhere.example" not in site.log
+
+
 METHODS = ["CONNECT", "DELETE", "OPTIONS", "PATCH", "PRI", "PROPFIND", "PUT", "TRACE", "POST-GET"]
 
 

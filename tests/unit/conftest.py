@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from rjsite.content.library import NOTICES
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Outbox
@@ -102,6 +103,7 @@ def content(tmp_path: Path) -> Path:
         "case-studies/the-shop-window.md": STORY,
         "outcomes/outside.md": plain("Outside"),
         "errors/404.md": plain("Not found"),
+        **{f"errors/{name}.md": plain(f"Notice {name}") for name in NOTICES},
     }
     for name, words in files.items():
         path = folder / name

@@ -283,7 +283,7 @@ def test_an_old_address_that_leads_nowhere_is_named(content):
     write(content, "redirects.toml", '"/older" = "/gone"')
 
     assert findings(content) == [
-        "content/redirects.toml:3: there is no page /gone; write the address of one there is"
+        "content/redirects.toml:3: there is no page /gone; write the address of one there is, or “gone”"
     ]
 
 

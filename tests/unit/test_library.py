@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rjsite.content.library import load
+from rjsite.content.library import NOTICES, load
 from rjsite.content.problem import Unreadable
 from rjsite.settings import ROOT
 
@@ -88,6 +88,20 @@ def test_navigation_leads_only_to_what_exists(content):
     ]
 
 
+@pytest.mark.parametrize("name", NOTICES)
+@pytest.mark.parametrize("slip", [None, "no fields"])
+def test_words_that_a_form_shows_are_missed_at_the_start_and_kept_by_a_running_site(content, name, slip):
+    running, path = load(content), content / "errors" / f"{name}.md"
+    path.write_text(slip) if slip else path.unlink()
+
+    with pytest.raises(Unreadable) as raised:
+        load(content)
+    after = load(content, kept=running)
+
+    assert f"content/errors/{name}.md" in {str(problem.path) for problem in raised.value.problems}
+    assert after.errors[name] is running.errors[name]
+
+
 @pytest.mark.parametrize("name", ["navigation.toml", "redirects.toml"])
 @pytest.mark.parametrize(("words", "said"), [("[[", "not TOML"), (None, "this file is missing")])
 def test_a_broken_table_is_a_problem_and_the_site_stays(content, name, words, said):
@@ -118,3 +132,18 @@ def test_an_answer_that_stops_a_form_needs_its_words(content):
         load(content)
 
     assert "outside.md" in str(raised.value.problems[0])
+
+
+def test_a_story_of_the_fields_that_matter_alone_is_whole(content):
+    path = content / "case-studies" / "short.md"
+    path.write_text(
+        "---\ntitle: Short\nsummary: They met.\nharm: [theft]\nway: [meeting]\ntold_by: our team\n"
+        "place: not stated\ncontent_notes: []\nnames_changed: yes\npermission: 2026-01-31\n"
+        "last_checked: 2026-02-01\n---\n\nThey met.\n"
+    )
+
+    library = load(content)
+
+    assert [str(problem) for problem in library.problems] == []
+    story = library.by_slug["short"]
+    assert (story.published, story.known, story.video) == (story.last_checked, "not stated", "")

@@ -201,7 +201,7 @@ def same_address(path: Path) -> None:
 
 
 BREAKS = {
-    "missing field": (changed("known: full\n", ""), 1, "add a line “known: ...”"),
+    "missing field": (changed("place: not stated\n", ""), 1, "add a line “place: ...”"),
     "bad date": (
         changed(f"published: {date.today()}", "published: 3 March"),  # noqa: DTZ011
         None,
@@ -215,6 +215,11 @@ BREAKS = {
     ),
     "duplicate key": (changed("harm: [theft]", "harm: [theft]\nharm: [hate]"), None, "“harm” stands twice"),
     "tab": (changed("harm: [theft]", "\tharm: [theft]"), None, "a tab stands here; use spaces"),
+    "video without https": (
+        changed("video:\n", "video: videos.example/fence\n"),
+        None,
+        "video: write the address of the video, beginning with https://",
+    ),
     "no content note": (
         changed("harm: [theft]", "harm: [sexual harm]"),
         None,
@@ -297,6 +302,7 @@ def test_the_guide_says_how_to_mend_each_break(name):
         "colon in title": "put the title in quotes, because it holds a colon",
         "duplicate key": "stands twice",
         "tab": "a tab stands here",
+        "video without https": "beginning with https://",
         "no content note": "to content_notes",
         "banned word": "is not our word",
         "dead link": "there is no page",

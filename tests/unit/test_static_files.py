@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from subprocess import PIPE
 
 import brotli
 import pytest
@@ -95,7 +101,72 @@ def test_a_changed_font_changes_the_name_of_the_style_sheet_too(source, target):
 def test_preparing_again_gives_the_same_names_and_leaves_no_parts(source, target):
     assert prepare(source, target) == prepare(source, target)
 
-    assert [path.name for path in target.rglob("*.part")] == []
+    assert [path.name for path in target.parent.rglob("*.part")] == []
+
+
+def test_processes_that_start_at_once_on_an_empty_folder_make_the_same_files(tmp_path):
+    at_a_sign = (
+        "import sys; from pathlib import Path; from rjsite.static_files import prepare; "
+        "print(flush=True); [(prepare(Path(sys.argv[1]), Path(line.strip())), print(flush=True)) "
+        "for line in sys.stdin]"
+    )
+    source, targets = tmp_path / "static", [tmp_path / f"var-{turn}" / "static" for turn in range(3)]
+    source.mkdir()
+    for number in range(20):
+        (source / f"{number}.js").write_bytes(b"export {};\n" * number * 50)
+    command = [sys.executable, "-c", at_a_sign, str(source)]
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True))
+            for _ in range(4)
+        ]
+        for target in ["", *targets]:
+            for process in processes:
+                if target:
+                    print(target, file=process.stdin, flush=True)
+            assert [process.stdout.readline() for process in processes] == ["\n"] * 4, processes
+        assert [process.communicate(timeout=60)[1] for process in processes] == [""] * 4
+
+    for target in targets:
+        for name, address in prepare(source, target).items():
+            plain = target / address.removeprefix("/static/")
+            assert plain.read_bytes() == (source / name).read_bytes()
+            assert gzip.decompress(plain.with_name(f"{plain.name}.gz").read_bytes()) == plain.read_bytes()
+            assert brotli.decompress(plain.with_name(f"{plain.name}.br").read_bytes()) == plain.read_bytes()
+        assert [path.name for path in target.parent.rglob("*.part")] == []
+
+
+def test_a_file_that_is_not_whole_never_lies_where_files_are_served(source, target, monkeypatch):
+    moved = []
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda part, to: moved.append(part) or replace(part, to))
+
+    prepare(source, target)
+
+    assert len(moved) > len(FILES)
+    assert [part for part in moved if target in part.parents] == []
+
+
+def test_nothing_is_compressed_again_at_the_next_start(source, target, monkeypatch):
+    names = prepare(source, target)
+
+    def never(*_args, **_named):
+        raise AssertionError
+
+    monkeypatch.setattr(brotli, "compress", never)
+    monkeypatch.setattr(gzip, "compress", never)
+
+    assert prepare(source, target) == names
+
+
+def test_every_user_may_read_what_was_written(source, target):
+    before = os.umask(0o022)
+    try:
+        prepare(source, target)
+    finally:
+        os.umask(before)
+
+    assert {path.stat().st_mode & 0o777 for path in target.rglob("*") if path.is_file()} == {0o644}
 
 
 def test_our_style_sheet_loads_nothing_but_our_own_files(tmp_path):

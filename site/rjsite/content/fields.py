@@ -31,7 +31,7 @@ Ending = Literal["met", "messages passed on", "letter written", "the other perso
 Teller = Literal["our team", "person harmed", "person responsible", "family", "not known"]
 Note = Literal["sexual harm", "child abuse", "domestic abuse", "violence", "death", "hate", "self-harm"]
 Names = Literal["yes", "no names used", "not stated"]
-Known = Literal["full", "most", "part", "outline"]
+Known = Literal["full", "most", "part", "outline", "not stated"]
 
 NOTE_FOR = {
     "sexual harm": "sexual harm",
@@ -106,17 +106,17 @@ class StoryFields(_Titled):
     summary: Words
     harm: Annotated[tuple[Harm, ...], Many, Field(min_length=1)]
     way: Annotated[tuple[Way, ...], Many, Field(min_length=1)]
-    began_by: Beginner
-    ended: Ending
+    began_by: Beginner = "not known"
+    ended: Ending = "not known"
     told_by: Teller
     place: Words
     content_notes: Annotated[tuple[Note, ...], Many]
     names_changed: Names
-    known: Known
+    known: Known = "not stated"
     permission: DayOrNone
-    video: str
-    published: Day
+    video: str = ""
     last_checked: Day
+    published: Annotated[Day, Field(default_factory=lambda given: given.get("last_checked", date.min))]
     draft: Flag = False
 
     @field_validator("summary")
@@ -126,6 +126,13 @@ class StoryFields(_Titled):
         if count > SUMMARY_WORDS:
             raise ValueError(f"use {SUMMARY_WORDS} words at most; these are {count}")
         return summary
+
+    @field_validator("video")
+    @classmethod
+    def _encrypted(cls, video: str) -> str:
+        if video and not re.fullmatch(r"https://[^\s/]+\.[^\s/]+/\S*", video):
+            raise ValueError("write the address of the video, beginning with https://")
+        return video
 
     @field_validator("content_notes")
     @classmethod

@@ -30,6 +30,9 @@ from rjsite.forms.reading import load_forms
 
 HOME = "/"
 STORIES = "/case-studies/"
+GONE = "gone"  # in redirects.toml: an address that nothing stands for any more
+ON_THE_MAP = 100  # stories in the site map; the rest are in their own list
+NOTICES = ("413", "429", "503", "old-page")  # errors that are shown in the page of a form
 STORY_CRUMBS = (Link(label="Home", page=HOME), Link(label="Stories", page=STORIES))
 
 
@@ -105,22 +108,28 @@ def load(
         key=lambda story: (-story.published.toordinal(), story.title),
     )
     told = {story.slug: story for story in stories}
+    newest = tuple(Link(label=story.title, page=story.address) for story in stories[:ON_THE_MAP])
     pages = {page.address: page for page in reader.each("pages", _page)}
-    outcomes = reader.outcomes()
-    forms = reader.read(lambda: reader.forms(outcomes), kept.forms if kept else None)
+    outcomes = reader.plain_pages("outcomes", kept.outcomes if kept else {})
+    errors = reader.plain_pages("errors", kept.errors if kept else {})
+    forms = reader.read(lambda: reader.forms(outcomes, errors), kept.forms if kept else None)
     form_pages = reader.form_pages(forms)
     navigation = reader.navigation({**pages, **form_pages})
+    groups = tuple(
+        replace(group, pages=(*group.pages, *newest))
+        if STORIES in (link.page for link in group.pages)
+        else group
+        for group in navigation.groups
+    )
     return Library(
         facts=reader.facts,
         navigation=navigation,
-        pages={
-            address: replace(page, told=told, groups=navigation.groups) for address, page in pages.items()
-        },
+        pages={address: replace(page, told=told, groups=groups) for address, page in pages.items()},
         stories=tuple(stories),
         forms=forms,
         form_pages=form_pages,
         outcomes=outcomes,
-        errors={page.address: page for page in reader.each("errors", _plain)},
+        errors=errors,
         redirects=reader.redirects(),
         problems=tuple(sorted(reader.problems)),
     )
@@ -188,20 +197,23 @@ class _Reader:
         written = self.read(lambda: read_toml(*self.file("redirects.toml")), dict[str, Any]())
         return {old: str(new) for old, new in written.items()}
 
-    def outcomes(self) -> Mapping[str, Page]:
-        """Where answers lead to; a running site keeps all it has."""
-        kept = self.kept.outcomes if self.kept else {}
-        return {**kept, **{page.address: page for page in self.each("outcomes", _plain)}}
+    def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
+        """Outcomes or errors by their names; a running site keeps all it has, for forms lead to them."""
+        return {**kept, **{page.address: page for page in self.each(kind, _plain)}}
 
-    def forms(self, outcomes: Mapping[str, Page]) -> Mapping[str, Form]:
+    def forms(self, outcomes: Mapping[str, Page], errors: Mapping[str, Page]) -> Mapping[str, Form]:
         """Every form, with the facts of the service in its words.
 
         Raises:
-            Unreadable: where one of them cannot be used, or a running site would change their addresses.
+            Unreadable: where one of them cannot be used or words it shows are missing, or a running site
+                would change their addresses.
         """
         folder, shown = self.file("forms")
         found = load_forms(folder, shown)
         faults = [*_lacking(found, outcomes, shown), *_moved(found, self.kept, shown)]
+        for name in (name for name in NOTICES if name not in errors):
+            file = self.file(f"errors/{name}.md")[1]
+            faults.append(Problem(file, 1, "write this file, or mend it: forms show its words"))
         if faults:
             raise Unreadable(*([] if self.kept else self.problems), *faults)
         return {a: form.filled(self.facts.fill, self.facts.has) for a, form in found.items()}

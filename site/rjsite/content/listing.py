@@ -16,6 +16,7 @@ from rjsite.content.fields import Beginner, Ending, Harm, Way
 from rjsite.content.page import Story
 
 ON_A_PAGE = 12
+MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Shelf:
         found = self._fitting(chosen)
         total = found.bit_count()
         pages = max(1, -(-total // ON_A_PAGE))
-        page = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
+        page = _page(asked.get("page", ""))
         if (chosen and not found) or not 1 <= page <= pages:
             return None
         fitting = compress(self.stories, map(int, reversed(f"{found:b}")))
@@ -131,6 +132,13 @@ class Shelf:
             for value, having in self.having[aspect].items()
             if (count := (left & having).bit_count())
         )
+
+
+def _page(asked: str) -> int:
+    """The number of the page asked for; 0, which no page has, where there are too many digits to read."""
+    if not asked.isdecimal():
+        return 1
+    return int(asked) if len(asked) <= MOST_DIGITS else 0
 
 
 def _title(title: str, chosen: Mapping[str, str], page: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-from rjsite.content.library import Library
+from rjsite.content.library import GONE, Library
 from rjsite.content.page import Page
 from rjsite.content.problem import Problem
 from rjsite.content.toml import line_of
@@ -67,8 +67,8 @@ def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iter
     yield from _titles(library)
     path = folder / "redirects.toml"
     for old, new in library.redirects.items():
-        if new.partition("#")[0] not in addresses.known:
-            words = f"there is no page {new}; write the address of one there is"
+        if new != GONE and new.partition("#")[0] not in addresses.known:
+            words = f"there is no page {new}; write the address of one there is, or “{GONE}”"
             yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), words)
     for address in library.pages.keys() & library.forms.keys():
         shown = library.pages[address].document.shown

@@ -1,0 +1,49 @@
+"""The program `rjsite`, used wrongly: it says what to write, and never shows a traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+from rjsite.cli import main
+
+
+def ended(*arguments: str) -> int:
+    """The exit status of a command that ends at its arguments."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    return int(str(end.value.code))
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "65536", "80 80"])
+def test_a_port_that_is_none_is_named_as_one(monkeypatch, capsys, port):
+    monkeypatch.setenv("PORT", port)
+
+    assert ended("serve") == 2
+    assert "write a number from 0 to 65535 (or set PORT to one)" in capsys.readouterr().err
+    assert ended("serve", f"--port={port}") == 2
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b"])
+def test_an_address_that_is_none_is_named_as_one(monkeypatch, capsys, host):
+    monkeypatch.setenv("HOST", host)
+
+    assert ended("serve") == 2
+    assert "there is no such address (or set HOST to one)" in capsys.readouterr().err
+
+
+def test_a_port_that_is_none_keeps_no_other_command_from_its_work(monkeypatch, capsys):
+    monkeypatch.setenv("PORT", "x")
+    monkeypatch.setenv("HOST", "nowhere.invalid")
+
+    assert main(["keys", "new"]) == 0
+    assert "RJSITE_SECRET_KEY=" in capsys.readouterr().out
+
+
+def test_an_empty_port_or_host_is_as_none_set(monkeypatch):
+    from rjsite.cli import _parser
+
+    monkeypatch.setenv("PORT", "")
+    monkeypatch.setenv("HOST", "")
+    given = _parser().parse_args(["serve"])
+
+    assert (given.host, given.port) == ("127.0.0.1", 8000)
