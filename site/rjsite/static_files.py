@@ -9,10 +9,10 @@ import gzip
 import hashlib
 import re
 import time
+import uuid
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -102,15 +102,12 @@ def write(path: Path, body: bytes, by_way_of: Path | None = None) -> list[Path]:
 
 
 def _put(path: Path, content: bytes, by_way_of: Path) -> None:
-    with NamedTemporaryFile(dir=by_way_of, prefix=f".{path.name}.", suffix=".part", delete=False) as part:
-        try:
-            part.write(content)
-            part.flush()
-            Path(part.name).chmod(0o644)  # public, whoever serves them
-            Path(part.name).replace(path)
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
+    part = by_way_of / f".{path.name}.{uuid.uuid4().hex}.part"
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
-from sqlalchemy import Engine, Insert, MetaData, Table, event, inspect, text
+from sqlalchemy import Engine, Insert, MetaData, Table, event, func, inspect, select, text
 
 from rjsite.delivery import Delivery
 from rjsite.limits import SQLStorage
@@ -84,6 +84,10 @@ def version_before(url: str, seal: Seal, monkeypatch: pytest.MonkeyPatch) -> Out
         if "outbox_counters" in old.tables:
             here.setattr(table, "counters", old.tables["outbox_counters"])
         spec.loader.exec_module(store)
+    if "number" not in old.tables["outbox"].c:
+        unsent = old.tables["outbox"].c.accepted_at.is_(None)
+        monkeypatch.setattr(store, "_FORMS", func.count())
+        monkeypatch.setattr(store, "_HOW_MANY_WAIT", select(func.count()).where(unsent))
     if "outbox_counters" not in old.tables:
         monkeypatch.setattr(store, "_next_number", lambda _: None)
 

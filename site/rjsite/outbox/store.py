@@ -23,6 +23,7 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
+    column,
     delete,
     func,
     insert,
@@ -49,7 +50,7 @@ PROCESS = uuid.uuid4().hex[:8]  # tells this process from one that had its numbe
 FORMS = "forms"  # the counter of running numbers
 
 
-_FORMS = func.count(outbox.c.number.distinct())  # however many recipients a form has
+_FORMS = func.count(column("number").distinct())  # however many recipients a form has
 _HOW_MANY_WAIT = select(_FORMS).where(outbox.c.accepted_at.is_(None))
 _LATEST = (
     select(outbox.c.version, outbox.c.digest)
