@@ -59,6 +59,7 @@ _ACQUIRE = text(f"""
     WHERE ({_BEFORE})*CAST(:f AS double precision)+({_NOW})+:a < :lim + 1
     RETURNING cur
 """)
+FORGET_EVERY = 60.0  # seconds
 _FORGET = text("DELETE FROM rate_limit WHERE ends < :now")
 
 
@@ -75,6 +76,7 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
         super().__init__(uri, wrap_exceptions)
         self._url = uri.removeprefix("sqlalchemy+")
         self._engine: Engine | None = None
+        self._forgot = 0.0
 
     @property
     def engine(self) -> Engine:
@@ -99,7 +101,9 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
         now = time.time()
         values = {"k": key, "w": int(now // expiry), "a": amount, "lim": limit, "ends": now + 2 * expiry}
         with self.engine.begin() as connection:
-            connection.execute(_FORGET, {"now": now})
+            if abs(now - self._forgot) > FORGET_EVERY:
+                connection.execute(_FORGET, {"now": now})
+                self._forgot = now
             taken = connection.execute(_ACQUIRE, {**values, "f": 1 - now % expiry / expiry}).first()
         return taken is not None
 
