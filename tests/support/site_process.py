@@ -12,6 +12,8 @@ from typing import Self
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
+from cryptography.fernet import Fernet
+
 from support.processes import LOOPBACK, Program, free_port
 
 # -P: the folder one stands in must not be on the import path.
@@ -24,6 +26,21 @@ def hurried(module: str, **seconds: float) -> list[str]:
     *python, program = RJSITE
     changes = "".join(f"m.{name} = {value}; " for name, value in seconds.items())
     return [*python, f"import {module} as m; {changes}{program}"]
+
+
+def production_settings(content: Path) -> dict[str, str]:
+    """Give what the site needs to run as the public meets it, on some content; its mail goes nowhere."""
+    return {
+        "RJSITE_MODE": "production",
+        "RJSITE_CONTENT_DIR": str(content),
+        "RJSITE_SECRET_KEY": "kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA",
+        "RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode(),
+        "RJSITE_PUBLIC_URL": f"https://{LOOPBACK}",
+        "RJSITE_TEAM_EMAIL": "team@mending.example",
+        "RJSITE_MAIL_SERVER": "localhost",
+        "RJSITE_MAIL_PORT": "9",
+        "RJSITE_MAIL_DEFAULT_SENDER": "site@mending.example",
+    }
 
 
 class Site:

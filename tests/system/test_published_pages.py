@@ -17,12 +17,11 @@ from pathlib import Path
 
 import brotli
 import pytest
-from cryptography.fernet import Fernet
 
 from rjsite.settings import ROOT
 from support.nginx import Nginx
 from support.processes import LOOPBACK, wait_until
-from support.site_process import RJSITE, Site
+from support.site_process import RJSITE, Site, production_settings
 
 CONF = (ROOT / "deploy" / "nginx-published.conf").read_text()
 UNIT = (ROOT / "deploy" / "systemd" / "rjsite@.service").read_text()
@@ -260,18 +259,7 @@ def test_a_run_that_broke_off_leaves_nothing_behind(site: Site, folder: Path):
 def production(tmp_path: Path) -> Iterator[Site]:
     """The site as the public meets it, on content of its own."""
     content = shutil.copytree(ROOT / "content", tmp_path / "content")
-    env = {
-        "RJSITE_MODE": "production",
-        "RJSITE_CONTENT_DIR": str(content),
-        "RJSITE_SECRET_KEY": "kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA",
-        "RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode(),
-        "RJSITE_PUBLIC_URL": f"https://{LOOPBACK}",
-        "RJSITE_TEAM_EMAIL": "team@mending.example",
-        "RJSITE_MAIL_SERVER": "localhost",
-        "RJSITE_MAIL_PORT": "9",
-        "RJSITE_MAIL_DEFAULT_SENDER": "site@mending.example",
-    }
-    with Site(tmp_path, env) as running:
+    with Site(tmp_path, production_settings(content)) as running:
         yield running
 
 

@@ -12,11 +12,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from rjsite.settings import ROOT
 from support.processes import LOOPBACK, listens, wait_until
-from support.site_process import Site
+from support.site_process import Site, production_settings
 
 STORY = "case-studies/neighbours-dispute.md"
 STORY_AT = "/case-studies/neighbours-dispute"
@@ -41,19 +40,8 @@ def content(folder: Path) -> Path:
 def running_production(folder: Path) -> Iterator[Site]:
     """The site as the public meets it, for all of these tests."""
     shutil.copytree(ROOT / "content", folder / "content", dirs_exist_ok=True)
-    env = {
-        "RJSITE_MODE": "production",
-        "RJSITE_CONTENT_DIR": str(folder / "content"),
-        "RJSITE_SECRET_KEY": "kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA",
-        "RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode(),
-        "RJSITE_PUBLIC_URL": f"https://{LOOPBACK}",
-        "RJSITE_TEAM_EMAIL": "team@mending.example",
-        "RJSITE_MAIL_SERVER": "localhost",
-        "RJSITE_MAIL_PORT": "9",
-        "RJSITE_MAIL_DEFAULT_SENDER": "site@mending.example",
-    }
     (folder / "production").mkdir()
-    with Site(folder / "production", env) as site:
+    with Site(folder / "production", production_settings(folder / "content")) as site:
         yield site
 
 
