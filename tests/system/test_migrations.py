@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
-from sqlalchemy import Engine, Insert, MetaData, Table, event, func, inspect, select, text
+from sqlalchemy import Connection, Engine, Insert, MetaData, Table, event, func, inspect, select, text
 
 from rjsite.delivery import Delivery
 from rjsite.limits import SQLStorage
@@ -116,19 +116,24 @@ class Server:
         """Always there."""
 
 
+def run_migrations(connection: Connection, to: str) -> None:
+    """Run them one after another on an empty database."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+
+
 @pytest.fixture
 def older(engine: Engine, seal: Seal) -> Engine:
     """A database as the version before this one left it: a mail that waits, one that went."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
     row = (
         "INSERT INTO outbox (reference, submission, digest, version, recipient, sealed, made_at, due_at,"
         " attempts, lease, accepted_at, trouble)"
         " VALUES (:reference, :submission, 'd', 1, :to, :sealed, 1000, 1000, 0, '', :accepted_at, '')"
     )
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, BEFORE)
+        run_migrations(connection, BEFORE)
         for number, accepted_at in ((1, None), (2, 2000.0)):
             submission = f"{number:064}"
             sealed = seal.close(f"{submission}/1/{TEAM}", b"Words %d" % number)
@@ -176,6 +181,15 @@ def test_an_empty_database_gets_the_shape_that_the_program_expects(engine: Engin
     migrate(engine)
 
     assert faults(engine) == []
+
+
+def test_every_migration_from_nothing_leads_to_the_shape_a_new_database_has(engine: Engine) -> None:
+    with engine.begin() as connection:
+        run_migrations(connection, "head")
+
+    assert faults(engine) == []
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == migrating.NEWEST
 
 
 def test_an_older_database_keeps_its_rows_and_what_waits_is_sent(older: Engine, seal: Seal) -> None:

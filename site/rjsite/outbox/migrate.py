@@ -4,30 +4,45 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select, text
+
+from rjsite.outbox.table import metadata, outbox
 
 LOCK = 7_219_043_118  # any fixed number: PostgreSQL's advisory lock of this project
+NEWEST = "0002"  # of migrations/versions: the shape that `rjsite.outbox.table` describes
+
+_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 def migrate(engine: Engine) -> None:
-    """Run the migrations that the database lacks. Several processes may start at once.
+    """Bring a database to the present shape. Several processes may start at once.
 
     SQLite's transaction begins with its write lock; PostgreSQL takes an advisory lock. A database that a
     later version of the site has changed is left as it is: each version works with the next one's shape, so
     that old and new may run at once.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
         take_turns(connection)
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        present = MigrationContext.configure(connection).get_current_revision()
-        if present is not None and present not in known:
-            return
+        if not inspect(connection).has_table(outbox.name):  # Alembic's cookbook: "from scratch"
+            metadata.create_all(connection)
+            _version.create(connection, checkfirst=True)
+            connection.execute(_version.insert().values(version_num=NEWEST))
+        elif connection.execute(select(_version)).scalar() != NEWEST:
+            _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
+    """Run the migrations that the database lacks; none where it is of a later version."""
+    from alembic import command  # it takes a fifth of a start, and is needed once
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    present = MigrationContext.configure(connection).get_current_revision()
+    if present is None or present in known:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
