@@ -3,7 +3,8 @@
 DIR/current leads to the files as they are now; it is led elsewhere in one step, when all is written.
 `pages` holds what a browser may keep if it asks again, `unkept` what it may not, `files` what stays the same
 for ever. A file is named after its address: /privacy is pages/privacy.html, and / is pages/.html.
-deploy/nginx-published.conf serves them; where the site does not answer, it shows /site-away.
+deploy/nginx-published.conf serves them; where the site does not answer, it shows /site-away, and /too-long
+for what is too large to be passed on.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
             if page.address not in pages.OTHERS:
                 place = "unkept" if pages.cache_of(page) == NO_STORE else "pages"
                 yield f"{place}{page.address}.html", pages.render(page).encode()
-        yield "unkept/site-away.html", errors.show(500).data
+        for name, status in (("site-away", 500), ("too-long", 413)):
+            yield f"unkept/{name}.html", errors.show(status).data
     for address in app.extensions["rjsite.static"].values():
         name = address.removeprefix(static_files.PREFIX)
         yield f"files{address}", (settings.data_dir / "static" / name).read_bytes()

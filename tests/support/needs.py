@@ -38,6 +38,12 @@ def find_postgres() -> str | None:
     return str(found[-1]) if found else on_path("initdb")()
 
 
+def find_brotli() -> str | None:
+    """Find the module by which nginx sends what was compressed with Brotli beforehand."""
+    path = Path("/usr/lib/nginx/modules/ngx_http_brotli_static_module.so")
+    return str(path) if path.is_file() else None
+
+
 find_chromium = on_path("chromium", "chromium-browser", "google-chrome")
 
 
@@ -54,6 +60,7 @@ NEEDS = (
     Need("PostgreSQL server", ("postgresql",), find_postgres),
     Need("Redis server", ("redis-server",), on_path("redis-server")),
     Need("nginx", ("nginx-light", "nginx"), on_path("nginx")),
+    Need("nginx's Brotli", ("libnginx-mod-http-brotli-static",), find_brotli),
     Need("openssl", ("openssl",), on_path("openssl")),
     Need("strace", ("strace",), on_path("strace")),
     Need("Caddy", ("caddy",), on_path("caddy")),

@@ -16,6 +16,7 @@ daemon off;
 worker_processes 1;
 pid $folder/pid;
 error_log stderr warn;
+load_module $brotli;
 $user
 events { worker_connections 256; }
 http {
@@ -42,7 +43,9 @@ class Nginx:
         user = "user root;" if os.geteuid() == 0 else ""
         inside = Template(http).safe_substitute(address=f"{LOOPBACK}:{self.port}")
         self._file = folder / "nginx.conf"
-        self._file.write_text(WHOLE.substitute(folder=folder, http=inside, user=user))
+        self._file.write_text(
+            WHOLE.substitute(folder=folder, http=inside, user=user, brotli=program("nginx's Brotli"))
+        )
 
     def __enter__(self) -> Self:
         """Start it."""

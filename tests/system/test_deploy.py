@@ -168,7 +168,8 @@ def test_nginx_answers_to_the_sites_name_alone_and_sends_http_to_https(
 def test_nginx_and_caddy_find_no_fault_in_the_examples(authority: Authority, tmp_path: Path) -> None:
     whole = tmp_path / "nginx.conf"
     inside = deployed_nginx(authority, 8000).replace("${address}", f"{LOOPBACK}:8443")
-    whole.write_text(f"pid {tmp_path}/pid;\nevents {{ }}\nhttp {{\n{inside}\n}}\n")
+    brotli = "load_module " + program("nginx's Brotli") + ";\n"
+    whole.write_text(f"pid {tmp_path}/pid;\n{brotli}events {{ }}\nhttp {{\n{inside}\n}}\n")
     nginx = run(program("nginx"), "-t", "-q", "-e", "stderr", "-p", tmp_path, "-c", whole)
     caddy = run(
         program("Caddy"), "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile",

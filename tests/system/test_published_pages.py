@@ -36,6 +36,8 @@ OWN = {
     "Transfer-Encoding",
     "Last-Modified",
 }
+BROWSER = "gzip, deflate, br"  # what every browser asks for
+UNPACK = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
 PAGES = ["/", "/privacy", "/case-studies/", "/case-studies/neighbours-dispute", "/think-it-through"]
 
 
@@ -109,8 +111,10 @@ def change(path: Path, right: str, other: str) -> None:
     path.write_text(words.replace(right, other, 1))
 
 
-@pytest.mark.parametrize("accepted", ["identity", "gzip"])
-def test_pages_and_files_go_out_as_from_the_site(site: Site, nginx: Nginx, folder: Path, accepted: str):
+@pytest.mark.parametrize(("accepted", "coding"), [("identity", ""), ("gzip", "gzip"), (BROWSER, "br")])
+def test_pages_and_files_go_out_as_from_the_site(
+    site: Site, nginx: Nginx, folder: Path, accepted: str, coding: str
+):
     files = [
         path for path in (folder / "current/files").rglob("*") if path.suffix in (".css", ".js", ".woff2")
     ]
@@ -124,9 +128,11 @@ def test_pages_and_files_go_out_as_from_the_site(site: Site, nginx: Nginx, folde
         if accepted == "identity":
             assert theirs[1] == ours[1]
         else:
-            coded = [body if answer.getheader("Content-Encoding") is None else gzip.decompress(body)
-                     for answer, body in (ours, theirs)]  # fmt: skip
-            assert coded[0] == coded[1]
+            plain = [
+                UNPACK[answer.getheader("Content-Encoding") or ""](body) for answer, body in (ours, theirs)
+            ]
+            assert plain[0] == plain[1]
+            assert theirs[0].getheader("Content-Encoding") == (None if path.endswith("2") else coding)
 
 
 def test_each_page_and_story_is_there_with_copies_that_hold_the_same(folder: Path, content: Path):
@@ -155,6 +161,19 @@ def test_pages_stay_up_while_the_site_is_down_and_forms_say_whom_to_call(site: S
     assert form.getheader("Cache-Control") == "no-store"
     assert b"0800 043 8785" in words
     assert b"0800 043 8785" in said_there
+
+
+def test_what_is_too_large_to_be_passed_on_is_answered_in_our_words(nginx: Nginx):
+    connection = HTTPConnection(LOOPBACK, nginx.port, timeout=30)
+    connection.request("POST", "/refer/a", headers={"Content-Length": "3000000"})  # and none of it is read
+    answer = connection.getresponse()
+    words = answer.read()
+    connection.close()
+
+    assert answer.status == 413
+    assert b"Too long to send" in words
+    assert b"0800 043 8785" in words
+    assert answer.getheader("Cache-Control") == "no-store"
 
 
 def test_leaving_without_script_works_while_the_site_is_down(site: Site, nginx: Nginx):
