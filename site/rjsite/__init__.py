@@ -15,7 +15,6 @@ from rjsite import (
     ready,
     refer,
     safety,
-    security_txt,
     site_content,
     static_files,
     styleguide,
@@ -92,7 +91,6 @@ def pages_app(settings: Settings) -> Flask:
     errors.init_app(app, settings)
     pages.init_app(app, settings)
     feeds.init_app(app, settings)
-    security_txt.init_app(app, settings)
     return app
 
 

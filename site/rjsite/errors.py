@@ -24,7 +24,7 @@ def show(status: int) -> Response:
     found = content.errors.get(str(status)) or content.errors.get("404" if status < 500 else "500")
     if found is None:
         return _plain(content.facts["phone"].value, status)
-    response = make_response(render_template("error.html", page=found, status=status, here=""), status)
+    response = make_response(render_template("page.html", page=found, here=""), status)
     response.headers["Cache-Control"] = NO_STORE
     return response
 

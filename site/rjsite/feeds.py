@@ -1,8 +1,10 @@
-"""For machines that read the site: new stories (Atom), the pages there are, what may be indexed."""
+"""For machines that read the site: new stories (Atom), the pages there are, what may be indexed; and whom to
+tell of a weakness of it."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from flask import Blueprint, Flask, Response, request
@@ -13,9 +15,12 @@ from rjsite.content.page import Page
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
+SECURITY = "/.well-known/security.txt"
+PLAIN = "text/plain; charset=utf-8"
 ATOM = "http://www.w3.org/2005/Atom"  # RFC 4287
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 IN_FEED = 50
+VALID_DAYS = 180  # of security.txt; its RFC asks for less than a year
 NO_DAY = date(2026, 1, 1)  # stands for the day of a page that has none
 
 
@@ -61,10 +66,23 @@ def robots(_content: Library, base: str) -> bytes:
     return f"User-agent: *\nDisallow: /exit\n\nSitemap: {base}/sitemap.xml\n".encode()
 
 
+def security(content: Library, base: str) -> bytes:
+    """Whom to tell of a weakness (RFC 9116): the service's email, then its phone. Made anew every day."""
+    links = [content.facts[name].link for name in ("email", "phone") if name in content.facts]
+    lines = [
+        *(f"Contact: {link}" for link in links if link),
+        f"Expires: {datetime.now(UTC).date() + timedelta(days=VALID_DAYS)}T00:00:00Z",
+        "Preferred-Languages: en",
+        f"Canonical: {base}{SECURITY}",
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
 FILES = {
     "/feed.xml": (feed, "application/atom+xml"),
     "/sitemap.xml": (sitemap, "application/xml"),
-    "/robots.txt": (robots, "text/plain; charset=utf-8"),
+    "/robots.txt": (robots, PLAIN),
+    SECURITY: (security, PLAIN),
 }
 
 
@@ -93,8 +111,8 @@ def show() -> Response:
 
 
 def init_app(app: Flask, _settings: Settings) -> None:
-    """Register the three addresses."""
+    """Register the addresses."""
     bp = Blueprint("feeds", __name__)
     for address in FILES:
-        bp.add_url_rule(address, address[1:].replace(".", "_"), show)
+        bp.add_url_rule(address, PurePosixPath(address).name.replace(".", "_"), show)
     app.register_blueprint(bp)

@@ -38,11 +38,11 @@ OTHERS = {"Vary", "Content-Type", "Content-Length", "Cache-Control", "ETag", "Da
 NOT_A_PAGE = {  # for machines
     "feeds.feed_xml",
     "feeds.robots_txt",
+    "feeds.security_txt",
     "feeds.sitemap_xml",
     "health.alive",
     "health.ready",
     "paper",  # a PDF; see test_papers
-    "security_txt.security_txt",
 }
 LOADED = {"preload", "stylesheet", "icon"}  # links that a browser fetches by itself
 TRY = "/try-an-error/"
