@@ -89,7 +89,7 @@ def words(day: date, found: Counted, waiting: Waiting, warnings: Sequence[str]) 
     lines = [
         f"{forms} yesterday, {numbers}, {still}.",
         "",
-        f"Yesterday was {day:%A}, {day.day} {day:%B %Y}.",
+        f"Yesterday was {day:%A, %-d %B %Y}.",
         "Each form has the next number. It stands at the end of its email.",
         "If a number is missing from the inbox, look in the junk folder, then ask whoever runs the website.",
         *[f"Take care: {line}." for line in warnings],

@@ -102,7 +102,7 @@ def _template(name: str, found: Page, **given: object) -> str:
 
 def day(value: date) -> str:
     """A date as people read it: 3 March 2026."""
-    return f"{value.day} {value:%B %Y}"
+    return f"{value:%-d %B %Y}"
 
 
 def init_app(app: Flask, _settings: Settings) -> None:

@@ -115,7 +115,7 @@ class Readers:
         lines = []
         for reader in self._all:
             left = reader.ends - self._now()
-            day = f"{reader.ends.day} {reader.ends:%B %Y}"
+            day = f"{reader.ends:%-d %B %Y}"
             if left.total_seconds() <= 0:
                 lines.append(f"{reader.file.name} ended on {day}: no mail is closed to it any more")
             elif left.days < WARN_DAYS:

@@ -80,7 +80,7 @@ def body(referral: Referral, version: int, number: int = 0) -> str:
         f"Form: {referral.form}",
         f"Reference: {referral.reference}",
         *([f"Number: {number}"] if number else []),
-        f"Sent: {sent.day} {sent:%B %Y, %H:%M} UK time",
+        f"Sent: {sent:%-d %B %Y, %H:%M} UK time",
         *([f"Privacy notice: version {referral.privacy_version}"] if referral.privacy_version else []),
     ]
     blocks = [*before, *changed, *spam, *flags]
