@@ -7,7 +7,7 @@ and goes on, for a slip in a story must never take a form down.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -22,7 +22,7 @@ from rjsite.content.fields import PageFields, PlainFields, StoryFields
 from rjsite.content.frontmatter import Document
 from rjsite.content.listing import Shelf
 from rjsite.content.navigation import Navigation, Written, navigation, navigation_problems
-from rjsite.content.page import Link, Page, Story
+from rjsite.content.page import Group, Link, Page, Story
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.toml import read_as, read_toml
 from rjsite.forms.questions import Form
@@ -98,29 +98,16 @@ def load(
             of use without.
     """
     reader = _Reader(folder, kept)
-    due = today or date.today()  # noqa: DTZ011 (a day in the service's own place)
-    read = (
-        replace(s, held=_held(s)) if s.draft or s.published > due else s
-        for s in reader.each("case-studies", _story)
-    )
-    stories = sorted(
-        (story for story in read if drafts or not story.held),
-        key=lambda story: (-story.published.toordinal(), story.title),
-    )
+    day = today or date.today()  # noqa: DTZ011 (a day in the service's own place)
+    stories = [story for story in reader.stories(day) if drafts or not story.held]
     told = {story.slug: story for story in stories}
-    newest = tuple(Link(label=story.title, page=story.address) for story in stories[:ON_THE_MAP])
     pages = {page.address: page for page in reader.each("pages", _page)}
     outcomes = reader.plain_pages("outcomes", kept.outcomes if kept else {})
     errors = reader.plain_pages("errors", kept.errors if kept else {})
     forms = reader.read(lambda: reader.forms(outcomes, errors), kept.forms if kept else None)
     form_pages = reader.form_pages(forms)
     navigation = reader.navigation({**pages, **form_pages})
-    groups = tuple(
-        replace(group, pages=(*group.pages, *newest))
-        if STORIES in (link.page for link in group.pages)
-        else group
-        for group in navigation.groups
-    )
+    groups = tuple(_with_newest(stories, group) for group in navigation.groups)
     return Library(
         facts=reader.facts,
         navigation=navigation,
@@ -133,6 +120,14 @@ def load(
         redirects=reader.redirects(),
         problems=tuple(sorted(reader.problems)),
     )
+
+
+def _with_newest(stories: Sequence[Story], group: Group) -> Group:
+    """A group of the site map; where the list of stories stands in it, the newest follow."""
+    if STORIES not in (link.page for link in group.pages):
+        return group
+    newest = (Link(label=story.title, page=story.address) for story in stories[:ON_THE_MAP])
+    return replace(group, pages=(*group.pages, *newest))
 
 
 Made = TypeVar("Made")
@@ -180,6 +175,14 @@ class _Reader:
                 continue
             self.problems += _body_problems(document, self.facts)
             yield made
+
+    def stories(self, day: date) -> list[Story]:
+        """Every story, the newest first; with what holds it back where the public does not see it yet."""
+        found = (
+            replace(story, held=_held(story)) if story.draft or story.published > day else story
+            for story in self.each("case-studies", _story)
+        )
+        return sorted(found, key=lambda story: (-story.published.toordinal(), story.title))
 
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
         """Menu, footer and site map, less what does not exist; none where the file cannot be read."""
