@@ -145,6 +145,7 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _new_story(given: argparse.Namespace) -> int:
+    from rjsite.content.library import STORIES
     from rjsite.content.new_story import write_story
 
     try:
@@ -159,7 +160,7 @@ def _new_story(given: argparse.Namespace) -> int:
         f"The story is in {os.path.relpath(path)}. What to do next:",
         "1. Fill in each field and write the words below; the file says how.",
         "2. Run `make check`. It names each line to mend, and what to write there.",
-        "3. See it with `make serve`. It is marked as a draft.",
+        f"3. See it with `make serve`, at {STORIES}{path.stem}. It is marked as a draft.",
         "4. Take out the line `draft: true` when the people in it have agreed.",
         sep="\n",
     )

@@ -59,6 +59,30 @@ def test_the_exit_stays_in_view_unless_the_window_is_low(page: Page) -> None:
     assert shown == {256: False, 640: True, 800: True}
 
 
+def test_what_stays_in_view_leaves_room_to_read_with_larger_letters(page: Page) -> None:
+    """Of the header only the row with the phone and the exit stays; media queries do not see its size."""
+    for name in ("/if-you-were-harmed", "/refer/a"):
+        page.goto(name)
+        add_style(page, LARGER)
+        for width, height in ((360, 740), (320, 640)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.evaluate("scrollTo(0, 1500)")
+            lowest = page.locator(".exit").evaluate("e => e.getBoundingClientRect().bottom")
+            above = page.evaluate("document.elementFromPoint(20, 5).closest('.quick') !== null")
+            assert (above, lowest < 0.45 * height) == (True, True), (name, width, lowest)
+
+
+def test_only_the_name_itself_leads_home(page: Page) -> None:
+    """A form is lost by a click beside it."""
+    page.goto("/refer/a")
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 740})
+        link, words = (
+            page.locator(s).evaluate("e => e.getBoundingClientRect().right") for s in (".name", ".name span")
+        )
+        assert link < words + 60, width
+
+
 def test_every_target_that_stands_alone_is_44_pixels_high(page: Page) -> None:
     """WCAG 2.2, 2.5.5; links inside a sentence may be as high as their line."""
     small = """() => [...document.querySelectorAll("a[href], button, summary, .choice label")]

@@ -109,6 +109,20 @@ def sideways(page: Page) -> list[str]:
     return [f"scrolls sideways by {by} px"] if by > 0 else []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_pointed_at_can_be_read(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    page.goto(A)
+    faults = []
+    for step in ("Start", "Continue"):
+        for target in page.locator("a:visible, button:visible").all():
+            target.hover(force=True)
+            faults += axe_faults(page, only=("color-contrast", "color-contrast-enhanced"))
+        press(page, step)
+
+    assert faults == []
+
+
 @BOTH_WAYS
 @pytest.mark.parametrize("form", FORMS)
 def test_nothing_is_wrong_in_any_state_of_a_form_in_any_look(

@@ -80,7 +80,7 @@ def test_the_copy_says_who_what_and_when(client, delivered, content):
         "Waiting for court or sentence",
     ]
     assert said["before_you_contact"] == [
-        *("contact_by", "email", "say_who", "safe_notes", "adult", "needs", "needs_detail"),
+        *("contact_by", "email", "say_who", "safe_notes", "adult", "name", "needs", "needs_detail"),
     ]
     answers = said["answers"]
     assert list(answers) == [q.name for q in content.forms[B].questions if q.name in answers]

@@ -52,6 +52,14 @@ FACTS = Facts(
         ("- one\n- {?hours}two\n", "- one\n"),
         ("## Hours {?hours}\n\nGone.\n\n## Next\n", "## Next\n"),
         ("## Phone {?phone}\n\nStays.\n", "## Phone\n\nStays.\n"),
+        # until it is set
+        ("{!hours}We wait for it. It is free.\n", "We wait for it. It is free.\n"),
+        ("{!phone}We wait for it. It is free.\n", "It is free.\n"),
+        ("- one\n- the phone{!phone}\n- the hours{!hours}\n", "- one\n- the hours\n"),
+        ("## We wait {!phone}{!hours}\n\nStays.\n", "## We wait\n\nStays.\n"),
+        ("## We wait {!phone}{!area}\n\nGone.\n\n## Next\n", "## Next\n"),
+        ("Not {!hours}but {phone}.\n", "Not but [0123 456](tel:0123456).\n"),
+        ("{!hours}Not {nothing}. Two.\n", "Two.\n"),
     ],
 )  # fmt: skip
 def test_a_sentence_without_its_fact_is_hidden_and_its_neighbours_stay(written, read):

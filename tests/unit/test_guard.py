@@ -207,6 +207,39 @@ def test_a_story_ends_with_what_changed(content):
     assert found.startswith(f"content/{STORY}:23: end with “## What changed {{: .changed }}”")
 
 
+def test_a_story_whose_end_is_not_known_need_not_say_what_changed(content):
+    write(content, STORY, "## After that", "## What changed {: .changed }")
+    write(content, STORY, "ended: not known", "ended: met")
+
+    assert findings(content) == []
+
+
+@pytest.mark.parametrize(
+    ("permission", "says"),
+    [
+        ("", "write the day on which the people in it agreed, like 2026-03-01; or keep it as a draft"),
+        (" 2026-03-02", "this day is still to come; write the day on which they agreed, like 2026-03-01"),
+    ],
+)
+def test_a_story_goes_out_only_with_the_day_on_which_its_people_agreed(content, permission, says):
+    write(content, STORY, f"permission:{permission}", "permission: 2026-01-31")
+
+    (found,) = findings(content)
+
+    assert found.startswith(f"content/{STORY}:")
+    assert found.endswith(says)
+
+
+def test_a_draft_and_a_story_that_is_excepted_need_no_permission_yet(content):
+    write(content, STORY, "permission:", "permission: 2026-01-31")
+    write(content, "house-rules.toml", 'no_permission_yet = ["the-shop-window",', "no_permission_yet = [")
+    assert findings(content) == []
+
+    write(content, "house-rules.toml", "no_permission_yet = [", 'no_permission_yet = ["the-shop-window",')
+    write(content, STORY, "known: full\ndraft: true", "known: full")
+    assert findings(content) == []
+
+
 def test_a_link_to_a_story_that_is_not_published_is_named(content):
     write(content, STORY, "known: full\ndraft: true", "known: full")
     write(content, HOME, "See [the story](/case-studies/the-shop-window).")

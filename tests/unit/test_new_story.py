@@ -24,11 +24,14 @@ FILLED = {
     "way: []": "way: [meeting]",
     "names_changed:": "names_changed: yes",
     "known:": "known: full",
+    "permission:": "permission: 2026-01-31",
     "draft: true\n": "",
     "Write here what happened, in one or two short sentences.": "A fence was broken.",
     "Write here who asked first, and how.": "One of them called us.",
     "Write here what each person wanted, and what was done.": "They met.",
-    "Write here what changed for each person. Where we do not know, say so.": "The fence is whole.",
+    "Write here what changed for each person. Take this part out where the end is not known.": (
+        "The fence is whole."
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """Facts of the service, used by name in pages, forms, mail and templates.
 
-A fact that is not set hides its whole sentence (service design, section 2): nobody invents one.
+A fact that is not set hides its whole sentence (service design, section 2): nobody invents one. A sentence
+with `{!fact}` is there only until the fact is set; with several of them, until all are.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.toml import read_as
 
-USED = re.compile(r"\{(?P<quiet>\?)?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
+USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
 _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
 _MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")
 _WHOLE = re.compile(r"\s*[#|]")  # headings and table rows go or stay whole
@@ -92,7 +93,11 @@ class Facts(dict[str, Fact]):
         return "".join(sentence for sentence in sentences if not self._lacks(sentence)).rstrip()
 
     def _lacks(self, text: str) -> bool:
-        return any(not self.has(found["name"]) for found in USED.finditer(text))
+        needed = {found["name"]: found["quiet"] == "!" for found in USED.finditer(text)}
+        until = [name for name, negative in needed.items() if negative]
+        if until and all(map(self.has, until)):
+            return True
+        return any(not self.has(name) for name, negative in needed.items() if not negative)
 
     def _put(self, text: str, *, plain: bool) -> str:
         def put(found: re.Match[str]) -> str:

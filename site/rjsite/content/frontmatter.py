@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -62,7 +62,8 @@ class Document:
             case "literal_error":
                 words = f"{name}: write one of: {fault['ctx']['expected']}"
             case "too_short":
-                words = f"{name}: write one or more, like [first, second]"
+                values, *_ = get_args(model.model_fields[name].annotation)
+                words = f"{name}: write one or more, like [{', '.join(get_args(values)[:2])}]"
             case _:
                 words = f"{name}: {fault['msg'].removeprefix('Value error, ')}"
         return Problem(self.shown, line, words)

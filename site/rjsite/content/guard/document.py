@@ -46,7 +46,7 @@ def document_findings(page: Page, rules: Rules, addresses: Addresses, today: dat
         _links(page, body, rules, addresses),
         _lines(page, rules),
         _dates(page, rules, today),
-        _story(page, read, rules) if isinstance(page, Story) else (),
+        _story(page, read, rules, today) if isinstance(page, Story) else (),
     )
 
 
@@ -134,11 +134,17 @@ def _dates(page: Page, rules: Rules, today: date) -> Found:
         yield line, f"this day is still to come; write the day you checked it, like last_checked: {today}"
 
 
-def _story(story: Story, read: Sequence[Unit], rules: Rules) -> Found:
+def _story(story: Story, read: Sequence[Unit], rules: Rules, today: date) -> Found:
+    line = story.document.lines.get("permission", 1)
+    if not story.permission and not story.draft and story.slug not in rules.no_permission_yet:
+        yield line, f"write the day on which the people in it agreed, like {today}; or keep it as a draft"
+    if story.permission and story.permission > today:
+        yield line, f"permission: this day is still to come; write the day on which they agreed, like {today}"
     for note, word in rules.notes_needed(" ".join([story.summary, *(unit.words for unit in read)])):
         if note not in story.content_notes:
             line = story.document.lines.get("content_notes", 1)
             yield line, f"add “{note}” to content_notes, because the story says “{word}”"
-    if not any(unit.kind == "heading" and unit.part == "changed" for unit in read):
+    told = any(unit.kind == "heading" and unit.part == "changed" for unit in read)
+    if not told and story.ended != "not known":
         end = story.document.body_line + story.document.body.rstrip().count("\n")
         yield end, "end with “## What changed {: .changed }”, and say what changed for each person"

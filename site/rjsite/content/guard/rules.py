@@ -58,6 +58,7 @@ class Rules(_Part):
     """All rules."""
 
     last_checked_months: int
+    no_permission_yet: tuple[str, ...]
     empty_links: tuple[str, ...]
     length: _Length
     allowed: _Allowed
