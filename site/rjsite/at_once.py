@@ -25,35 +25,45 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
     def __init__(self, at_once: Callable[[Any], bool], threads: int) -> None:
         super().__init__()
         self.at_once = at_once
-        self.due: list[Channel] = []
         self.reader = threading.get_ident()
         self.set_thread_count(threads)
 
     def add_task(self, task: Channel) -> None:
         """Take a connection whose first request is read."""
         if threading.get_ident() == self.reader and self.at_once(task.requests[0]):
-            self.due.append(task)  # its lock is held here
+            task.due = True  # its lock is held here
         else:
-            super().add_task(task)
+            self.to_a_thread(task)
+
+    def to_a_thread(self, task: Channel) -> None:
+        """Have a thread answer all that a connection asked for, in its order."""
+        super().add_task(task)
 
 
 class Channel(connections.Channel):
     """A connection that answers at once where it can."""
 
+    due = False  # what was asked for is ready
     held: list[bytes] | None = None  # head and body of an answer, to go out in one piece
 
     def received(self, data: bytes) -> bool:
         """Take bytes in, and answer what they ask for."""
         took = super().received(data)
-        due = self.server.task_dispatcher.due
-        while due:  # one connection may send several requests at once
-            channel = due.pop()
-            channel.held = []
-            channel.service()
-            whole, channel.held = b"".join(channel.held), None
-            if channel.connected:
-                channel.write_soon(whole)
+        if self.due:
+            self.due = False
+            if len(self.requests) > 1 or self.total_outbufs_len:
+                # a thread may wait for a client that asks much and does not read; nobody else would serve
+                self.server.task_dispatcher.to_a_thread(self)
+            else:
+                self._answer()
         return took
+
+    def _answer(self) -> None:
+        self.held = []
+        self.service()
+        whole, self.held = b"".join(self.held), None
+        if self.connected:
+            self.write_soon(whole)
 
     def write_soon(self, data: bytes) -> int:
         """Send a part of an answer as soon as the client takes it."""

@@ -38,8 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(*error.problems, sep="\n", file=sys.stderr)
         return 1
     except BROKEN as error:
-        reason = getattr(error, "strerror", "") or type(error).__name__
-        print(f"That did not work: {reason}.", file=sys.stderr)
+        name = f"the database of the outbox cannot be used ({type(error).__name__})"
+        print(f"That did not work: {getattr(error, 'strerror', '') or name}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
         return 1
 
 
@@ -218,7 +220,7 @@ def _for_github(problem: Problem) -> str:
 
 
 def _content() -> Path:
-    return Path(os.environ.get("RJSITE_CONTENT_DIR", Settings.model_fields["content_dir"].default))
+    return Path(os.environ.get("RJSITE_CONTENT_DIR") or Settings.model_fields["content_dir"].default)
 
 
 def _new_keys(_given: argparse.Namespace) -> int:

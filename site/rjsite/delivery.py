@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
+from dataclasses import dataclass
 
 from rjsite.daily_count import DailyCount, is_count
 from rjsite.mail.server import Parcel, TeamMail
@@ -27,6 +29,22 @@ PUT_OFF = "refused (4"  # by the mail server, for the time being
 MENDABLE = (*ON_THE_WAY, *AT_SIGN_IN, NO_READER, NOT_OPENED, OUR_FAULT, "refused")
 
 log = logging.getLogger("rjsite.delivery")
+
+
+@dataclass
+class _Every:
+    """Something to do at once, and then not again for some seconds."""
+
+    seconds: float
+    last: float = -math.inf
+
+    def due(self) -> bool:
+        """Whether it is to be done now; then its time begins anew."""
+        now = time.monotonic()
+        due = now >= self.last + self.seconds
+        if due:
+            self.last = now
+        return due
 
 
 class Delivery:
@@ -56,9 +74,9 @@ class Delivery:
         self.stopping = threading.Event()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
-        self._last_probe = 0.0
-        self._last_sign_in = 0.0
-        self._last_tidy = 0.0
+        self._to_probe = _Every(PROBE_EVERY)
+        self._to_sign_in = _Every(SIGN_IN_EVERY)
+        self._to_tidy = _Every(TIDY_EVERY)
 
     def start(self) -> None:
         """Run in a thread of this process."""
@@ -175,11 +193,11 @@ class Delivery:
 
     def _probe(self) -> None:
         """Where mail waits because of the way to the server, see whether that is over, without any mail."""
-        if not self._due("_last_probe", PROBE_EVERY):
+        if not self._to_probe.due():
             return
         troubles = self.outbox.waiting().troubles
         at_sign_in = not troubles.isdisjoint(AT_SIGN_IN)
-        if at_sign_in and not self._due("_last_sign_in", SIGN_IN_EVERY):
+        if at_sign_in and not self._to_sign_in.due():
             return
         if not at_sign_in and troubles.isdisjoint(ON_THE_WAY):
             return
@@ -190,17 +208,10 @@ class Delivery:
         log.info("the mail server is back: %d mails are due", self.outbox.wake(*ON_THE_WAY, *AT_SIGN_IN))
 
     def _tidy(self) -> None:
-        if self._due("_last_tidy", TIDY_EVERY):
+        if self._to_tidy.due():
             self.outbox.wipe(self.hold_hours)
             if self.daily:
                 self.daily.send_when_due()
-
-    def _due(self, name: str, every: float) -> bool:
-        now = time.monotonic()
-        if getattr(self, name) and now - getattr(self, name) < every:
-            return False
-        setattr(self, name, now)
-        return True
 
 
 def _file_name(row: Claimed) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from rjsite.mail.server import Parcel, TeamMail
 from rjsite.mail.trouble import NotTaken
@@ -52,6 +53,8 @@ class Intake:
     _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
     # what went out without the outbox: the last version of each submission, with its digest
     _directly: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict, repr=False)
+    # and who of the team has still to get it: referral, version, digest, recipients
+    _owed: deque[tuple[Referral, int, str, Sequence[str]]] = field(default_factory=deque, repr=False)
 
     def take(self, referral: Referral) -> None:
         """Keep a referral; when this returns it is on disk, or the mail server has it.
@@ -68,7 +71,7 @@ class Intake:
         def envelopes(version: int, number: int) -> list[Envelope]:
             nonlocal new
             new = True
-            return [Envelope(to, self._made(referral, version, to, digest, number)) for to in self.team]
+            return self._envelopes(referral, digest, self.team, version, number)
 
         try:
             self.outbox.keep(referral.reference, referral.submission, digest, envelopes, after=gone)
@@ -83,9 +86,29 @@ class Intake:
         else:
             self.broke_at = 0.0
             self._directly.pop(referral.submission, None)
+            self._keep_what_is_owed()
             self.kept()
         with self._counting:
             self.taken[referral.form] += new
+
+    def _envelopes(
+        self, referral: Referral, digest: str, team: Sequence[str], version: int, number: int
+    ) -> list[Envelope]:
+        return [Envelope(to, self._made(referral, version, to, digest, number)) for to in team]
+
+    def _keep_what_is_owed(self) -> None:
+        """The outbox works again: keep for the rest of the team what only some of them got without it."""
+        while self._owed:
+            owed = self._owed.popleft()
+            referral, version, digest, rest = owed
+            envelopes = partial(self._envelopes, referral, digest, rest)
+            try:
+                self.outbox.keep(
+                    referral.reference, referral.submission, digest, envelopes, after=version - 1
+                )
+            except (*BROKEN, OutboxFull, RuntimeError):
+                self._owed.appendleft(owed)
+                return
 
     def _made(self, referral: Referral, version: int, to: str, digest: str, number: int) -> bytes:
         message = compose(referral, version, to, self.sender, number, digest)
@@ -104,6 +127,8 @@ class Intake:
         taken = [to for to in self.team if self._delivered(referral, version, to, digest, end)]
         if not taken:
             raise NotKept
+        if rest := [to for to in self.team if to not in taken]:
+            self._owed.append((referral, version, digest, rest))
         self._directly[referral.submission] = version, digest
         while len(self._directly) > REMEMBERED:
             self._directly.popitem(last=False)

@@ -10,7 +10,6 @@ import hmac
 import ipaddress
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from flask import Flask, request
@@ -24,16 +23,14 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    create_engine,
     delete,
-    event,
     text,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from rjsite.outbox.migrate import take_turns
-from rjsite.outbox.table import open_database, write_ahead
+from rjsite.outbox.table import open_database
 from rjsite.settings import Settings
 
 _metadata = MetaData()
@@ -82,7 +79,7 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
     def engine(self) -> Engine:
         """Opened when first used, so that a dead store stops no start."""
         if self._engine is None:
-            engine = _open(self._url)
+            engine = open_database(self._url, synced=False)  # a lost count must not cost a sync for each form
             with engine.begin() as connection:
                 take_turns(connection)  # PostgreSQL fails where two make the same table at once
                 connection.execute(CreateTable(_counts, if_not_exists=True))
@@ -148,21 +145,6 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
     def get_expiry(self, key: str) -> float:
         """Only the sliding window is stored."""
         raise NotImplementedError
-
-
-def _open(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return open_database(url)
-    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(url, connect_args={"timeout": 5}, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: Any) -> None:
-        # counters may be lost with the power; they must not cost a sync
-        write_ahead(connection)
-        connection.execute("PRAGMA synchronous=OFF")
-
-    return engine
 
 
 def network_key(address: str | None, key: str) -> str:

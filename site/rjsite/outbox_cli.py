@@ -91,7 +91,7 @@ def _export(given: argparse.Namespace) -> int:
     if not rows:
         print(NOT_KEPT)
         return 1
-    newest = max(rows, key=lambda row: row.version)
+    newest = rows[0]
     try:
         body = outbox.open(newest)
     except CannotOpen:

@@ -129,6 +129,13 @@ class Settings(BaseSettings):
             plain = address.isascii() and re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", address)
             if address and not plain:  # beyond ASCII, few servers take an address (RFC 6531)
                 raise ValueError("write plain email addresses, like team@example.org")
+        return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
+
+    @field_validator("mail_server")
+    @classmethod
+    def _server(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,}", value):
+            raise ValueError("write the name alone, like mail.example.org; its port is RJSITE_MAIL_PORT")
         return value
 
     @field_validator("ratelimit_forms")
@@ -184,7 +191,7 @@ class Settings(BaseSettings):
             return value
         try:
             url = make_url(value.get_secret_value())
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             url = make_url("none://")
         file = url.drivername == "sqlite" and url.database not in (None, "", ":memory:")
         if not file and url.drivername != "postgresql+psycopg":
@@ -195,7 +202,11 @@ class Settings(BaseSettings):
     @classmethod
     def _url(cls, value: str) -> str:
         whole = r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/?"
-        if value and not re.fullmatch(whole, value, re.I):
+        try:
+            usable = urlsplit(value).port != 0 and re.fullmatch(whole, value, re.I)
+        except ValueError:
+            usable = None
+        if value and not usable:
             raise ValueError("write the address of the site without a path, like https://www.example.org")
         return value.rstrip("/")
 
@@ -346,6 +357,8 @@ def _mail_faults(settings: Settings) -> list[str]:
     faults = []
     if settings.mail_use_tls and settings.mail_use_ssl:
         faults.append(f"{PREFIX}MAIL_USE_TLS and {PREFIX}MAIL_USE_SSL: set only one of them to true")
+    if settings.mail_username and not settings.mail_password.get_secret_value():
+        faults.append(f"Set {PREFIX}MAIL_PASSWORD: {PREFIX}MAIL_USERNAME is set")
     plain = not (settings.mail_use_tls or settings.mail_use_ssl)
     if settings.mail_server and plain and settings.mail_server not in LOOPBACK:
         faults.append(

@@ -226,6 +226,8 @@ def test_too_much_is_refused_before_it_is_read(calm, form, size):
     ("kind", "data"),
     [
         ("application/json", b'{"name": "x"}'),
+        ("application/json", b'{"name": 5, "form_token": [1]}'),
+        ("application/json", b"[1, 2]"),
         ("text/xml", b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'),
         ("application/x-www-form-urlencoded; charset=utf-7", b"name=%2BADw-script%2BAD4-"),
         ("application/x-www-form-urlencoded; charset=nonsense", b"name=x"),
@@ -236,6 +238,10 @@ def test_too_much_is_refused_before_it_is_read(calm, form, size):
         (
             "multipart/form-data; boundary=x",
             b'--x\r\nContent-Disposition: form-data; name="f"; filename="../../x.py"\r\n\r\nx\r\n--x--',
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="name"; filename="x.py"\r\n\r\nx\r\n--x--',
         ),
         ("multipart/form-data; boundary=" + "x" * 300, b"--"),
         ("", b"name=x"),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from rjsite.settings import ROOT
+from support.many_stories import write_stories
 from support.processes import LOOPBACK
 from support.site_process import Site
 from support.visitor import FORM_A, TOKEN
@@ -94,6 +98,25 @@ def test_several_requests_in_one_go_are_answered_in_their_order(live_site: Site,
     assert wholes[1] == b"ok\n"
     assert b"<title>Neighbours" in wholes[2]
     assert b"form_token" in wholes[3]
+
+
+def test_a_client_that_asks_much_and_reads_nothing_holds_nobody_up(
+    start_site: Callable[..., Site], tmp_path: Path
+):
+    """Its answers come to more than the server keeps; the thread that reads must not wait for it."""
+    content = shutil.copytree(ROOT / "content", tmp_path / "content")
+    write_stories(content, 2_000)
+    site = start_site(RJSITE_CONTENT_DIR=str(content))
+    large = get(site, "/sitemap.xml")
+    asked = request(site, "/sitemap.xml")
+    many = 8192 // len(asked)
+    assert len(large) * many > 17_000_000  # waitress waits above 16 MB
+
+    with socket.create_connection((LOOPBACK, site.port)) as silent:
+        silent.sendall(asked * many)
+        time.sleep(1)
+
+        assert "0800 043 8785" in get(site, "/")
 
 
 def test_head_and_304_carry_no_body(live_site: Site):

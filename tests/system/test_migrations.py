@@ -192,6 +192,28 @@ def test_every_migration_from_nothing_leads_to_the_shape_a_new_database_has(engi
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == migrating.NEWEST
 
 
+def test_a_database_whose_outbox_was_taken_out_gets_a_new_one(engine: Engine) -> None:
+    for version in ("0001", "0002"):
+        migrate(engine)
+        with engine.begin() as connection:
+            metadata.drop_all(connection)
+            connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": version})
+        migrate(engine)
+        migrate(engine)
+
+        assert faults(engine) == []
+
+
+def test_tables_that_do_not_fit_their_version_are_a_fault_of_the_database(engine: Engine) -> None:
+    migrate(engine)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO alembic_version VALUES ('0001')"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000' WHERE version_num = '0002'"))
+
+    with pytest.raises(table.BROKEN):
+        migrate(engine)
+
+
 def test_an_older_database_keeps_its_rows_and_what_waits_is_sent(older: Engine, seal: Seal) -> None:
     assert faults(older)
 

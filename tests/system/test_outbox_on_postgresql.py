@@ -15,11 +15,12 @@ from types import ModuleType
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import text
 
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Outbox
-from rjsite.outbox.table import metadata, open_database
+from rjsite.outbox.table import BROKEN, metadata, open_database
 from support.clock import Clock
 from support.visitor import Visitor
 
@@ -83,6 +84,21 @@ def opened(url: str, clock: Clock) -> Iterator[Callable[..., Outbox]]:
 @pytest.fixture
 def box(opened: Callable[..., Outbox]) -> Outbox:
     return opened()
+
+
+def test_a_database_that_may_only_be_read_is_not_ready(box: Outbox, url: str) -> None:
+    box.check()
+    with box.engine.begin() as connection:
+        connection.execute(text("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on"))
+    box.engine.dispose()
+    try:
+        with pytest.raises(BROKEN):
+            box.check()
+    finally:
+        with box.engine.connect() as connection:
+            connection.execute(text("SET TRANSACTION READ WRITE"))
+            connection.execute(text("ALTER ROLE CURRENT_USER RESET default_transaction_read_only"))
+            connection.commit()
 
 
 def test_the_tests_are_there() -> None:

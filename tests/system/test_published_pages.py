@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import re
@@ -174,6 +175,29 @@ def test_what_is_too_large_to_be_passed_on_is_answered_in_our_words(nginx: Nginx
     assert b"Too long to send" in words
     assert b"0800 043 8785" in words
     assert answer.getheader("Cache-Control") == "no-store"
+
+
+def test_what_is_too_large_in_pieces_is_answered_in_our_words_too(nginx: Nginx):
+    def pieces() -> Iterator[bytes]:
+        for _ in range(30):
+            yield b"x" * 100_000
+
+    connection = HTTPConnection(LOOPBACK, nginx.port, timeout=30)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it need not read on
+        connection.request("POST", "/refer/a", pieces(), encode_chunked=True)
+    answer = connection.getresponse()
+
+    assert answer.status == 413
+    assert b"0800 043 8785" in answer.read()
+    connection.close()
+
+
+@pytest.mark.parametrize("path", ["/too-long", "/site-away"])
+def test_a_page_for_trouble_is_none_that_one_can_ask_for(nginx: Nginx, path: str):
+    answer, words = ask(nginx.port, path)
+
+    assert answer.status == 404
+    assert b"0800 043 8785" in words
 
 
 def test_leaving_without_script_works_while_the_site_is_down(site: Site, nginx: Nginx):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 
@@ -165,7 +166,7 @@ def test_a_server_that_is_back_gets_its_mail_without_a_long_wait(box, server, wo
     assert server.taken == []
 
     server.away = False
-    worker._last_probe = 0.0  # half a minute later
+    worker._to_probe.last = -math.inf  # half a minute later
     worker.drain()
 
     assert len(server.taken) == 1

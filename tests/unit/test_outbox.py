@@ -515,6 +515,15 @@ def test_a_body_swapped_into_another_row_does_not_open(box, place):
         box.open(box.claim())
 
 
+def test_what_was_not_sent_is_named_first_and_then_the_newest_version(box):
+    for digest in ("one", "two", "three"):
+        box.keep("REF-0001", "1" * 64, digest, lambda version, _: [Envelope("t@x.example", b"%d" % version)])
+    newest = next(row for row in box.named("REF-0001") if row.version == 3)
+    box.exported(newest)
+
+    assert [box.open(row) for row in box.named("REF-0001")] == [b"2", b"1", b"3"]
+
+
 def test_migrating_again_does_no_harm(box):
     keep(box)
 

@@ -24,6 +24,19 @@ def keep(box, number=1):
     box.keep(f"REF-{number:04}", f"{number:064}", "d", lambda *_: [Envelope("t@x.example", b"words")])
 
 
+def test_a_file_that_was_moved_away_is_not_written_to_any_more(opened, place):
+    """As where another process kept it aside: nobody would send what this one still wrote into it."""
+    first = opened()
+    keep(first, 1)
+    for file in place.parent.glob(f"{place.name}*"):
+        file.rename(file.with_name(f"aside-{file.name}"))
+    second = opened()
+
+    keep(first, 2)
+
+    assert [row.reference for row in second.rows()] == ["REF-0002"]
+
+
 def test_after_rotating_the_old_key_is_needed_no_more(opened):
     keep(opened(OLD), 1)
     both = opened(NEW, OLD)

@@ -93,6 +93,7 @@ BAD = [
     ("DATABASE_URL", "sqlite:////nowhere/at/all.sqlite3"),
     ("DATABASE_URL", "sqlite://"),
     ("DATABASE_URL", "postgresql+psycopg2://root:hunter2hunter2@db/x"),
+    ("DATABASE_URL", "postgresql+psycopg://root:hunter2@hunter2:hunter2@db.nowhere.example/x"),
     ("RATELIMIT_STORAGE_URI", "nostorage://root:hunter2hunter2@host"),
     ("RATELIMIT_STORAGE_URI", "hunter2hunter2"),
     ("DATA_DIR", "/nowhere/at/all"),
@@ -105,6 +106,11 @@ BAD = [
     ("PUBLIC_URL", "nowhere"),
     ("PUBLIC_URL", "https://www.nowhere.example:port"),
     ("PUBLIC_URL", "https://www.nowhere.example?x=1"),
+    ("PUBLIC_URL", "https://www.nowhere.example:99999"),
+    ("PUBLIC_URL", "https://[1]"),
+    ("MAIL_SERVER", "mail.nowhere.example:587"),
+    ("MAIL_SERVER", "smtp://mail.nowhere.example"),
+    ("MAIL_SERVER", "mail nowhere"),
     ("TEAM_EMAIL", "Team-Nowhere"),
     ("TEAM_EMAIL", "team@nowhere.example,broken"),
     ("TEAM_EMAIL", "Team <team@elsewhere.example>"),
@@ -140,6 +146,7 @@ def test_a_value_that_cannot_be_used_is_named_and_never_shown(environment, name,
 
     assert [fault for fault in raised.value.faults if f"RJSITE_{name}" not in fault] == []
     shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
+    assert "hunter2" not in shown
     if value not in WORDS_OF_OURS:
         assert [part for part in value.split(",") if part not in PRODUCTION.values() and part in shown] == []
 
@@ -191,6 +198,18 @@ def test_several_keys_and_recipients_are_read_in_order(environment):
 
     assert settings.secrets == [KEY, KEY[::-1]]
     assert settings.team == ("one@nowhere.example", "two@nowhere.example")
+
+
+def test_an_address_that_stands_twice_gets_each_form_once(environment):
+    environment(TEAM_EMAIL="one@nowhere.example, two@nowhere.example, one@nowhere.example")
+
+    assert Settings.load().team == ("one@nowhere.example", "two@nowhere.example")
+
+
+def test_a_name_to_sign_in_with_needs_its_password(environment):
+    environment(MAIL_USERNAME="website")
+
+    assert [fault.partition(":")[0] for fault in faults()] == ["Set RJSITE_MAIL_PASSWORD"]
 
 
 def test_development_needs_no_settings(tmp_path):

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from flask import request
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import Field, HiddenField, StringField
 
 from rjsite.forms.answers import fault, tidy, tidy_line, tidy_number
@@ -48,6 +50,12 @@ class QuestionForm(FlaskForm):
 
     class Meta:
         csrf = False  # it needs a cookie; our own token stands in its place
+
+        def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
+            """What was sent in fields; neither files nor JSON, which Flask-WTF would take in as well."""
+            if isinstance(formdata, MultiDict):
+                return formdata
+            return request.form if form.is_submitted() else None
 
         def get_translations(self, _form: Any) -> None:
             """None: no message of WTForms is shown."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select, text
+from sqlalchemy.exc import InvalidRequestError
 
 from rjsite.outbox.table import metadata, outbox
 
@@ -26,6 +27,7 @@ def migrate(engine: Engine) -> None:
         if not inspect(connection).has_table(outbox.name):  # Alembic's cookbook: "from scratch"
             metadata.create_all(connection)
             _version.create(connection, checkfirst=True)
+            connection.execute(_version.delete())  # of a database that was taken apart by hand
             connection.execute(_version.insert().values(version_num=NEWEST))
         elif connection.execute(select(_version)).scalar() != NEWEST:
             _upgrade(connection)
@@ -37,14 +39,18 @@ def _upgrade(connection: Connection) -> None:
     from alembic.config import Config
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    present = MigrationContext.configure(connection).get_current_revision()
-    if present is None or present in known:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present is None or present in known:
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise InvalidRequestError(str(error)) from None
 
 
 def take_turns(connection: Connection) -> None:

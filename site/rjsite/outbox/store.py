@@ -25,6 +25,7 @@ from sqlalchemy import (
     bindparam,
     column,
     delete,
+    false,
     func,
     insert,
     or_,
@@ -169,7 +170,7 @@ class Outbox:
             one of rjsite.outbox.table.BROKEN: where nothing could be written.
         """
         with self.engine.connect() as connection:  # begins, and undoes it at the end
-            connection.execute(select(outbox.c.id).limit(1))
+            connection.execute(update(outbox).where(false()).values(lease=""))
 
     def keep(
         self,
@@ -450,10 +451,12 @@ class Outbox:
             return connection.execute(select(*columns).order_by(outbox.c.id)).all()
 
     def named(self, reference: str) -> list[Claimed]:
-        """The rows of one reference whose body is still kept."""
+        """The rows of one reference whose body is still kept: first what was not sent, the newest first."""
         wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
+        order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc()
         with self._reading.connect() as connection:
-            return [_claimed(row) for row in connection.execute(select(outbox).where(wanted)).all()]
+            found = connection.execute(select(outbox).where(wanted).order_by(*order)).all()
+        return [_claimed(row) for row in found]
 
     def resend(self, reference: str) -> int:
         """Make the mails of one reference due again; returns how many."""

@@ -23,7 +23,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 
 # what a database that cannot be used raises; SQLite's own error comes from opening a damaged file
 BROKEN = (SQLAlchemyError, sqlite3.Error, OSError)
@@ -71,11 +71,15 @@ counters = Table(
 )
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, *, synced: bool = True) -> Engine:
     """An engine whose commits are synced to disk; connects when first used.
 
     SQLite: WAL with `synchronous=FULL`, write locks taken at once, wiped pages overwritten, file mode
-    0600. PostgreSQL: syncs even where its own setting is not to, and nobody waits long for it.
+    0600; a connection to a file that was moved away is not used again, for nobody would read what it
+    writes. PostgreSQL: syncs even where its own setting is not to, and nobody waits long for it.
+
+    Args:
+        synced: whether what is committed has to outlast a loss of power.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -88,11 +92,18 @@ def open_database(url: str) -> Engine:
         _make_private(parsed.database)
 
     @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: Any) -> None:
+    def _set_up(connection: Any, record: Any) -> None:
+        record.info["file"] = _file(parsed.database)
         connection.isolation_level = None  # we say BEGIN ourselves
-        write_ahead(connection)
-        for pragma in ("synchronous=FULL", "secure_delete=ON", "trusted_schema=OFF", "foreign_keys=ON"):
+        _write_ahead(connection)
+        sync = f"synchronous={'FULL' if synced else 'OFF'}"
+        for pragma in (sync, "secure_delete=ON", "trusted_schema=OFF", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "checkout")
+    def _same_file(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != _file(parsed.database):
+            raise DisconnectionError("another file stands in its place")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
@@ -102,7 +113,16 @@ def open_database(url: str) -> Engine:
     return engine
 
 
-def write_ahead(connection: sqlite3.Connection) -> None:
+def _file(name: str | None) -> tuple[int, int] | None:
+    """Which file stands under a name; None where there is none."""
+    try:
+        found = Path(name or "").stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
     """Let readers and a writer work at once. Where several open a new file together, SQLite does not wait
     for the others by itself."""
     end = time.monotonic() + WAIT_FOR_LOCK
