@@ -117,10 +117,12 @@ class Chromium:
         return self._page.evaluate(f"given => (function () {{ {script} }})(...given)", list(arguments))
 
 
-def axe_faults(page: Page, without: Iterable[str] = (), only: Iterable[str] = ()) -> list[str]:
+def axe_faults(
+    page: Page, without: Iterable[str] = (), only: Iterable[str] = (), within: str = "html"
+) -> list[str]:
     """List what axe finds on the page as it stands, AAA rules included, a line for each place.
 
-    `without` names rules to leave out, `only` the rules to keep to.
+    `without` names rules to leave out, `only` the rules to keep to; `within` finds the part to look at.
     """
     without_script = page.evaluate(WAKE_TIMERS)
     options = {
@@ -131,7 +133,8 @@ def axe_faults(page: Page, without: Iterable[str] = (), only: Iterable[str] = ()
     }
     if page.evaluate("typeof axe") == "undefined":  # half a megabyte: once a document is enough
         page.evaluate(Axe().axe_script)
-    found = page.evaluate("options => axe.run(options)", options)["violations"]
+    look = "(part, options) => axe.run(part, options)"
+    found = page.locator(within).evaluate(look, options)["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {node['html']}\n  {node['failureSummary']}"
         for rule in found
