@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -56,6 +57,19 @@ def test_a_form_goes_out_directly_or_stays_in_the_page_and_all_is_well_again_aft
     assert after.status == 303
     assert visitor.reference(after) in str(mail_server.wait_for(3)[2].message["Subject"])
     assert [word for word in ("Traceback", "window", "01632") if word in site.log] == []
+
+
+def test_a_full_disk_keeps_nobody_waiting(site: Site, mail_server: MailServer) -> None:
+    visitor = Visitor(site.base_url)
+    post(visitor)
+
+    with full(site):
+        began = time.monotonic()
+        sent = [post(visitor).status for _ in range(3)]
+        taken = time.monotonic() - began
+
+    assert sent == [303] * 3
+    assert taken < 2
 
 
 def test_a_damaged_database_is_kept_aside_and_told_until_somebody_looked_after_it(

@@ -129,8 +129,9 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > end:
+        except sqlite3.OperationalError as error:
+            taken = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # not a disk that is full
+            if not taken or time.monotonic() > end:
                 raise
             time.sleep(0.02)
         else:
