@@ -53,7 +53,8 @@ class Intake:
     _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
     # what went out without the outbox: the last version of each submission, with its digest
     _directly: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict, repr=False)
-    # and who of the team has still to get it: referral, version, digest, recipients
+    # and who of the team has still to get it, for as long as this process lives (the log names it too):
+    # referral, version, digest, recipients
     _owed: deque[tuple[Referral, int, str, Sequence[str]]] = field(default_factory=deque, repr=False)
 
     def take(self, referral: Referral) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,22 +15,11 @@ from rjsite.mail.server import Parcel
 from rjsite.mail.trouble import NotTaken
 from rjsite.outbox import table
 from rjsite.outbox.store import Outbox
-from rjsite.referral import Answer, Referral
 from rjsite.sealing import Readers
+from support.referral import REFERRAL
 
 TEAM = ("first@nowhere.example", "second@nowhere.example")
-REFERRAL = Referral(
-    key="a",
-    form="Form A",
-    reference="7K3M-X9QF",
-    submission="ab" * 32,
-    nonce="known to the page",
-    sent_at=datetime(2026, 7, 1, 11, 30, tzinfo=UTC),
-    before=(),
-    flags=(),
-    answers=(Answer("name", "What should we call you?", ("Anna",)),),
-)
-NEXT = Referral(**{**{name: getattr(REFERRAL, name) for name in REFERRAL.__slots__}, "submission": "cd" * 32})
+NEXT = dataclasses.replace(REFERRAL, submission="cd" * 32)
 
 
 class Server:

@@ -16,23 +16,9 @@ from rjsite.mail.words import body, compose, message_id, subject
 from rjsite.referral import FAST, Answer, Referral
 from support.mail import copy_of
 from support.mail import text_of as text
+from support.referral import REFERRAL as PLAIN
 
 SENDER, TEAM = "website@nowhere.example", "team@nowhere.example"
-PLAIN = Referral(
-    key="a",
-    form="Form A",
-    reference="7K3M-X9QF",
-    submission="ab" * 32,
-    nonce="known to the page",
-    sent_at=datetime(2026, 7, 1, 11, 30, tzinfo=UTC),
-    before=(
-        Answer("contact_by", "Contact by", ("phone",), ("Phone call",)),
-        Answer("leave_message", "Leave a message", ("no",), ("No",)),
-    ),
-    flags=(),
-    answers=(Answer("name", "What should we call you?", ("Anna",)), Answer("stage", "Where?", ())),
-    privacy_version="1",
-)
 
 
 def changed(**values):

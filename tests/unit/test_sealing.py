@@ -13,25 +13,21 @@ import pytest
 from rjsite.delivery import NO_READER, Delivery
 from rjsite.mail.words import compose
 from rjsite.outbox.store import Envelope
-from rjsite.referral import Answer, Referral
+from rjsite.referral import Answer
 from rjsite.sealing import NoReader, Readers, is_envelope, load_readers
+from support import referral
 from support.mail import copy_of, text_of
 from support.needs import program
 from support.readers import DAY, Reader, make_reader
 
 NOW = datetime.now(UTC).timestamp()
 WORDS = "It was my shop. Ünïcode 👩🏽‍🦱"
-REFERRAL = Referral(
-    key="a",
-    form="Form A",
-    reference="7K3M-X9QF",
-    submission="ab" * 32,
-    nonce="known to the page",
-    sent_at=datetime(2026, 7, 1, 11, 30, tzinfo=UTC),
+REFERRAL = dataclasses.replace(
+    referral.REFERRAL,
     before=(),
-    flags=(),
     answers=(Answer("about", "About?", (WORDS,)),),
     reply_to="robin@example.com",
+    privacy_version="",
 )
 MESSAGE = compose(REFERRAL, 1, "team@nowhere.example", "website@nowhere.example", 118)
 

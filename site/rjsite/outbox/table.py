@@ -79,7 +79,7 @@ def open_database(url: str, *, synced: bool = True) -> Engine:
     writes. PostgreSQL: syncs even where its own setting is not to, and nobody waits long for it.
 
     Args:
-        synced: whether what is committed has to outlast a loss of power.
+        synced: whether what SQLite commits has to outlast a loss of power.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
