@@ -74,7 +74,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             title="Style guide",
             opening=opening,
             sections=sections,
-            last_checked=date.today(),  # noqa: DTZ011 (shown, never compared)
+            checked_on=date.today(),  # noqa: DTZ011 (shown, never compared)
             crumbs=[{"label": "Home", "page": "/"}],
         )
         html = render_template(

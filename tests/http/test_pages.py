@@ -369,3 +369,15 @@ def test_an_address_for_which_nothing_stands_any_more_says_that_it_is_gone(tmp_p
 
     assert answer.status_code == 410
     assert "0800 043 8785" in answer.text
+
+
+# -- help --------------------------------------------------------------------------------------------------
+
+
+def test_help_now_has_a_number_for_each_person_who_may_look_for_one(calm):
+    page = calm.get("/get-help-now").text
+
+    for number in ("116 123", "0808 500 2222", "0800 1111", "0808 2000 247", "0808 801 0327"):
+        assert number in page
+    assert "0808 802 9999" not in page  # the old number of the line for sexual violence
+    assert "Last checked" not in page  # nobody has rung them yet

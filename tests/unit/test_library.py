@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from rjsite.content.library import NOTICES, load
@@ -147,3 +149,21 @@ def test_a_story_of_the_fields_that_matter_alone_is_whole(content):
     assert [str(problem) for problem in library.problems] == []
     story = library.by_slug["short"]
     assert (story.published, story.known, story.video) == (story.last_checked, "not stated", "")
+
+
+@pytest.mark.parametrize(
+    ("rung", "words", "shown"),
+    [
+        ("", "Call {line}.", None),
+        ("1 May 2026", "Call {line}.", date(2026, 2, 1)),
+        ("", "Call {phone}.", date(2026, 2, 1)),
+    ],
+)
+def test_a_page_with_a_number_that_nobody_has_rung_shows_no_day_of_a_check(content, rung, words, shown):
+    with (content / "service.toml").open("a") as facts:
+        facts.write(f'\n[line]\nvalue = "1"\nchecked = "rung"\n[rung]\nvalue = "{rung}"\n')
+    (content / "pages/help.md").write_text(
+        f"---\ntitle: Help\ndescription: Words.\nlast_checked: 2026-02-01\n---\n\n{words}\n"
+    )
+
+    assert load(content).pages["/help"].checked_on == shown

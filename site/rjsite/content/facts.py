@@ -26,7 +26,12 @@ REQUIRED = ("name", "name_short", "name_place", "area", "phone", "relay", "email
 
 
 class Fact(BaseModel):
-    """One fact: its words, where it links to, and what the service still has to say about it."""
+    """One fact: its words, where it links to, and what the service still has to say about it.
+
+    Attributes:
+        checked: the fact that holds the day on which somebody last tried this one. Until that day is known, a
+            page that shows this fact carries no date of its own ("Last checked").
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,6 +40,7 @@ class Fact(BaseModel):
     ask: str = ""
     source: str = ""
     year: str = ""
+    checked: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.value)
@@ -54,6 +60,11 @@ class Facts(dict[str, Fact]):
     def has(self, name: str) -> bool:
         """Whether the fact is known and set."""
         return bool(self.get(name))
+
+    def all_checked(self, text: str) -> bool:
+        """Whether nothing that `text` shows still waits for somebody to try it (see `Fact.checked`)."""
+        shown = (self.get(found["name"]) for found in USED.finditer(text))
+        return all(self.has(fact.checked) for fact in shown if fact and fact.checked)
 
     def fill(self, text: str) -> str:
         """Plain text with the facts put in. Sentences of unset facts are left out."""

@@ -63,6 +63,11 @@ class Page:
         """The name used in the site map and in breadcrumbs."""
         return self.crumb or self.title
 
+    @property
+    def checked_on(self) -> date | None:
+        """The day to show as "Last checked"; None where the page shows a number that nobody has rung."""
+        return self.last_checked if self.facts.all_checked(self.document.body) else None
+
     @cached_property
     def _parts(self) -> tuple[Markup, tuple[Section, ...]]:
         opening, sections = markup.opening_and_sections(self.facts.fill_markdown(self.document.body))
