@@ -13,6 +13,7 @@ from rjsite.content import guard
 from rjsite.content.guard import text
 from rjsite.content.guard.rules import load_rules
 from rjsite.content.library import load
+from rjsite.content.problem import Severity
 from rjsite.settings import ROOT
 
 TODAY = date(2026, 3, 1)
@@ -43,6 +44,31 @@ def write(content: Path, name: str, words: str, right: str = "") -> None:
 
 def test_a_folder_without_a_slip_has_no_finding(content):
     assert findings(content) == []
+
+
+def test_a_file_that_is_old_or_hard_to_read_is_named_and_never_stops_anything(content):
+    write(content, HOME, LONG)
+
+    found = guard.check(load(content, drafts=True), content, date(2028, 3, 1))
+
+    assert len(found) > 1
+    assert {problem.severity for problem in found} == {Severity.PLEASE_MEND}
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "words", "severity"),
+    [
+        (HOME, "last_checked: 2026-02-01", "last_checked: 2026-13-01", Severity.MUST_NOT_BE_SHOWN),
+        (HOME, "Words of Home.", "Words of {home}.", Severity.MUST_NOT_BE_SHOWN),
+        (STORY, "harm:", "harmm:", Severity.MUST_NOT_BE_SHOWN),
+        (HOME, "Words of Home.", "## Home {: .stairs }\n\nWords.", Severity.PLEASE_MEND),
+        ("navigation.toml", '"/", "/case', '"/gone", "/", "/case', Severity.PLEASE_MEND),
+    ],
+)
+def test_a_problem_says_whether_the_file_may_be_shown(content, name, right, words, severity):
+    write(content, name, words, right)
+
+    assert {problem.severity for problem in load(content, drafts=True).problems} == {severity}
 
 
 def test_our_own_words_have_no_finding():

@@ -23,7 +23,7 @@ from rjsite.content.frontmatter import Document
 from rjsite.content.listing import Shelf
 from rjsite.content.navigation import Navigation, Written, navigation, navigation_problems
 from rjsite.content.page import Group, Link, Page, Story
-from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.content.toml import read_as, read_toml
 from rjsite.forms.questions import Form
 from rjsite.forms.reading import load_forms
@@ -279,7 +279,7 @@ def _body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
     for number, part in markup.parts_used(document.body):
         if part not in markup.PARTS:
             words = f"there is no part “{part}”; use one of: {', '.join(sorted(markup.PARTS))}"
-            yield Problem(document.shown, document.body_line + number - 1, words)
+            yield Problem(document.shown, document.body_line + number - 1, words, Severity.PLEASE_MEND)
 
 
 def address_of(name: str) -> str:

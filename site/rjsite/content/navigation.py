@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from rjsite.content.page import Group, Link, Page
-from rjsite.content.problem import Problem
+from rjsite.content.problem import Problem, Severity
 from rjsite.content.toml import line_of
 
 
@@ -64,7 +64,8 @@ def navigation_problems(
     for address in [*mapped, *(link.page for link in (*written.menu, *written.footer))]:
         if address not in pages and address not in left_out:
             words = f"there is no page {address}; write it or take it out"
-            yield Problem(shown, line_of(path, f'"{address}"'), words)
+            yield Problem(shown, line_of(path, f'"{address}"'), words, Severity.PLEASE_MEND)
     for address, page in sorted(pages.items()):
         if page.listed and address not in mapped:
-            yield Problem(shown, 1, f"add {address} to a group, so that the site map has it")
+            words = f"add {address} to a group, so that the site map has it"
+            yield Problem(shown, 1, words, Severity.PLEASE_MEND)

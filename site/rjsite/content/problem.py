@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+
+class Severity(StrEnum):
+    """What a problem means for the live site."""
+
+    MUST_NOT_BE_SHOWN = "must not be shown"  # a page stays as it was; a story is left out
+    PLEASE_MEND = "please mend"  # named, and never stops anything
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -13,6 +21,7 @@ class Problem:
     path: Path  # as seen from the content folder's parent
     line: int
     words: str
+    severity: Severity = Severity.MUST_NOT_BE_SHOWN
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.words}"

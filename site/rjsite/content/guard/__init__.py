@@ -6,6 +6,7 @@ People read the words too (service design, section 4). It knows nothing of Flask
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rjsite.content.guard.rules import load_rules
 from rjsite.content.guard.tables import table_findings
 from rjsite.content.guard.whole import Addresses, whole_findings
 from rjsite.content.library import Library
-from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.problem import Problem, Severity, Unreadable
 
 
 def check(library: Library, folder: Path, today: date) -> list[Problem]:
@@ -27,7 +28,8 @@ def check(library: Library, folder: Path, today: date) -> list[Problem]:
         Findings, each with file, line and what to write. `library.problems` are not among them.
     """
     try:
-        return sorted(set(_findings(library, folder, today)))
+        found = set(_findings(library, folder, today))
+        return sorted(replace(problem, severity=Severity.PLEASE_MEND) for problem in found)
     except Unreadable as unreadable:
         return sorted(unreadable.problems)
 
