@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import logging
+import math
 import time
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
-from flask import Flask, request
-from flask_limiter import Limiter
-from limits.storage import SlidingWindowCounterSupport, Storage
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage, SlidingWindowCounterSupport, Storage, storage_from_string
+from limits.strategies import SlidingWindowCounterRateLimiter
 from sqlalchemy import (
     Column,
     Engine,
@@ -32,6 +35,8 @@ from sqlalchemy.schema import CreateTable
 from rjsite.outbox.migrate import take_turns
 from rjsite.outbox.table import open_database
 from rjsite.settings import Settings
+
+log = logging.getLogger("rjsite.limits")
 
 _metadata = MetaData()
 _counts = Table(
@@ -57,6 +62,7 @@ _ACQUIRE = text(f"""
     RETURNING cur
 """)
 FORGET_EVERY = 60.0  # seconds
+RETRY_STORE = 10.0  # seconds to count in memory before the store is tried again
 _FORGET = text("DELETE FROM rate_limit WHERE ends < :now")
 
 
@@ -159,18 +165,47 @@ def network_key(address: str | None, key: str) -> str:
     return hmac.new(key.encode(), f"{day}/{network}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def make_limiter(app: Flask, settings: Settings) -> Limiter:
-    """The limiter of one app. A dead store falls back to counting in memory and never stops a form."""
-    return Limiter(
-        lambda: network_key(request.remote_addr, settings.secrets[0]),
-        app=app,
-        storage_uri=settings.limits_url,
-        storage_options={
-            "socket_connect_timeout": 1,
-            "socket_timeout": 1,
-        },  # of Redis; else it waits for ever
-        strategy="sliding-window-counter",
-        in_memory_fallback_enabled=True,
-        swallow_errors=True,  # a form is never stopped by what counts it
-        enabled=settings.ratelimit_forms != "off",
-    )
+class FormLimit:
+    """How many forms each network address may send.
+
+    Nothing is opened before the first form is counted. While the store does not answer, each process counts
+    in memory, so that a dead store stops no form and still lets no flood through.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.enabled = settings.ratelimit_forms != "off"
+        self._settings = settings
+        self._retry_store_at = 0.0
+
+    def exceeded(self, address: str | None) -> int:
+        """Count a form of this address; return 0, or how many seconds to wait before the next try."""
+        if not self.enabled:
+            return 0
+        key = network_key(address, self._settings.secrets[0])
+        if time.monotonic() >= self._retry_store_at:
+            try:
+                return self._count(self._stored, key)
+            except Exception as error:  # each kind of store has its own; the text may name the store
+                log.error("forms are counted in memory: the store failed (%s)", type(error).__name__)
+                self._retry_store_at = time.monotonic() + RETRY_STORE
+        return self._count(self._in_memory, key)
+
+    def _count(self, counters: SlidingWindowCounterRateLimiter, key: str) -> int:
+        for limit in self._limits:
+            if not counters.hit(limit, key, "forms"):
+                reset_at = counters.get_window_stats(limit, key, "forms").reset_time
+                return max(1, math.ceil(reset_at - time.time()))
+        return 0
+
+    @cached_property
+    def _limits(self) -> list[RateLimitItem]:
+        return sorted(parse_many(self._settings.ratelimit_forms))
+
+    @cached_property
+    def _stored(self) -> SlidingWindowCounterRateLimiter:
+        patience = {"socket_connect_timeout": 1, "socket_timeout": 1}  # of Redis; else it waits for ever
+        return SlidingWindowCounterRateLimiter(storage_from_string(self._settings.limits_url, **patience))
+
+    @cached_property
+    def _in_memory(self) -> SlidingWindowCounterRateLimiter:
+        return SlidingWindowCounterRateLimiter(MemoryStorage())  # starts a thread

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -23,14 +20,13 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_limiter import RateLimitExceeded
 
 from rjsite import ready
 from rjsite.content.library import bare_page
 from rjsite.forms.build import QuestionForm, form_class
 from rjsite.forms.token import Signer
 from rjsite.intake import Intake, NotKept
-from rjsite.limits import make_limiter
+from rjsite.limits import FormLimit
 from rjsite.safety import NO_STORE, forget_the_form
 from rjsite.settings import Settings
 from rjsite.site_content import library
@@ -48,7 +44,7 @@ class Desk:
 
     settings: Settings
     intake: Intake
-    take: Callable[[QuestionForm], Response]  # within the limit of the visitor's network
+    limit: FormLimit
     classes: dict[str, type[QuestionForm]] = field(default_factory=dict)  # by address
 
     @cached_property
@@ -78,7 +74,7 @@ def ask_or_take() -> ResponseReturnValue:
         return _show(form, 422, notice="old-page")
     if not fits:
         return _show(form, 422)
-    return desk().take(form)
+    return _take(form)
 
 
 def _opened() -> Response:
@@ -93,6 +89,9 @@ def _opened() -> Response:
 
 
 def _take(form: QuestionForm) -> Response:
+    """Keep the form and thank; what is about to be kept counts against the limit, and faults do not."""
+    if seconds := desk().limit.exceeded(request.remote_addr):
+        return _too_many(form, seconds)
     privacy = library().pages.get("/privacy")
     try:
         desk().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
@@ -101,6 +100,13 @@ def _take(form: QuestionForm) -> Response:
     sealed = desk().sealer.encrypt(form.came_back.reference.encode()).decode()
     response = make_response(redirect(url_for("refer.sent", r=sealed), 303))
     forget_the_form(response)
+    return response
+
+
+def _too_many(form: QuestionForm, seconds: int) -> Response:
+    """Too many forms came from one network: the answers stay in the page, which says when to try again."""
+    response = _show(form, 429, notice="429")
+    response.headers["Retry-After"] = str(seconds)
     return response
 
 
@@ -171,24 +177,12 @@ def leave() -> ResponseReturnValue:
     return response
 
 
-def too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
-    """Too many forms from one network: the answers stay in the page, and it says when to try again."""
-    response = _show(_form(), 429, notice="429")
-    limiter = current_app.extensions["rjsite.limiter"]
-    current = limiter.current_limit
-    wait = current.reset_at - time.time() if current else 600
-    response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
-    return response
-
-
 def init_app(app: Flask, settings: Settings, intake: Intake) -> None:
-    """Register the forms. What is about to be kept counts against the limit; slips do not."""
-    limiter = make_limiter(app, settings)
-    app.extensions["rjsite.limiter"] = limiter
-    limited = limiter.shared_limit(settings.ratelimit_forms, scope="forms")
-    app.extensions["rjsite.desk"] = Desk(settings, intake, limited(_take) if limiter.enabled else _take)
+    """Register the forms."""
+    limit = FormLimit(settings)
+    app.extensions["rjsite.limiter"] = limit
+    app.extensions["rjsite.desk"] = Desk(settings, intake, limit)
     with app.app_context():
         for address, definition in library().forms.items():
             app.add_url_rule(address, f"form_{definition.key}", ask_or_take, methods=["GET", "POST"])
-    app.register_error_handler(RateLimitExceeded, too_many)
     app.register_blueprint(bp)

@@ -28,8 +28,7 @@ def set_up_logs() -> None:
     # Python's manual, "Logging HOWTO: Optimization": no line of ours says where in the code it was written
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    for library in ("waitress", "flask-limiter"):  # they would print exception texts
-        logging.getLogger(library).setLevel(logging.CRITICAL)
+    logging.getLogger("waitress").setLevel(logging.CRITICAL)  # it would print exception texts
 
 
 def keep_private(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -10,7 +11,8 @@ import time_machine
 from limits import parse
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from rjsite.limits import SQLStorage, network_key
+from rjsite.limits import FormLimit, SQLStorage, network_key
+from rjsite.settings import Settings
 
 WINDOW = 600
 START = 1_790_000_000 // WINDOW * WINDOW  # the first second of a window
@@ -210,3 +212,50 @@ def test_a_key_changes_every_day():
         next_day = key("192.0.2.1")
 
     assert early == late != next_day
+
+
+# -- the limit of forms ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_forms(tmp_path):
+    """A site that takes two forms in ten minutes from each address."""
+    return Settings.load(mode="development", data_dir=tmp_path, ratelimit_forms="2 per 10 minutes")
+
+
+@time_machine.travel(START + 100, tick=False)
+def test_who_sent_too_many_is_told_how_many_seconds_to_wait(two_forms):
+    limit = FormLimit(two_forms)
+
+    assert [limit.exceeded("192.0.2.1") for _ in range(2)] == [0, 0]
+    assert 1 <= limit.exceeded("192.0.2.1") <= WINDOW
+    assert limit.exceeded("192.0.2.2") == 0
+
+
+def test_a_flood_is_held_up_while_the_store_does_not_answer(two_forms):
+    (two_forms.data_dir / "limits.sqlite3").mkdir(parents=True)
+    limit = FormLimit(two_forms)
+
+    assert [limit.exceeded("192.0.2.1") > 0 for _ in range(3)] == [False, False, True]
+
+
+def test_the_store_is_used_again_once_it_answers(two_forms, monkeypatch):
+    monkeypatch.setattr("rjsite.limits.RETRY_STORE", 0.0)
+    place = two_forms.data_dir / "limits.sqlite3"
+    place.mkdir(parents=True)
+    limit = FormLimit(two_forms)
+    limit.exceeded("192.0.2.1")
+
+    place.rmdir()
+    limit.exceeded("192.0.2.1")
+
+    assert place.is_file()
+
+
+def test_a_limit_that_counted_nothing_has_opened_nothing(two_forms):
+    threads = set(threading.enumerate())
+
+    FormLimit(two_forms)
+
+    assert not (two_forms.data_dir / "limits.sqlite3").exists()
+    assert set(threading.enumerate()) == threads
