@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from flask import Flask
 from jinja2 import StrictUndefined
 
@@ -23,18 +21,16 @@ from rjsite.daily_count import DailyCount
 from rjsite.delivery import Delivery
 from rjsite.intake import Intake
 from rjsite.mail.server import TeamMail
-from rjsite.outbox.damage import keep_aside, kept_aside
+from rjsite.outbox.damage import kept_aside
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Outbox
-from rjsite.outbox.table import BROKEN, open_database
+from rjsite.outbox.table import open_database
 from rjsite.sealing import Readers
 from rjsite.settings import ROOT, Settings
 
-log = logging.getLogger("rjsite")
-
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Wire one app. Every decision lives in the module that is called here.
+    """Wire one app: nothing is written, connected to or started before the app handles a request.
 
     The worker that sends mail is made but not started: `app.extensions["rjsite.delivery"]`.
 
@@ -43,14 +39,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         rjsite.content.problem.Unreadable: where the facts of the service cannot be read.
     """
     settings = settings or Settings.load()
-    app = pages_app(settings)
+    app = _pages_app(settings)
     mail = TeamMail(app, settings)
     outbox = make_outbox(settings)
-    try:
-        keep_aside(settings.outbox_url)
-        outbox.mend()
-    except BROKEN as error:  # the pages stay up, and forms are handed over directly
-        log.error("the outbox cannot be used (%s)", type(error).__name__)
     readers = Readers(settings.team_certificates)
     daily = DailyCount(outbox, settings.team, settings.sender, lambda: care(settings, readers))
     delivery = Delivery(
@@ -74,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def pages_app(settings: Settings) -> Flask:
+def _pages_app(settings: Settings) -> Flask:
     """The part of the site that is the same for everyone and keeps nothing.
 
     Raises:
@@ -87,7 +78,7 @@ def pages_app(settings: Settings) -> Flask:
     ready.init_app(app, settings)  # before what wraps it: proxies, static files
     safety.init_app(app, settings)
     site_content.init_app(app, settings)
-    static_files.init_app(app, settings)
+    app.extensions["rjsite.static"] = static_files.init_app(app, settings)
     errors.init_app(app, settings)
     pages.init_app(app, settings)
     feeds.init_app(app, settings)

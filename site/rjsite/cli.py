@@ -170,13 +170,13 @@ def _new_story(given: argparse.Namespace) -> int:
 
 
 def _publish(given: argparse.Namespace) -> int:
-    from rjsite import pages_app
+    from rjsite import create_app
     from rjsite.publish import publish
 
     settings = Settings.load()
     os.umask(0o022)  # nginx, another user, reads them
     with _alone_in(given.folder):
-        count, changed = publish(pages_app(settings), settings, given.folder)
+        count, changed = publish(create_app(settings), settings, given.folder)
     print(f"{count} files are in {given.folder}, {changed} of them new or changed.")
     return 0
 

@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import logging
 import math
+import os
 import time
 from datetime import UTC, datetime
 from functools import cached_property
@@ -79,18 +80,26 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
         super().__init__(uri, wrap_exceptions)
         self._url = uri.removeprefix("sqlalchemy+")
         self._engine: Engine | None = None
+        self._process = 0
         self._forgot = 0.0
 
     @property
     def engine(self) -> Engine:
-        """Opened when first used, so that a dead store stops no start."""
-        if self._engine is None:
-            engine = open_database(self._url, synced=False)  # a lost count must not cost a sync for each form
-            with engine.begin() as connection:
-                take_turns(connection)  # PostgreSQL fails where two make the same table at once
-                connection.execute(CreateTable(_counts, if_not_exists=True))
-            self._engine = engine
-        return self._engine
+        """The database, opened when first used so that a dead store stops no start.
+
+        A process that was forked opens its own and leaves the connections of its parent alone.
+        """
+        engine = self._engine
+        if engine is not None and self._process == os.getpid():
+            return engine
+        if engine is not None:
+            engine.dispose(close=False)
+        engine = open_database(self._url, synced=False)  # a lost count must not cost a sync for each form
+        with engine.begin() as connection:
+            take_turns(connection)  # PostgreSQL fails where two make the same table at once
+            connection.execute(CreateTable(_counts, if_not_exists=True))
+        self._engine, self._process = engine, os.getpid()
+        return engine
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:

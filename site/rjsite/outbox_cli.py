@@ -38,12 +38,10 @@ def add_to(commands: Any) -> None:
 
 
 def _open(settings: Settings) -> Outbox:
-    """The outbox, in the present shape."""
+    """Return the outbox of these settings."""
     from rjsite import make_outbox
 
-    outbox = make_outbox(settings)
-    outbox.mend()
-    return outbox
+    return make_outbox(settings)
 
 
 def _list(_given: argparse.Namespace) -> int:

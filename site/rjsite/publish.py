@@ -61,9 +61,8 @@ def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
                 yield f"{place}{page.address}.html", pages.render(page).encode()
         for name, status in (("site-away", 500), ("too-long", 413)):
             yield f"unkept/{name}.html", errors.show(status).data
-    for address in app.extensions["rjsite.static"].values():
-        name = address.removeprefix(static_files.PREFIX)
-        yield f"files{address}", (settings.data_dir / "static" / name).read_bytes()
+    for name, body in static_files.hashed(static_files.SOURCE).values():
+        yield f"files{static_files.PREFIX}{name}", body
 
 
 def _put(path: Path, before: Path, body: bytes) -> bool:

@@ -14,6 +14,7 @@ from waitress.server import TcpWSGIServer, create_server
 
 from rjsite import at_once, connections, metrics
 from rjsite.delivery import Delivery
+from rjsite.outbox.table import BROKEN
 from rjsite.settings import Settings
 
 log = logging.getLogger("rjsite.server")
@@ -42,6 +43,11 @@ def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; then finish what is in hand."""
     if settings.production:  # in development SIGHUP says that the terminal was closed, and ends the site
         app.extensions["rjsite.content"].take_up_on_signal()
+    app.extensions["rjsite.static"].prepare()
+    try:
+        app.extensions["rjsite.outbox"].prepare()
+    except BROKEN as error:  # the pages stay up, and forms are handed over directly
+        log.error("the outbox cannot be used (%s)", type(error).__name__)
     connections.Parser.hosts = settings.hosts
     TcpWSGIServer.channel_class = at_once.Channel
     server = create_server(

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import re
+import threading
 import time
 import uuid
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import brotli
@@ -25,8 +26,9 @@ from rjsite.safety import fixed_headers, log_line
 from rjsite.settings import ROOT, Settings
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+SOURCE = ROOT / "static"
 PREFIX = "/static/"
 COMPRESSED = (".html", ".css", ".js", ".svg", ".txt")
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
@@ -37,11 +39,43 @@ _HASHED = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
 _CSS_COMMENT = re.compile(r"/\*.*?\*/\n?", re.DOTALL)
 _CSS_URL = re.compile(r'url\("([^":]+)"\)')
 
+log = logging.getLogger("rjsite.static")
+
 
 class Files(WhiteNoise):  # type: ignore[misc]
-    """WhiteNoise, with a year in place of its ten and a line in the log for each file."""
+    """WhiteNoise, with a year in place of its ten and a line in the log for each file.
+
+    The files are written when the first of them is asked for, or by `prepare`: making an app writes nothing.
+
+    Args:
+        folder: where the files are served from. options: see WhiteNoise.
+    """
 
     FOREVER = 365 * 24 * 3600
+
+    def __init__(self, app: WSGIApplication, folder: Path, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._folder = folder
+        self._prepared = False
+        self._preparing = threading.Lock()
+
+    def prepare(self) -> None:
+        """Write the files to their folder and serve them from there, unless that is done."""
+        with self._preparing:
+            if not self._prepared:
+                prepare(SOURCE, self._folder)
+                self.add_files(str(self._folder), PREFIX)
+                self._prepared = True
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        if not self._prepared and environ["PATH_INFO"].startswith(PREFIX):
+            try:
+                self.prepare()
+            except OSError as error:  # answered as not found, and tried again with the next request
+                log.error("static files cannot be written (%s)", type(error).__name__)
+        answer: Iterable[bytes] = super().__call__(environ, start_response)
+        return answer
 
     @staticmethod
     def serve(static_file: Any, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -56,6 +90,23 @@ class Files(WhiteNoise):  # type: ignore[misc]
         return answer
 
 
+def hashed(source: Path) -> dict[str, tuple[str, bytes]]:
+    """Return each file of a folder as it is served, by its own name ("site.css"): hashed name and content."""
+    files: dict[str, tuple[str, bytes]] = {}
+    # style sheets last: they name fonts and pictures by their hashed names
+    for path in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: (p.suffix == ".css", p)):
+        name = path.relative_to(source).as_posix()
+        body = path.read_bytes()
+        if path.suffix == ".css":
+            body = _CSS_URL.sub(
+                lambda found: f'url("{PREFIX + files[found[1]][0] if found[1] in files else found[1]}")',
+                _CSS_COMMENT.sub("", body.decode()),
+            ).encode()
+        digest = hashlib.sha256(body).hexdigest()[:12]
+        files[name] = f"{name.removesuffix(path.suffix)}.{digest}{path.suffix}", body
+    return files
+
+
 def prepare(source: Path, target: Path) -> dict[str, str]:
     """Copy every static file to its hashed name, with compressed copies beside it.
 
@@ -65,21 +116,11 @@ def prepare(source: Path, target: Path) -> dict[str, str]:
     Returns:
         The address of each file by its own name ("site.css").
     """
-    names: dict[str, str] = {}
+    files = hashed(source)
     target.mkdir(parents=True, exist_ok=True)
-    # style sheets last: they name fonts and pictures by their hashed names
-    for path in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: (p.suffix == ".css", p)):
-        name = path.relative_to(source).as_posix()
-        body = path.read_bytes()
-        if path.suffix == ".css":
-            body = _CSS_URL.sub(
-                lambda found: f'url("{names.get(found[1], found[1])}")', _CSS_COMMENT.sub("", body.decode())
-            ).encode()
-        digest = hashlib.sha256(body).hexdigest()[:12]
-        hashed = f"{name.removesuffix(path.suffix)}.{digest}{path.suffix}"
-        names[name] = PREFIX + hashed
-        write(target / hashed, body, by_way_of=target.parent)  # WhiteNoise reads whatever is in the target
-    return names
+    for name, body in files.values():
+        write(target / name, body, by_way_of=target.parent)  # WhiteNoise reads whatever is in the target
+    return {own: PREFIX + name for own, (name, _) in files.items()}
 
 
 def write(path: Path, body: bytes, by_way_of: Path | None = None) -> list[Path]:
@@ -110,29 +151,28 @@ def _put(path: Path, content: bytes, by_way_of: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings) -> Files:
     """Serve the files, and give templates `static_url` and `static_hash` (Subresource Integrity)."""
-    folder = settings.data_dir / "static"
-    names = MappingProxyType(prepare(ROOT / "static", folder))
+    files = hashed(SOURCE)
+    names = {own: PREFIX + name for own, (name, _) in files.items()}
+    hashes = {own: _integrity(body) for own, (_, body) in files.items()}
     headers = fixed_headers(settings)
 
     def add_headers(sent: object, _path: str, _url: str) -> None:
         for name, value in headers.items():
             sent[name] = value  # type: ignore[index]
 
-    app.wsgi_app = Files(  # type: ignore[method-assign]
+    layer = Files(
         app.wsgi_app,
-        root=str(folder),
-        prefix=PREFIX,
+        settings.data_dir / "static",
         max_age=0,
         immutable_file_test=lambda _path, url: bool(_HASHED.search(url)),
         add_headers_function=add_headers,
         allow_all_origins=False,
         mimetypes={".woff2": "font/woff2", ".js": "text/javascript"},
     )
-    app.extensions["rjsite.static"] = names
+    app.wsgi_app = layer  # type: ignore[method-assign]
     app.jinja_env.globals["static_url"] = names.__getitem__
-    hashes = {n: _integrity(folder / a.removeprefix(PREFIX)) for n, a in names.items()}
     app.jinja_env.globals["static_hash"] = hashes.__getitem__
 
     @app.get("/papers/<name>")
@@ -140,6 +180,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         """A form to print, by the name that pages and people use; its hashed name changes with its words."""
         return redirect(names.get(f"papers/{name}") or abort(404))
 
+    return layer
 
-def _integrity(path: Path) -> str:
-    return f"sha384-{b64encode(hashlib.sha384(path.read_bytes()).digest()).decode()}"
+
+def _integrity(body: bytes) -> str:
+    return f"sha384-{b64encode(hashlib.sha384(body).digest()).decode()}"

@@ -557,6 +557,7 @@ def test_where_nothing_can_keep_a_form_every_answer_stays_and_the_phone_is_named
 def test_trying_again_once_the_disk_is_back_keeps_the_reference(without_mail):
     site, settings = without_mail
     client = site.test_client()
+    site.extensions["rjsite.outbox"].prepare()
     shutil.copytree(settings.data_dir, settings.data_dir.with_name("saved"))
     page = {**fresh(client, A), **GOOD[A]}
     break_the_database(site, settings)

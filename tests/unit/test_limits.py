@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -212,6 +213,21 @@ def test_a_key_changes_every_day():
         next_day = key("192.0.2.1")
 
     assert early == late != next_day
+
+
+@time_machine.travel(START + 100, tick=False)
+def test_a_child_counts_on_a_connection_of_its_own(store):
+    take(store, 1)
+    inherited, counts, child = store.engine, False, os.fork()
+    if child == 0:
+        try:
+            counts = take(store, 30) == [True] * 29 + [False] and store.engine is not inherited
+        finally:
+            os._exit(0 if counts else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert take(store, 1) == [False]
+    assert store.engine is inherited
 
 
 # -- the limit of forms ------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import event
 
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.seal import CannotOpen
+from rjsite.outbox.seal import CannotOpen, Seal
 from rjsite.outbox.store import Envelope, Outbox, OutboxFull
-from rjsite.outbox.table import BROKEN, WAIT_FOR_LOCK
+from rjsite.outbox.table import BROKEN, WAIT_FOR_LOCK, open_database
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 TEAM = ("one@nowhere.example", "two@nowhere.example")
@@ -575,3 +578,46 @@ def test_what_a_living_worker_holds_stays_with_it(opened):
 
     assert two.free_the_dead() == 0
     assert two.claim() is None
+
+
+# -- before the first use, and after a fork -----------------------------------------------------------------
+
+
+@pytest.fixture
+def untouched(place):
+    """An outbox on a database that nobody has opened yet."""
+    outbox = Outbox(open_database(f"sqlite:///{place}"), Seal([Fernet.generate_key().decode()]), 100)
+    yield outbox
+    outbox.engine.dispose()
+
+
+def test_nothing_is_opened_before_the_first_use(untouched, place):
+    assert not place.exists()
+
+    assert keep(untouched) == 1
+
+
+def in_a_child(work) -> int:
+    """Fork, do something in the child, and give its exit status: 0 where the child returned true."""
+    done, child = False, os.fork()
+    if child == 0:
+        try:
+            done = work()
+        finally:
+            os._exit(0 if done else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_parent_and_child_of_a_fork_share_no_connection_and_both_go_on(box):
+    keep(box, 1)
+    name, connections = box.me, []
+    event.listen(box.engine, "connect", lambda *_: connections.append(os.getpid()))
+
+    def work() -> bool:
+        return keep(box, 2) == 1 and box.me != name and connections == [os.getpid()]
+
+    assert in_a_child(work) == 0
+    keep(box, 3)
+
+    assert [row.reference for row in box.rows()] == ["REF-0001", "REF-0002", "REF-0003"]
+    assert box.me == name

@@ -35,9 +35,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from rjsite.outbox.damage import keep_aside
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import CannotOpen, Seal
-from rjsite.outbox.table import counters, outbox
+from rjsite.outbox.table import BROKEN, WAIT_FOR_LOCK, counters, outbox
 
 LEASE = 150.0  # longer than any attempt, which `rjsite.mail.server` ends after 130 s
 FIRST_WAIT = 60.0
@@ -129,6 +130,9 @@ def _identity(submission: str, version: int, recipient: str) -> str:
 class Outbox:
     """The outbox on one database.
 
+    Nothing is opened before the first use. Then each process brings the database up to the present shape,
+    once, and again after a fork, since a child must not use the connections of its parent.
+
     Args:
         engine: from `open_database`. seal: closes and opens bodies. max_waiting: forms waiting at most.
         clock: seconds since 1970.
@@ -137,22 +141,68 @@ class Outbox:
     def __init__(
         self, engine: Engine, seal: Seal, max_waiting: int, clock: Callable[[], float] = time.time
     ) -> None:
-        self.engine = engine
+        self._engine = engine
+        self._process = os.getpid()
+        self._prepared = False
+        self._preparing = threading.Lock()
+        self._failed_at = 0.0  # when preparing it failed last, in seconds of `time.monotonic`
         self.seal = seal
         self.max_waiting = max_waiting
         self.clock = clock
-        self.me = f"{_machine()}/{os.getpid()}/{PROCESS}"
+        self.me = _this_process()
         self._to_forget = False
         self._turns = threading.Lock()
         self._waits = 0  # when it was counted last, and those kept since
         self._counted_at = -COUNT_EVERY
-        # reads need no lock of SQLite's one writer
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def url(self) -> str:
         """The address of its database."""
-        return self.engine.url.render_as_string(hide_password=False)
+        return self._engine.url.render_as_string(hide_password=False)
+
+    @property
+    def engine(self) -> Engine:
+        """The database, ready to be used by this process."""
+        self.prepare()
+        return self._engine
+
+    @property
+    def _reading(self) -> Engine:
+        """The database for reads, which need no lock of SQLite's one writer."""
+        self.prepare()
+        return self._autocommit
+
+    def prepare(self) -> None:
+        """Make the database usable in this process, unless that is done: keep a damaged file aside, migrate.
+
+        Raises:
+            one of rjsite.outbox.table.BROKEN: where it cannot be used, or another thread still prepares it.
+        """
+        if self._prepared and self._process == os.getpid():
+            return
+        began = time.monotonic()
+        if not self._preparing.acquire(timeout=WAIT_FOR_LOCK):
+            raise TimeoutError("the outbox is being prepared")
+        try:
+            if self._failed_at > began:  # while this thread waited: it need not wait a second time
+                raise TimeoutError("the outbox could not be prepared")
+            self._prepare()
+        except BROKEN:
+            self._failed_at = time.monotonic()
+            raise
+        finally:
+            self._preparing.release()
+
+    def _prepare(self) -> None:
+        if self._process != os.getpid():  # forked from one that goes on using its connections
+            self._prepared = False
+            self._engine.dispose(close=False)
+            self._process, self.me = os.getpid(), _this_process()
+        if not self._prepared:
+            keep_aside(self.url)
+            self.mend()
+            self._prepared = True
 
     def mend(self) -> None:
         """Leave connections that no longer work behind, and bring the database up to the present shape.
@@ -160,8 +210,8 @@ class Outbox:
         Raises:
             one of rjsite.outbox.table.BROKEN: where it still cannot be used.
         """
-        self.engine.dispose()
-        migrate(self.engine)
+        self._engine.dispose()
+        migrate(self._engine)
 
     def check(self) -> None:
         """Take the lock that writing needs, and let it go.
@@ -439,7 +489,7 @@ class Outbox:
 
         While somebody reads it cannot be cut; then the next round of wiping tries again.
         """
-        if self.engine.dialect.name == "sqlite":
+        if self._engine.dialect.name == "sqlite":
             with self._reading.connect() as connection:
                 busy = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).scalar()
             self._to_forget = bool(busy)
@@ -513,6 +563,11 @@ def _set_counter(connection: Connection, name: str, value: int) -> None:
     mine = counters.c.name == name
     if not connection.execute(update(counters).where(mine).values(value=value)).rowcount:
         connection.execute(insert(counters).values(name=name, value=value))
+
+
+def _this_process() -> str:
+    """Return what names this process in a lease."""
+    return f"{_machine()}/{os.getpid()}/{PROCESS}"
 
 
 def _machine() -> str:
