@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 
 from rjsite import create_app
 from rjsite.content.library import Library
+from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.authority import Authority
 from support.mail import MailServer
@@ -199,4 +200,4 @@ def calm_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 @pytest.fixture(scope="session")
 def content(calm_app: Flask) -> Library:
     """What the service says, facts included."""
-    return calm_app.extensions["rjsite.content"].now()
+    return services_of(calm_app).content.now()

@@ -102,21 +102,21 @@ def _serve(given: argparse.Namespace) -> int:
     set_up_logs()
     settings = Settings.load()
     keep_private(settings)
-    serve(create_app(settings), settings, given.host, given.port)
+    serve(create_app(settings), given.host, given.port)
     return 0
 
 
 def _deliver(given: argparse.Namespace) -> int:
     from rjsite import create_app
-    from rjsite.delivery import Delivery
     from rjsite.server import keep_private, set_up_logs
+    from rjsite.services import services_of
 
     set_up_logs()
     settings = Settings.load()
     keep_private(settings)
     if settings.production:  # `systemctl reload` of every instance; the worker shows no content
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    delivery: Delivery = create_app(settings).extensions["rjsite.delivery"]
+    delivery = services_of(create_app(settings)).delivery
     if given.once:
         delivery.drain()
         waiting = delivery.outbox.waiting()

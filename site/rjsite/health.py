@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response
 
-from rjsite.intake import Intake
 from rjsite.outbox.damage import kept_aside
-from rjsite.outbox.store import Outbox
 from rjsite.outbox.table import BROKEN
+from rjsite.services import Services, current_services
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
@@ -33,11 +32,12 @@ def ready() -> Response:
     much waits, or a damaged file was kept aside. `mail`: the oldest has waited for a quarter of an hour.
     `content`: there is no page.
     """
-    trouble = _trouble(current_app.extensions["rjsite.outbox"], current_app.extensions["rjsite.intake"])
+    trouble = _trouble(current_services())
     return _word(trouble or "ok", 503 if trouble else 200)
 
 
-def _trouble(outbox: Outbox, intake: Intake) -> str:
+def _trouble(services: Services) -> str:
+    outbox, intake = services.outbox, services.intake
     try:
         outbox.check()
         waiting = outbox.waiting()

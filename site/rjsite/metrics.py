@@ -9,25 +9,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from werkzeug import Request, Response
 
 from rjsite.outbox.store import Waiting
 from rjsite.outbox.table import BROKEN
+from rjsite.services import Services
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def serve(app: Flask, port: int) -> None:
+def serve(services: Services, port: int) -> None:
     """Answer on a loopback port of its own, in a thread, for as long as the process lives.
 
     Raises:
         OSError: where the port is taken.
     """
-    outbox, intake = app.extensions["rjsite.outbox"], app.extensions["rjsite.intake"]
-    for form in app.extensions["rjsite.content"].now().forms.values():
+    outbox, intake = services.outbox, services.intake
+    for form in services.content.now().forms.values():
         intake.taken[form.name] += 0  # a counter that begins with 0 shows its first form
 
     @Request.application

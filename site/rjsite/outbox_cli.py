@@ -39,7 +39,7 @@ def add_to(commands: Any) -> None:
 
 def _open(settings: Settings) -> Outbox:
     """Return the outbox of these settings."""
-    from rjsite import make_outbox
+    from rjsite.services import make_outbox
 
     return make_outbox(settings)
 
@@ -63,7 +63,7 @@ def _state(row: Any) -> str:
 
 
 def _status(_given: argparse.Namespace) -> int:
-    from rjsite import care
+    from rjsite.services import warnings
 
     settings = Settings.load()
     outbox = _open(settings)
@@ -71,7 +71,7 @@ def _status(_given: argparse.Namespace) -> int:
     why = f" ({', '.join(sorted(waiting.troubles))})" if waiting.troubles else ""
     print(f"{waiting.mails} waiting, the oldest for {waiting.oldest / 60:.0f} minutes{why}")
     print(f"The last running number is {outbox.counter(FORMS)}.")
-    to_do = care(settings, Readers(settings.team_certificates))
+    to_do = warnings(settings, Readers(settings.team_certificates))
     for line in to_do:
         print(f"Take care: {line}.")
     return 1 if waiting.mails or to_do else 0

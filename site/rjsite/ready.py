@@ -24,6 +24,7 @@ from werkzeug.http import parse_accept_header
 from werkzeug.sansio.utils import host_is_trusted
 
 from rjsite.safety import NO_STORE, fixed_headers, log_line
+from rjsite.services import services_of
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
@@ -186,7 +187,7 @@ class Layer:
 
     def has(self, read: HTTPRequestParser) -> bool:
         """Whether what waitress read can be answered without waiting for anything."""
-        if read.error or self.app.extensions["rjsite.content"].due():  # without an address; on a new day
+        if read.error or services_of(self.app).content.due():  # without an address; on a new day
             return False
         scheme, host = read.url_scheme, read.headers.get("HOST", "")
         return bool(self._found(read.command, scheme, host, read.path, read.query))
@@ -194,13 +195,13 @@ class Layer:
     def _found(self, method: str, scheme: str, host: str, path: str, query: str) -> Ready | None:
         if method not in ("GET", "HEAD") or not self.ours(host):
             return None
-        kept: dict[str, Ready] = self.app.extensions["rjsite.content"].now().ready
+        kept: dict[str, Ready] = services_of(self.app).content.now().ready
         return kept.get(f"{self.public_url or f'{scheme}://{host}'}{path}{query and '?'}{query}")
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings) -> Layer:
     """Stand before Flask."""
     app.config["PUBLIC_URL"] = settings.public_url
     layer = Layer(app, settings, app.wsgi_app)
-    app.extensions["rjsite.ready"] = layer
     app.wsgi_app = layer  # type: ignore[method-assign]
+    return layer

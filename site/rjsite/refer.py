@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
-from functools import cached_property
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import (
     Blueprint,
     Flask,
     Response,
-    current_app,
     make_response,
     redirect,
     render_template,
@@ -25,9 +22,9 @@ from rjsite import ready
 from rjsite.content.library import bare_page
 from rjsite.forms.build import QuestionForm, form_class
 from rjsite.forms.token import Signer
-from rjsite.intake import Intake, NotKept
-from rjsite.limits import FormLimit
+from rjsite.intake import NotKept
 from rjsite.safety import NO_STORE, forget_the_form
+from rjsite.services import current_services
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
@@ -36,28 +33,6 @@ SENT_PAGE_LIVES = 600
 BACK = "_back"
 
 bp = Blueprint("refer", __name__)
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What the views of one app share."""
-
-    settings: Settings
-    intake: Intake
-    limit: FormLimit
-    classes: dict[str, type[QuestionForm]] = field(default_factory=dict)  # by address
-
-    @cached_property
-    def sealer(self) -> MultiFernet:
-        """Carries the reference to /sent: the browser's list of pages keeps that address for ever."""
-        keys = (hashlib.sha256(f"sent:{secret}".encode()).digest() for secret in self.settings.secrets)
-        return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
-
-
-def desk() -> Desk:
-    """The desk of the present app."""
-    found: Desk = current_app.extensions["rjsite.desk"]
-    return found
 
 
 def ask_or_take() -> ResponseReturnValue:
@@ -82,7 +57,7 @@ def _opened() -> Response:
 
     def make() -> ready.FormPage:
         form = _form()
-        fresh = Signer(desk().settings.secrets, form.definition.key).fresh
+        fresh = Signer(current_services().settings.secrets, form.definition.key).fresh
         return ready.FormPage(_show(form).data, fresh)
 
     return ready.answer(request.path + ("?fill=1" if request.args.get("fill") == "1" else ""), make)
@@ -90,14 +65,14 @@ def _opened() -> Response:
 
 def _take(form: QuestionForm) -> Response:
     """Keep the form and thank; what is about to be kept counts against the limit, and faults do not."""
-    if seconds := desk().limit.exceeded(request.remote_addr):
+    if seconds := current_services().form_limit.exceeded(request.remote_addr):
         return _too_many(form, seconds)
     privacy = library().pages.get("/privacy")
     try:
-        desk().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
+        current_services().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
     except NotKept:
         return _show(form, 503, notice="503")
-    sealed = desk().sealer.encrypt(form.came_back.reference.encode()).decode()
+    sealed = _reference_cipher().encrypt(form.came_back.reference.encode()).decode()
     response = make_response(redirect(url_for("refer.sent", r=sealed), 303))
     forget_the_form(response)
     return response
@@ -113,9 +88,11 @@ def _too_many(form: QuestionForm, seconds: int) -> Response:
 def _form() -> QuestionForm:
     """The form of this address, with what was sent to it; its class is made anew for new content."""
     definition = library().forms[request.path]
-    made = desk().classes.get(request.path)
+    services = current_services()
+    made = services.form_classes.get(request.path)
     if made is None or made.definition is not definition:
-        made = desk().classes[request.path] = form_class(definition, desk().settings.secrets)
+        made = form_class(definition, services.settings.secrets)
+        services.form_classes[request.path] = made
     return made()
 
 
@@ -156,7 +133,9 @@ def _private(template: str, status: int, **shown: object) -> Response:
 def sent() -> ResponseReturnValue:
     """Thanks, with the reference for ten minutes; it shows none of the answers."""
     try:
-        reference = desk().sealer.decrypt(request.args.get("r", "").encode(), ttl=SENT_PAGE_LIVES).decode()
+        reference = (
+            _reference_cipher().decrypt(request.args.get("r", "").encode(), ttl=SENT_PAGE_LIVES).decode()
+        )
     except InvalidToken:
         reference = ""
     content = library()
@@ -169,6 +148,13 @@ def sent() -> ResponseReturnValue:
     )
 
 
+def _reference_cipher() -> MultiFernet:
+    """Return what encrypts the reference in the address of /sent, which the browser's history keeps."""
+    secrets = current_services().settings.secrets
+    keys = (hashlib.sha256(f"sent:{secret}".encode()).digest() for secret in secrets)
+    return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
+
+
 @bp.get("/exit")
 def leave() -> ResponseReturnValue:
     """Leave quickly, where script does not run."""
@@ -177,11 +163,8 @@ def leave() -> ResponseReturnValue:
     return response
 
 
-def init_app(app: Flask, settings: Settings, intake: Intake) -> None:
+def init_app(app: Flask, _settings: Settings) -> None:
     """Register the forms."""
-    limit = FormLimit(settings)
-    app.extensions["rjsite.limiter"] = limit
-    app.extensions["rjsite.desk"] = Desk(settings, intake, limit)
     with app.app_context():
         for address, definition in library().forms.items():
             app.add_url_rule(address, f"form_{definition.key}", ask_or_take, methods=["GET", "POST"])

@@ -13,8 +13,8 @@ from flask import Flask
 from waitress.server import TcpWSGIServer, create_server
 
 from rjsite import at_once, connections, metrics
-from rjsite.delivery import Delivery
 from rjsite.outbox.table import BROKEN
+from rjsite.services import services_of
 from rjsite.settings import Settings
 
 log = logging.getLogger("rjsite.server")
@@ -39,13 +39,15 @@ def keep_private(settings: Settings) -> None:
         settings.data_dir.chmod(0o700)
 
 
-def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
+def serve(app: Flask, host: str, port: int) -> None:
     """Serve until told to stop; then finish what is in hand."""
+    services = services_of(app)
+    settings, delivery = services.settings, services.delivery
     if settings.production:  # in development SIGHUP says that the terminal was closed, and ends the site
-        app.extensions["rjsite.content"].take_up_on_signal()
-    app.extensions["rjsite.static"].prepare()
+        services.content.take_up_on_signal()
+    services.static.prepare()
     try:
-        app.extensions["rjsite.outbox"].prepare()
+        services.outbox.prepare()
     except BROKEN as error:  # the pages stay up, and forms are handed over directly
         log.error("the outbox cannot be used (%s)", type(error).__name__)
     connections.Parser.hosts = settings.hosts
@@ -54,7 +56,7 @@ def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
         app.wsgi_app,
         host=host,
         port=port,
-        _dispatcher=at_once.Dispatcher(app.extensions["rjsite.ready"].has, threads=8),
+        _dispatcher=at_once.Dispatcher(services.page_cache.has, threads=8),
         connection_limit=connections.room(),
         channel_timeout=connections.PATIENCE,
         cleanup_interval=connections.LOOK_EVERY,
@@ -65,8 +67,7 @@ def serve(app: Flask, settings: Settings, host: str, port: int) -> None:
         clear_untrusted_proxy_headers=False,  # ProxyFix decides, by the number of proxies
     )
     if settings.metrics_port:
-        metrics.serve(app, settings.metrics_port)
-    delivery: Delivery = app.extensions["rjsite.delivery"]
+        metrics.serve(services, settings.metrics_port)
     if settings.deliver_in_server:
         delivery.start()
     signal.signal(signal.SIGTERM, _stop)

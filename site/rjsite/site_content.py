@@ -14,12 +14,13 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from markupsafe import Markup
 
 from rjsite.content.library import HOME, STORIES, Library, address_of, load
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.safety import NO_STORE
+from rjsite.services import current_services
 from rjsite.settings import Settings
 
 log = logging.getLogger("rjsite.content")
@@ -122,10 +123,9 @@ def _plain_page(problems: Iterable[Problem]) -> Response:
     return Response(html, 500, content_type="text/html; charset=utf-8", headers={"Cache-Control": NO_STORE})
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings) -> LiveLibrary:
     """Read the content and give templates what every page needs."""
     live = LiveLibrary(settings.content_dir, production=settings.production)
-    app.extensions["rjsite.content"] = live
 
     @app.context_processor
     def _everywhere() -> dict[str, object]:
@@ -140,11 +140,12 @@ def init_app(app: Flask, settings: Settings) -> None:
             problems = to_mend(library(), request.path) if request.method == "GET" else []
             return _plain_page(problems) if problems else None
 
+    return live
+
 
 def library() -> Library:
     """The library of the present app; the same from the first to the last line of a request."""
     if "library" not in g:
-        live: LiveLibrary = current_app.extensions["rjsite.content"]
-        g.library = live.now()
+        g.library = current_services().content.now()
     found: Library = g.library
     return found

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from rjsite.outbox.store import Outbox
+from rjsite.services import services_of
 from rjsite.settings import Settings
 
 
@@ -23,13 +24,13 @@ def calm(calm_app: Flask) -> FlaskClient:
 @pytest.fixture
 def calm_outbox(calm_app: Flask) -> Outbox:
     """The outbox of that site."""
-    return calm_app.extensions["rjsite.outbox"]
+    return services_of(calm_app).outbox
 
 
 @pytest.fixture
 def outbox(app: Flask) -> Outbox:
     """The outbox of the test's own site."""
-    return app.extensions["rjsite.outbox"]
+    return services_of(app).outbox
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def delivered(app: Flask, settings: Settings) -> Callable[[], list[EmailMessage]
     """Let the worker send what waits, and give all mail of the team, in the order of the files' names."""
 
     def drain() -> list[EmailMessage]:
-        app.extensions["rjsite.delivery"].drain()
+        services_of(app).delivery.drain()
         read = [
             message_from_bytes(path.read_bytes(), policy=policy.default)
             for path in sorted((settings.data_dir / "mail").glob("*.eml"))

@@ -10,6 +10,7 @@ import pytest
 
 from rjsite import create_app
 from rjsite.cli import main
+from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
 from support.forms import A, Page, send, words
 from support.mail import copy_of, text_of
@@ -49,7 +50,7 @@ def test_a_slip_is_named_and_the_answer_kept(site):
 def test_the_mail_and_its_copy_say_it(site):
     assert send(site.test_client(), A, {"best_time": "After 6pm"}).status_code == 303
 
-    box = site.extensions["rjsite.outbox"]
+    box = services_of(site).outbox
     message = message_from_bytes(box.open(box.named(box.rows()[-1].reference)[-1]), policy=policy.default)
     first, _, answers = text_of(message).partition("\n\nANSWERS\n")
     assert "\nBest time: After 6pm" in first
@@ -63,7 +64,7 @@ def test_the_mail_and_its_copy_say_it(site):
 
 
 def test_the_check_finds_nothing_to_mend_in_it(site, monkeypatch, capsys):
-    monkeypatch.setenv("RJSITE_CONTENT_DIR", str(site.extensions["rjsite.desk"].settings.content_dir))
+    monkeypatch.setenv("RJSITE_CONTENT_DIR", str(services_of(site).settings.content_dir))
 
     main(["check"])
 

@@ -21,6 +21,7 @@ from rjsite.content.library import load
 from rjsite.forms.questions import Form, Question
 from rjsite.forms.token import Signer
 from rjsite.referral import NOT_ANSWERED
+from rjsite.services import services_of
 from rjsite.settings import ROOT
 from support.forms import GOOD
 from support.mail import copy_of, text_of
@@ -143,8 +144,8 @@ def expected(question: Question, given: Any) -> tuple[list[str], list[str]]:
 def arrives(request, calm_app):
     """Give what sends answers to one form and looks for them in its mail, and the form."""
     form, client = FORMS[request.param], calm_app.test_client()
-    signer = Signer(calm_app.extensions["rjsite.desk"].settings.secrets, form.key)
-    box = calm_app.extensions["rjsite.outbox"]
+    signer = Signer(services_of(calm_app).settings.secrets, form.key)
+    box = services_of(calm_app).outbox
 
     def check(everything: dict[str, Any], asked: dict[str, Any]) -> None:
         body = urlencode({**everything, "form_token": signer.fresh()}, doseq=True, errors="surrogatepass")

@@ -16,6 +16,7 @@ from flask import abort
 from werkzeug.test import TestResponse
 
 from rjsite import create_app
+from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
 from support.forms import CONTACT, GOOD, STOPS, A, B, C, Page, fresh, send, words
 from support.markup import markup_errors
@@ -74,7 +75,7 @@ def app(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def library(app):
-    return app.extensions["rjsite.content"].now()
+    return services_of(app).content.now()
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +116,8 @@ def _visits(app, library) -> Iterator[Visit]:
 
 
 def _not_kept(app, client, library) -> Iterator[Visit]:
-    app.extensions["rjsite.outbox"].max_waiting = 0
-    app.extensions["rjsite.limiter"].enabled = False
+    services_of(app).outbox.max_waiting = 0
+    services_of(app).form_limit.enabled = False
     for form in library.forms:
         yield Visit(f"{form} not kept", f"{form} not kept", PRIVATE, send(client, form))
 

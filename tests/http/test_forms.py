@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 import time_machine
 
+from rjsite.services import services_of
 from support.forms import CONTACT, GOOD, SLIPS, STOPS, A, B, C, Page, Slip, fresh, lost, send, words
 
 DAY = 24 * 3600
@@ -40,7 +41,7 @@ class Refused:
 
 @pytest.fixture(scope="module", params=SLIPS, ids=str)
 def refused(request, calm_app) -> Refused:
-    slip, outbox = request.param, calm_app.extensions["rjsite.outbox"]
+    slip, outbox = request.param, services_of(calm_app).outbox
     before = len(outbox.rows())
     answer = send(calm_app.test_client(), slip.form, slip.change)
     return Refused(slip, answer.status_code, Page(answer.text), len(outbox.rows()) - before)

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rjsite.forms.answers import tidy
+from rjsite.services import services_of
 from support.forms import CONTACT, GOOD, A, Page, fresh, lost, send
 from support.mail import text_of
 
@@ -45,7 +46,7 @@ def sound(answer) -> None:
 
 def body_of_newest(app: Flask) -> str:
     """Give the words of the mail that was kept last."""
-    box = app.extensions["rjsite.outbox"]
+    box = services_of(app).outbox
     newest = box.rows()[-1]
     raw = box.open(box.named(newest.reference)[-1])
     message = message_from_bytes(raw, policy=policy.default)
@@ -108,7 +109,7 @@ def test_no_address_to_reply_to_carries_more_than_an_address(app, client, addres
     sound(answer)
     if answer.status_code == 303:
         body_of_newest(app)
-        raw = app.extensions["rjsite.outbox"]
+        raw = services_of(app).outbox
         reply = message_from_bytes(raw.open(raw.named(raw.rows()[-1].reference)[-1]), policy=policy.default)[
             "Reply-To"
         ]

@@ -10,6 +10,7 @@ import time_machine
 from rjsite import create_app
 from rjsite.content.library import load
 from rjsite.forms.token import Signer
+from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
 from support.forms import GOOD, Page, Value, fresh, lost
 from support.mail import copy_of
@@ -86,7 +87,7 @@ def test_no_answer_is_lost_by_a_slip_at_any_question(calm, form):
 
 def tokens(form: str, calm_app) -> dict[str, str]:
     """Give tokens that no longer do: of a page open for 25 hours, of a key that was taken out, none."""
-    keys = calm_app.extensions["rjsite.desk"].settings.secrets
+    keys = services_of(calm_app).settings.secrets
     with time_machine.travel(time.time() - 25 * 3600, tick=False):
         old = Signer(keys, FORMS[form].key).fresh()
     return {

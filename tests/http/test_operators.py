@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 
 from rjsite import create_app
+from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.forms import A, send
 from support.mail import text_of
@@ -28,7 +29,7 @@ def test_whom_to_tell_of_a_weakness_is_said_from_the_facts(calm, content):
 
 def test_ready_says_ok_and_then_what_is_wrong(tmp_path):
     site = create_app(Settings.load(mode="development", data_dir=tmp_path, outbox_max_waiting=1))
-    client, box = site.test_client(), site.extensions["rjsite.outbox"]
+    client, box = site.test_client(), services_of(site).outbox
     assert (client.get("/readyz").status_code, client.get("/readyz").text) == (200, "ok\n")
 
     send(client, A)

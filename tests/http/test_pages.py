@@ -11,6 +11,7 @@ import pytest
 import time_machine
 
 from rjsite import create_app, pages
+from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
 from support.forms import A, send
 
@@ -274,7 +275,7 @@ def test_a_full_outbox_makes_it_unready(tmp_path):
 
 
 def test_a_broken_database_makes_it_unready_and_not_dead(app, client, settings):
-    app.extensions["rjsite.outbox"].engine.dispose()
+    services_of(app).outbox.engine.dispose()
     for path in settings.data_dir.glob("outbox.sqlite3*"):
         path.unlink()
     (settings.data_dir / "outbox.sqlite3").mkdir()

@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from rjsite import create_app, ready
+from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
 from support.forms import CONTACT, A, B, C, fresh, send
 
@@ -26,7 +27,7 @@ UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress}
 
 
 def kept(app: Flask) -> dict[str, ready.Ready]:
-    found: dict[str, ready.Ready] = app.extensions["rjsite.content"].now().ready
+    found: dict[str, ready.Ready] = services_of(app).content.now().ready
     return found
 
 
@@ -183,7 +184,7 @@ def test_the_oldest_goes_when_there_is_too_much(app: Flask, client: FlaskClient,
 def test_a_story_that_was_shown_leaves_nothing_in_memory_but_its_page(app: Flask, client: FlaskClient):
     client.get(STORY)
 
-    story = app.extensions["rjsite.content"].now().by_slug["neighbours-dispute"]
+    story = services_of(app).content.now().by_slug["neighbours-dispute"]
     assert "_parts" not in vars(story)
 
 
@@ -234,7 +235,7 @@ def test_a_change_of_content_swaps_everything_at_once(tmp_path: Path):
     facts.write_text(facts.read_text().replace(name, "Another Name"))
     assert all("Another Name" not in client.get(address, **there).text for address in addresses)
 
-    site.extensions["rjsite.content"].take_up()
+    services_of(site).content.take_up()
 
     after = {address: client.get(address, **there).text for address in addresses}
     assert all("Another Name" in words for words in after.values())
@@ -248,7 +249,7 @@ def test_on_a_new_day_the_thread_that_reads_requests_does_not_read_the_content(
     asked = SimpleNamespace(
         error=None, command="GET", url_scheme="http", headers={"HOST": "localhost"}, path="/privacy", query=""
     )
-    live, layer = app.extensions["rjsite.content"], app.extensions["rjsite.ready"]
+    live, layer = services_of(app).content, services_of(app).page_cache
     yesterday = live.now()
     with time_machine.travel(datetime.now(UTC) + timedelta(days=1)):
         before = layer.has(asked), live._library is yesterday

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 
 from rjsite.cli import main
+from rjsite.services import services_of
 from rjsite.settings import ROOT
 from support.forms import CONTACT, GOOD, A, B, Page, fresh, send
 from support.mail import copy_of, text_of
@@ -123,7 +124,7 @@ def test_changed_answers_are_a_second_version_of_the_same_reference(client, deli
 
 def test_an_exported_mail_brings_its_copy_along(app, client, settings, tmp_path, monkeypatch):
     send(client, A)
-    (row,) = app.extensions["rjsite.outbox"].rows()
+    (row,) = services_of(app).outbox.rows()
     monkeypatch.setenv("RJSITE_MODE", "development")
     monkeypatch.setenv("RJSITE_DATA_DIR", str(settings.data_dir))
 
@@ -134,12 +135,12 @@ def test_an_exported_mail_brings_its_copy_along(app, client, settings, tmp_path,
 
 
 def test_a_mail_handed_over_directly_has_a_copy_without_a_number(app, client, delivered):
-    with app.extensions["rjsite.outbox"].engine.begin() as connection:
+    with services_of(app).outbox.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE outbox")
 
     send(client, CONTACT)
 
-    (path,) = (app.extensions["rjsite.desk"].settings.data_dir / "mail").glob("*.eml")
+    (path,) = (services_of(app).settings.data_dir / "mail").glob("*.eml")
     said = copy_of(message_from_bytes(path.read_bytes(), policy=policy.default))
     assert FITS(said)["number"] is None
 

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 
 from rjsite import create_app
+from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.forms import CONTACT, GOOD, STORY, A, B, C, Page, fresh, lost, send, words
 from support.mail import copy_of
@@ -339,7 +340,7 @@ def test_each_of_the_team_has_a_mail_of_their_own(tmp_path):
 
     send(site.test_client(), A)
 
-    box = site.extensions["rjsite.outbox"]
+    box = services_of(site).outbox
     assert [row.recipient for row in box.rows()] == ["one@nowhere.example", "two@nowhere.example"]
     bodies = [box.open(row) for row in box.named(box.rows()[0].reference)]
     assert [b"two@" in bodies[0], b"one@" in bodies[1]] == [False, False]
@@ -396,7 +397,7 @@ def test_a_page_sent_again_after_a_change_of_keys_is_one_case_and_one_mail(tmp_p
     after = site(new, old)
     after.test_client().post(A, data=page)
 
-    assert [row.version for row in after.extensions["rjsite.outbox"].rows()] == [1]
+    assert [row.version for row in services_of(after).outbox.rows()] == [1]
 
 
 def test_two_people_have_two_references(client, outbox):
@@ -507,14 +508,14 @@ def test_a_dead_store_of_counts_stops_no_form(tmp_path):
 
 def break_the_database(app, settings) -> None:
     """Put a folder where the file was, as a broken disk would have it."""
-    app.extensions["rjsite.outbox"].engine.dispose()
+    services_of(app).outbox.engine.dispose()
     for path in settings.data_dir.glob("outbox.sqlite3*"):
         path.unlink()
     (settings.data_dir / "outbox.sqlite3").mkdir()
 
 
 def empty_the_database(app, _settings) -> None:
-    with app.extensions["rjsite.outbox"].engine.begin() as connection:
+    with services_of(app).outbox.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE outbox")
 
 
@@ -557,7 +558,7 @@ def test_where_nothing_can_keep_a_form_every_answer_stays_and_the_phone_is_named
 def test_trying_again_once_the_disk_is_back_keeps_the_reference(without_mail):
     site, settings = without_mail
     client = site.test_client()
-    site.extensions["rjsite.outbox"].prepare()
+    services_of(site).outbox.prepare()
     shutil.copytree(settings.data_dir, settings.data_dir.with_name("saved"))
     page = {**fresh(client, A), **GOOD[A]}
     break_the_database(site, settings)
@@ -595,7 +596,7 @@ def test_answers_changed_back_while_the_database_broke_and_came_back_reach_the_t
 
     if kept_before:
         post("Robin")
-    app.extensions["rjsite.outbox"].engine.dispose()
+    services_of(app).outbox.engine.dispose()
     shutil.copytree(settings.data_dir, aside)
     break_the_database(app, settings)
     post("Anna" if kept_before else "Robin")
@@ -618,8 +619,8 @@ def test_where_only_the_mail_server_is_away_the_form_is_kept(without_mail):
 
     answer = send(site.test_client(), A)
 
-    site.extensions["rjsite.delivery"].drain()
-    (row,) = site.extensions["rjsite.outbox"].rows()
+    services_of(site).delivery.drain()
+    (row,) = services_of(site).outbox.rows()
     assert answer.status_code == 303
     assert (row.accepted_at, row.trouble) == (None, "unreachable")
 
@@ -639,7 +640,7 @@ def test_a_fault_of_our_own_in_a_form_shows_no_answer_in_the_log(app, client, mo
     def fail(*_, **__):
         raise ValueError(STORY)
 
-    monkeypatch.setattr(app.extensions["rjsite.desk"].intake.outbox, "keep", fail)
+    monkeypatch.setattr(services_of(app).intake.outbox, "keep", fail)
 
     answer = send(client, A)
 

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from rjsite.content.library import STORIES, Library
 from rjsite.content.listing import ASPECTS, ON_A_PAGE, Shelf
 from rjsite.content.page import Story
+from rjsite.services import services_of
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -19,7 +20,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 @pytest.fixture
 def content(app: Flask) -> Library:
     """What the site says."""
-    library: Library = app.extensions["rjsite.content"].now()
+    library: Library = services_of(app).content.now()
     return library
 
 

@@ -27,6 +27,7 @@ from sqlalchemy import delete, event
 
 from rjsite import create_app
 from rjsite.outbox.table import outbox
+from rjsite.services import services_of
 from rjsite.settings import Settings
 
 ANSWERS = {
@@ -58,7 +59,7 @@ class Steps:
 
     def watch(self, app: Flask) -> None:
         """Count what the outbox and the mail client of this process do from now on."""
-        engine = app.extensions["rjsite.outbox"].engine
+        engine = services_of(app).outbox.engine
         event.listen(engine, "before_cursor_execute", lambda *a: self.step(a[2].split()[0]))
         event.listen(engine, "commit", lambda *_: self.step("COMMIT"))
         for name in ("connect", "putcmd", "send", "getreply", "close"):
@@ -105,14 +106,14 @@ def send_and_work(app: Flask, steps: Steps) -> None:
     steps.watch(app)
     answer = client.post("/contact", data={**ANSWERS, "form_token": token[1]})
     tell(status=answer.status_code)
-    app.extensions["rjsite.delivery"].drain()
+    services_of(app).delivery.drain()
 
 
 def recover(app: Flask) -> None:
     """What a new process finds, minutes later."""
-    box = app.extensions["rjsite.outbox"]
+    box = services_of(app).outbox
     box.clock = lambda: time.time() + LATER
-    app.extensions["rjsite.delivery"].drain()
+    services_of(app).delivery.drain()
     rows = [(row.reference, bool(row.wiped_at)) for row in box.rows()]
     tell(rows=rows)
 
@@ -137,7 +138,7 @@ def main() -> None:
     each_word = not database_url
     app = site(root / "now", port, ca_file, database_url)
     app.test_client().get("/contact")  # what is read once is read before the children come
-    engine = app.extensions["rjsite.outbox"].engine
+    engine = services_of(app).outbox.engine
     engine.dispose()
     (root / "now").rename(root / "new")
     for number in range(1, 200):

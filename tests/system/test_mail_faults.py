@@ -20,6 +20,7 @@ from flask import Flask
 
 from rjsite import create_app
 from rjsite.outbox_cli import _state
+from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.authority import Authority, server_context
 from support.crooked_mail import CLOSE, DRIP, ECHO, LOGIN, SILENT, CrookedServer
@@ -105,7 +106,7 @@ class Stage:
 
     @property
     def box(self):
-        return self.app.extensions["rjsite.outbox"]
+        return services_of(self.app).outbox
 
     def server(self, fault: Fault) -> CrookedServer:
         options = {name: value for name, value in fault.options.items() if name != "absent"}
@@ -121,7 +122,7 @@ class Stage:
         """Let the worker send what is due, with every wait over."""
         with self.box.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
-        self.app.extensions["rjsite.delivery"].drain()
+        services_of(self.app).delivery.drain()
 
     def empty(self) -> None:
         with self.box.engine.begin() as connection:
@@ -233,7 +234,7 @@ def test_greylisting_is_waited_out(stage: Stage) -> None:
 def test_one_of_two_recipients_refused_does_not_keep_the_mail_from_the_other(
     authority: Authority, stage: Stage, tmp_path: Path
 ) -> None:
-    settings = stage.app.extensions["rjsite.mail"].settings.model_copy(
+    settings = services_of(stage.app).mail.settings.model_copy(
         update={"team_email": (ONE, TWO), "data_dir": tmp_path / "var"}
     )
     both = Stage(create_app(settings), stage.port, stage.certificates)
@@ -251,7 +252,7 @@ def test_one_of_two_recipients_refused_does_not_keep_the_mail_from_the_other(
 
 def test_fifty_mails_that_waited_are_out_soon_after_the_server_is_mended(stage: Stage) -> None:
     """Without anybody's help: the worker asks the server now and then, and what was put off follows."""
-    box, delivery = stage.box, stage.app.extensions["rjsite.delivery"]
+    box, delivery = stage.box, services_of(stage.app).delivery
     client = stage.app.test_client()
     for number in range(50):
         assert send(client, A, {"name": f"Ally {number}"}).status_code == 303
@@ -282,7 +283,7 @@ def test_not_a_byte_of_mail_or_password_crosses_an_unverified_line(stage: Stage,
 
 def test_implicit_tls_is_checked_as_well(authority: Authority, stage: Stage, tmp_path: Path) -> None:
     with MailServer(authority, certificate="wrong-name", encryption="implicit") as server:
-        settings = stage.app.extensions["rjsite.mail"].settings.model_copy(
+        settings = services_of(stage.app).mail.settings.model_copy(
             update={
                 "data_dir": tmp_path / "var",
                 "mail_port": server.port,

@@ -1,0 +1,72 @@
+"""The objects that the views and commands of one app share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flask import Flask, current_app
+
+from rjsite.delivery import Delivery
+from rjsite.forms.build import QuestionForm
+from rjsite.intake import Intake
+from rjsite.limits import FormLimit
+from rjsite.mail.server import TeamMail
+from rjsite.outbox.damage import kept_aside
+from rjsite.outbox.seal import Seal
+from rjsite.outbox.store import Outbox
+from rjsite.outbox.table import open_database
+from rjsite.sealing import Readers
+from rjsite.settings import Settings
+
+if TYPE_CHECKING:
+    from rjsite.ready import Layer
+    from rjsite.site_content import LiveLibrary
+    from rjsite.static_files import Files
+
+NAME = "rjsite"  # in `app.extensions`
+
+
+@dataclass(frozen=True)
+class Services:
+    """What `create_app` made for one app.
+
+    Attributes:
+        page_cache: answers pages that were rendered before. static: serves static files.
+        form_classes: the class of each form, by its address.
+    """
+
+    settings: Settings
+    content: LiveLibrary
+    page_cache: Layer
+    static: Files
+    outbox: Outbox
+    mail: TeamMail
+    delivery: Delivery
+    intake: Intake
+    form_limit: FormLimit
+    form_classes: dict[str, type[QuestionForm]] = field(default_factory=dict)
+
+
+def services_of(app: Flask) -> Services:
+    """Return the services of an app."""
+    services: Services = app.extensions[NAME]
+    return services
+
+
+def current_services() -> Services:
+    """Return the services of the app that handles this request or command."""
+    return services_of(current_app)
+
+
+def make_outbox(settings: Settings) -> Outbox:
+    """Return the outbox of these settings; it opens its database when it is first used."""
+    return Outbox(
+        open_database(settings.outbox_url), Seal(settings.outbox_secrets), settings.outbox_max_waiting
+    )
+
+
+def warnings(settings: Settings, readers: Readers) -> list[str]:
+    """Return a line for each certificate that ends and each damaged outbox: somebody has to act."""
+    files = [f"a damaged outbox was kept aside: {file.name}" for file in kept_aside(settings.outbox_url)]
+    return [f"certificate {line}" for line in readers.warnings()] + files
