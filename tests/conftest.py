@@ -170,6 +170,14 @@ def firefox(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 # -- the app inside the test ------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_worker_inside_the_test() -> Iterator[None]:
+    """Let tests say when an app inside the test sends mail: `services_of(app).delivery.drain()`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RJSITE_DELIVER_IN_SERVER", "false")
+        yield
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of development, with data in a folder of this test."""

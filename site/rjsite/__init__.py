@@ -17,11 +17,13 @@ from rjsite import (
     static_files,
     styleguide,
 )
+from rjsite.background import Background
 from rjsite.daily_count import DailyCount
 from rjsite.delivery import Delivery
 from rjsite.intake import Intake
 from rjsite.limits import FormLimit
 from rjsite.mail.server import TeamMail
+from rjsite.outbox.store import Outbox
 from rjsite.sealing import Readers
 from rjsite.services import NAME, Services, make_outbox, warnings
 from rjsite.settings import ROOT, Settings
@@ -43,9 +45,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     safety.init_app(app, settings)
     content = site_content.init_app(app, settings)
     static = static_files.init_app(app, settings)
-    app.extensions[NAME] = _services(app, settings, content, page_cache, static)
+    services = app.extensions[NAME] = _services(app, settings, content, page_cache, static)
     for part in (errors, pages, feeds, refer, health, styleguide):
         part.init_app(app, settings)
+    app.wsgi_app = services.background.start_with(app.wsgi_app)  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -56,19 +59,32 @@ def _services(
     page_cache: ready.Layer,
     static: static_files.Files,
 ) -> Services:
-    outbox = make_outbox(settings)
-    mail = TeamMail(app, settings)
+    outbox, mail = make_outbox(settings), TeamMail(app, settings)
     readers = Readers(settings.team_certificates)
+    delivery = _delivery(settings, outbox, mail, readers)
+    background = Background(outbox, delivery, deliver=settings.deliver_in_server)
+    intake = Intake(outbox, mail, settings.team, settings.sender, readers, delivery.nudge)
+    return Services(
+        settings=settings,
+        content=content,
+        page_cache=page_cache,
+        static=static,
+        outbox=outbox,
+        mail=mail,
+        delivery=delivery,
+        background=background,
+        intake=intake,
+        form_limit=FormLimit(settings),
+    )
+
+
+def _delivery(settings: Settings, outbox: Outbox, mail: TeamMail, readers: Readers) -> Delivery:
     daily = DailyCount(outbox, settings.team, settings.sender, lambda: warnings(settings, readers))
-    delivery = Delivery(
+    return Delivery(
         outbox,
         mail,
         per_minute=settings.deliver_per_minute,
         hold_hours=settings.hold_hours,
         readers=readers,
         daily=daily if settings.daily_count else None,
-    )
-    intake = Intake(outbox, mail, settings.team, settings.sender, readers, delivery.nudge)
-    return Services(
-        settings, content, page_cache, static, outbox, mail, delivery, intake, FormLimit(settings)
     )

@@ -80,6 +80,8 @@ class Delivery:
 
     def start(self) -> None:
         """Run in a thread of this process."""
+        # a fork may have copied them while the thread of the parent held their locks
+        self.stopping, self._woken = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run_whatever_comes, name="delivery", daemon=True)
         self._thread.start()
 
@@ -97,6 +99,10 @@ class Delivery:
         self._woken.set()
         if self._thread:
             self._thread.join(wait)
+
+    def runs(self) -> bool:
+        """Return whether the thread of this process runs."""
+        return self._thread is not None and self._thread.is_alive()
 
     def nudge(self) -> None:
         """Say that something was just kept."""

@@ -29,8 +29,8 @@ def ready() -> Response:
     """200, or 503 with one word for what is wrong.
 
     `database`: it cannot be written, or a form could not be kept when it was last tried. `outbox`: too
-    much waits, or a damaged file was kept aside. `mail`: the oldest has waited for a quarter of an hour.
-    `content`: there is no page.
+    much waits, or a damaged file was kept aside. `mail`: the oldest has waited for a quarter of an hour, or
+    the worker of this process does not run. `content`: there is no page.
     """
     trouble = _trouble(current_services())
     return _word(trouble or "ok", 503 if trouble else 200)
@@ -47,7 +47,7 @@ def _trouble(services: Services) -> str:
         return "database"
     if waiting.forms >= outbox.max_waiting or kept_aside(outbox.url):
         return "outbox"
-    if waiting.oldest > MAIL_LATE:
+    if waiting.oldest > MAIL_LATE or not services.background.sends():
         return "mail"
     return "" if library().pages else "content"
 

@@ -68,8 +68,7 @@ def serve(app: Flask, host: str, port: int) -> None:
     )
     if settings.metrics_port:
         metrics.serve(services, settings.metrics_port)
-    if settings.deliver_in_server:
-        delivery.start()
+    services.background.start()
     signal.signal(signal.SIGTERM, _stop)
     _say_where(settings, server.effective_port if hasattr(server, "effective_port") else port, host)
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, current_app
 
+from rjsite.background import Background
 from rjsite.delivery import Delivery
 from rjsite.forms.build import QuestionForm
 from rjsite.intake import Intake
@@ -43,6 +44,7 @@ class Services:
     outbox: Outbox
     mail: TeamMail
     delivery: Delivery
+    background: Background
     intake: Intake
     form_limit: FormLimit
     form_classes: dict[str, type[QuestionForm]] = field(default_factory=dict)

@@ -62,7 +62,8 @@ class MailServer:
     """An SMTP server on a loopback port that it keeps when it is stopped and started again.
 
     Set `reply_to_data` ("451 Try later", "554 Refused") or `reply_to_recipient` ("550 No such person") to
-    have mail refused, or `hang_up` to have the mail taken and the line cut before the answer.
+    have mail refused, or `hang_up` to have the mail taken and the line cut before the answer. It
+    answers `answer_after` seconds after it has received a mail.
     """
 
     authority: Authority
@@ -73,6 +74,7 @@ class MailServer:
     reply_to_data: str | None = None
     reply_to_recipient: str | None = None
     hang_up: bool = False
+    answer_after: float = 0
     received: list[Received] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -191,6 +193,7 @@ class MailServer:
             self._news.notify_all()
         if self.hang_up:
             cut(server)
+        await asyncio.sleep(self.answer_after)
         return "250 OK"
 
 

@@ -44,7 +44,7 @@ def production_settings(content: Path) -> dict[str, str]:
 
 
 class Site:
-    """`rjsite serve` on a loopback port, with a data folder that outlives each of its processes."""
+    """`rjsite serve`, or another `command`, on a loopback port. Its data folder outlives its processes."""
 
     def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
         """Choose a port. `env` holds RJSITE_ settings; the mode is development unless it says otherwise."""
@@ -64,13 +64,14 @@ class Site:
             "RJSITE_DATA_DIR": str(self.data_dir),
             **(env or {}),
         }
+        self.command = [*RJSITE, "serve"]
         self.before: list[str] = []  # what to put before the command, from the next start on
         self._server: Program | None = None
         self._log_from = 0
 
     def start(self, seconds: float = 30) -> Self:
         """Start the server; returns once it answers."""
-        self._server = Program([*self.before, *RJSITE, "serve"], self._log, self.env)
+        self._server = Program([*self.before, *self.command], self._log, self.env)
         self._server.wait_until(self._lives, "the site answered /healthz", seconds)
         return self
 
@@ -116,6 +117,11 @@ class Site:
         """The number of the running server's process."""
         assert self._server, "The site is not running"
         return self._server.process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has ended by itself."""
+        return self._server is not None and self._server.process.poll() is not None
 
     @property
     def log(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -14,6 +13,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from rjsite.limits import FormLimit, SQLStorage, network_key
 from rjsite.settings import Settings
+from support.processes import in_a_child
 
 WINDOW = 600
 START = 1_790_000_000 // WINDOW * WINDOW  # the first second of a window
@@ -218,14 +218,12 @@ def test_a_key_changes_every_day():
 @time_machine.travel(START + 100, tick=False)
 def test_a_child_counts_on_a_connection_of_its_own(store):
     take(store, 1)
-    inherited, counts, child = store.engine, False, os.fork()
-    if child == 0:
-        try:
-            counts = take(store, 30) == [True] * 29 + [False] and store.engine is not inherited
-        finally:
-            os._exit(0 if counts else 1)
+    inherited = store.engine
 
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    def work() -> bool:
+        return take(store, 30) == [True] * 29 + [False] and store.engine is not inherited
+
+    assert in_a_child(work)
     assert take(store, 1) == [False]
     assert store.engine is inherited
 

@@ -19,6 +19,7 @@ from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import CannotOpen, Seal
 from rjsite.outbox.store import Envelope, Outbox, OutboxFull
 from rjsite.outbox.table import BROKEN, WAIT_FOR_LOCK, open_database
+from support.processes import in_a_child
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 TEAM = ("one@nowhere.example", "two@nowhere.example")
@@ -597,17 +598,6 @@ def test_nothing_is_opened_before_the_first_use(untouched, place):
     assert keep(untouched) == 1
 
 
-def in_a_child(work) -> int:
-    """Fork, do something in the child, and give its exit status: 0 where the child returned true."""
-    done, child = False, os.fork()
-    if child == 0:
-        try:
-            done = work()
-        finally:
-            os._exit(0 if done else 1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 def test_parent_and_child_of_a_fork_share_no_connection_and_both_go_on(box):
     keep(box, 1)
     name, connections = box.me, []
@@ -616,7 +606,7 @@ def test_parent_and_child_of_a_fork_share_no_connection_and_both_go_on(box):
     def work() -> bool:
         return keep(box, 2) == 1 and box.me != name and connections == [os.getpid()]
 
-    assert in_a_child(work) == 0
+    assert in_a_child(work)
     keep(box, 3)
 
     assert [row.reference for row in box.rows()] == ["REF-0001", "REF-0002", "REF-0003"]
