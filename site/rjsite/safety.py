@@ -57,7 +57,7 @@ def fixed_headers(settings: Settings) -> dict[str, str]:
         "X-Frame-Options": "DENY",
     }
     if settings.https:
-        headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        headers["Strict-Transport-Security"] = "max-age=63072000"
     return headers
 
 
