@@ -8,7 +8,6 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from rjsite.mail.server import Parcel, TeamMail
 from rjsite.mail.trouble import NotTaken
@@ -20,6 +19,8 @@ from rjsite.sealing import NoReader, Readers
 
 DIRECTLY = 25.0  # seconds for a mail server while a person waits for the page
 REMEMBERED = 1000
+AGAIN = 1.0  # seconds until the outbox is asked again to keep what is owed
+LOCKS = 64  # sendings of one page share a lock; two pages seldom do
 
 log = logging.getLogger("rjsite.intake")
 
@@ -28,7 +29,21 @@ class NotKept(Exception):
     """Neither the outbox nor the mail server has it: the person must hear so, with every answer kept."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """A version that some of the team have without the outbox, and who has still to get it."""
+
+    referral: Referral
+    version: int
+    digest: str
+    recipients: Sequence[str]
+
+
+def _locks() -> tuple[threading.Lock, ...]:
+    return tuple(threading.Lock() for _ in range(LOCKS))
+
+
+@dataclass(slots=True)
 class Intake:
     """Takes in what a person sent.
 
@@ -53,9 +68,10 @@ class Intake:
     _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
     # what went out without the outbox: the last version of each submission, with its digest
     _directly: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict, repr=False)
-    # and who of the team has still to get it, for as long as this process lives (the log names it too):
-    # referral, version, digest, recipients
-    _owed: deque[tuple[Referral, int, str, Sequence[str]]] = field(default_factory=deque, repr=False)
+    _one_by_one: tuple[threading.Lock, ...] = field(default_factory=_locks, repr=False)
+    # kept by a thread of its own, for as long as this process lives (the log names it too)
+    _owed: deque[_Owed] = field(default_factory=deque, repr=False)
+    _keeping: bool = False  # whether that thread runs
 
     def take(self, referral: Referral) -> None:
         """Keep a referral; when this returns it is on disk, or the mail server has it.
@@ -82,12 +98,12 @@ class Intake:
         except (*BROKEN, RuntimeError) as error:
             log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
             self.broke_at = time.monotonic()
-            self._hand_over(referral, digest)
+            with self._one_by_one[hash(referral.submission) % LOCKS]:
+                self._hand_over(referral, digest)
             new = True
         else:
             self.broke_at = 0.0
             self._directly.pop(referral.submission, None)
-            self._keep_what_is_owed()
             self.kept()
         with self._counting:
             self.taken[referral.form] += new
@@ -97,19 +113,43 @@ class Intake:
     ) -> list[Envelope]:
         return [Envelope(to, self._made(referral, version, to, digest, number)) for to in team]
 
+    def _owe(self, owed: _Owed) -> None:
+        """Let a thread keep this as soon as the outbox works again; a visitor's request waits for nothing."""
+        with self._counting:
+            self._owed.append(owed)
+            if not self._keeping:
+                self._keeping = True
+                threading.Thread(target=self._keep_what_is_owed, name="owed", daemon=True).start()
+
     def _keep_what_is_owed(self) -> None:
-        """The outbox works again: keep for the rest of the team what only some of them got without it."""
-        while self._owed:
-            owed = self._owed.popleft()
-            referral, version, digest, rest = owed
-            envelopes = partial(self._envelopes, referral, digest, rest)
-            try:
-                self.outbox.keep(
-                    referral.reference, referral.submission, digest, envelopes, after=version - 1
-                )
-            except (*BROKEN, OutboxFull, RuntimeError):
-                self._owed.appendleft(owed)
-                return
+        while True:
+            with self._counting:
+                if not self._owed:
+                    self._keeping = False
+                    return
+                owed = self._owed.popleft()
+            if not self._kept(owed):
+                self._owed.append(owed)
+                time.sleep(AGAIN)
+
+    def _kept(self, owed: _Owed) -> bool:
+        """Keep for the rest of the team what some of them got without the outbox; whether that worked."""
+        referral = owed.referral
+        try:
+            self.outbox.keep(
+                referral.reference,
+                referral.submission,
+                owed.digest,
+                lambda version, number: self._envelopes(
+                    referral, owed.digest, owed.recipients, version, number
+                ),
+                at=owed.version,
+            )
+        except Exception as error:
+            log.error("mail %s still waits to be kept (%s)", referral.reference, type(error).__name__)
+            return False
+        self.kept()
+        return True
 
     def _made(self, referral: Referral, version: int, to: str, digest: str, number: int) -> bytes:
         message = compose(referral, version, to, self.sender, number, digest)
@@ -119,7 +159,9 @@ class Intake:
             return message
 
     def _hand_over(self, referral: Referral, digest: str) -> None:
-        gone, _ = self._directly.get(referral.submission, (0, ""))
+        gone, said = self._directly.get(referral.submission, (0, ""))
+        if said == digest:  # sent twice at once
+            return
         last, said = self._kept_before(referral.submission)
         if said == digest and not gone:  # the outbox broke after it had kept it
             return
@@ -129,7 +171,7 @@ class Intake:
         if not taken:
             raise NotKept
         if rest := [to for to in self.team if to not in taken]:
-            self._owed.append((referral, version, digest, rest))
+            self._owe(_Owed(referral, version, digest, rest))
         self._directly[referral.submission] = version, digest
         while len(self._directly) > REMEMBERED:
             self._directly.popitem(last=False)

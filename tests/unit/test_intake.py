@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +18,9 @@ from rjsite.mail.server import Parcel
 from rjsite.mail.trouble import NotTaken
 from rjsite.outbox import table
 from rjsite.outbox.store import Outbox
+from rjsite.outbox.table import BROKEN
 from rjsite.sealing import Readers
+from support.processes import wait_until
 from support.referral import REFERRAL
 
 TEAM = ("first@nowhere.example", "second@nowhere.example")
@@ -27,9 +32,11 @@ class Server:
 
     def __init__(self) -> None:
         self.refused: set[str] = set()
+        self.seconds = 0.0
         self.taken: list[str] = []
 
     def deliver(self, parcel: Parcel, within: float) -> None:
+        time.sleep(self.seconds)
         if parcel.recipient in self.refused:
             raise NotTaken("refused (550)", lasting=True)
         self.taken.append(parcel.recipient)
@@ -60,18 +67,84 @@ def locked(place: Path) -> Iterator[None]:
     other.close()
 
 
-def test_whoever_did_not_get_it_directly_gets_it_from_the_outbox_later(intake, server, place):
+def rows(intake: Intake) -> list[tuple[str, str, int]]:
+    return sorted((row.recipient, row.submission[:2], row.version) for row in intake.outbox.rows())
+
+
+def test_whoever_did_not_get_it_directly_gets_it_from_the_outbox_when_that_works_again(intake, server, place):
     server.refused = {TEAM[1]}
     with locked(place):
         intake.take(REFERRAL)
     assert server.taken == [TEAM[0]]
 
-    intake.take(NEXT)
+    wait_until(lambda: rows(intake) == [(TEAM[1], "ab", 1)], "the outbox to have the rest", 10)
 
-    kept = [(row.recipient, row.submission, row.version) for row in intake.outbox.rows()]
-    assert sorted(kept) == sorted([(TEAM[0], "cd" * 32, 1), (TEAM[1], "cd" * 32, 1), (TEAM[1], "ab" * 32, 1)])
-    row = next(row for row in intake.outbox.named(REFERRAL.reference) if row.submission == "ab" * 32)
-    assert b"Message-ID: <7K3M-X9QF.1." in intake.outbox.open(row)
+    (kept,) = intake.outbox.named(REFERRAL.reference)
+    assert b"Message-ID: <7K3M-X9QF.1." in intake.outbox.open(kept)
+
+
+def test_many_visitors_at_once_meet_nothing_of_what_is_owed_to_the_team(intake, server, place):
+    """As after a locked database and a mailbox that was full: each of them is thanked."""
+    server.refused = {TEAM[1]}
+    many = [dataclasses.replace(REFERRAL, submission=f"{number:064}") for number in range(8)]
+    with locked(place), ThreadPoolExecutor(8) as pool:
+        list(pool.map(intake.take, many))
+    start = threading.Barrier(8)
+
+    def visit(number: int) -> None:
+        start.wait()
+        intake.take(dataclasses.replace(REFERRAL, submission=f"{number:063}f"))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(visit, range(8))) == [None] * 8
+
+    wait_until(lambda: len(rows(intake)) == 8 + 8 * len(TEAM), "the outbox to have everything", 20)
+
+
+def test_a_failure_of_what_is_owed_reaches_no_visitor_and_holds_up_no_other(intake, server, place, caplog):
+    server.refused = {TEAM[1]}
+    keep = intake.outbox.keep
+
+    def fail(reference: str, submission: str, *rest: object, **named: object) -> int:
+        if submission == REFERRAL.submission and named.get("at"):
+            raise ValueError("words of a form")
+        return keep(reference, submission, *rest, **named)
+
+    intake.outbox.keep = fail
+    with locked(place):
+        for referral in (REFERRAL, NEXT):
+            intake.take(referral)
+    intake.take(dataclasses.replace(REFERRAL, submission="ef" * 32))
+
+    wait_until(lambda: (TEAM[1], "cd", 1) in rows(intake), "the other to be kept", 10)
+    assert "ValueError" in caplog.text
+    assert "words of a form" not in caplog.text
+    intake.outbox.keep = keep
+    wait_until(lambda: (TEAM[1], "ab", 1) in rows(intake), "the first to be kept", 10)
+
+
+def test_the_rest_of_the_team_never_reads_the_older_answers_as_the_latest(intake, server, place):
+    """Whatever order they are kept in: what is owed keeps the version that the others have."""
+    server.refused = {TEAM[1]}
+    changed = dataclasses.replace(REFERRAL, answers=())
+    with locked(place):
+        intake.take(REFERRAL)
+        with pytest.raises(BROKEN):  # still locked: what is owed waits
+            intake.outbox.check()
+    intake.take(changed)
+
+    wait_until(lambda: (TEAM[1], "ab", 1) in rows(intake), "what was owed", 10)
+
+    assert rows(intake) == [(TEAM[0], "ab", 2), (TEAM[1], "ab", 1), (TEAM[1], "ab", 2)]
+    assert intake.outbox.latest(REFERRAL.submission) == (2, changed.digest)
+
+
+def test_one_page_sent_twice_at_once_without_the_outbox_is_one_mail_for_each_recipient(intake, server, place):
+    server.seconds = 0.1
+    with locked(place), ThreadPoolExecutor(2) as pool:
+        list(pool.map(intake.take, [REFERRAL, REFERRAL]))
+
+    assert server.taken == list(TEAM)
 
 
 def test_what_everybody_got_directly_is_not_kept_as_well(intake, server, place):

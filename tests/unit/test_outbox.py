@@ -90,6 +90,19 @@ def test_answers_changed_back_reach_the_team_as_the_latest_version(box):
     assert [row.digest for row in box.rows()] == ["call me", "write to me", "call me"]
 
 
+@pytest.mark.parametrize(("kept", "version", "rows"), [("d1", 1, 1), ("others", 2, 2), ("", 1, 1)])
+def test_what_some_have_without_the_outbox_is_kept_for_the_rest_once_and_as_that_version(
+    box, kept, version, rows
+):
+    """Others: the outbox could not be read when the version was chosen, and has other answers under it."""
+    if kept:
+        keep(box, digest=kept)
+
+    for _ in range(2):
+        assert box.keep("REF-0001", f"{1:064}", "d1", envelopes(), at=1) == version
+    assert len(box.rows()) == rows
+
+
 def test_two_submissions_with_one_reference_stay_apart(box):
     keep(box, 1, "d1", reference="SAME-REFS")
     keep(box, 2, "d1", reference="SAME-REFS")

@@ -231,6 +231,7 @@ class Outbox:
         *,
         numbered: bool = True,
         after: int = 0,
+        at: int = 0,
     ) -> int:
         """Keep one sent form: committed and synced when this returns.
 
@@ -241,6 +242,8 @@ class Outbox:
             compose: makes the mail of a version with a running number, an envelope for each recipient.
             numbered: forms have a running number, in the order of keeping and without gaps.
             after: the version that left last, where it left without the outbox: the next is later, and new.
+            at: the version that these answers have already, where some of the team got them without the
+                outbox.
 
         Returns:
             The version that is kept.
@@ -251,11 +254,10 @@ class Outbox:
         for _ in range(20):  # another process may take the same version first
             try:
                 with self._turn(), self.engine.begin() as connection:
-                    last, said = _latest(connection, submission)
-                    if said == digest and not after:
-                        return last
+                    version, is_kept = _version_of(connection, submission, digest, after, at)
+                    if is_kept:
+                        return version
                     self._find_room(connection)
-                    version = max(last, after) + 1
                     number = _next_number(connection) if numbered else None
                     made = compose(version, number or 0)
                     rows = self._rows(reference, submission, digest, version, made)
@@ -548,6 +550,21 @@ class Outbox:
 def _latest(connection: Connection, submission: str) -> tuple[int, str]:
     row = connection.execute(_LATEST, {"submission": submission}).first()
     return (row.version, row.digest) if row else (0, "")
+
+
+def _version_of(
+    connection: Connection, submission: str, digest: str, after: int, at: int
+) -> tuple[int, bool]:
+    """The version that these answers have or will have, and whether they are kept already; see `keep`."""
+    if at:
+        same = and_(outbox.c.submission == submission, outbox.c.version == at)
+        found = connection.execute(select(outbox.c.digest).where(same).limit(1)).scalar()
+        if found in (None, digest):
+            return at, found == digest
+        # else the outbox could not be read when the version was chosen: other answers have it
+    last, said = _latest(connection, submission)
+    is_kept = said == digest and not after
+    return (last if is_kept else max(last, after) + 1), is_kept
 
 
 def _next_number(connection: Connection) -> int:
