@@ -59,7 +59,8 @@ def _state(row: Any) -> str:
         return f"{row.trouble or 'taken'} {_moment(row.accepted_at)}"
     if row.lease:
         return "being sent"
-    return f"{row.trouble or 'waiting'}, next try {_moment(row.due_at)}"
+    why = f"{row.trouble or 'waiting'}{' for good' if row.refused_at else ''}"
+    return f"{why}, next try {_moment(row.due_at)}"
 
 
 def _status(_given: argparse.Namespace) -> int:

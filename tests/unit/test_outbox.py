@@ -391,6 +391,30 @@ def test_mail_refused_for_good_waits_about_an_hour(box, clock):
     assert box.rows()[0].refused_at == clock.now
 
 
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda box, row: box.accepted(row, 24),
+        lambda box, row: box.put_back(row, "unreachable"),
+        lambda box, row: box.put_back(row, "refused (451)"),
+        lambda box, row: box.put_back(row, "no answer", unanswered=True),
+        lambda box, _: box.resend("REF-0001"),
+        lambda box, row: (box.exported(row), box.resend("REF-0001")),
+    ],
+    ids=["accepted", "unreachable", "refused for now", "no answer", "sent again", "exported, sent again"],
+)
+def test_only_what_is_refused_now_counts_as_refused_for_good(box, clock, then):
+    keep(box)
+    box.put_back(box.claim(), "refused (554)", lasting=True)
+    assert box.waiting().refused == 1
+    clock.now += 2 * HOUR
+
+    then(box, box.claim())
+
+    assert box.waiting().refused == 0
+    assert box.rows()[0].refused_at is None
+
+
 def test_mail_without_an_answer_waits_a_few_minutes(box, clock):
     keep(box)
 

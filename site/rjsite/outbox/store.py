@@ -105,7 +105,7 @@ class Claimed:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """How many forms wait, how many mails, and since when (seconds); `troubles` says why, each word once;
-    `refused` how many mails were refused for good, or cannot be opened."""
+    `refused` how many mails the server refused for good when they were last tried."""
 
     forms: int
     mails: int
@@ -388,7 +388,7 @@ class Outbox:
         """Mark that the mail server took it; with nothing to hold, wipe it in the same breath."""
         now = self.clock()
         wiped = {"sealed": None, "wiped_at": now} if hold_hours == 0 else {}
-        self._set(row, accepted_at=now, trouble="", **wiped)
+        self._set(row, accepted_at=now, refused_at=None, trouble="", **wiped)
         if wiped:
             self._forget_old_pages()
 
@@ -403,9 +403,8 @@ class Outbox:
         """
         wait = UNANSWERED_WAIT if unanswered else LONGEST_WAIT if lasting else _backoff(row.attempts)
         now = self.clock()
-        refused = {"refused_at": now} if lasting else {}
         later = now + wait * random.uniform(0.9, 1.1)  # noqa: S311 (no secret)
-        self._set(row, due_at=later, lease="", trouble=trouble, **refused)
+        self._set(row, due_at=later, lease="", trouble=trouble, refused_at=now if lasting else None)
 
     def _set(self, row: Claimed, **values: object) -> bool:
         mine = and_(outbox.c.id == row.id, outbox.c.lease == row.lease)
@@ -513,7 +512,14 @@ class Outbox:
     def resend(self, reference: str) -> int:
         """Make the mails of one reference due again; returns how many."""
         wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
-        again = {"accepted_at": None, "due_at": self.clock(), "lease": "", "attempts": 0, "trouble": ""}
+        again = {
+            "accepted_at": None,
+            "refused_at": None,
+            "due_at": self.clock(),
+            "lease": "",
+            "attempts": 0,
+            "trouble": "",
+        }
         with self.engine.begin() as connection:
             return connection.execute(update(outbox).where(wanted).values(**again)).rowcount
 
@@ -524,7 +530,7 @@ class Outbox:
             outbox.c.version == row.version,
             outbox.c.accepted_at.is_(None),
         )
-        done = {"accepted_at": self.clock(), "lease": "", "trouble": "exported"}
+        done = {"accepted_at": self.clock(), "refused_at": None, "lease": "", "trouble": "exported"}
         with self.engine.begin() as connection:
             connection.execute(update(outbox).where(unsent).values(**done))
 
