@@ -24,6 +24,7 @@ NO_READER = "no usable certificate"
 NOT_OPENED = "cannot be opened"
 TAKEN_OVER = "another worker has it"
 OUR_FAULT = "a fault of the site"
+NEEDS_SOMEBODY = (NO_READER, NOT_OPENED, OUR_FAULT)  # waiting alone mends none of these
 PUT_OFF = "refused (4"  # by the mail server, for the time being
 # all but a missing answer: then the server may have the mail
 MENDABLE = (*ON_THE_WAY, *AT_SIGN_IN, NO_READER, NOT_OPENED, OUR_FAULT, "refused")
@@ -168,16 +169,15 @@ class Delivery:
             body = self.outbox.open(row)
             if not is_count(row.reference):
                 body = self.readers.seal(body)
+            self.mail.deliver(Parcel(_file_name(row), row.recipient, body), lambda: self._offer(row))
         except CannotOpen:
-            self.outbox.put_back(row, NOT_OPENED, lasting=True)
+            self.outbox.put_back(row, NOT_OPENED)
             log.error("mail %s cannot be opened: is its key still in RJSITE_OUTBOX_KEYS?", row.reference)
             return
         except NoReader:
             self.outbox.put_back(row, NO_READER)
             log.error("mail %s is held: every certificate has ended", row.reference)
             return
-        try:
-            self.mail.deliver(Parcel(_file_name(row), row.recipient, body), lambda: self._offer(row))
         except NotTaken as trouble:
             self.outbox.put_back(row, trouble.trouble, unanswered=trouble.unanswered, lasting=trouble.lasting)
             log.warning("mail %s not taken: %s; it is kept and tried again", row.reference, trouble.trouble)

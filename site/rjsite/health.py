@@ -6,6 +6,7 @@ import time
 
 from flask import Blueprint, Flask, Response
 
+from rjsite.delivery import NEEDS_SOMEBODY
 from rjsite.outbox.damage import kept_aside
 from rjsite.outbox.table import BROKEN
 from rjsite.services import Services, current_services
@@ -29,8 +30,9 @@ def ready() -> Response:
     """200, or 503 with one word for what is wrong.
 
     `database`: it cannot be written, or a form could not be kept when it was last tried. `outbox`: too
-    much waits, or a damaged file was kept aside. `mail`: the oldest has waited for a quarter of an hour, or
-    the worker of this process does not run. `content`: there is no page.
+    much waits, a mail cannot leave until somebody acts (no key opens it, every certificate has ended), or
+    a damaged file was kept aside. `mail`: the oldest has waited for a quarter of an hour, or the worker of
+    this process does not run. `content`: there is no page.
     """
     trouble = _trouble(current_services())
     return _word(trouble or "ok", 503 if trouble else 200)
@@ -45,7 +47,8 @@ def _trouble(services: Services) -> str:
         return "database"
     if intake.broke_at and time.monotonic() - intake.broke_at < REMEMBERED:
         return "database"
-    if waiting.forms >= outbox.max_waiting or kept_aside(outbox.url):
+    needs_somebody = not waiting.troubles.isdisjoint(NEEDS_SOMEBODY)
+    if needs_somebody or waiting.forms >= outbox.max_waiting or kept_aside(outbox.url):
         return "outbox"
     if waiting.oldest > MAIL_LATE or not services.background.sends():
         return "mail"

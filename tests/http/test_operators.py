@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+import pytest
+from cryptography.fernet import Fernet
+
 from rjsite import create_app
+from rjsite.outbox.seal import Seal
+from rjsite.sealing import Readers
 from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.forms import A, send
 from support.mail import text_of
+from support.readers import make_reader
 
 
 def test_whom_to_tell_of_a_weakness_is_said_from_the_facts(calm, content):
@@ -44,6 +50,62 @@ def test_ready_says_ok_and_then_what_is_wrong(tmp_path):
         connection.exec_driver_sql("DROP TABLE outbox")
     assert client.get("/readyz").text == "database\n"
     assert client.get("/healthz").status_code == 200
+
+
+def lose_the_key(app, _):
+    services_of(app).outbox.seal = Seal([Fernet.generate_key().decode()])
+
+
+def swap_rows(app, _):
+    send(app.test_client(), A)
+    with services_of(app).outbox.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE outbox SET sealed = (SELECT max(sealed) FROM outbox)")
+
+
+def let_certificates_end(app, folder):
+    ended = Readers([make_reader(folder, "ended", days=-1).certificate])
+    services_of(app).delivery.readers = ended
+
+
+def break_the_sealing(app, _):
+    class Broken(Readers):
+        def seal(self, message: bytes) -> bytes:
+            raise ValueError
+
+    services_of(app).delivery.readers = Broken(())
+
+
+def break_the_sending(app, _):
+    services_of(app).delivery.mail = None
+
+
+@pytest.mark.parametrize(
+    "broken", [lose_the_key, swap_rows, let_certificates_end, break_the_sealing, break_the_sending]
+)
+def test_mail_that_cannot_leave_until_somebody_acts_is_told_at_once(app, client, tmp_path, broken):
+    send(client, A)
+    broken(app, tmp_path)
+
+    services_of(app).delivery.drain()
+
+    assert (client.get("/readyz").status_code, client.get("/readyz").text) == (503, "outbox\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE outbox",
+        "DROP TABLE outbox_counters",
+        "ALTER TABLE outbox RENAME COLUMN digest TO other",
+        "ALTER TABLE outbox RENAME COLUMN sealed TO other",
+    ],
+)
+def test_tables_of_another_shape_are_told_before_a_form_meets_them(app, client, change):
+    assert client.get("/readyz").text == "ok\n"
+    with services_of(app).outbox.engine.begin() as connection:
+        connection.exec_driver_sql(change)
+
+    assert (client.get("/readyz").status_code, client.get("/readyz").text) == (503, "database\n")
 
 
 def test_the_mail_bears_the_running_number_that_the_count_tells(client, delivered):

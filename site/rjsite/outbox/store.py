@@ -38,7 +38,7 @@ from sqlalchemy.exc import IntegrityError
 from rjsite.outbox.damage import keep_aside
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import CannotOpen, Seal
-from rjsite.outbox.table import BROKEN, WAIT_FOR_LOCK, counters, outbox
+from rjsite.outbox.table import BROKEN, WAIT_FOR_LOCK, counters, metadata, outbox
 
 LEASE = 150.0  # longer than any attempt, which `rjsite.mail.server` ends after 130 s
 FIRST_WAIT = 60.0
@@ -214,13 +214,15 @@ class Outbox:
         migrate(self._engine)
 
     def check(self) -> None:
-        """Take the lock that writing needs, and let it go.
+        """Take the lock that writing needs, and let it go; ask for every column.
 
         Raises:
             one of rjsite.outbox.table.BROKEN: where nothing could be written.
         """
         with self.engine.connect() as connection:  # begins, and undoes it at the end
             connection.execute(update(outbox).where(false()).values(lease=""))
+            for table in metadata.sorted_tables:
+                connection.execute(select(table).where(false()))
 
     def keep(
         self,
