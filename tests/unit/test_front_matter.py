@@ -54,8 +54,25 @@ SLIPS = [
     ("A window was broken.\n", "", 18, "write the text below"),
     ("A window was broken.\n", "Call {nothing}.\n", 19, "there is no fact “nothing”"),
     ("A window was broken.\n", "Words.\n\n## A {: .wonder }\n\nMore.\n", 21, "there is no part “wonder”"),
+    ("title: The shop window", "title: “The shop: a window”", 2, "the quotes “ ” around the title are curly"),
+    ("title: The shop window", 'title: "The shop" window', 2, "write one straight quote before the title"),
+    ("title: The shop window", 'title: "The shop window', 2, "write one straight quote before the title"),
+    ("title: The shop window", "title: 'It's a window'", 2, "write one straight quote before the title"),
+    ("title: The shop window", "title: [The shop window]", 2, "title: put the words in straight quotes"),
+    ("title: The shop window", "title: #4, the shop window", 2, "title: “#4, the shop window” is not shown"),
+    ("title: The shop window", "title: *The* shop", 2, 'put the title in straight quotes: title: "..."'),
+    ("summary: A window", "summary A window", 3, "this line cannot be read; write “name: words”"),
+    ("summary: A window", "summary:A window", 3, "write a space after the colon: summary: A window"),
+    ("summary: A window", "\nWords.\nsummary: A window", 4, "if the text begins here, a line --- above it"),
+    ("harm: [theft]", " harm: [theft]", 4, "take out the spaces before “harm”"),
+    ("harm: [theft]", "harm: [theft\n  threats", 4, "write the list like [one, two], with both brackets"),
+    ("harm: [theft]", "harm: [\n  theft,\n]\nway [meeting]", 7, "this line cannot be read; write “name"),
+    ("harm: [theft]", "harm: [theft]\a", 4, "an invisible control character stands here"),
+    ("harm: [theft]", "harmm: [theft]\nharm: [theft]", 4, "perhaps you mean “harm”"),
+    ("content_notes: []", "content_notes: [none, violence]", 10, "content_notes: write one of: 'sexual"),
+    ("---\n\nA window", "—\n\nA window", 17, "close the fields with a second line of three dashes: ---"),
     ("---\ntitle", "title", 1, "begin the file with a line of three dashes"),
-    ("---\n\nA window", "\nA window", 1, "close the fields with a second line of three dashes"),
+    ("---\n\nA window", "\nA window", 18, "close the fields with a second line of three dashes"),
 ]  # fmt: skip
 
 
@@ -85,7 +102,7 @@ def test_a_file_name_that_makes_no_address_is_named_with_one_that_does(content, 
 def test_a_file_that_is_not_utf8_is_named(content, story):
     story.write_bytes(story.read_text().replace("window", "fenêtre").encode("latin-1"))
 
-    assert problems(content) == [f"{NAME}:1: save the file as UTF-8 (your editor's “Save with encoding”)"]
+    assert problems(content) == [f"{NAME}:2: save the file as UTF-8 (your editor's “Save with encoding”)"]
 
 
 @pytest.mark.parametrize("kind", ["byte order mark", "Windows line ends"])
@@ -97,6 +114,55 @@ def test_a_file_from_any_editor_can_be_read(content, story, kind):
         story.write_bytes(text.replace("\n", "\r\n").encode())
 
     assert problems(content) == []
+
+
+HARMLESS = [
+    ("harm: [theft]", "harm: [Theft, Threats]", "harm", ("theft", "threats")),
+    ("harm: [theft]", "harm: theft, threats", "harm", ("theft", "threats")),
+    ("harm: [theft]", "harm: [“theft”]", "harm", ("theft",)),
+    ("harm: [theft]", "harm:\n  - theft", "harm", ("theft",)),
+    ("harm: [theft]", "Harm: [theft]", "harm", ("theft",)),
+    ("harm: [theft]", "harm:\u00a0[theft]", "harm", ("theft",)),
+    ("harm: [theft]", "harm: [theft] # as the police call it", "harm", ("theft",)),
+    ("content_notes: []", "content_notes: none", "content_notes", ()),
+    ("content_notes: []", "content_notes: [None]", "content_notes", ()),
+    ("content_notes: []", "content_notes:", "content_notes", ()),
+    ("content_notes: []", "content_notes: [self–harm]", "content_notes", ("self-harm",)),
+    ("place: not stated", "place: Not stated", "place", "not stated"),
+    ("place: not stated", "place: “Not stated.”", "place", "not stated"),
+    ("place: not stated", "place: not known", "place", "not stated"),
+    ("place: not stated", "place: Northwood", "place", "Northwood"),
+    ("known: full", "known: Not stated", "known", "not stated"),
+    ("names_changed: yes", "names_changed: Yes", "names_changed", "yes"),
+    ("video:", "video: none", "video", ""),
+    ("video:", "video: \nDraft: No", "draft", False),
+    ("published: 2026-02-01", "published: 2026-2-1", "published", date(2026, 2, 1)),
+    ("published: 2026-02-01", "published: “2026–02–01”", "published", date(2026, 2, 1)),
+    ("Last checked: 2026-02-01", "Last checked: 2026-02-01", "last_checked", date(2026, 2, 1)),
+    ("title: The shop window", 'title: "“I forgive you”"', "title", "“I forgive you”"),
+    ("title: The shop window", "title: The sh\u00adop\u200b window\u202c", "title", "The shop window"),
+    ("title: The shop window", "title: The shop\u2028window", "title", "The shop window"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("right", "written", "name", "value"), HARMLESS)
+def test_what_can_mean_one_thing_only_is_accepted(content, story, right, written, name, value):
+    text = story.read_text().replace("last_checked:", "Last checked:")
+    assert right in text
+    story.write_text(text.replace(right, written, 1))
+
+    library = load(content, today=date(2026, 5, 1))
+
+    assert [str(problem) for problem in library.problems] == []
+    assert getattr(library.by_slug["the-shop-window"], name) == value
+
+
+def test_empty_lines_before_the_first_dashes_do_no_harm_and_lines_are_counted_with_them(content, story):
+    story.write_text("\n\n" + story.read_text().replace("known: full", "known: all"))
+
+    (found,) = problems(content)
+
+    assert found.startswith(f"{NAME}:14: known: write one of: 'full'")
 
 
 def test_a_broken_story_is_left_out_and_the_rest_is_there(content, story):

@@ -43,33 +43,61 @@ NOTE_FOR = {
 SUMMARY_WORDS = 30
 
 
+_NONE = ("none", "no", "nothing", "-", "–", "—")
+_NOT_STATED = ("not stated", "not known", "unknown", "not given", *_NONE)
+_AROUND = " \"'“”„‘’."
+
+
 def _one_line(value: Any) -> str:
     text = " ".join(value.split()) if isinstance(value, str) else ""
     if not text:
-        raise ValueError("write some words after the colon")
+        a_list = 'put the words in straight quotes, because [ begins a list: "..."'
+        raise ValueError(a_list if isinstance(value, list) else "write some words after the colon")
     return text
 
 
+def _fixed(value: Any) -> Any:
+    """A value of a fixed list without what makes no difference: capitals, quotes and kinds of dashes."""
+    if isinstance(value, list):
+        return list(map(_fixed, value))
+    return re.sub(r"[-‐-―]", "-", " ".join(value.lower().strip(_AROUND).split())) if value else value
+
+
 def _many(value: Any) -> Any:
-    return list(filter(None, [value])) if isinstance(value, str) else value
+    return list(filter(None, map(_fixed, value.split(",")))) if isinstance(value, str) else _fixed(value)
+
+
+def _notes(value: Any) -> Any:
+    """The notes of a story; `none` is how its help says that there are none."""
+    notes = _many(value)
+    return [] if len(notes) == 1 and notes[0] in _NONE else notes
+
+
+def _place(value: Any) -> str:
+    """A place as it is written, or "not stated" in whichever way that is said."""
+    text = _one_line(value)
+    return "not stated" if _fixed(text) in _NOT_STATED or text in _NONE else text
 
 
 def _date(value: Any) -> date:
-    if not (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
+    found = re.fullmatch(r"([0-9]{4})[-‐-―./]([0-9]{1,2})[-‐-―./]([0-9]{1,2})", str(value).strip(_AROUND))
+    if not found:
         raise ValueError("write the date as year-month-day, like 2026-03-09")
     try:
-        return date.fromisoformat(value)
+        return date(*map(int, found.groups()))
     except ValueError:
         raise ValueError("there is no such day; write year-month-day, like 2026-03-09") from None
 
 
 def _yes(value: Any) -> bool:
-    if value not in ("true", "false"):
+    answer = _fixed(value)
+    if answer not in ("true", "yes", "on", "false", "no", "off"):
         raise ValueError("write true or false")
-    return bool(value == "true")
+    return answer in ("true", "yes", "on")
 
 
 Words = Annotated[str, BeforeValidator(_one_line)]
+Fixed = BeforeValidator(_fixed)
 Many = BeforeValidator(_many)
 Day = Annotated[date, BeforeValidator(_date)]
 DayOrNone = Annotated[date | None, BeforeValidator(lambda value: None if value == "" else _date(value))]
@@ -106,13 +134,13 @@ class StoryFields(_Titled):
     summary: Words
     harm: Annotated[tuple[Harm, ...], Many, Field(min_length=1)]
     way: Annotated[tuple[Way, ...], Many, Field(min_length=1)]
-    began_by: Beginner = "not known"
-    ended: Ending = "not known"
-    told_by: Teller
-    place: Words
-    content_notes: Annotated[tuple[Note, ...], Many]
-    names_changed: Names
-    known: Known = "not stated"
+    began_by: Annotated[Beginner, Fixed] = "not known"
+    ended: Annotated[Ending, Fixed] = "not known"
+    told_by: Annotated[Teller, Fixed]
+    place: Annotated[str, BeforeValidator(_place)]
+    content_notes: Annotated[tuple[Note, ...], BeforeValidator(_notes)]
+    names_changed: Annotated[Names, Fixed]
+    known: Annotated[Known, Fixed] = "not stated"
     permission: DayOrNone
     video: str = ""
     last_checked: Day
@@ -130,6 +158,8 @@ class StoryFields(_Titled):
     @field_validator("video")
     @classmethod
     def _encrypted(cls, video: str) -> str:
+        if video.lower().strip(_AROUND) in _NONE:
+            return ""
         if video and not re.fullmatch(r"https://[^\s/]+\.[^\s/]+/\S*", video):
             raise ValueError("write the address of the video, beginning with https://")
         return video

@@ -14,16 +14,21 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from rjsite.content.faults import in_words
 from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.slips import find_slip, read_otherwise
+from rjsite.content.source import read_source
 
 FENCE = "---"
+_DASHES = re.compile(r"\s*[-–—][-–— ]*")
+_IN_FIELDS = re.compile(r"\s|#|- |$|[\w -]+:(?:\s|$)")
 _WORD = r"[^\W_][\w .()/-]*"
 _LINE = re.compile(
     rf"([a-z_]{{1,40}}):(?: +(?:([^\W_][\w ,.;!?()/’-]*)|\[((?:{_WORD}(?:, *{_WORD})*)?)\]))? *"
 )
 
 Fields = TypeVar("Fields", bound=BaseModel)
-Read = tuple[dict[str, Any], dict[str, int]]  # values and lines, by the name of the field
+Read = tuple[dict[str, Any], dict[str, int], dict[str, str]]  # values, lines and what is read otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Document:
     lines: dict[str, int] = field(repr=False)
     body: str = field(repr=False)
     body_line: int = 1
+    otherwise: dict[str, str] = field(default_factory=dict, repr=False)  # fields not shown as written
 
     def typed(self, model: type[Fields]) -> Fields:
         """The fields as a model.
@@ -54,18 +60,12 @@ class Document:
     def _problem(self, model: type[BaseModel], fault: Any) -> Problem:
         name = str(fault["loc"][0])
         line = self.lines.get(name, 1)
-        match fault["type"]:
-            case "missing":
-                words = f"add a line “{name}: ...” between the two lines of dashes"
-            case "extra_forbidden":
-                words = f"“{name}” is not a field; use one of: {', '.join(model.model_fields)}"
-            case "literal_error":
-                words = f"{name}: write one of: {fault['ctx']['expected']}"
-            case "too_short":
-                values, *_ = get_args(model.model_fields[name].annotation)
-                words = f"{name}: write one or more, like [{', '.join(get_args(values)[:2])}]"
-            case _:
-                words = f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+        words = in_words(fault, model, "“{}: ...” between the two lines of dashes")
+        if fault["type"] == "too_short":
+            values, *_ = get_args(model.model_fields[name].annotation)
+            words = f"write one or more, like [{', '.join(get_args(values)[:2])}]"
+        if fault["type"] not in ("missing", "extra_forbidden"):
+            words = f"{name}: {self.otherwise.get(name, words)}"
         return Problem(self.shown, line, words)
 
 
@@ -78,27 +78,36 @@ def read(path: Path, shown: Path) -> Document:
     Raises:
         Unreadable: where the file or its front matter cannot be read; every problem names its line.
     """
-
-    def stop(words: str) -> Unreadable:
-        return Unreadable(Problem(shown, 1, words))
-
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise stop("save the file as UTF-8 (your editor's “Save with encoding”)") from None
-    except OSError:
-        raise stop("this file cannot be opened; put it back, or delete it") from None
-    fences = [number for number, line in enumerate(lines) if line.rstrip() == FENCE]
-    if fences[:1] != [0]:
-        raise stop("begin the file with a line of three dashes: ---")
-    if len(fences) == 1:
-        raise stop("close the fields with a second line of three dashes: ---")
-    end = fences[1]
-    fields, where = _at_once(lines[1:end]) or _fields("\n".join(lines[1:end]), shown)
-    return Document(shown, fields, where, "\n".join(lines[end + 1 :]) + "\n", end + 2)
+    lines = read_source(path, shown).splitlines()
+    begin, end = _fences(lines, shown)
+    above = lines[begin + 1 : end]
+    fields, where, otherwise = _at_once(above, begin + 2) or _fields("\n".join(above), shown, begin + 2)
+    return Document(shown, fields, where, "\n".join(lines[end + 1 :]) + "\n", end + 2, otherwise)
 
 
-def _at_once(lines: list[str]) -> Read | None:
+def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
+    """The indexes of the two lines of dashes.
+
+    Raises:
+        Unreadable: where one of them is not there.
+    """
+    begin = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if begin is None:
+        raise Unreadable(Problem(shown, 1, "this file is empty; write the page, or delete the file"))
+    if lines[begin].rstrip() != FENCE:
+        raise Unreadable(Problem(shown, begin + 1, f"begin the file with a line of three dashes: {FENCE}"))
+    for number, line in enumerate(lines[begin + 1 :], begin + 1):
+        if line.rstrip() == FENCE:
+            return begin, number
+    below = list(enumerate(lines[begin + 1 :], begin + 1))
+    close = next((number for number, line in below if _DASHES.fullmatch(line)), None)
+    if close is None:  # where the fields seem to end
+        close = next((number for number, line in below if not _IN_FIELDS.match(line)), begin)
+    words = f"close the fields with a second line of three dashes: {FENCE}"
+    raise Unreadable(Problem(shown, close + 1, words))
+
+
+def _at_once(lines: list[str], first: int = 2) -> Read | None:
     """Fields of one line each and without signs, as YAML reads them and ten times as fast; else None."""
     fields: dict[str, Any] = {}
     for line in lines:
@@ -107,27 +116,35 @@ def _at_once(lines: list[str]) -> Read | None:
             return None
         name, words, many = found.groups()
         fields[name] = (words or "").rstrip() if many is None else [w.strip() for w in many.split(",") if w]
-    return fields, {name: line for line, name in enumerate(fields, 2)}
+    return fields, {name: line for line, name in enumerate(fields, first)}, {}
 
 
-def _fields(text: str, shown: Path) -> Read:
+def _fields(text: str, shown: Path, first: int = 2) -> Read:
+    """Fields as YAML reads them; `first` is the number of the first line."""
     try:
         node = yaml.compose(text, Loader=yaml.CBaseLoader)
     except yaml.YAMLError as error:
-        raise Unreadable(_slip(error, text, shown)) from None
+        mark = getattr(error, "problem_mark", None)
+        general = mark.line if mark else 0, "this line cannot be read; write “name: words”"
+        at, words = find_slip(text.splitlines()) or general
+        raise Unreadable(Problem(shown, first + at, words)) from None
     if not isinstance(node, yaml.MappingNode | None):
-        raise Unreadable(Problem(shown, 2, "write each field on a line of its own, as “name: words”"))
+        raise Unreadable(Problem(shown, first, "write each field on a line of its own, as “name: words”"))
     fields: dict[str, Any] = {}
     where: dict[str, int] = {}
+    otherwise: dict[str, str] = {}
+    lines = text.splitlines()
     for key, value in node.value if node else ():
-        line, name = key.start_mark.line + 2, str(key.value)
+        line, name = key.start_mark.line + first, re.sub(r"[ -]+", "_", str(key.value).lower())
         if name in fields:
             words = f"“{name}” stands twice; keep one of them (the other is line {where[name]})"
             raise Unreadable(Problem(shown, line, words))
         fields[name], where[name] = _plain(value), line
         if fields[name] is None:
             raise Unreadable(Problem(shown, line, f"{name}: write plain words, or a list like [one, two]"))
-    return fields, where
+        if isinstance(value, yaml.ScalarNode) and (words := read_otherwise(name, value, lines)):
+            otherwise[name] = words
+    return fields, where, otherwise
 
 
 def _plain(value: yaml.Node) -> str | list[str] | None:
@@ -135,19 +152,3 @@ def _plain(value: yaml.Node) -> str | list[str] | None:
     if isinstance(value, yaml.SequenceNode) and all(isinstance(v, yaml.ScalarNode) for v in value.value):
         return [str(v.value) for v in value.value]
     return str(value.value) if isinstance(value, yaml.ScalarNode) else None
-
-
-def _slip(error: yaml.YAMLError, text: str, shown: Path) -> Problem:
-    """The likely slip behind a YAML error, in words for staff."""
-    lines = text.splitlines()
-    tab = next((number for number, line in enumerate(lines) if "\t" in line), None)
-    if tab is not None:
-        return Problem(shown, tab + 2, "a tab stands here; use spaces in its place")
-    mark = getattr(error, "context_mark", None) or getattr(error, "problem_mark", None)
-    at = mark.line if mark else 0
-    line = lines[at] if at < len(lines) else ""
-    words = "this line cannot be read; write “name: words”, and put words with signs like # [ & in quotes"
-    if "mapping values" in str(error) or line.count(":") > 1:
-        name = line.split(":")[0].strip() or "title"
-        words = f'put the {name} in quotes, because it holds a colon: {name}: "..."'
-    return Problem(shown, at + 2, words)

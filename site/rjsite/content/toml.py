@@ -4,14 +4,63 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from rjsite.content.faults import in_words
 from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.source import read_source
 
 Kind = TypeVar("Kind")
+Place = tuple[int | str, ...]  # names of tables and keys, and places in lists, from the top of the file
+
+LINE = "{} = ..."
+
+_HEADER = re.compile(r"\s*(\[{1,2})\s*([^\[\]=]+?)\s*\]{1,2}\s*(?:#.*)?")
+_KEY = re.compile(r"""\s*([\w-]+|"[^"]*"|'[^']*')\s*=""")
+_OPENED = re.compile(r"""[^=]*=\s*(?:\[(?!.*\])|\"{3}(?!.*\"{3})|'{3}(?!.*'{3}))""")
+
+
+class Lines:
+    """Finds the lines of a TOML file."""
+
+    def __init__(self, text: str) -> None:
+        self.written = text.splitlines()
+        self._at: dict[Place, int] = {(): 1}
+        table: Place = ()
+        for number, line in enumerate(self.written, 1):
+            if header := _HEADER.fullmatch(line):
+                table = self._table(re.split(r"\s*\.\s*", header[2]), many=header[1] == "[[")
+                self._at.setdefault(table, number)
+            elif key := _KEY.match(line):
+                self._at.setdefault((*table, key[1].strip("\"'")), number)
+
+    def _table(self, names: Sequence[str], *, many: bool) -> Place:
+        """The place of a table by its header: within the last of each list of tables that it names."""
+        table: Place = ()
+        for name in names:
+            table = (*table, name.strip("\"'"))
+            count = sum(1 for place in self._at if place[:-1] == table and isinstance(place[-1], int))
+            if many and len(table) and name is names[-1]:
+                return (*table, count)
+            if count:
+                table = (*table, count - 1)
+        return table
+
+    def of(self, place: Place) -> int:
+        """The line of a value, or of the nearest thing around it that has one."""
+        known = next(place[:end] for end in range(len(place), -1, -1) if place[:end] in self._at)
+        number = self._at[known]
+        rest = place[len(known) :]
+        if rest and isinstance(rest[0], int):  # an entry of a list that stands below its name
+            below = [
+                n for n, line in enumerate(self.written[number:], number + 1) if line.strip()[:1] in "{\"'"
+            ]
+            return below[rest[0]] if rest[0] < len(below) and "]" not in self.written[number - 1] else number
+        return self._at.get((*known, "name"), number)
 
 
 def read_toml(path: Path, shown: Path) -> dict[str, Any]:
@@ -23,15 +72,30 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
     Raises:
         Unreadable: where it is missing, not UTF-8 or not TOML.
     """
+    text = read_source(path, shown)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Unreadable(Problem(shown, 1, "this file is missing; put it back")) from None
-    except UnicodeDecodeError:
-        raise Unreadable(Problem(shown, 1, "save the file as UTF-8")) from None
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise Unreadable(Problem(shown, int(line[1]) if line else 1, f"not TOML: {error}")) from None
+        found = re.search(r"line (\d+)", str(error))
+        lines = text.splitlines()
+        opened = [number for number, line in enumerate(lines, 1) if _OPENED.match(line)]
+        line = int(found[1]) if found else (opened or [1])[-1]
+        raise Unreadable(Problem(shown, line, _advice(lines[line - 1], str(error)))) from None
+
+
+def _advice(line: str, error: str) -> str:
+    """What is wrong in a line that is not TOML, and what to write."""
+    name, _, value = line.partition("=")
+    name = name.strip()
+    if "verwrite" in error or "twice" in error:
+        return f"not TOML: “{name.strip('[] ')}” stands twice; keep one of them"
+    if re.match(r"\s*[“”„‘’«»]", value):
+        return f'not TOML: the quotes are curly; write straight ones: {name} = "..."'
+    if "end of document" in error or "Unclosed" in error:
+        return "not TOML: close what begins here or above, with ] or with quotes"
+    if value and re.fullmatch(r"[\w-]+", name):
+        return f'not TOML: write {name} = "...", with one straight quote before the words and one after'
+    return 'not TOML: write a name, then = and the words in straight quotes, like label = "..."'
 
 
 def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
@@ -44,8 +108,23 @@ def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
     try:
         return TypeAdapter(kind).validate_python(raw)
     except ValidationError as error:
-        faults = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
-        raise Unreadable(*(Problem(shown, 1, f"{where}: {words}") for where, words in faults)) from None
+        lines = Lines(read_source(path, shown))
+        raise Unreadable(*typed_problems(error, kind, lines, shown)) from None
+
+
+def typed_problems(
+    error: ValidationError, kind: Any, lines: Lines, shown: Path, within: Place = ()
+) -> Iterator[Problem]:
+    """A problem for each value of a file that does not fit.
+
+    Args:
+        kind: the type of the values. within: where in the file they stand.
+    """
+    for fault in error.errors():
+        names = ".".join(part for part in fault["loc"] if isinstance(part, str))
+        words = in_words(fault, kind, LINE)
+        line = lines.of((*within, *fault["loc"]))
+        yield Problem(shown, line, f"{names}: {words}" if names else words)
 
 
 def line_of(path: Path, words: str) -> int:

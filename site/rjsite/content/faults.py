@@ -1,0 +1,64 @@
+"""What pydantic finds wrong in the values of a content file, in words for the people who write it."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_WORDS = {
+    "int_parsing": "write a whole number, without quotes",
+    "int_type": "write a whole number, without quotes",
+    "int_from_float": "write a whole number, without quotes",
+    "float_parsing": "write a number, without quotes",
+    "float_type": "write a number, without quotes",
+    "bool_parsing": "write true or false, without quotes",
+    "bool_type": "write true or false, without quotes",
+    "string_type": "write words in straight quotes",
+    "greater_than_equal": "write a number that is {ge} or more",
+    "less_than_equal": "write a number that is {le} or less",
+}
+
+
+def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
+    """What to write to mend one fault.
+
+    Args:
+        fault: as pydantic gives it. kind: the type that was asked for.
+        line: how a line looks in this kind of file, with {} for its name.
+    """
+    *around, name = (str(part) for part in fault["loc"] or ("",))
+    given = fault.get("ctx", {})
+    match fault["type"]:
+        case "missing":
+            return f"add a line {line.format(name)}"
+        case "extra_forbidden":
+            known = _names(kind, around)
+            near = "".join(get_close_matches(name, known, 1))
+            words = f"“{name}” is not a field; use one of: {', '.join(known)}"
+            return f"{words}; perhaps you mean “{near}”" if near else words
+        case "literal_error":
+            return f"write one of: {given['expected']}"
+        case "string_too_long":
+            return f"use {given['max_length']} characters at most; these are {len(str(fault['input']))}"
+        case "tuple_type" | "list_type":
+            return 'write a list, like ["one", "two"]'
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"begin it with a line of its own: [{name}]"
+    words = _WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    return re.sub(r"\{(\w+)\}", lambda found: str(given.get(found[1], "")), words)
+
+
+def _names(kind: Any, around: list[str]) -> list[str]:
+    """The names that a table may have, found by the names of the tables around it."""
+    for name in around:
+        if hasattr(kind, "model_fields"):
+            kind = kind.model_fields[name].annotation
+        else:  # a dict or a list: what it holds
+            kind = next(held for held in reversed(get_args(kind)) if held is not Ellipsis)
+    return list(kind.model_fields) if issubclass(kind, BaseModel) else []

@@ -1,0 +1,83 @@
+"""Mistakes in the fields above a page: the line that YAML cannot read, and words that it reads otherwise."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+_FIELD = re.compile(r"[^\s#\-\]}\"'][^:]*:(?:\s|$)")
+_CURLY = "“”„‟‘’‚‛«»"
+_ENCLOSED = re.compile(rf"[{_CURLY}](.*)[{_CURLY}]")
+_ESCAPED = re.compile(r"\\[^\"\\/]")
+_LONGEST = 50  # lines of one field that are looked at one by one
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+
+
+def find_slip(lines: list[str]) -> tuple[int, str] | None:
+    """The index of the first line that YAML cannot read, and what to write there; None where it reads all."""
+    starts = [number for number, line in enumerate(lines) if number == 0 or _FIELD.match(line)]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        if not _readable(lines[start:end]):
+            tried = range(start, min(end, start + _LONGEST))
+            good = [number for number in tried if _readable(lines[start:number])]
+            return good[-1], _advice(lines[good[-1]])
+    return None
+
+
+def _readable(lines: list[str]) -> bool:
+    try:
+        node = yaml.compose("\n".join(lines), Loader=yaml.CBaseLoader)
+    except yaml.YAMLError:
+        return False
+    return isinstance(node, yaml.MappingNode | None)
+
+
+def _advice(line: str) -> str:
+    """What is wrong in a line that cannot be read, and what to write."""
+    name, colon, value = (part.strip() for part in line.partition(":"))
+    known = name if re.fullmatch(r"\w+", name) else "title"
+    straight = f'{known}: "..."'
+    if "\t" in line:
+        return "a tab stands here; use spaces in its place"
+    if _CONTROL.search(line):
+        return "an invisible control character stands here; delete the line and type it again"
+    if line[:1].isspace() and re.fullmatch(r"\w+", name):
+        return f"take out the spaces before “{name}”"
+    if colon and value[:1] and value[0] in _CURLY:
+        return f"the quotes “ ” around the {known} are curly; write straight ones: {straight}"
+    if colon and value[:1] in ("[", "{"):
+        return "this line cannot be read; write the list like [one, two], with both brackets"
+    if colon and value[:1] in ('"', "'"):
+        return f"write one straight quote before the {known}, one after it, and none within: {straight}"
+    if colon and line.count(":") > 1:
+        return f"put the {known} in quotes, because it holds a colon: {straight}"
+    if colon and value and not re.search(r":\s", line):
+        return f"write a space after the colon: {name}: {value}"
+    if not colon:
+        return (
+            "this line cannot be read; write “name: words”; or, if the text begins here, a line --- above it"
+        )
+    return f"this line cannot be read; put the {known} in straight quotes: {straight}"
+
+
+def read_otherwise(name: str, node: yaml.ScalarNode, lines: list[str]) -> str:
+    """What to write where readers would not see a field's words as they are written; empty where they do."""
+    start, end = node.start_mark, node.end_mark
+    if node.style == '"':
+        escaped = _ESCAPED.search(lines[start.line][start.column :])
+        return (
+            f"{name}: {escaped[0]} is not shown as it is written; take the backslash out" if escaped else ""
+        )
+    if node.style:
+        return ""
+    straight = f'write the {name} in straight quotes: {name}: "..."'
+    after = lines[end.line][end.column :].strip()
+    if after.startswith("#"):
+        return f"“{after}” is not shown, because # begins a note here; {straight}, or take that out"
+    written = lines[start.line][start.column :] if start.line == end.line else node.value
+    if written[: end.column - start.column].split() != node.value.split() and start.line == end.line:
+        return f"“{written.strip()}” is shown as “{node.value}”; {straight}"
+    if _ENCLOSED.fullmatch(node.value):
+        return f"readers see the curly quotes around this; {straight}, with “ ” inside only for a quotation"
+    return ""

@@ -1,0 +1,55 @@
+"""The text of a content file, without the invisible characters that editors and pasting leave in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from rjsite.content.problem import Problem, Unreadable
+
+CONFLICT = re.compile(r"^(?:<{7,}|={7,}|>{7,}|\|{7,})(?:[ \t]|$)", re.MULTILINE)
+
+_LINE_END = re.compile(r"\r\n?")
+# Characters that some programs take for a line end; the line numbers of an editor do not count them.
+_OTHER_LINE_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_SPACES = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
+# Soft hyphens, zero-width spaces, byte order marks and marks of direction. Joiners stay: scripts and emoji
+# need them.
+_INVISIBLE = "\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+_PASTED = re.compile(f"([{_OTHER_LINE_ENDS}{_SPACES}])|[{_INVISIBLE}]")
+
+
+def read_source(path: Path, shown: Path) -> str:
+    """The text of a file, with plain spaces and line ends.
+
+    Args:
+        path: the file. shown: its name in messages.
+
+    Raises:
+        Unreadable: where the file cannot be opened, is not UTF-8, or holds two versions from a Git merge.
+    """
+    try:
+        written = path.read_bytes()
+    except OSError:
+        words = "this file cannot be opened; put it back, or delete it"
+        gone = not path.exists() and not path.is_symlink()
+        raise Unreadable(Problem(shown, 1, "this file is missing; put it back" if gone else words)) from None
+    text = _LINE_END.sub("\n", _decoded(written, shown))
+    text = _PASTED.sub(lambda found: " " if found[1] else "", text)
+    if conflict := CONFLICT.search(text):
+        words = "Git has left two versions here; keep one, and delete the lines of <<<, === and >>> signs"
+        raise Unreadable(Problem(shown, text.count("\n", 0, conflict.start()) + 1, words))
+    return text
+
+
+def _decoded(written: bytes, shown: Path) -> str:
+    try:
+        text = written.decode("utf-8-sig")
+        wrong = text.find("\0")  # UTF-16 without a byte order mark reads as UTF-8 full of these
+        before = text[: max(wrong, 0)].encode()
+    except UnicodeDecodeError as error:
+        wrong, before = error.start, written[: error.start]
+    if wrong < 0:
+        return text
+    words = "save the file as UTF-8 (your editor's “Save with encoding”)"
+    raise Unreadable(Problem(shown, before.count(b"\n") + 1, words))
