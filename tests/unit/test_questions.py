@@ -92,23 +92,38 @@ def test_a_choice_that_needs_a_fact_is_offered_only_where_it_is_set(content, fac
 
 FILE = "content/forms/ask.toml"
 SLIPS_IN_A_DEFINITION = [
-    ('kind = "phone"', 'kind = "fone"', 19, "number: kind: "),
-    ('kind = "phone"\n', "", 19, "number: kind: "),
-    ('label = "Phone number"\n', "", 19, "number: label: "),
-    ('label = "Phone number"', 'label = "Phone number"\nhelp = "x"', 19, "number: help: "),
+    ('name = "A small form"', "name = “A small form”", 1, "the quotes are curly; write straight ones: name"),
+    ('name = "A small form"', "name = A small form", 1, 'write name = "...", with one straight quote before'),
+    ('name = "A small form"', "name = 5", 1, "name: write words in straight quotes"),
+    ('name = "A small form"', 'name = "A"\nby_step = "perhaps"', 2, "by_step: write true or false, without"),
+    ('name = "A small form"', 'name = "A"\nnext = "We call."', 2, 'next: write a list, like ["one", "two"]'),
+    ('address = "/ask"', 'address = "/ask"\naddress = "/b"', 3, "“address” stands twice; keep one of them"),
+    ('address = "/ask"', 'address = "/ask"\nadress = "/b"', 3, "perhaps you mean “address”"),
+    ('value = "text", label', 'value = "phone", label', 8, "way: give each choice a “value” of its own"),
+    ('missing = "Select how', 'alone = "none"\nmissing = "Select how', 8, "“alone” names no choice; write one"),
+    ('name = "A small form"', 'name = "A"\nreply_to = "mail"', 1, "“reply_to” names no question “mail”"),
+    ('title = "About you"\n', "", 4, "title: write the heading of the step"),
+    ('title = "About you"', 'title = "A"\nuse = "name"', 6, "use: write a list, like use = "),
+    ('value = "text", label = "Text"', 'value = "text"', 14, "way: choices.label: add a line label = ..."),
+    ('label = "Phone"', 'label = "Phone", hnt = "x"', 13, "“hnt” is not a field; use one of: value"),
+    ('kind = "phone"', 'kind = "text"\nlimit = "many"', 21, "limit: write a whole number, without quotes"),
+    ('kind = "phone"', 'kind = "fone"', 20, "number: kind: write one of: 'text', 'long'"),
+    ('kind = "phone"\n', "", 19, "number: kind: add a line kind = ..."),
+    ('label = "Phone number"\n', "", 19, "number: label: add a line label = ..."),
+    ('label = "Phone number"', 'label = "Number"\nhelp = "x"', 22, "“help” is not a field; use one of: name"),
     ('malformed = "Enter a number like 0123 456 789"\n', "", 19, "add “malformed”"),
     ('kind = "phone"', 'kind = "text"', 19, "add “limit”"),
     ('kind = "phone"', 'kind = "text"\nlimit = 9', 19, "add “noun”"),
     ('kind = "phone"', 'kind = "one"', 19, "give choices"),
-    ('name = "number"', 'name = "way"', 1, "two questions are named “way”"),
-    ('when = { way = ["phone", "text"] }', 'when = { where = ["x"] }', 1, "names no earlier answer “where”"),
-    ('when = { way = ["phone", "text"] }', 'when = { way = ["pigeon"] }', 1, "names no earlier answer “way”"),
-    ('when = { way = ["phone", "text"] }', 'when = { number = ["1"] }', 1, "no earlier answer “number”"),
+    ('name = "number"', 'name = "way"', 19, "two questions are named “way”"),
+    ('when = { way = ["phone", "text"] }', 'when = { where = ["x"] }', 19, "no earlier answer “where”"),
+    ('when = { way = ["phone", "text"] }', 'when = { way = ["pigeon"] }', 19, "no earlier answer “way”"),
+    ('when = { way = ["phone", "text"] }', 'when = { number = ["1"] }', 19, "no earlier answer “number”"),
     ('address = "/ask"\n', "", 1, "address: "),
     ('title = "About you"', 'title = "About you', 5, "not TOML"),
-    ('name = "number"', 'name = "errors"', 1, "“errors” cannot be a name"),
-    ('name = "number"', 'name = "Number one"', 1, "“Number one” cannot be a name"),
-    ('name = "number"', 'name = "main"', 1, "“main” cannot be a name"),
+    ('name = "number"', 'name = "errors"', 19, "“errors” cannot be a name"),
+    ('name = "number"', 'name = "Number one"', 19, "“Number one” cannot be a name"),
+    ('name = "number"', 'name = "main"', 19, "“main” cannot be a name"),
 ]  # fmt: skip
 
 
@@ -122,6 +137,7 @@ def test_a_slip_in_a_definition_is_named_and_stops_the_start(content, right, sli
 
     (problem,) = raised.value.problems
     assert words in problem.words
+    assert not re.search("Input|Field required|inputs are|valid", problem.words)
     assert str(problem) == f"{FILE}:{line}: {problem.words}"
 
 
@@ -165,6 +181,18 @@ def test_an_answer_that_a_question_needs_besides_its_opener_is_named_once(ours):
     }  # fmt: skip
 
 
+def test_two_forms_with_one_address_are_named(content):
+    path = content / "forms" / "ask.toml"
+    path.with_name("b.toml").write_text(path.read_text())
+
+    with pytest.raises(Unreadable) as raised:
+        load(content)
+
+    assert [str(problem) for problem in raised.value.problems] == [
+        "content/forms/b.toml:2: ask.toml has the same address; give this form an address of its own"
+    ]
+
+
 def test_shared_questions_that_are_not_there_are_named(content):
     path = content / "forms" / "ask.toml"
     path.write_text(path.read_text().replace('title = "About you"', 'title = "About you"\nuse = ["lost"]'))
@@ -201,4 +229,6 @@ def test_a_slip_in_shared_questions_names_their_own_file(content):
     with pytest.raises(Unreadable) as raised:
         load(content)
 
-    assert str(raised.value.problems[0]).startswith("content/forms/shared/block.toml:4: extra: kind: ")
+    assert str(raised.value.problems[0]).startswith(
+        "content/forms/shared/block.toml:5: extra: kind: write one of: "
+    )

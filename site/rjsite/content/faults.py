@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -38,10 +39,7 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
         case "missing":
             return f"add a line {line.format(name)}"
         case "extra_forbidden":
-            known = _names(kind, around)
-            near = "".join(get_close_matches(name, known, 1))
-            words = f"“{name}” is not a field; use one of: {', '.join(known)}"
-            return f"{words}; perhaps you mean “{near}”" if near else words
+            return not_a_field(name, _names(kind, around))
         case "literal_error":
             return f"write one of: {given['expected']}"
         case "string_too_long":
@@ -52,6 +50,13 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
             return f"begin it with a line of its own: [{name}]"
     words = _WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
     return re.sub(r"\{(\w+)\}", lambda found: str(given.get(found[1], "")), words)
+
+
+def not_a_field(name: str, known: Sequence[str]) -> str:
+    """What to write in place of a name that is not known."""
+    near = get_close_matches(name, known, 1)
+    words = f"“{name}” is not a field; use one of: {', '.join(known)}"
+    return f"{words}; perhaps you mean “{near[0]}”" if near else words
 
 
 def _names(kind: Any, around: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 # Names that the form itself (rjsite/forms/build.py) and its page have: a question may not stand in their way.
 TAKEN = """ asked blocks came_back chosen data definition errors errors_in_order form form_errors form_token
@@ -78,6 +79,11 @@ class Question(_Part):
             raise ValueError("add “malformed”: the message for an answer that cannot be read")
         if self.kind in ("text", "long") and not self.limit:
             raise ValueError("add “limit”: the characters an answer may have")
+        values = [choice.value for choice in self.choices]
+        if len(values) > len(set(values)):
+            raise ValueError("give each choice a “value” of its own")
+        if self.alone and self.alone not in values:
+            raise ValueError(f"“alone” names no choice; write one of: {', '.join(values)}")
         return self
 
     @property
@@ -101,6 +107,11 @@ class Question(_Part):
         words = {name: fill(getattr(self, name)) for name in ("label", "hint", "missing", "after")}
         choices = tuple(c.model_copy(update={"label": fill(c.label), "hint": fill(c.hint)}) for c in offered)
         return self.model_copy(update={**words, "choices": choices})
+
+
+def _wrong(question: Question, words: str) -> PydanticCustomError:
+    """A mistake in how one question fits into its form."""
+    return PydanticCustomError("form", "{words}", {"words": words, "question": question.name})
 
 
 class Step(_Part):
@@ -127,16 +138,20 @@ class Form(_Part):
         seen: dict[str, list[str]] = {}
         for question in self.questions:
             if question.name in TAKEN.split() or not re.fullmatch(r"[a-z][a-z0-9_-]*", question.name):
-                raise ValueError(f"“{question.name}” cannot be a name; write another, such as best_time")
+                raise _wrong(
+                    question, f"“{question.name}” cannot be a name; write another, such as best_time"
+                )
             if question.name in seen:
-                raise ValueError(f"two questions are named “{question.name}”")
+                raise _wrong(question, f"two questions are named “{question.name}”")
             for name, values in question.when.items():
                 if not set(values) <= set(seen.get(name, ())):
-                    raise ValueError(f"{question.name}: “when” names no earlier answer “{name}”")
+                    raise _wrong(question, f"{question.name}: “when” names no earlier answer “{name}”")
             if (by := question.opened_by) and set(by.values) & set(seen[by.name][CHOICES_THAT_OPEN:]):
                 words = f"one of the first {CHOICES_THAT_OPEN} choices of “{by.name}” has to open it"
-                raise ValueError(f"{question.name}: {words}")
+                raise _wrong(question, f"{question.name}: {words}")
             seen[question.name] = [choice.value for choice in question.choices]
+        if self.reply_to and self.reply_to not in seen:
+            raise ValueError(f"“reply_to” names no question “{self.reply_to}”")
         if len(self.also) > FURTHER_OPENERS:
             raise ValueError(f"“when” may have a first line of {FURTHER_OPENERS} kinds at most in one form")
         return self

@@ -6,14 +6,20 @@ a running site keeps the forms it has.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from rjsite.content.faults import not_a_field
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.toml import line_of, read_toml
+from rjsite.content.source import read_source
+from rjsite.content.toml import Lines, Place, line_of, read_toml, typed_problems
 from rjsite.forms.questions import Form, Question, Step
+
+_OF_FORM = [*(name for name in Form.model_fields if name not in ("key", "steps")), "step"]
 
 
 def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
@@ -34,6 +40,9 @@ def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
         except Unreadable as unreadable:
             problems += unreadable.problems
             continue
+        if same := forms.get(form.address):
+            words = f"{same.key}.toml has the same address; give this form an address of its own"
+            problems.append(Problem(shown / path.name, line_of(path, "address"), words))
         forms[form.address] = form
     if not forms and not problems:
         problems.append(Problem(shown, 1, "there are no forms here; each is a file NAME.toml"))
@@ -43,57 +52,79 @@ def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
 
 
 def _load(path: Path, shown: Path) -> Form:
-    raw = read_toml(path, shown)
-    steps = [_step(step, path, shown) for step in _tables(raw.pop("step", None), "step", shown)]
+    file = _File(path, shown)
+    file.only((), file.tables, _OF_FORM)
+    steps = [_step(file, number, step) for number, step in enumerate(file.list_of((), "step"))]
+    given = {name: value for name, value in file.tables.items() if name != "step"}
     try:
-        return Form.model_validate({**raw, "key": path.stem, "steps": steps})
+        return Form.model_validate({**given, "key": path.stem, "steps": steps})
     except ValidationError as error:
-        problems = (Problem(shown, 1, _words(fault["loc"], fault["msg"])) for fault in error.errors())
-        raise Unreadable(*problems) from None
+        raise Unreadable(*_of_form(error, file)) from None
 
 
-def _step(raw: dict[str, Any], path: Path, shown: Path) -> Step:
+class _File:
+    """One file of tables, with the lines they stand on."""
+
+    def __init__(self, path: Path, shown: Path) -> None:
+        self.path, self.shown = path, shown
+        self.tables = read_toml(path, shown)
+        self.lines = Lines(read_source(path, shown))
+
+    def stop(self, place: Place, words: str) -> Unreadable:
+        """What to raise for a mistake at a place."""
+        return Unreadable(Problem(self.shown, self.lines.of(place), words))
+
+    def only(self, place: Place, table: dict[str, Any], names: Sequence[str]) -> None:
+        """Refuse a name that is not known, for a mistake in the name of a table must not lose a question."""
+        for name in table:
+            if name not in names:
+                raise self.stop((*place, name), not_a_field(name, names))
+
+    def list_of(self, place: Place, name: str, *, needed: bool = True) -> list[dict[str, Any]]:
+        """The tables of one name below a place."""
+        table: Any = self.tables
+        for part in place:
+            table = table[part]
+        found = table.get(name, None if needed else [])
+        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+            names = [part for part in (*place, name) if isinstance(part, str)]
+            raise self.stop((*place, name), f"begin each {name} with a line [[{'.'.join(names)}]]")
+        return found
+
+    def questions(self, place: Place, *, needed: bool) -> Iterator[Question]:
+        """The questions below a place."""
+        for number, table in enumerate(self.list_of(place, "question", needed=needed)):
+            try:
+                yield Question.model_validate(table)
+            except ValidationError as error:
+                at = (*place, "question", number)
+                found = typed_problems(error, Question, self.lines, self.shown, at)
+                name = str(table.get("name", "name"))
+                raise Unreadable(*(replace(p, words=f"{name}: {p.words}") for p in found)) from None
+
+
+def _step(file: _File, number: int, table: dict[str, Any]) -> Step:
     """A step: first the questions it shares, then its own."""
-    _only(raw, ("title", "use", "question"), path, shown)
+    place = ("step", number)
+    file.only(place, table, ("title", "use", "question"))
+    title, use = table.get("title"), table.get("use", [])
+    if not isinstance(title, str) or not title.strip():
+        raise file.stop((*place, "title"), 'title: write the heading of the step, like title = "About you"')
+    if not isinstance(use, list):
+        raise file.stop((*place, "use"), 'use: write a list, like use = ["contact"]')
     questions: list[Question] = []
-    for name in raw.get("use", []):
-        shared = path.parent / "shared" / f"{name}.toml"
-        shown_shared = shown.parent / "shared" / shared.name
-        found = read_toml(shared, shown_shared)
-        _only(found, ("question",), shared, shown_shared)
-        tables = _tables(found.get("question"), "question", shown_shared)
-        questions += [_question(table, shared, shown_shared) for table in tables]
-    questions += [
-        _question(table, path, shown) for table in _tables(raw.get("question", []), "step.question", shown)
-    ]
-    return Step(title=str(raw.get("title", "")), questions=tuple(questions))
+    for name in use:
+        shared = file.path.parent / "shared" / f"{name}.toml"
+        common = _File(shared, file.shown.parent / "shared" / shared.name)
+        common.only((), common.tables, ("question",))
+        questions += common.questions((), needed=True)
+    return Step(title=title, questions=(*questions, *file.questions(place, needed=False)))
 
 
-def _question(raw: dict[str, Any], path: Path, shown: Path) -> Question:
-    try:
-        return Question.model_validate(raw)
-    except ValidationError as error:
-        name = str(raw.get("name", ""))
-        line = line_of(path, f'name = "{name}"')
-        faults = (
-            Problem(shown, line, _words((name, *fault["loc"]), fault["msg"])) for fault in error.errors()
-        )
-        raise Unreadable(*faults) from None
-
-
-def _only(found: dict[str, Any], names: tuple[str, ...], path: Path, shown: Path) -> None:
-    """A slip in the name of a table must not lose a question in silence."""
-    for name in found:
-        if name not in names:
-            words = f"“{name}” is not known here; use one of: {', '.join(names)}"
-            raise Unreadable(Problem(shown, line_of(path, name), words))
-
-
-def _tables(found: Any, name: str, shown: Path) -> list[dict[str, Any]]:
-    if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
-        raise Unreadable(Problem(shown, 1, f"begin each {name.split('.')[-1]} with a line [[{name}]]"))
-    return found
-
-
-def _words(where: tuple[Any, ...], message: str) -> str:
-    return ": ".join([*map(str, where), message.removeprefix("Value error, ")])
+def _of_form(error: ValidationError, file: _File) -> Iterator[Problem]:
+    """Problems of a form as a whole, each at the question that it is about."""
+    for problem in typed_problems(error, Form, file.lines, file.shown):
+        about = [fault["ctx"].get("question") for fault in error.errors() if "ctx" in fault]
+        named = [f'name = "{name}"' for name in about if name]
+        at = [n for n, line in enumerate(file.lines.written, 1) if line.strip() in named]
+        yield replace(problem, line=at[-1]) if at else problem
