@@ -100,7 +100,7 @@ SLIPS_IN_A_DEFINITION = [
     ('address = "/ask"', 'address = "/ask"\naddress = "/b"', 3, "“address” stands twice; keep one of them"),
     ('address = "/ask"', 'address = "/ask"\nadress = "/b"', 3, "perhaps you mean “address”"),
     ('value = "text", label', 'value = "phone", label', 8, "way: give each choice a “value” of its own"),
-    ('missing = "Select how', 'alone = "none"\nmissing = "Select how', 8, "“alone” names no choice; write one"),
+    ('missing = "Select how', 'alone = "none"\nmissing = "Select how', 8, "“alone” names no choice; write"),
     ('name = "A small form"', 'name = "A"\nreply_to = "mail"', 1, "“reply_to” names no question “mail”"),
     ('title = "About you"\n', "", 4, "title: write the heading of the step"),
     ('title = "About you"', 'title = "A"\nuse = "name"', 6, "use: write a list, like use = "),

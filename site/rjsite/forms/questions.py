@@ -24,6 +24,8 @@ TAKEN = """ asked blocks came_back chosen data definition errors errors_in_order
 CHOICES_THAT_OPEN = 8
 FURTHER_OPENERS = 2
 
+_FILLED = ("label", "hint", "missing", "noun", "malformed", "after")  # may hold facts of the service
+
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
 
 
@@ -104,7 +106,7 @@ class Question(_Part):
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Question:
         """The question with the service's facts in its words, less the choices it cannot offer."""
         offered = [choice for choice in self.choices if not choice.needs_fact or has(choice.needs_fact)]
-        words = {name: fill(getattr(self, name)) for name in ("label", "hint", "missing", "after")}
+        words = {name: fill(getattr(self, name)) for name in _FILLED}
         choices = tuple(c.model_copy(update={"label": fill(c.label), "hint": fill(c.hint)}) for c in offered)
         return self.model_copy(update={**words, "choices": choices})
 
@@ -174,7 +176,13 @@ class Form(_Part):
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Form:
         """The form with the service's facts in its words, less the choices it cannot offer."""
         steps = tuple(
-            step.model_copy(update={"questions": tuple(q.filled(fill, has) for q in step.questions)})
+            Step(title=fill(step.title), questions=tuple(q.filled(fill, has) for q in step.questions))
             for step in self.steps
         )
-        return self.model_copy(update={"steps": steps, "next": tuple(filter(None, map(fill, self.next)))})
+        return self.model_copy(
+            update={
+                "steps": steps,
+                "send": fill(self.send),
+                "next": tuple(filter(None, map(fill, self.next))),
+            }
+        )

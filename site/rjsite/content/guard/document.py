@@ -9,6 +9,8 @@ from itertools import chain
 
 from rjsite.content.facts import USED
 from rjsite.content.guard import text
+from rjsite.content.guard.marks import marks
+from rjsite.content.guard.rendered import Shown, marks_shown, words_lost
 from rjsite.content.guard.rules import Rules
 from rjsite.content.guard.units import (
     Found,
@@ -23,7 +25,7 @@ from rjsite.content.guard.units import (
 from rjsite.content.guard.whole import Addresses
 from rjsite.content.page import Page, Story
 
-_LINK = re.compile(r"(?<!!)\[(?P<words>[^\]]*)\]\((?P<href>[^)\s]*)[^)]*\)")
+_LINK = re.compile(r"(?<!!)\[(?P<words>[^\]]*)\]\(\s*<?(?P<href>[^)\s>]*)[^)]*\)")
 _FIELDS = ("title", "description", "head", "crumb")  # that a reader sees
 _STORY_FIELDS = ("title", "summary", "place")
 _ENDS_AS_SENTENCE = (".", "!", "?")
@@ -31,7 +33,7 @@ _ENDS_AS_SENTENCE = (".", "!", "?")
 
 def document_findings(page: Page, rules: Rules, addresses: Addresses, today: date) -> Found:
     """Everything that is wrong in one file, as line and words to write."""
-    body = units(page)
+    body, shown = units(page), Shown(page)
     read = [unit for unit in body if unit.part != "stories" or unit.kind != "item"]
     names = _STORY_FIELDS if isinstance(page, Story) else _FIELDS
     fields = [Unit("field", page.document.lines.get(name, 1), getattr(page, name)) for name in names]
@@ -43,8 +45,14 @@ def document_findings(page: Page, rules: Rules, addresses: Addresses, today: dat
         banned([*fields, *(unit for unit in read if unit.kind != "quote")], rules),
         initials([fields[0], *read], rules),
         _headings(body),
-        _links(page, body, rules, addresses),
-        _lines(page, rules),
+        _as_written(page, names),
+        _each_line_once(
+            _lines(page, rules),
+            marks_shown(page, shown, body),
+            _links(page, body, rules, addresses),
+            _other_links(page, body, shown, addresses),
+            words_lost(shown, body),
+        ),
         _dates(page, rules, today),
         _story(page, read, rules, today) if isinstance(page, Story) else (),
     )
@@ -88,6 +96,26 @@ def _headings(body: Sequence[Unit]) -> Found:
             before = max(level, 2)
 
 
+def _each_line_once(*checks: Found) -> Found:
+    """What each check finds on lines that none before it names: one mistake can show in several ways."""
+    named: set[int] = set()
+    for check in checks:
+        found = list(check)
+        yield from (finding for finding in found if finding[0] not in named)
+        named.update(line for line, _ in found)
+
+
+def _as_written(page: Page, names: Sequence[str]) -> Found:
+    """Fields that a reader sees otherwise than they are written; they are plain words, not Markdown."""
+    for name in names:
+        line = page.document.lines.get(name, 1)
+        if words := page.document.otherwise.get(name):
+            yield line, words
+        for found, words in marks(str(page.document.fields.get(name, ""))):
+            fact = f"“{found[0]}” is shown as it is written; write its words, for the {name} holds no facts"
+            yield line, fact if found[0].startswith("{") else words
+
+
 def _links(page: Page, body: Sequence[Unit], rules: Rules, addresses: Addresses) -> Found:
     for unit in body:
         if unit.part == "stories" and unit.kind == "item":
@@ -100,6 +128,21 @@ def _links(page: Page, body: Sequence[Unit], rules: Rules, addresses: Addresses)
                 yield at, f"“{found['words']}” does not say where the link goes; name the page it leads to"
             if wrong := addresses.fault(found["href"], page):
                 yield at, wrong
+
+
+def _other_links(page: Page, body: Sequence[Unit], shown: Shown, addresses: Addresses) -> Found:
+    """Links that are written and not shown, or shown and written in another way."""
+    written = {found["href"]: found["words"] for unit in body for found in _LINK.finditer(unit.shown)}
+    leading = {href: words for words, href in shown.links}
+    for href, words in [*leading.items(), *written.items()]:
+        at = next((unit.at(words) for unit in body if words in unit.shown), page.document.body_line)
+        if href not in leading or not href:
+            yield (
+                at,
+                f"“{words}” is no link on the page; write one in the text, to an address with / or https://",
+            )
+        elif href not in written and (wrong := addresses.fault(href, page)):
+            yield at, wrong
 
 
 def _lines(page: Page, rules: Rules) -> Found:

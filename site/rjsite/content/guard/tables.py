@@ -2,47 +2,76 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rjsite.content.facts import USED
+from rjsite.content.guard.marks import marks
 from rjsite.content.guard.rules import Rules
 from rjsite.content.guard.units import Found, Unit, banned, initials, long_sentences, units
 from rjsite.content.library import Library
-from rjsite.content.problem import Problem
+from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.source import read_source
+from rjsite.content.toml import Lines, Place, read_toml
 
 # what a visitor reads; the rest is for the team or the program
 _READ = frozenset({"title", "label", "hint", "missing", "malformed", "after", "send", "noun", "next"})
+
+File = tuple[dict[str, Any], Lines]  # its tables, and where they stand
 
 
 def table_findings(library: Library, folder: Path, rules: Rules) -> Iterator[Problem]:
     """What is wrong in the definitions of the forms and in service.toml."""
     forms = sorted((folder / "forms").rglob("*.toml"))
-    for findings, path in [(_facts, folder / "service.toml"), *((_form, path) for path in forms)]:
+    tables = [(_facts, folder / "service.toml"), (_navigation, folder / "navigation.toml")]
+    for findings, path in [*tables, *((_form, path) for path in forms)]:
         shown = Path(folder.name, path.relative_to(folder))
-        for line, words in findings(library, path, rules, rules.sentence_limit(shown)):
+        try:
+            file = read_toml(path, shown), Lines(read_source(path, shown))
+        except Unreadable as unreadable:
+            yield from unreadable.problems
+            continue
+        for line, words in findings(library, file, rules, rules.sentence_limit(shown)):
             yield Problem(shown, line, words)
 
 
-def _form(library: Library, path: Path, rules: Rules, limit: int) -> Found:
-    written = path.read_text(encoding="utf-8")
-    lines = _Lines(written)
-    said = [
-        Unit("entry", lines.of(words), library.facts.fill(words))
-        for words in _strings(tomllib.loads(written))
-    ]
+def _form(library: Library, file: File, rules: Rules, limit: int) -> Found:
+    tables, lines = file
+    placed = [(lines.of(place), words) for place, words in _strings(tables)]
+    said = [Unit("entry", line, library.facts.fill(words)) for line, words in placed]
+    for line, words in placed:
+        yield from _facts_named(library, line, words)
     yield from _words(said, rules, limit)
-    pages = (library.form_pages[form.address] for form in library.forms.values() if form.key == path.stem)
+    address = tables.get("address")  # questions that forms share have none
+    pages = [page for page in library.form_pages.values() if page.address == address]
     yield from initials(said, rules, beside=[unit for page in pages for unit in units(page)])
 
 
-def _facts(library: Library, path: Path, rules: Rules, limit: int) -> Found:
-    lines = _Lines(path.read_text(encoding="utf-8"))
+def _facts_named(library: Library, line: int, words: str) -> Found:
+    """Facts in the words of a form that do not exist, or whose absence takes all the words away."""
+    for found in USED.finditer(words):
+        if found["name"] not in library.facts:
+            yield line, f"there is no fact “{found['name']}”; see content/service.toml"
+        elif not library.facts.fill(words):
+            yield (
+                line,
+                f"nothing is shown here while {{{found['name']}}} has no value; write words without it",
+            )
+
+
+def _navigation(_library: Library, file: File, _rules: Rules, _limit: int) -> Found:
+    tables, lines = file
+    for place, words in _strings(tables):
+        yield from ((lines.of(place), say) for _, say in marks(words))
+
+
+def _facts(library: Library, file: File, rules: Rules, limit: int) -> Found:
+    _, lines = file
     for name, fact in library.facts.items():
-        head = lines.of(f"[{name}]")
+        head = lines.of((name,))
         if fact.value:
-            yield from _words([Unit("entry", lines.of(fact.value), fact.value)], rules, limit)
+            yield from _words([Unit("entry", lines.of((name, "value")), fact.value)], rules, limit)
         elif not fact.ask:
             yield head, f'add to [{name}] a value = "..." or an ask = "..." for the service'
         if name.startswith("figure_") and not (fact.source and fact.year):
@@ -53,29 +82,16 @@ def _words(said: Sequence[Unit], rules: Rules, limit: int) -> Found:
     yield from long_sentences(said, limit)
     for unit in said:
         yield from banned([unit], rules)
+        yield from ((unit.line, say) for _, say in marks(unit.shown))
 
 
-def _strings(table: Any, name: str = "") -> Iterator[str]:
-    """Every text below a table that a visitor reads, in order."""
-    if isinstance(table, str) and name in _READ:
-        yield table
+def _strings(table: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Every text below a table that a visitor reads, in order, with its place."""
+    if isinstance(table, str) and next(name for name in reversed(place) if isinstance(name, str)) in _READ:
+        yield place, table
     elif isinstance(table, dict):
         for key, value in table.items():
-            yield from _strings(value, key)
+            yield from _strings(value, (*place, key))
     elif isinstance(table, list):
-        for value in table:
-            yield from _strings(value, name)
-
-
-class _Lines:
-    """Finds texts in a file, each time from where the last one was found; from the top if need be."""
-
-    def __init__(self, written: str) -> None:
-        self.lines = written.splitlines()
-        self.last = 0
-
-    def of(self, words: str) -> int:
-        first = words.splitlines()[0] if words else ""
-        order = [*range(self.last, len(self.lines)), *range(self.last)]
-        self.last = next((n for n in order if first in self.lines[n]), self.last)
-        return self.last + 1
+        for number, value in enumerate(table):
+            yield from _strings(value, (*place, number))
