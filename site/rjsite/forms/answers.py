@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import assert_never
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -48,14 +49,17 @@ def fault(question: Question, answer: str | Sequence[str]) -> str:
 
 
 def _well_formed(question: Question, answer: str | Sequence[str]) -> bool:
-    if isinstance(answer, str):
-        match question.kind:
-            case "phone":
-                return bool(re.fullmatch(r"[0-9]{7,20}", _PHONE_PUNCTUATION.sub("", answer)))
-            case "email":
-                return _is_address(answer)
-        return True
-    return question.alone not in answer or len(answer) == 1
+    """Whether an answer can be what its kind says."""
+    match question.kind:
+        case "phone":
+            return bool(re.fullmatch(r"[0-9]{7,20}", _PHONE_PUNCTUATION.sub("", str(answer))))
+        case "email":
+            return _is_address(str(answer))
+        case "many":
+            return question.alone not in answer or len(answer) == 1
+        case "text" | "long" | "one" | "tick":
+            return True
+    assert_never(question.kind)
 
 
 def _is_address(text: str) -> bool:

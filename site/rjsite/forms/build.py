@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, assert_never
 
 from flask import request
 from flask_wtf import FlaskForm
@@ -19,7 +19,6 @@ from rjsite.forms.token import Signer, Token
 from rjsite.referral import Answer, Referral
 
 TRAP = "website"
-TIDIED = {"long": tidy, "text": tidy_line, "phone": tidy_number, "email": tidy_number}
 
 
 class One(Field):
@@ -186,6 +185,7 @@ def form_class(definition: Form, keys: Sequence[str]) -> type[QuestionForm]:
 
 
 def _field(question: Question) -> Field:
+    """The field that reads the answer; one for each kind of question."""
     values = [choice.value for choice in question.choices]
     match question.kind:
         case "one":
@@ -194,4 +194,10 @@ def _field(question: Question) -> Field:
             return Many(values=values, default=[])
         case "tick":
             return One(values=["yes"], default="")
-    return StringField(filters=[TIDIED[question.kind]], default="")
+        case "long":
+            return StringField(filters=[tidy], default="")
+        case "text":
+            return StringField(filters=[tidy_line], default="")
+        case "phone" | "email":
+            return StringField(filters=[tidy_number], default="")
+    assert_never(question.kind)
