@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, request
 
 from rjsite import ready
 from rjsite.content.library import STORIES, Library
-from rjsite.content.page import Page
+from rjsite.content.page import Page, Story
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
@@ -87,7 +87,9 @@ FILES = {
 
 
 def _changed(page: Page) -> date:
-    return page.last_checked or NO_DAY
+    """The day on which a page was last new or changed; a story that waited for its day is new on that day."""
+    checked = page.last_checked or NO_DAY
+    return max(checked, page.published) if isinstance(page, Story) else checked
 
 
 def _moment(day: date) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from xml.etree.ElementTree import fromstring
 
 import pytest
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from rjsite.content.library import STORIES, Library
 from rjsite.content.listing import ASPECTS, ON_A_PAGE, Shelf
 from rjsite.content.page import Story
+from rjsite.feeds import feed
 from rjsite.services import services_of
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -130,15 +132,30 @@ def test_a_story_leads_to_no_other_story(client: FlaskClient, stories: tuple[Sto
 
 
 def test_the_feed_holds_every_story_with_its_notes(client: FlaskClient, stories: tuple[Story, ...]) -> None:
-    feed = fromstring(client.get("/feed.xml").data)
+    told = fromstring(client.get("/feed.xml").data)
 
-    assert {feed.find(f"{ATOM}{name}") is not None for name in ("id", "title", "updated", "author")} == {True}
-    entries = {entry.findtext(f"{ATOM}title"): entry for entry in feed.iter(f"{ATOM}entry")}
+    assert {told.find(f"{ATOM}{name}") is not None for name in ("id", "title", "updated", "author")} == {True}
+    entries = {entry.findtext(f"{ATOM}title"): entry for entry in told.iter(f"{ATOM}entry")}
     assert set(entries) == {story.title for story in stories}
     for story in stories:
         entry = entries[story.title]
         assert entry.findtext(f"{ATOM}id", "").endswith(story.address)
         assert all(f"Note: {note}." in entry.findtext(f"{ATOM}summary", "") for note in story.content_notes)
+
+
+def test_a_story_that_waited_for_its_day_is_new_on_that_day_in_the_feed(content: Library) -> None:
+    waited = replace(content.stories[-1], last_checked=date(2026, 1, 2), published=date(2027, 1, 1))
+    others = [story for story in content.stories if story.slug != waited.slug]
+
+    told = fromstring(feed(replace(content, stories=(waited, *others)), "https://x.example"))
+
+    first = next(told.iter(f"{ATOM}entry"))
+    assert first.findtext(f"{ATOM}published") == first.findtext(f"{ATOM}updated") == "2027-01-01T00:00:00Z"
+    assert told.findtext(f"{ATOM}updated") == "2027-01-01T00:00:00Z"
+    assert all(
+        entry.findtext(f"{ATOM}updated", "") >= entry.findtext(f"{ATOM}published", "")
+        for entry in told.iter(f"{ATOM}entry")
+    )
 
 
 def test_the_sitemap_holds_every_page_that_may_be_indexed_and_no_form(
