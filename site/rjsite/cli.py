@@ -20,7 +20,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from rjsite import outbox_cli
-from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.problem import Unreadable
 from rjsite.outbox.table import BROKEN
 from rjsite.sealing import Readers
 from rjsite.settings import ROOT, Settings, SettingsError
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "--github",
         action="store_true",
         default=os.environ.get("GITHUB_ACTIONS") == "true",
-        help="show each finding on its line in GitHub (by itself where GitHub runs this)",
+        help="also show findings on their lines in GitHub (by itself where GitHub runs this)",
     )
     story = add("new-story", _new_story, "write the file of a new story, with every field explained")
     story.add_argument("title", help="in quotation marks")
@@ -131,6 +131,7 @@ def _deliver(given: argparse.Namespace) -> int:
 
 def _check(given: argparse.Namespace) -> int:
     from rjsite.content import guard
+    from rjsite.content.guard.report import add_to_summary, annotation
     from rjsite.content.library import load
 
     folder, today = _content(), date.today()  # noqa: DTZ011 (a day in the service's own place)
@@ -140,8 +141,11 @@ def _check(given: argparse.Namespace) -> int:
         counted = f"{len(found.pages)} pages, {len(found.stories)} stories, {len(problems)} to mend"
     except Unreadable as unreadable:
         problems, counted = list(unreadable.problems), "The site cannot start until this is mended."
-    for problem in problems:
-        print(_for_github(problem) if given.github else problem)
+    print(*problems, sep="\n", end="\n" if problems else "")
+    if given.github:
+        print(*map(annotation, problems), sep="\n", end="\n" if problems else "")
+    if problems and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
+        add_to_summary(Path(summary), problems)
     print(counted)
     return 1 if problems else 0
 
@@ -211,12 +215,6 @@ def _release_check(given: argparse.Namespace) -> int:
         lines += "\n".join(error.faults).splitlines()
     print(*lines, f"{len(lines)} to settle before release", sep="\n")
     return 1 if lines else 0
-
-
-def _for_github(problem: Problem) -> str:
-    """A finding as GitHub shows it on the changed line."""
-    words = problem.words.replace("%", "%25").replace("\n", "%0A")
-    return f"::error file={problem.path},line={problem.line}::{words}"
 
 
 def _content() -> Path:

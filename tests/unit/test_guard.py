@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import date
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from rjsite.cli import main
 from rjsite.content import guard
 from rjsite.content.guard import text
+from rjsite.content.guard.report import add_to_summary
 from rjsite.content.guard.rules import load_rules
 from rjsite.content.library import load
-from rjsite.content.problem import Severity
+from rjsite.content.problem import Problem, Severity
 from rjsite.settings import ROOT
+from support.forms import Page, words
 
 TODAY = date(2026, 3, 1)
 STORY = "case-studies/the-shop-window.md"
@@ -356,6 +359,15 @@ def test_a_file_that_nothing_uses_is_named(content, name):
     assert found.startswith(f"content/{name}:1: nothing uses this file; name it NAME.md in ")
 
 
+@pytest.mark.parametrize("name", ["the-shop-window.md~", "the-shop-window.md.bak", "The shop window.MD"])
+def test_a_copy_that_an_editor_left_is_named_as_one(content, name):
+    (content / "case-studies" / name).write_text("Words.")
+
+    assert findings(content) == [
+        f"content/case-studies/{name}:1: nothing uses this copy of the-shop-window.md; delete it"
+    ]
+
+
 def test_rules_that_cannot_be_read_are_named(content):
     write(content, "house-rules.toml", "sentense = 20", "sentence = 20")
 
@@ -431,12 +443,63 @@ def test_a_broken_page_is_one_line_though_the_menu_names_it(content, check):
     assert lines[1].startswith("content/pages/case-studies.md:2: “titel” is not a field")
 
 
-def test_github_shows_a_finding_on_its_line(content, check):
+def test_github_shows_a_finding_on_its_line_and_the_log_shows_them_all(content, check):
     write(content, HOME, "A 100% easy page.")
 
     _, lines = check("--github")
 
+    assert [line for line in lines if line.startswith(f"content/{HOME}:9: “easy” is not our word; ")]
     assert f"::error file=content/{HOME},line=9::“easy” is not our word" in "\n".join(lines)
+    assert len([line for line in lines if line.startswith("content/")]) == len(
+        [line for line in lines if line.startswith("::error ")]
+    )
+
+
+def test_a_run_on_github_has_a_table_of_all_findings(content, check, tmp_path, monkeypatch):
+    summary = tmp_path / "summary.md"
+    summary.write_text("Before.\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    write(content, HOME, "\n\n".join(["An easy page."] * 20 + ["It is <b>bold</b> | **bold."]))
+
+    _, lines = check()
+
+    table = Page(summary.read_text())
+    rows = [[words(cell) for cell in row if cell.tag == "td"] for row in table.all("tr")]
+    assert [f"{file}:{line}: {said}" for file, line, said in rows[1:]] == [
+        " ".join(line.split()) for line in lines[:-1]
+    ]
+    assert summary.read_text().startswith("Before.\n")
+
+
+def test_a_run_without_a_finding_adds_no_table(content, check, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    today = f"last_checked: {date.today()}"  # noqa: DTZ011
+    for path in content.rglob("*.md"):
+        path.write_text(path.read_text().replace("last_checked: 2026-02-01", today))
+
+    assert check()[0] == 0
+    assert not (tmp_path / "summary.md").exists()
+
+
+def test_a_summary_stays_smaller_than_github_takes(tmp_path):
+    problems = [Problem(Path(f"content/pages/page-{n}.md"), n, "write " * 30) for n in range(20_000)]
+
+    add_to_summary(tmp_path / "summary.md", problems)
+
+    assert (tmp_path / "summary.md").stat().st_size < 2**20
+    assert "19,000 more are in the log." in (tmp_path / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.md", b"caf\xe9.txt", b"two\nlines.md"])
+def test_a_file_name_that_cannot_be_printed_is_named_on_one_line(content, check, name):
+    os.close(os.open(os.fsencode(content / "case-studies") + b"/" + name, os.O_CREAT | os.O_WRONLY))
+
+    status, lines = check("--github")
+
+    named = [line for line in lines if "caf" in line or "two" in line]
+    assert status == 1
+    assert [line.partition("content/case-studies/")[0] for line in named] == ["", "::error file="]
+    assert all(line.isprintable() for line in lines)
 
 
 def test_a_site_that_cannot_start_is_said_too(content, check):

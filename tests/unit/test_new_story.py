@@ -142,6 +142,17 @@ def test_a_filled_file_has_nothing_to_mend_and_goes_out(content, story, rjsite):
     assert set(load(content).by_slug) == {"the-broken-fence", "the-shop-window"}
 
 
+@pytest.mark.parametrize("title", ["The caf\udce9", "The \x07 bell"])
+def test_a_title_that_cannot_be_written_leaves_no_file(content, rjsite, title):
+    before = sorted(content.rglob("*"))
+
+    status, (line,) = rjsite("new-story", title)
+
+    assert status == 2
+    assert line.startswith("This makes no story: write the title in letters that can be printed")
+    assert sorted(content.rglob("*")) == before
+
+
 def test_a_story_that_is_there_is_never_written_over(content, story, rjsite):
     before = story.read_bytes()
 

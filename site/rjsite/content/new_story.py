@@ -37,6 +37,8 @@ def write_story(folder: Path, title: str, today: date) -> Path:
     words = " ".join(title.split())
     if not re.search(r"[a-z0-9]", words, re.IGNORECASE):
         raise ValueError("write a title with letters in it")
+    if not words.isprintable():
+        raise ValueError("write the title in letters that can be printed, from a terminal that uses UTF-8")
     path = folder / "case-studies" / f"{slug(words)}.md"
     filled = FILE.read_text(encoding="utf-8").format(
         title=json.dumps(words, ensure_ascii=False),  # YAML reads a quoted string of JSON

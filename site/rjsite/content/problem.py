@@ -23,8 +23,14 @@ class Problem:
     words: str
     severity: Severity = Severity.MUST_NOT_BE_SHOWN
 
+    @property
+    def file(self) -> str:
+        """The name of the file, with escapes for what cannot be printed on one line."""
+        name = str(self.path)
+        return name if name.isprintable() else name.encode("unicode_escape").decode()
+
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.words}"
+        return f"{self.file}:{self.line}: {self.words}"
 
 
 class Unreadable(Exception):

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from rjsite.content.library import GONE, Library
+from rjsite.content.markup import slug
 from rjsite.content.page import Page
 from rjsite.content.problem import Problem
 from rjsite.content.toml import line_of
@@ -88,8 +89,12 @@ def _titles(library: Library) -> Iterator[Problem]:
 
 def _unused(folder: Path) -> Iterator[Problem]:
     used = {path for pattern in _USED for path in folder.glob(pattern)}
-    words = "nothing uses this file; name it NAME.md in content/case-studies/ or content/pages/, or delete it"
+    unused = (
+        "nothing uses this file; name it NAME.md in content/case-studies/ or content/pages/, or delete it"
+    )
     for path in folder.rglob("*"):
         inside = path.relative_to(folder)
         if path not in used and not path.is_dir() and not any(part.startswith(".") for part in inside.parts):
-            yield Problem(Path(folder.name) / inside, 1, words)
+            original = path.with_name(f"{slug(path.name.partition('.')[0])}.md")
+            copy = f"nothing uses this copy of {original.name}; delete it"
+            yield Problem(Path(folder.name) / inside, 1, copy if original in used else unused)
