@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from support.nginx import Nginx
 
 
+@pytest.fixture(autouse=True)
+def _no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a test finds in made-up content out of the summary of the run on GitHub."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
 # -- mail -------------------------------------------------------------------------------------------------
 
 

@@ -102,6 +102,20 @@ SLIPS_IN_A_DEFINITION = [
     ('value = "text", label', 'value = "phone", label', 8, "way: give each choice a “value” of its own"),
     ('missing = "Select how', 'alone = "none"\nmissing = "Select how', 8, "“alone” names no choice; write"),
     ('name = "A small form"', 'name = "A"\nreply_to = "mail"', 1, "“reply_to” names no question “mail”"),
+    ('label = "Phone number"', 'label = ""', 21, "number: label: write some words in the quotes"),
+    ('label = "Phone number"', "label = 'It's'", 21, 'write label = "...", with one straight quote before'),
+    ('label = "Phone number"', 'label: "Phone"', 21, "write a name, then = and the words in straight quotes"),
+    ('name = "number"', 'name = ""', 19, "name: write some words in the quotes"),
+    ('[[step.question]]\nname = "number"', '[[question]]\nname = "number"', 18, "“question” is not a field"),
+    ('[[step.question]]\nname = "number"', '[[Step.question]]\nname = "n"', 18, "“Step” is not a field"),
+    ('[[step.question]]\nname = "number"', '[[step.question]\nname = "n"', 18, "write as many ] as [ in"),
+    ('label = "Text", needs', 'label = "Text" needs', 14, 'write { value = "...", label = "..." },'),
+    ('{ value = "text", label = "Text", needs_fact = "can_text" }', '"text"', 14, "write each of them as {"),
+    ("choices = [", "choices = ", 12, "write a name, then = and the words in straight quotes"),
+    ('when = { way = ["phone", "text"] }', 'when = "phone"', 24, 'when: write it as when = { name = ["value"] }'),
+    ('address = "/ask"', 'address = "ask"', 2, "address: begin it with / and use small letters"),
+    ('address = "/ask"', 'address = "/Ask us"', 2, "address: begin it with / and use small letters"),
+    ('stop = "outside"', 'stop = "inside"', 15, "write content/outcomes/inside.md, or mend it"),
     ('title = "About you"\n', "", 4, "title: write the heading of the step"),
     ('title = "About you"', 'title = "A"\nuse = "name"', 6, "use: write a list, like use = "),
     ('value = "text", label = "Text"', 'value = "text"', 14, "way: choices.label: add a line label = ..."),
@@ -137,7 +151,7 @@ def test_a_slip_in_a_definition_is_named_and_stops_the_start(content, right, sli
 
     (problem,) = raised.value.problems
     assert words in problem.words
-    assert not re.search("Input|Field required|inputs are|valid", problem.words)
+    assert not re.search("Input|Field required|inputs are|valid|[Ss]tring", problem.words)
     assert str(problem) == f"{FILE}:{line}: {problem.words}"
 
 

@@ -170,6 +170,7 @@ def test_what_is_shown_as_meant_is_not_named(content, words):
 
 FIELDS = [
     (STORY, "title: The shop window", "title: “The shop window”", 2, "readers see the curly quotes"),
+    (STORY, "title: The shop window", 'title: “The shop window"', 2, "readers see the curly quotes"),
     (STORY, "title: The shop window", "title: ‘The shop window’", 2, "readers see the curly quotes"),
     (STORY, "title: The shop window", "title: The shop #window", 2, "“#window” is not shown"),
     (STORY, "summary: A window", "summary: A # window", 3, "# begins a note here; write the summary in"),
@@ -182,6 +183,8 @@ FIELDS = [
     (STORY, "summary: A window", "summary: A [window](/refer)", 3, "write a link as"),
     (STORY, "title: The shop window", "title: The shop &amp; window", 2, f"“&amp;” {SHOWN}"),
     (STORY, "title: The shop window", "title: The <b>shop</b>", 2, f"“<b>” {SHOWN}"),
+    (STORY, "published: 2026-02-01", "published: 2062-02-01", 15, "is this the right year?"),
+    (STORY, "published: 2026-02-01", "published: 0206-02-01", 15, "is this the right year?"),
     (HOME, "title: Home", "title: Call {phone}", 2, f"“{{phone}}” {SHOWN}; write its words"),
     (HOME, "description: Words.", "description: Words \\ more.", 3, f"“\\” {SHOWN}"),
     (HOME, "description: Words.", "description: Words.\nhead: __Home__", 4, f"“__” {SHOWN}"),

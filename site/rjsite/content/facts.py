@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.toml import read_as
+from rjsite.content.toml import line_of, read_as
 
 USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
 _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
@@ -144,5 +144,10 @@ def load_facts(path: Path, shown: Path) -> Facts:
     facts = Facts(read_as(dict[str, Fact], path, shown))
     missing = [name for name in REQUIRED if not facts.has(name)]
     if missing:
-        raise Unreadable(*(Problem(shown, 1, f'add [{name}] with a value = "..."') for name in missing))
+        raise Unreadable(
+            *(
+                Problem(shown, line_of(path, f"[{name}]"), f'add [{name}] with a value = "..."')
+                for name in missing
+            )
+        )
     return facts

@@ -20,6 +20,7 @@ _WORDS = {
     "float_type": "write a number, without quotes",
     "bool_parsing": "write true or false, without quotes",
     "bool_type": "write true or false, without quotes",
+    "string_pattern_mismatch": "write some words in the quotes",
     "string_type": "write words in straight quotes",
     "greater_than_equal": "write a number that is {ge} or more",
     "less_than_equal": "write a number that is {le} or less",
@@ -46,7 +47,11 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
             return f"use {given['max_length']} characters at most; these are {len(str(fault['input']))}"
         case "tuple_type" | "list_type":
             return 'write a list, like ["one", "two"]'
-        case "dict_type" | "model_type" | "model_attributes_type":
+        case "dict_type":
+            return f'write it as {name} = {{ name = ["value"] }}'
+        case "model_type" | "model_attributes_type" if name.isdecimal():
+            return 'write each of them as { value = "...", label = "..." }'
+        case "model_type" | "model_attributes_type":
             return f"begin it with a line of its own: [{name}]"
     words = _WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
     return re.sub(r"\{(\w+)\}", lambda found: str(given.get(found[1], "")), words)

@@ -43,7 +43,7 @@ NOTE_FOR = {
 SUMMARY_WORDS = 30
 
 
-_NONE = ("none", "no", "nothing", "-", "–", "—")
+_NONE = ("none", "no", "nothing", "nil", "n/a", "-", "–", "—")
 _NOT_STATED = ("not stated", "not known", "unknown", "not given", *_NONE)
 _AROUND = " \"'“”„‘’."
 

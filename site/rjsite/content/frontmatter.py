@@ -128,7 +128,8 @@ def _fields(text: str, shown: Path, first: int = 2) -> Read:
         general = mark.line if mark else 0, "this line cannot be read; write “name: words”"
         at, words = find_slip(text.splitlines()) or general
         raise Unreadable(Problem(shown, first + at, words)) from None
-    if not isinstance(node, yaml.MappingNode | None):
+    keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    if not isinstance(node, yaml.MappingNode | None) or not all(isinstance(k, yaml.ScalarNode) for k in keys):
         raise Unreadable(Problem(shown, first, "write each field on a line of its own, as “name: words”"))
     fields: dict[str, Any] = {}
     where: dict[str, int] = {}

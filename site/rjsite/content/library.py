@@ -24,7 +24,7 @@ from rjsite.content.listing import Shelf
 from rjsite.content.navigation import Navigation, Written, navigation, navigation_problems
 from rjsite.content.page import Group, Link, Page, Story
 from rjsite.content.problem import Problem, Severity, Unreadable
-from rjsite.content.toml import read_as, read_toml
+from rjsite.content.toml import line_of, read_as, read_toml
 from rjsite.forms.questions import Form
 from rjsite.forms.reading import load_forms
 
@@ -213,7 +213,7 @@ class _Reader:
         """
         folder, shown = self.file("forms")
         found = load_forms(folder, shown)
-        faults = [*_lacking(found, outcomes, shown), *_moved(found, self.kept, shown)]
+        faults = [*_lacking(found, outcomes, folder, shown), *_moved(found, self.kept, shown)]
         for name in (name for name in NOTICES if name not in errors):
             file = self.file(f"errors/{name}.md")[1]
             faults.append(Problem(file, 1, "write this file, or mend it: forms show its words"))
@@ -234,12 +234,16 @@ class _Reader:
         }
 
 
-def _lacking(forms: Mapping[str, Form], outcomes: Mapping[str, Page], folder: Path) -> Iterator[Problem]:
+def _lacking(
+    forms: Mapping[str, Form], outcomes: Mapping[str, Page], folder: Path, shown: Path
+) -> Iterator[Problem]:
     """Answers that stop a form and have no words for it."""
     for form in forms.values():
         for stop in form.stops:
             if stop not in outcomes:
-                yield Problem(folder / f"{form.key}.toml", 1, f"write content/outcomes/{stop}.md, or mend it")
+                line = line_of(folder / f"{form.key}.toml", f'stop = "{stop}"')
+                words = f"write content/outcomes/{stop}.md, or mend it"
+                yield Problem(shown / f"{form.key}.toml", line, words)
 
 
 def _moved(forms: Mapping[str, Form], kept: Library | None, folder: Path) -> Iterator[Problem]:

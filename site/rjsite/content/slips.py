@@ -8,7 +8,7 @@ import yaml
 
 _FIELD = re.compile(r"[^\s#\-\]}\"'][^:]*:(?:\s|$)")
 _CURLY = "“”„‟‘’‚‛«»"
-_ENCLOSED = re.compile(rf"[{_CURLY}](.*)[{_CURLY}]")
+_ENCLOSED = re.compile(rf"[{_CURLY}][^“”\"]*[{_CURLY}\"']")
 _ESCAPED = re.compile(r"\\[^\"\\/]")
 _LONGEST = 50  # lines of one field that are looked at one by one
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")

@@ -19,6 +19,7 @@ Place = tuple[int | str, ...]  # names of tables and keys, and places in lists, 
 
 LINE = "{} = ..."
 
+_QUOTES = "[] \"'"
 _HEADER = re.compile(r"\s*(\[{1,2})\s*([^\[\]=]+?)\s*\]{1,2}\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*([\w-]+|"[^"]*"|'[^']*')\s*=""")
 _OPENED = re.compile(r"""[^=]*=\s*(?:\[(?!.*\])|\"{3}(?!.*\"{3})|'{3}(?!.*'{3}))""")
@@ -34,7 +35,8 @@ class Lines:
         for number, line in enumerate(self.written, 1):
             if header := _HEADER.fullmatch(line):
                 table = self._table(re.split(r"\s*\.\s*", header[2]), many=header[1] == "[[")
-                self._at.setdefault(table, number)
+                for end in range(1, len(table) + 1):
+                    self._at.setdefault(table[:end], number)
             elif key := _KEY.match(line):
                 self._at.setdefault((*table, key[1].strip("\"'")), number)
 
@@ -85,17 +87,21 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
 
 def _advice(line: str, error: str) -> str:
     """What is wrong in a line that is not TOML, and what to write."""
-    name, _, value = line.partition("=")
-    name = name.strip()
+    name, _, value = (part.strip() for part in line.partition("="))
+    name = name if re.fullmatch(r"[\w-]+", name) else f'"{name.strip(_QUOTES)}"'
     if "verwrite" in error or "twice" in error:
-        return f"not TOML: “{name.strip('[] ')}” stands twice; keep one of them"
-    if re.match(r"\s*[“”„‘’«»]", value):
+        return f"not TOML: “{name.strip(_QUOTES)}” stands twice; keep one of them"
+    if re.match(r"[“”„‘’«»]", value):
         return f'not TOML: the quotes are curly; write straight ones: {name} = "..."'
-    if "end of document" in error or "Unclosed" in error:
+    if line.lstrip().startswith("["):
+        return "not TOML: write as many ] as [ in this line, and nothing else"
+    if line.lstrip().startswith("{"):
+        return 'not TOML: write { value = "...", label = "..." }, with a comma after each'
+    if "(at end of document)" in error or "Unclosed" in error:
         return "not TOML: close what begins here or above, with ] or with quotes"
-    if value and re.fullmatch(r"[\w-]+", name):
+    if value:
         return f'not TOML: write {name} = "...", with one straight quote before the words and one after'
-    return 'not TOML: write a name, then = and the words in straight quotes, like label = "..."'
+    return 'not TOML: write a name, then = and the words in straight quotes, like name = "..."'
 
 
 def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 # Names that the form itself (rjsite/forms/build.py) and its page have: a question may not stand in their way.
@@ -27,6 +27,9 @@ FURTHER_OPENERS = 2
 _FILLED = ("label", "hint", "missing", "noun", "malformed", "after")  # may hold facts of the service
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
+
+
+Said = Annotated[str, Field(pattern=r"\S")]  # words that may not be left empty
 
 
 class Opener(NamedTuple):
@@ -43,8 +46,8 @@ class _Part(BaseModel):
 class Choice(_Part):
     """One answer that can be chosen."""
 
-    value: str
-    label: str
+    value: Said
+    label: Said
     hint: str = ""
     stop: str = ""  # the outcome shown in place of going on (content/outcomes/NAME.md)
     flag: str = ""  # a line for the team: what to look out for
@@ -54,9 +57,9 @@ class Choice(_Part):
 class Question(_Part):
     """One question: its words, its rule and its messages."""
 
-    name: str
+    name: Said
     kind: Kind
-    label: str
+    label: Said
     hint: str = ""
     missing: str = ""  # the message where an answer is needed; without it the question is optional
     noun: str = ""  # begins the message for an answer over `limit` characters
@@ -127,13 +130,20 @@ class Form(_Part):
     """A whole form: its name, its address and its topics in order."""
 
     key: str  # names content/forms/KEY.md, its opening words
-    name: str  # as the team's email names it
+    name: Said  # as the team's email names it
     address: str
     steps: tuple[Step, ...]
     by_step: bool = False  # shown one topic at a time where script runs
     send: str = "Send to the team"  # on its button
     reply_to: str = ""  # the question whose answer the team may reply to
     next: tuple[str, ...] = ()  # what happens after Send, a line each
+
+    @field_validator("address")
+    @classmethod
+    def _reachable(cls, address: str) -> str:
+        if not re.fullmatch(r"(?:/[a-z0-9]+(?:-[a-z0-9]+)*)+", address):
+            raise ValueError("begin it with / and use small letters, figures and hyphens only")
+        return address
 
     @model_validator(mode="after")
     def _linked(self) -> Self:

@@ -99,7 +99,7 @@ class _File:
             except ValidationError as error:
                 at = (*place, "question", number)
                 found = typed_problems(error, Question, self.lines, self.shown, at)
-                name = str(table.get("name", "name"))
+                name = str(table.get("name") or "question")
                 raise Unreadable(*(replace(p, words=f"{name}: {p.words}") for p in found)) from None
 
 

@@ -177,7 +177,15 @@ def _dates(page: Page, rules: Rules, today: date) -> Found:
         yield line, f"this day is still to come; write the day you checked it, like last_checked: {today}"
 
 
+def _published(story: Story, today: date) -> Found:
+    """A day that is a mistake in typing: the story would never go out, or stand below all others."""
+    if not today.year - 30 <= story.published.year <= today.year + 2:
+        line = story.document.lines.get("published", 1)
+        yield line, f"published: is this the right year? write the day on which it goes out, like {today}"
+
+
 def _story(story: Story, read: Sequence[Unit], rules: Rules, today: date) -> Found:
+    yield from _published(story, today)
     line = story.document.lines.get("permission", 1)
     if not story.permission and not story.draft and story.slug not in rules.no_permission_yet:
         yield line, f"write the day on which the people in it agreed, like {today}; or keep it as a draft"
