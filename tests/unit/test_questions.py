@@ -112,7 +112,7 @@ SLIPS_IN_A_DEFINITION = [
     ('label = "Text", needs', 'label = "Text" needs', 14, 'write { value = "...", label = "..." },'),
     ('{ value = "text", label = "Text", needs_fact = "can_text" }', '"text"', 14, "write each of them as {"),
     ("choices = [", "choices = ", 12, "write a name, then = and the words in straight quotes"),
-    ('when = { way = ["phone", "text"] }', 'when = "phone"', 24, 'when: write it as when = { name = ["value"] }'),
+    ('when = { way = ["phone", "text"] }', 'when = "phone"', 24, 'when: write it as when = { name = '),
     ('address = "/ask"', 'address = "ask"', 2, "address: begin it with / and use small letters"),
     ('address = "/ask"', 'address = "/Ask us"', 2, "address: begin it with / and use small letters"),
     ('stop = "outside"', 'stop = "inside"', 15, "write content/outcomes/inside.md, or mend it"),
