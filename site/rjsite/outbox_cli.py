@@ -22,13 +22,15 @@ def add_to(commands: Any) -> None:
         required=True, metavar="ACTION"
     )
     for name, help_, run in (
-        ("list", "every mail, without a word of it", _list),
+        ("list", "every mail and whom it is for, without a word of it", _list),
         ("status", "how many wait, since when and why, and what somebody has to look after", _status),
         ("purge", "wipe what the mail server has had for long enough", _purge),
         ("rotate", "seal what is kept with the first key of RJSITE_OUTBOX_KEYS", _rotate),
     ):
         actions.add_parser(name, help=help_).set_defaults(run=run)
-    resend = actions.add_parser("resend", help="send a mail again while its text is kept")
+    resend = actions.add_parser(
+        "resend", help="try what waits of a reference now; where all was sent, send it again"
+    )
     resend.add_argument("reference")
     resend.set_defaults(run=_resend)
     export = actions.add_parser("export", help="write a kept mail to a file; it is not tried any more")
@@ -48,7 +50,7 @@ def _list(_given: argparse.Namespace) -> int:
     for row in _open(Settings.load()).rows():
         number = f"number {row.number}" if row.number else "no number"
         kept = f"{row.reference}  version {row.version}  {number}  {_moment(row.made_at)}"
-        print(f"{kept}  tries {row.attempts}  {_state(row)}")
+        print(f"{kept}  to {row.recipient}  tries {row.attempts}  {_state(row)}")
     return 0
 
 
@@ -79,9 +81,15 @@ def _status(_given: argparse.Namespace) -> int:
 
 
 def _resend(given: argparse.Namespace) -> int:
-    count = _open(Settings.load()).resend(_reference(given.reference))
-    print(f"{count} mails will be sent again." if count else NOT_KEPT)
-    return 0 if count else 1
+    count, unsent = _open(Settings.load()).resend(_reference(given.reference))
+    mails = "1 mail is" if count == 1 else f"{count} mails are"
+    if count and unsent:
+        print(f"{mails} tried again now. Whoever has it already gets no second one.")
+    elif count:
+        print(f"{mails} sent again.")
+    else:
+        print("It is being sent at this moment." if unsent else NOT_KEPT)
+    return 0 if count or unsent else 1
 
 
 def _export(given: argparse.Namespace) -> int:
@@ -100,8 +108,10 @@ def _export(given: argparse.Namespace) -> int:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
-    outbox.exported(newest)
-    print(f"Version {newest.version} is in the file. The site does not try to send it any more.")
+    given_up = ", ".join(outbox.exported(newest))
+    print(f"Version {newest.version} is in the file, as it goes to {newest.recipient}.")
+    if given_up:
+        print(f"The site does not try to send it to {given_up} any more.")
     print("Delete the file when you have passed it on.")
     return 0
 

@@ -62,8 +62,8 @@ class MailServer:
     """An SMTP server on a loopback port that it keeps when it is stopped and started again.
 
     Set `reply_to_data` ("451 Try later", "554 Refused") or `reply_to_recipient` ("550 No such person") to
-    have mail refused, or `hang_up` to have the mail taken and the line cut before the answer. It
-    answers `answer_after` seconds after it has received a mail.
+    have mail refused, `unknown` to have it refused for some recipients, or `hang_up` to have the mail taken
+    and the line cut before the answer. It answers `answer_after` seconds after it has received a mail.
     """
 
     authority: Authority
@@ -73,6 +73,7 @@ class MailServer:
     port: int = field(default_factory=free_port)
     reply_to_data: str | None = None
     reply_to_recipient: str | None = None
+    unknown: frozenset[str] = frozenset()
     hang_up: bool = False
     answer_after: float = 0
     received: list[Received] = field(default_factory=list)
@@ -179,6 +180,8 @@ class MailServer:
         """Take a recipient, unless told to refuse."""
         if self.reply_to_recipient:
             return self.reply_to_recipient
+        if address in self.unknown:
+            return "550 No such person"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

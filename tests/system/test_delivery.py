@@ -255,6 +255,40 @@ def test_a_kept_mail_can_be_sent_again_and_exported(start_site: Callable[..., Si
     assert copy.stat().st_mode & 0o777 == 0o600
 
 
+def test_after_a_mailbox_is_mended_only_its_owner_gets_the_mail_again(
+    start_site: Callable[..., Site], mail_server: MailServer
+) -> None:
+    """And the list says whose each line is, without a word of the form."""
+    mail_server.unknown = frozenset({"two@example.org"})
+    site = start_site(
+        **mail_server.settings(),
+        RJSITE_TEAM_EMAIL="one@example.org, two@example.org",
+        RJSITE_DELIVER_PER_MINUTE="6000",
+    )
+    visitor = Visitor(site.base_url)
+    reference = visitor.reference(visitor.send())
+    wait_until(lambda: "refused (550)" in site.log, "the refusal")
+    mail_server.wait_for(1)
+    one, two = site.run("outbox", "list").stdout.splitlines()
+    mail_server.unknown = frozenset()
+
+    resent = site.run("outbox", "resend", reference)
+    mail_server.wait_for(2)
+    wait_until(lambda: site.log.count(f"mail {reference} taken") == 2, "both to be marked")
+
+    assert [("to one@example.org" in one, "taken" in one), "to two@example.org" in two] == [
+        (True, True),
+        True,
+    ]
+    assert "refused (550) for good" in two
+    assert resent.stdout == "1 mail is tried again now. Whoever has it already gets no second one.\n"
+    assert [got.recipients for got in mail_server.received] == [("one@example.org",), ("two@example.org",)]
+    everyone = site.run("outbox", "resend", reference)
+    assert everyone.stdout == "2 mails are sent again.\n"
+    for word in ("Ally", "window", "01632"):
+        assert word not in one + two
+
+
 def test_the_same_code_keeps_forms_on_postgresql(start_site: Callable[..., Site], postgres_url: str) -> None:
     site = start_site(RJSITE_DATABASE_URL=postgres_url)
     visitor = Visitor(site.base_url)

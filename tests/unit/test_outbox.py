@@ -394,12 +394,12 @@ def test_mail_refused_for_good_waits_about_an_hour(box, clock):
 @pytest.mark.parametrize(
     "then",
     [
-        lambda box, row: box.accepted(row, 24),
-        lambda box, row: box.put_back(row, "unreachable"),
-        lambda box, row: box.put_back(row, "refused (451)"),
-        lambda box, row: box.put_back(row, "no answer", unanswered=True),
-        lambda box, _: box.resend("REF-0001"),
-        lambda box, row: (box.exported(row), box.resend("REF-0001")),
+        lambda box: box.accepted(box.claim(), 24),
+        lambda box: box.put_back(box.claim(), "unreachable"),
+        lambda box: box.put_back(box.claim(), "refused (451)"),
+        lambda box: box.put_back(box.claim(), "no answer", unanswered=True),
+        lambda box: box.resend("REF-0001"),
+        lambda box: (box.exported(box.named("REF-0001")[0]), box.resend("REF-0001")),
     ],
     ids=["accepted", "unreachable", "refused for now", "no answer", "sent again", "exported, sent again"],
 )
@@ -409,7 +409,7 @@ def test_only_what_is_refused_now_counts_as_refused_for_good(box, clock, then):
     assert box.waiting().refused == 1
     clock.now += 2 * HOUR
 
-    then(box, box.claim())
+    then(box)
 
     assert box.waiting().refused == 0
     assert box.rows()[0].refused_at is None
@@ -533,16 +533,92 @@ def test_a_held_mail_can_be_sent_again_and_is_then_due(box, clock):
     box.accepted(box.claim(), 24)
     assert box.claim() is None
 
-    assert box.resend("REF-0001") == 1
+    assert box.resend("REF-0001") == (1, False)
 
     assert box.open(box.claim()) == b"version 1: " + WORDS
+
+
+def again(box, reference="REF-0001"):
+    """Give whose mail of which version is sent once more."""
+    box.resend(reference)
+    found = []
+    while row := box.claim():
+        found.append((row.version, row.recipient))
+    return found
+
+
+def one_of_two_has(box, digest="d1"):
+    """Keep a form for both: the first takes it, the other's box refuses."""
+    keep(box, digest=digest, team=TEAM)
+    for _ in TEAM:
+        row = box.claim()
+        if row.recipient == TEAM[0]:
+            box.accepted(row, 24)
+        else:
+            box.put_back(row, "refused (550)", lasting=True)
+
+
+def test_whoever_has_a_mail_already_gets_no_second_one_while_another_waits_for_theirs(box):
+    one_of_two_has(box)
+
+    assert again(box) == [(1, TEAM[1])]
+
+
+def test_of_several_versions_only_what_waits_is_sent_again(box):
+    one_of_two_has(box, "d1")
+    keep(box, digest="d2", team=TEAM)
+    box.accepted(box.claim(), 24)
+
+    assert again(box) == [(1, TEAM[1]), (2, TEAM[1])]
+
+
+def test_what_everybody_has_is_sent_again_to_everybody_in_the_order_of_its_versions(box):
+    for digest in ("d1", "d2"):
+        keep(box, digest=digest, team=TEAM)
+    for _ in range(4):
+        box.accepted(box.claim(), 24)
+
+    assert again(box) == [(version, to) for version in (1, 2) for to in TEAM]
+
+
+def test_a_mail_that_a_worker_has_in_hand_is_not_sent_beside_it(box, clock):
+    keep(box)
+    row = box.claim()
+
+    assert again(box) == []
+    box.accepted(row, 24)
+    assert box.waiting().mails == 0
+
+
+def test_what_a_worker_that_died_had_in_hand_can_be_sent_again(box, clock):
+    keep(box)
+    box.claim()
+    clock.now += HOUR
+
+    assert again(box) == [(1, TEAM[0])]
+
+
+def test_exporting_one_mail_keeps_the_others_of_its_version_from_being_tried_and_says_whose(box):
+    one_of_two_has(box)
+
+    assert box.exported(box.named("REF-0001")[0]) == [TEAM[1]]
+    assert box.waiting().mails == 0
+
+
+def test_wiping_takes_what_one_has_and_leaves_what_another_waits_for(box, clock):
+    one_of_two_has(box)
+    clock.now += 25 * HOUR
+
+    assert box.wipe(24) == 1
+    assert [row.recipient for row in box.named("REF-0001")] == [TEAM[1]]
+    assert again(box) == [(1, TEAM[1])]
 
 
 def test_a_wiped_mail_cannot_be_sent_again(box):
     keep(box)
     box.accepted(box.claim(), 0)
 
-    assert box.resend("REF-0001") == 0
+    assert box.resend("REF-0001") == (0, False)
 
 
 def test_a_body_swapped_into_another_row_does_not_open(box, place):

@@ -104,7 +104,7 @@ def test_an_exported_mail_is_tried_no_more_until_it_is_sent_again_by_hand(opened
 
     assert box.claim() is None
     assert box.rows()[0].trouble == "exported"
-    assert box.resend("REF-0001") == 1
+    assert box.resend("REF-0001") == (1, False)
     assert box.claim() is not None
 
 

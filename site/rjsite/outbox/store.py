@@ -330,7 +330,7 @@ class Outbox:
         oldest = (
             select(outbox.c.id)
             .where(due)
-            .order_by(outbox.c.due_at)
+            .order_by(outbox.c.due_at, outbox.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         ).scalar_subquery()
@@ -506,35 +506,47 @@ class Outbox:
     def named(self, reference: str) -> list[Claimed]:
         """The rows of one reference whose body is still kept: first what was not sent, the newest first."""
         wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
-        order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc()
+        order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc(), outbox.c.id
         with self._reading.connect() as connection:
             found = connection.execute(select(outbox).where(wanted).order_by(*order)).all()
         return [_claimed(row) for row in found]
 
-    def resend(self, reference: str) -> int:
-        """Make the mails of one reference due again; returns how many."""
+    def resend(self, reference: str) -> tuple[int, bool]:
+        """Make mails of one reference due: those that are unsent or, where all were sent, all of them.
+
+        What a worker has in hand stays with it.
+
+        Returns:
+            How many, and whether they were unsent.
+        """
+        now = self.clock()
         wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
+        unsent = and_(wanted, outbox.c.accepted_at.is_(None))
+        idle = or_(outbox.c.lease == "", outbox.c.due_at <= now)
         again = {
             "accepted_at": None,
             "refused_at": None,
-            "due_at": self.clock(),
+            "due_at": now,
             "lease": "",
             "attempts": 0,
             "trouble": "",
         }
         with self.engine.begin() as connection:
-            return connection.execute(update(outbox).where(wanted).values(**again)).rowcount
+            waits = connection.execute(select(outbox.c.id).where(unsent).limit(1)).first() is not None
+            which = and_(unsent, idle) if waits else wanted
+            return connection.execute(update(outbox).where(which).values(**again)).rowcount, waits
 
-    def exported(self, row: Claimed) -> None:
-        """Mark the mails of a version as passed on by hand: they are not tried any more."""
+    def exported(self, row: Claimed) -> list[str]:
+        """Mark the mails of a version as passed on by hand: they are not tried any more; returns whose."""
         unsent = and_(
             outbox.c.submission == row.submission,
             outbox.c.version == row.version,
             outbox.c.accepted_at.is_(None),
         )
         done = {"accepted_at": self.clock(), "refused_at": None, "lease": "", "trouble": "exported"}
+        mark = update(outbox).where(unsent).values(**done).returning(outbox.c.recipient)
         with self.engine.begin() as connection:
-            connection.execute(update(outbox).where(unsent).values(**done))
+            return list(connection.execute(mark).scalars())
 
     def rotate(self) -> tuple[int, int]:
         """Seal every kept body with the first key; returns how many were, and how many no key opens."""
