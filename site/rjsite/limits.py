@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import logging
 import math
 import os
@@ -33,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
+from rjsite.client_address import network_of
 from rjsite.outbox.migrate import take_turns
 from rjsite.outbox.table import open_database
 from rjsite.settings import Settings
@@ -64,6 +64,11 @@ _ACQUIRE = text(f"""
 """)
 FORGET_EVERY = 60.0  # seconds
 RETRY_STORE = 10.0  # seconds to count in memory before the store is tried again
+WIDER = 100  # times the limit, for all whose address cannot be read
+NOT_READ = (
+    "a visitor's network address cannot be read: is RJSITE_TRUSTED_PROXIES the number of proxies, and does "
+    "each of them append to X-Forwarded-For?"
+)
 _FORGET = text("DELETE FROM rate_limit WHERE ends < :now")
 
 
@@ -162,14 +167,8 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
         raise NotImplementedError
 
 
-def network_key(address: str | None, key: str) -> str:
-    """A keyed hash of a network address, salted with the day; IPv6 counts by its /64 network."""
-    try:
-        found = ipaddress.ip_address(address or "")
-        found = getattr(found, "ipv4_mapped", None) or found
-        network = str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
-    except ValueError:
-        network = "unknown"
+def network_key(network: str, key: str) -> str:
+    """Return a keyed hash of a network, salted with the day."""
     day = datetime.now(UTC).date().isoformat()
     return hmac.new(key.encode(), f"{day}/{network}".encode(), hashlib.sha256).hexdigest()[:32]
 
@@ -178,7 +177,8 @@ class FormLimit:
     """How many forms each network address may send.
 
     Nothing is opened before the first form is counted. While the store does not answer, each process counts
-    in memory, so that a dead store stops no form and still lets no flood through.
+    in memory, so that a dead store stops no form and still lets no flood through. All whose address cannot be
+    read are counted together; their limit is so much wider that it stops a flood and no person.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -186,21 +186,25 @@ class FormLimit:
         self._settings = settings
         self._retry_store_at = 0.0
 
-    def exceeded(self, address: str | None) -> int:
+    def exceeded(self, address: str) -> int:
         """Count a form of this address; return 0, or how many seconds to wait before the next try."""
         if not self.enabled:
             return 0
-        key = network_key(address, self._settings.secrets[0])
+        network = network_of(address)
+        if not network:
+            log.warning(NOT_READ)
+        key = network_key(network, self._settings.secrets[0])
         if time.monotonic() >= self._retry_store_at:
             try:
-                return self._count(self._stored, key)
+                return self._count(self._stored, key, 1 if network else WIDER)
             except Exception as error:  # each kind of store has its own; the text may name the store
                 log.error("forms are counted in memory: the store failed (%s)", type(error).__name__)
                 self._retry_store_at = time.monotonic() + RETRY_STORE
-        return self._count(self._in_memory, key)
+        return self._count(self._in_memory, key, 1 if network else WIDER)
 
-    def _count(self, counters: SlidingWindowCounterRateLimiter, key: str) -> int:
-        for limit in self._limits:
+    def _count(self, counters: SlidingWindowCounterRateLimiter, key: str, wider: int) -> int:
+        for given in self._limits:
+            limit = type(given)(given.amount * wider, given.multiples, given.namespace)
             if not counters.hit(limit, key, "forms"):
                 reset_at = counters.get_window_stats(limit, key, "forms").reset_time
                 return max(1, math.ceil(reset_at - time.time()))

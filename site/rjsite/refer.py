@@ -19,6 +19,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from rjsite import ready
+from rjsite.client_address import client_address
 from rjsite.content.library import bare_page
 from rjsite.forms.build import QuestionForm, form_class
 from rjsite.forms.token import Signer
@@ -65,11 +66,13 @@ def _opened() -> Response:
 
 def _take(form: QuestionForm) -> Response:
     """Keep the form and thank; what is about to be kept counts against the limit, and faults do not."""
-    if seconds := current_services().form_limit.exceeded(request.remote_addr):
+    services = current_services()
+    address = client_address(request.environ, services.settings.trusted_proxies)
+    if seconds := services.form_limit.exceeded(address):
         return _too_many(form, seconds)
     privacy = library().pages.get("/privacy")
     try:
-        current_services().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
+        services.intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
     except NotKept:
         return _show(form, 503, notice="503")
     sealed = _reference_cipher().encrypt(form.came_back.reference.encode()).decode()

@@ -64,7 +64,7 @@ def serve(app: Flask, host: str, port: int) -> None:
         max_request_header_size=16 * 1024,
         max_request_body_size=256 * 1024,
         ident=None,
-        clear_untrusted_proxy_headers=False,  # ProxyFix decides, by the number of proxies
+        clear_untrusted_proxy_headers=False,  # the number of proxies decides: rjsite.client_address
     )
     if settings.metrics_port:
         metrics.serve(services, settings.metrics_port)

@@ -475,6 +475,45 @@ def test_other_networks_are_not_held_up(strict):
     assert send(strict(0), A, environ_base={"REMOTE_ADDR": "192.0.2.77"}).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("first", "again", "other"),
+    [
+        ("198.51.100.1:50001", "198.51.100.1:50002", "198.51.100.2:50001"),
+        ("[2001:db8::1]:50001", "[2001:db8::1]:50002", "[2001:db8:0:1::1]:50001"),
+        ("192.0.2.66, 198.51.100.1", "192.0.2.67, 198.51.100.1", "192.0.2.66, 198.51.100.2"),
+        (["192.0.2.66", "198.51.100.1"], ["192.0.2.67", "198.51.100.1"], ["192.0.2.66", "198.51.100.2"]),
+    ],
+)
+def test_behind_a_proxy_different_people_are_counted_apart_and_one_together(
+    tmp_path, frozen, first, again, other
+):
+    site = create_app(
+        Settings.load(
+            mode="development", data_dir=tmp_path, ratelimit_forms="2 per 10 minutes", trusted_proxies=1
+        )
+    )
+    client = site.test_client()
+
+    def status(hops: str | list[str]) -> int:
+        lines = [hops] if isinstance(hops, str) else hops
+        return send(client, A, headers=[("X-Forwarded-For", line) for line in lines]).status_code
+
+    assert [status(first), status(again), status(first)] == [303, 303, 429]
+    assert status(other) == 303
+
+
+@pytest.mark.parametrize("headers", [{"X-Forwarded-For": "unknown"}, {}], ids=["unknown", "none"])
+def test_people_of_whom_the_proxy_says_nothing_do_not_hold_each_other_up(tmp_path, headers):
+    site = create_app(
+        Settings.load(
+            mode="development", data_dir=tmp_path, ratelimit_forms="2 per 10 minutes", trusted_proxies=1
+        )
+    )
+    client = site.test_client()
+
+    assert [send(client, A, headers=headers).status_code for _ in range(6)] == [303] * 6
+
+
 def test_pages_are_never_held_up(strict):
     client = strict(0)
 

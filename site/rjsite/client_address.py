@@ -1,0 +1,67 @@
+"""The network address of a visitor, as the server or the trusted proxies report it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+# IPv4 addresses that stand in IPv6 addresses (RFC 4291, section 2.5.5.2; RFC 6052, section 2.1)
+_IPV4_INSIDE = (ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96"))
+_FOR = re.compile(r"(?:^|;)\s*for\s*=\s*([^;]*)", re.IGNORECASE)  # in Forwarded: RFC 7239, section 4
+_PORT = re.compile(r":[0-9]*$")
+
+
+def client_address(environ: WSGIEnvironment, trusted_proxies: int) -> str:
+    """Return the address that a request came from, as it was reported; empty where nobody reported one.
+
+    Each trusted proxy appends the address it was asked from, so the address counts from the right. All
+    that stands before it may have been invented by the visitor. Commas are split without regard to quotes:
+    else a quote that the visitor opened would swallow what the proxies appended.
+
+    Args:
+        environ: the WSGI environment.
+        trusted_proxies: how many proxies stand before the site.
+    """
+    if not trusted_proxies:
+        return str(environ.get("REMOTE_ADDR", ""))
+    hops: Sequence[str] = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    if hops == [""]:
+        forwarded = (_FOR.search(hop) for hop in environ.get("HTTP_FORWARDED", "").split(","))
+        hops = [found[1] if found else "" for found in forwarded]
+    return hops[-trusted_proxies] if len(hops) >= trusted_proxies else ""
+
+
+def network_of(text: str) -> str:
+    """Return the network that an address stands for; empty where the text is no address.
+
+    An IPv4 address is a network by itself, and an IPv6 address belongs to its /64 network, of which one
+    household or phone has all addresses.
+
+    Args:
+        text: an address as proxies write it: with or without a port, brackets, quotes, spaces or a zone.
+    """
+    text = text.strip(' \t"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    text = text.partition("%")[0]  # a zone such as %eth0
+    address = _address(text) or _address(_PORT.sub("", text))
+    if address is None:
+        return ""
+    if address.version == 6:
+        if any(address in network for network in _IPV4_INSIDE):
+            return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if not address.is_link_local:  # all of a local network share one /64
+            return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
