@@ -18,7 +18,7 @@ from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 from werkzeug.sansio.utils import host_is_trusted
 
-from rjsite.safety import TOO_LARGE, log_line
+from rjsite.safety import PROBES, TOO_LARGE, log_line
 
 MOST = 4000  # slow clients wait here, not in a thread
 PATIENCE = 60  # seconds for a whole request, and for a client that takes no more of an answer
@@ -67,7 +67,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         if "TRANSFER_ENCODING" in self.headers:  # HTTP/1.0 does not know it: where the body ends is a guess
             raise ParsingError("More than one length")
         asked = self.headers.get("HOST", "")
-        if not all(_ours(host, tuple(self.hosts)) for host in (asked, self.proxy_netloc or asked)):
+        hosts = () if self.path in PROBES else (asked, self.proxy_netloc or asked)
+        if not all(_ours(host, tuple(self.hosts)) for host in hosts):
             raise ParsingError("Another host")
 
 

@@ -3,49 +3,65 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, request
 
 from rjsite.delivery import NEEDS_SOMEBODY
 from rjsite.outbox.damage import kept_aside
+from rjsite.outbox.store import Waiting
 from rjsite.outbox.table import BROKEN
-from rjsite.services import Services, current_services
+from rjsite.safety import PROBES
+from rjsite.services import Services, current_services, warnings
 from rjsite.settings import Settings
 from rjsite.site_content import library
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MAIL_LATE = 15 * 60
 REMEMBERED = 10 * 60  # seconds for which a form that could not be kept is told
 
 bp = Blueprint("health", __name__)
+ALIVE, READY = PROBES
 
 
-@bp.get("/healthz")
+@bp.get(ALIVE)
 def alive() -> Response:
     """200 while the process lives."""
-    return _word("ok", 200)
+    return _plain(["ok"], 200)
 
 
-@bp.get("/readyz")
+@bp.get(READY)
 def ready() -> Response:
-    """200, or 503 with one word for what is wrong.
+    """200, or 503 with one word for what is wrong; for who asks on this machine, the details as well.
 
     `database`: it cannot be written, or a form could not be kept when it was last tried. `outbox`: too
     much waits, a mail cannot leave until somebody acts (no key opens it, every certificate has ended), or
     a damaged file was kept aside. `mail`: the oldest has waited for a quarter of an hour, or the worker of
     this process does not run. `content`: there is no page.
     """
-    trouble = _trouble(current_services())
-    return _word(trouble or "ok", 503 if trouble else 200)
+    services = current_services()
+    waiting = _waiting(services)
+    error = _error(services, waiting)
+    details = _details(services, waiting) if asked_on_this_machine(request.environ) else ()
+    return _plain([error or "ok", *details], 503 if error else 200)
 
 
-def _trouble(services: Services) -> str:
-    outbox, intake = services.outbox, services.intake
+def _waiting(services: Services) -> Waiting | None:
+    """Return what waits in the outbox, or None where it cannot be written."""
     try:
-        outbox.check()
-        waiting = outbox.waiting()
+        services.outbox.check()
+        return services.outbox.waiting()
     except BROKEN:
-        return "database"
-    if intake.broke_at and time.monotonic() - intake.broke_at < REMEMBERED:
+        return None
+
+
+def _error(services: Services, waiting: Waiting | None) -> str:
+    outbox, intake = services.outbox, services.intake
+    if waiting is None or (intake.broke_at and time.monotonic() - intake.broke_at < REMEMBERED):
         return "database"
     needs_somebody = not waiting.troubles.isdisjoint(NEEDS_SOMEBODY)
     if needs_somebody or waiting.forms >= outbox.max_waiting or kept_aside(outbox.url):
@@ -55,10 +71,53 @@ def _trouble(services: Services) -> str:
     return "" if library().pages else "content"
 
 
-def _word(word: str, status: int) -> Response:
-    return Response(f"{word}\n", status, content_type="text/plain; charset=utf-8")
+def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
+    """Give lines that help to find the cause; nothing of any form."""
+    if not services.settings.deliver_in_server:
+        yield "worker: apart, as rjsite deliver"
+    else:
+        yield f"worker: {'runs' if services.background.sends() else 'does not run'} in this process"
+    if waiting and waiting.mails:
+        why = f" ({', '.join(sorted(waiting.troubles))})" if waiting.troubles else ""
+        yield f"waiting: {waiting.mails} mails, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
+    if problems := library().problems:
+        yield f"content: {len(problems)} problems; the log and rjsite check name them"
+    for line in warnings(services.settings, services.intake.readers):
+        yield f"warning: {line}"
 
 
-def init_app(app: Flask, _settings: Settings) -> None:
-    """Register both addresses."""
+def asked_on_this_machine(environ: WSGIEnvironment) -> bool:
+    """Return whether a request came from this machine, and not from elsewhere by way of a proxy on it."""
+    if any(
+        name.startswith(("HTTP_FORWARDED", "HTTP_X_FORWARDED", "HTTP_VIA")) or name.endswith("_IP")
+        for name in environ
+        if name.startswith("HTTP_")
+    ):
+        return False
+    try:
+        address = ip_address(environ.get("REMOTE_ADDR", ""))
+    except ValueError:  # a Unix socket, on which proxies ask
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _plain(lines: Iterable[str], status: int) -> Response:
+    return Response("".join(f"{line}\n" for line in lines), status, content_type="text/plain; charset=utf-8")
+
+
+def for_any_host(app: WSGIApplication, host: str) -> WSGIApplication:
+    """Return an app that answers probes as if they asked for `host`: load balancers ask by address."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] in PROBES:
+            environ["HTTP_HOST"] = host
+        return app(environ, start_response)
+
+    return answer
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Register both addresses; they answer whatever host is asked for."""
     app.register_blueprint(bp)
+    app.wsgi_app = for_any_host(app.wsgi_app, settings.hosts[0])  # type: ignore[assignment, method-assign]

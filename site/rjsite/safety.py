@@ -18,6 +18,7 @@ from rjsite.settings import Settings
 MAX_BODY = 64 * 1024
 TOO_LARGE = "rjsite.too-large"  # said of a request that the server did not read to its end
 NO_STORE = "no-store"
+PROBES = ("/healthz", "/readyz")  # machines ask for them by whatever name or address they know
 
 _POLICY = "; ".join(
     (

@@ -49,7 +49,7 @@ def test_a_form_goes_out_directly_or_stays_in_the_page_and_all_is_well_again_aft
 
     assert direct.status == 303
     assert visitor.reference(direct) in str(arrived[1].message["Subject"])
-    assert (ready.status, ready.text) == (503, "database\n")
+    assert (ready.status, ready.text.splitlines()[0]) == (503, "database")
     assert nowhere.status == 503
     assert lost(ANSWERS, Page(nowhere.text)) == {}
     assert "We could not send this. Your answers are still on this page." in nowhere.text
@@ -79,12 +79,12 @@ def test_a_damaged_database_is_kept_aside_and_told_until_somebody_looked_after_i
 
     visitor = Visitor(site.base_url)
     (aside,) = site.data_dir.glob("outbox.sqlite3.damaged-*[0-9]")
-    assert visitor.get("/readyz").text == "outbox\n"
+    assert visitor.get("/readyz").text.splitlines()[0] == "outbox"
     assert aside.name in site.run("outbox", "status").stdout
     assert aside.stat().st_mode & 0o077 == 0
     for file in site.data_dir.glob("*.damaged-*"):
         file.unlink()
-    assert visitor.get("/readyz").text == "ok\n"
+    assert visitor.get("/readyz").text.splitlines()[0] == "ok"
 
 
 def test_a_site_starts_without_its_database_and_hands_forms_over(
@@ -98,7 +98,7 @@ def test_a_site_starts_without_its_database_and_hands_forms_over(
 
     assert sent.status == 303
     assert len(mail_server.wait_for(1)) == 1
-    assert visitor.get("/readyz").text == "database\n"
+    assert visitor.get("/readyz").text.splitlines()[0] == "database"
     wait_until(lambda: "the outbox cannot be used" in site.log, "the log to tell")
     assert "nobody" not in site.log
 

@@ -158,6 +158,17 @@ def test_every_request_has_its_line_in_the_log_and_none_says_who_asked(site: Sit
     assert "elsewhere.example" not in site.log
 
 
+@pytest.mark.parametrize("probe", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("host", ["Host: 10.0.0.7", "Host: evil.example:80", "Host: a b", "Accept: */*"])
+def test_a_probe_is_answered_whatever_host_it_asks_for_and_by_whatever_form_of_address(
+    site: Site, probe: str, host: str
+) -> None:
+    for address in (probe, f"http://10.0.0.7{probe}"):
+        assert statuses(
+            told(site, f"GET {address} HTTP/1.1\r\n{host}\r\nConnection: close\r\n\r\n".encode())
+        ) == [200]
+
+
 METHODS = ["CONNECT", "DELETE", "OPTIONS", "PATCH", "PRI", "PROPFIND", "PUT", "TRACE", "POST-GET"]
 
 

@@ -126,7 +126,11 @@ def test_a_site_whose_worker_does_not_run_is_not_ready(app: Flask, services: Ser
 
     services.delivery.stop()
 
-    assert (client.get("/readyz").status_code, client.get("/readyz").text.split()) == (503, ["mail"])
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.text.splitlines()) == (
+        503,
+        ["mail", "worker: does not run in this process"],
+    )
 
 
 def test_a_site_that_gets_no_thread_answers_says_so_and_tries_again(

@@ -1,0 +1,111 @@
+"""/healthz and /readyz answer everyone in one word, whatever the host, and on this machine with details."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from rjsite import create_app
+from rjsite.settings import Settings
+from support.forms import A, send
+from support.site_process import production_settings
+
+PROBES = ("/healthz", "/readyz")
+HOSTS = (
+    "10.0.0.7",
+    "10.0.0.7:8000",
+    "evil.example",
+    "[::1]",
+    "",
+    "localhost@evil.example",
+    "a b",
+    "x" * 300,
+    "é",
+)
+ELSEWHERE = {
+    "X-Forwarded-For": "192.0.2.7",
+    "X-Forwarded-Host": "www.example.org",
+    "X-Forwarded-Proto": "https",
+    "Forwarded": "for=192.0.2.7",
+    "Via": "1.1 proxy",
+    "X-Real-IP": "192.0.2.7",
+    "X-Client-IP": "192.0.2.7",
+    "CF-Connecting-IP": "192.0.2.7",
+    "True-Client-IP": "192.0.2.7",
+}
+
+Asked = Callable[..., str]
+
+
+@pytest.fixture
+def production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Flask:
+    """The site as the public meets it, behind one proxy."""
+    for name, value in production_settings(settings.content_dir).items():
+        monkeypatch.setenv(name, value)
+    return create_app(Settings.load(data_dir=tmp_path, trusted_proxies=1))
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("address", PROBES)
+def test_probes_are_answered_whatever_host_they_ask_for(
+    app: Flask, production: Flask, address: str, host: str
+) -> None:
+    for site in (app, production):
+        answer = site.test_client().get(address, environ_overrides={"HTTP_HOST": host})
+
+        assert (answer.status_code, answer.text.splitlines()[0]) == (200, "ok")
+
+
+def test_no_other_address_is_answered_for_another_host(production: Flask) -> None:
+    client = production.test_client()
+
+    for address in ("/", "/refer/a", "/static/nothing.css", "/healthz/x"):
+        assert client.get(address, environ_overrides={"HTTP_HOST": "evil.example"}).status_code in (400, 404)
+
+
+@pytest.fixture
+def readyz(client: FlaskClient) -> Asked:
+    """What /readyz says to one address, with some headers, while a mail waits."""
+    send(client, A)
+
+    def ask(address: str, **headers: str) -> str:
+        return client.get("/readyz", environ_base={"REMOTE_ADDR": address}, headers=headers).text
+
+    return ask
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])
+def test_who_asks_on_this_machine_hears_what_waits(readyz: Asked, address: str) -> None:
+    first, *details = readyz(address).splitlines()
+
+    assert first == "ok"
+    assert "waiting: 1 mails, the oldest for 0 minutes" in details
+    assert "worker: apart, as rjsite deliver" in details
+
+
+@pytest.mark.parametrize(
+    "address", ["192.0.2.7", "10.0.0.7", "2001:db8::7", "::ffff:192.0.2.7", "", "localhost"]
+)
+def test_everybody_else_hears_one_word(readyz: Asked, address: str) -> None:
+    assert readyz(address) == "ok\n"
+
+
+@pytest.mark.parametrize("header", ELSEWHERE)
+def test_who_asks_by_way_of_a_proxy_on_this_machine_hears_one_word(readyz: Asked, header: str) -> None:
+    assert readyz("127.0.0.1", **{header: ELSEWHERE[header]}) == "ok\n"
+
+
+def test_a_claim_to_be_on_this_machine_gives_no_details(production: Flask) -> None:
+    answer = production.test_client().get("/readyz", headers={"X-Forwarded-For": "127.0.0.1"})
+
+    assert answer.text == "ok\n"
+
+
+def test_the_details_hold_nothing_of_a_form(readyz: Asked, app: Flask) -> None:
+    said = readyz("127.0.0.1")
+
+    assert [word for word in ("Ally", "window", "shop", "@", "REF") if word in said] == []
