@@ -13,6 +13,7 @@ from rjsite import create_app
 from rjsite.cli import main
 from rjsite.forms.build import form_class
 from rjsite.forms.questions import Kind
+from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
 from rjsite.site_content import library
 from support.forms import Page, fresh
@@ -98,7 +99,7 @@ def test_the_team_reads_each_answer(site):
 
     assert client.post("/kinds", data=fresh(client, "/kinds") | answers()).status_code == 303
 
-    box = site.extensions["rjsite.outbox"]
+    box = services_of(site).outbox
     message = message_from_bytes(box.open(box.named(box.rows()[-1].reference)[-1]), policy=policy.default)
     copy, text = copy_of(message)["answers"], text_of(message)
     assert {name: answer["values"] for name, answer in copy.items()} == {
@@ -118,7 +119,7 @@ def test_the_paper_form_asks_it(site):
 
 
 def test_the_check_accepts_it(site, monkeypatch, capsys):
-    monkeypatch.setenv("RJSITE_CONTENT_DIR", str(site.extensions["rjsite.desk"].settings.content_dir))
+    monkeypatch.setenv("RJSITE_CONTENT_DIR", str(services_of(site).settings.content_dir))
 
     main(["check"])
 
