@@ -94,6 +94,7 @@ def site(folder: Path, port: int, ca_file: Path, database_url: str) -> Flask:
         hold_hours=0,
         ratelimit_forms="off",
         daily_count=False,
+        deliver_in_server=False,  # the child sends, step by step
     )
     return create_app(settings)
 
