@@ -152,6 +152,9 @@ AS_MEANT = [
     "-\u00a0one\n-\u00a0two",
     "##\u00a0Heading\n\nText.",
     "1. one\n\nWords.\n\n2. two",
+    "1. one\n1. two\n1. three",
+    "4. four\n5. five",
+    "A | B, he (/she) knows C++.",
     "> “He came.”\n> “She came.”\n\nWe went.",
     "| a | b |\n|---|---|\n| c | d |\n\nMore.",
     "One line,  \nanother line.",
@@ -164,6 +167,13 @@ AS_MEANT = [
 @pytest.mark.parametrize("words", AS_MEANT)
 def test_what_is_shown_as_meant_is_not_named(content, words):
     write(content, HOME, words)
+
+    assert findings(content) == []
+
+
+def test_an_item_that_an_unset_fact_hides_does_not_make_the_numbers_wrong(content):
+    write(content, "service.toml", '[hours]\nask = "When?"')
+    write(content, HOME, "1. one\n2. at {hours}\n3. three")
 
     assert findings(content) == []
 

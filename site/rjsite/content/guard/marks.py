@@ -18,14 +18,14 @@ MARKS = tuple(
         (r"`+", f"{_AS_IT_IS}write ’ or quotation marks “ ”"),
         (r"\[?\^[^\]\s]*\]?", f"{_AS_IT_IS}say in the sentence what the footnote says"),
         (
-            rf"!?\[[^\]\n]*\]\s*\(?\s*{_TARGET}[^)\s]*\)?|\({_TARGET}[^)\s]*\)?|\]\(|\)\[|\]\[",
+            rf"!?\[[^\[\]\n]*\]\s*\(?\s*{_TARGET}[^)\s]*\)?|\[[^\[\]\n]*\({_TARGET}[^)\s]*\)?|\]\(|\)\[|\]\[",
             f"{_AS_IT_IS}write a link as [words](/address), with ] and ( side by side",
         ),
         (r"^\s*\[[ xX]?\](?=\s)", f"{_AS_IT_IS}take it out"),
         (r"\{[:.#][^}\n]*\}?", f"{_AS_IT_IS}it belongs at the end of a heading: ## Words {{: .note }}"),
         (r"\{[^}\n]*\}?|\}", f"{_AS_IT_IS}write a fact like {{phone}}, in small letters, or take it out"),
         (r"&#?\w+;", f"{_AS_IT_IS}write the sign itself"),
-        (r"</?[a-zA-Z][^>\n]*>|<!--", f"{_AS_IT_IS}take it out"),
+        (r"</?[a-zA-Z][^<>\n]*>|<!--", f"{_AS_IT_IS}take it out"),
         (
             rf"(?<=\n)[ \t]*(?:[-*+{_BULLETS}](?=[ \t])|[-{_BULLETS}](?=[A-Za-z])|{_NUMBER}(?=\s))"
             rf"|\A\s*(?:[{_BULLETS}]|[-*+–—](?=[ \t])|-(?=[A-Za-z])|\d{{1,2}}\)(?=\s))",
@@ -35,8 +35,11 @@ MARKS = tuple(
         (r"^\s*#+(?=\s*\w)|#{2,}", f"{_AS_IT_IS}begin the line with ##, then a space, then the words"),
         (r"\*+", f"{_AS_IT_IS}put ** right before and right after bold words, or take it out"),
         (r"(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)", f"{_AS_IT_IS}take it out"),
-        (r"~{2,}|-{2,}|={2,}|\+{2,}|:::", f"{_AS_IT_IS}take it out, or write a dash as –"),
-        (r"\|", "this is not shown as a table; put an empty line above it, and |---| below its first row"),
+        (r"~{2,}|-{2,}|={2,}|(?<!\w)\+{2,}|:::", f"{_AS_IT_IS}take it out, or write a dash as –"),
+        (
+            r"^\s*\||\|\s*$|\|.*\|",
+            "this is not shown as a table; put an empty line above it, and |---| below its first row",
+        ),
         (r"^\s*>+", f"{_AS_IT_IS}put an empty line before the quotation"),
     )
 )  # fmt: skip

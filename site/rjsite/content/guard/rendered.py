@@ -25,6 +25,7 @@ _ATTRIBUTES = re.compile(r"\{:[^}\n]*\}")
 _LINK_END = re.compile(r"\]\(\s*(?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\s*\)|\]\[[^\]]*\]")
 _REFERENCE = re.compile(r" {0,3}\[([^\]]+)\]:")
 _ITEM = re.compile(r"(\s*)(?:[-*+]|\d+\.)\s")
+_NUMBERED = re.compile(r"^ {0,3}(\d+)\.\s")
 _NEW = re.compile(r"[A-Z“\"#]")  # begins a sentence or a heading
 
 
@@ -47,7 +48,6 @@ class Shown(HTMLParser):
         self.code: list[str] = []
         self.letters = ""  # letters and figures of all that is shown, in order
         self._open: list[str] = []
-        self._numbers: list[int] = []  # of the lists that are open: the next item's; 0 without numbers
         self._take(str(page.opening))
         for section in page.sections:
             self._heading(section.title, "")
@@ -71,16 +71,10 @@ class Shown(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin a block or a link."""
-        given = dict(attrs)
         if tag in _BLOCKS:
             self.blocks.append(Block(tag))
         if tag == "a":
-            self.links.append(("", given.get("href") or ""))
-        if tag in ("ul", "ol"):
-            self._numbers.append(int(given.get("start") or 1) if tag == "ol" else 0)
-        if tag == "li" and self._numbers and self._numbers[-1]:
-            self.letters += str(self._numbers[-1])
-            self._numbers[-1] += 1
+            self.links.append(("", dict(attrs).get("href") or ""))
         if tag not in ("br", "hr", "wbr"):
             self._open.append(tag)
 
@@ -88,8 +82,6 @@ class Shown(HTMLParser):
         """End a block."""
         while tag in self._open and self._open.pop() != tag:
             pass
-        if tag in ("ul", "ol") and self._numbers:
-            self._numbers.pop()
         if tag in _BLOCKS:
             self.blocks.append(Block(""))
 
@@ -132,6 +124,7 @@ def marks_shown(page: Page, shown: Shown, body: Sequence[Unit]) -> Found:
                 f"“{address[0]}” is no link; write [words](https://...)",
             )
     yield from _run_on(page)
+    yield from _numbers(page)
 
 
 class _Lines:
@@ -143,7 +136,7 @@ class _Lines:
             both = zip_longest(unit.written.splitlines(), unit.shown.splitlines(), fillvalue="")
             for number, (written, shown) in enumerate(both, unit.line):
                 self.written[number] = f"{written}\n{shown}\n{html.unescape(written)}"
-        self._last = 0
+        self._last = page.document.body_line
 
     def around(self, text: str, found: re.Match[str]) -> int:
         """The line of a mark that was found in a text."""
@@ -152,14 +145,16 @@ class _Lines:
 
     def of(self, mark: str, words: Sequence[str]) -> int:
         """The line that holds a mark and most of the words around it; at best after the last one found."""
-
-        def fits(number: int) -> tuple[int, bool, int]:
+        best, most = self._last, -1
+        for number in sorted(self.written, key=lambda number: number < self._last):
             line = self.written[number]
-            near = sum(word in line for word in words[:4])
-            return near + 3 * bool(mark and mark in line), number >= self._last, -number
-
-        self._last = max(self.written, key=fits)
-        return self._last
+            near = 3 * bool(mark and mark in line) + sum(word in line for word in words[:4])
+            if near > most:
+                best, most = number, near
+            if near == 3 * bool(mark) + len(words[:4]):
+                break
+        self._last = best
+        return best
 
 
 def _run_on(page: Page) -> Found:
@@ -179,6 +174,21 @@ def _run_on(page: Page) -> Found:
             above = ""
 
 
+def _numbers(page: Page) -> Found:
+    """Numbers of items that are shown as others: a list counts on from its first; all may be 1."""
+    last = 0
+    for number, line in enumerate(page.document.body.splitlines(), page.document.body_line):
+        if item := _NUMBERED.match(line):
+            if last and int(item[1]) != last + 1 and not int(item[1]) == last == 1:
+                yield (
+                    number,
+                    "this number is shown as another one; number the items of a list 1, 2, 3 and so on",
+                )
+            last = int(item[1])
+        elif line.strip() and not line[0].isspace():
+            last = 0
+
+
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text))
 
@@ -193,6 +203,7 @@ def words_lost(shown: Shown, body: Sequence[Unit]) -> Found:
             reference = _REFERENCE.match(line)
             if reference and text.count(f"[{reference[1].lower()}]") > 1:
                 continue
+            line = _NUMBERED.sub("", line) if number == unit.line and unit.kind == "item" else line
             letters = _letters(html.unescape(_LINK_END.sub("]", _ATTRIBUTES.sub("", line))))
             if shown.letters[at : at + len(letters)] != letters:
                 yield number, _why_lost(line)
@@ -203,8 +214,6 @@ def words_lost(shown: Shown, body: Sequence[Unit]) -> Found:
 def _why_lost(line: str) -> str:
     if _REFERENCE.match(line):
         return "this line is not shown; write a link where it belongs, as [words](/address)"
-    if re.match(r"\s*\d+\.\s", line):
-        return "this number is shown as another one; number the items of a list 1, 2, 3 and so on"
     if "|" in line:
         return "not all of this row is shown; give it as many cells as the first row has"
     return f"“{start(line)}” is not shown as it is written; take out signs such as {{ }} [ ] < >"
