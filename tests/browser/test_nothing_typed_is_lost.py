@@ -156,7 +156,7 @@ def test_a_page_without_the_words_for_it_still_says_that_nothing_was_sent(page: 
 
     send(page, CONTACT, GOOD[CONTACT])
 
-    expect(page.get_by_role("status")).to_have_text("Not sent. Your answers are still on this page.")
+    expect(page.locator("#live")).to_have_text("Not sent. Your answers are still on this page.")
     assert kept(page) == as_lists(GOOD[CONTACT])
     page.unroute(f"**{CONTACT}")
     press(page, "Send to the team")

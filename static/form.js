@@ -1,82 +1,17 @@
-// The only script, and every page works without it: leave quickly; forms A and B one topic at a time;
-// send a form; small helps. It stores nothing, and sends nothing but a form when Send is pressed.
+// Forms A and B one topic at a time, and the sending of every form. Each form works without this. It stores
+// nothing, and sends nothing but a form when Send is pressed. Pages may be translated in the browser, which
+// wraps any text in elements: no step here depends on the text nodes that the site sent.
 
 const main = () => document.querySelector("main");
 const theForm = () => document.querySelector("main form[method=post]");
 const copy = (id) => document.getElementById(id)?.content.cloneNode(true);
+const wasLeft = () => document.documentElement.hasAttribute("data-left"); // leave.js
+const live = document.getElementById("live");
 
-/** Empty every control and every list of answers: nothing is left to read back. */
-function forget() {
-  for (const control of document.querySelectorAll("input, textarea, select")) {
-    control.checked = control.defaultChecked = false;
-    control.value = control.defaultValue = "";
-  }
-  document.querySelector("[data-answers]")?.replaceChildren();
+/** Let a screen reader say something, without a change of focus. */
+function say(words) {
+  if (live) live.textContent = words;
 }
-
-// ---------- Leave quickly ----------
-
-const elsewhere = document.querySelector("a[data-exit]")?.dataset.exit ?? "/exit";
-let left = false;
-let sent = false;
-
-/** Leave at once: nothing to see, nothing to read back, and this page replaced in the tab's history. */
-function leave() {
-  left = true;
-  document.documentElement.hidden = true;
-  document.title = "Loading";
-  const icon = document.querySelector("link[rel=icon]");
-  if (icon) icon.href = icon.dataset.blank;
-  forget();
-  location.replace(elsewhere);
-}
-
-// A page that was left stays blank when a browser brings it back from memory, and leaves again.
-addEventListener("pageshow", () => {
-  if (left) leave();
-  else if (sent) location.reload();
-});
-
-// Shift three times: each pressed and released alone, at most five seconds apart.
-const NEEDED = 3;
-const APART = 5000;
-const status = document.createElement("p");
-status.className = "leaving";
-status.setAttribute("role", "status");
-document.body.append(status);
-
-let presses = 0;
-let alone = false;
-let forgetting = 0;
-
-function count(number) {
-  presses = number;
-  clearTimeout(forgetting);
-  if (presses === NEEDED) return leave();
-  status.replaceChildren();
-  if (presses === 0) return;
-  for (let dot = 1; dot <= NEEDED; dot++) {
-    const mark = document.createElement("i");
-    if (dot <= presses) mark.className = "on";
-    status.append(mark);
-  }
-  const more = NEEDED - presses;
-  status.append(`Press Shift ${more} more ${more === 1 ? "time" : "times"} to leave`);
-  forgetting = setTimeout(count, APART, 0);
-}
-
-addEventListener("keydown", (event) => {
-  const held = event.repeat || event.altKey || event.ctrlKey || event.metaKey; // Alt + Shift: next layout
-  alone = event.key === "Shift" && !held;
-  if (event.key !== "Shift") count(0);
-});
-addEventListener("keyup", (event) => {
-  if (event.key === "Shift" && alone) count(presses + 1);
-  alone = false;
-});
-addEventListener("pointerdown", () => {
-  alone = false;
-});
 
 // ---------- What the form holds ----------
 
@@ -87,12 +22,16 @@ const asked = (question) =>
     answers(name).some((answer) => openers.includes(answer)),
   );
 
-/** Show what an answer opens, and nothing else. */
+/** Show what an answer opens, and nothing else; returns whether that opened a question. */
 function unfold() {
+  let opened = false;
   for (const question of theForm()?.querySelectorAll("[data-when]") ?? []) {
     const box = question.parentElement;
-    (box.className.startsWith("opens") ? box : question).hidden = !asked(question);
+    const folded = box.className.startsWith("opens") ? box : question;
+    opened ||= folded.hidden && asked(question);
+    folded.hidden = !asked(question);
   }
+  return opened;
 }
 
 /** The outcome that an answer within `part` leads to in place of going on, if any. */
@@ -132,7 +71,9 @@ function begin() {
   for (const number of document.querySelectorAll(".nr")) number.remove();
   for (const heading of document.querySelectorAll(".step > h2")) {
     const first = document.createElement("h1");
-    first.textContent = heading.textContent;
+    first.append(...heading.childNodes);
+    const progress = heading.closest(".step").querySelector(".progress");
+    if (progress) first.setAttribute("aria-describedby", progress.id);
     heading.replaceWith(first);
   }
   screens[screens.length - 1].append(document.querySelector(".send"));
@@ -178,12 +119,12 @@ addEventListener("popstate", ({ state }) => {
 /** Every question that was asked, with its answer and a way to change it. */
 function list(screen) {
   const rows = screen.querySelector("[data-answers]");
-  rows.replaceChildren();
+  rows.textContent = "";
   screens.forEach((from, index) => {
     for (const question of from.querySelectorAll(".question")) {
       if (!asked(question)) continue;
       const row = screen.querySelector("template").content.cloneNode(true);
-      const words = question.querySelector("legend, label").firstChild.data.trim();
+      const words = question.querySelector(".asks").textContent.trim();
       row.querySelector("dt").textContent = words;
       row.querySelector("dd").textContent = said(question, rows);
       row.querySelector(".hidden").textContent = ` ${words}`;
@@ -226,8 +167,8 @@ function complain(missing) {
     wrong.append(question.dataset.missing);
     (set ?? question).querySelector(":scope > .choice, :scope > input, :scope > textarea").before(wrong);
     question.classList.add("bad");
-    const ticks = set && set.getAttribute("role") === null;
-    for (const bad of ticks ? set.querySelectorAll("input") : [target]) bad.setAttribute("aria-invalid", "true");
+    const ticks = set && set.getAttribute("role") === null; // a group has no aria-invalid
+    if (!ticks) target.setAttribute("aria-invalid", "true");
     target.setAttribute("aria-describedby", `${target.getAttribute("aria-describedby") ?? ""} ${id}`.trim());
     const entry = line.cloneNode(true);
     entry.firstElementChild.href = `#${first.id}`;
@@ -242,14 +183,30 @@ function complain(missing) {
 /** Put words at the top of the page, and let reading go on there. */
 function point(words) {
   main().prepend(words);
+  readOn(words);
+}
+
+/** Let reading go on at a part that has just come. Screen readers miss a focus that moves while the part they
+ * read is still being taken away. */
+function readOn(part) {
   scrollTo(0, 0);
-  words.focus();
+  const before = document.activeElement;
+  setTimeout(() => {
+    const typing = document.activeElement !== before; // somebody was quicker
+    if (part.isConnected && !typing && !wasLeft()) part.focus();
+  }, 150);
 }
 
 // ---------- Send ----------
 
 const PATIENCE = 30000;
 let sending = false;
+let sent = false;
+
+// A form that was sent is not shown again when a browser brings it back from memory.
+addEventListener("pageshow", () => {
+  if (sent && !wasLeft()) location.reload();
+});
 
 addEventListener("submit", (event) => {
   const form = event.target;
@@ -271,9 +228,8 @@ addEventListener("submit", (event) => {
 async function send(form) {
   if (sending) return;
   sending = true;
-  const button = form.querySelector(".send button");
-  const words = button.textContent;
-  button.textContent = button.dataset.busy ?? words;
+  busy(form, true);
+  const saying = setTimeout(say, 1000, "Sending");
   const cut = new AbortController();
   const timer = setTimeout(() => cut.abort(), PATIENCE);
   let failure = "503";
@@ -283,24 +239,33 @@ async function send(form) {
     const answer = await fetch(location.href, { method: "POST", body, signal: cut.signal });
     if (answer.status === 413) failure = "413";
     page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    sent = Boolean(page.querySelector("[data-sent]")) && !left;
+    sent = Boolean(page.querySelector("[data-sent]")) && !wasLeft();
     if (sent) {
-      forget();
+      document.dispatchEvent(new Event("forget"));
       return location.replace(answer.url);
     }
   } catch {
     page = undefined; // no answer, or none in time
   }
   clearTimeout(timer);
+  clearTimeout(saying);
+  say("");
   sending = false;
-  button.textContent = words;
-  if (left) return;
+  busy(form, false);
+  if (wasLeft()) return;
   if (page?.querySelector("main form[method=post]")) return replace(page);
   clear();
   const notice = (copy(`failed-${failure}`) ?? copy("failed-503"))?.querySelector("#notice");
-  if (!notice) return status.replaceChildren("Not sent. Your answers are still on this page.");
+  if (!notice) return say("Not sent. Your answers are still on this page.");
   document.title = `${notice.querySelector("h2").textContent}: ${title}`;
   point(notice);
+}
+
+/** Show on the button that sends whether it does so now. */
+function busy(form, now) {
+  for (const words of form.querySelectorAll(".send [data-busy]")) {
+    words.hidden = words.dataset.busy !== String(now);
+  }
 }
 
 /** Show the page that came back, every part of the form open, as it would be without script. */
@@ -308,61 +273,25 @@ function replace(page) {
   main().replaceWith(page.querySelector("main"));
   document.title = page.title;
   begin();
-  scrollTo(0, 0);
-  (document.querySelector("#problem, #notice") ?? main()).focus();
+  readOn(document.querySelector("#problem, #notice") ?? main());
 }
 
-// ---------- Clicks and small helps ----------
+// ---------- Clicks ----------
 
-function clicked(event) {
+addEventListener("click", (event) => {
   const on = (what) => event.target.closest?.(what);
   const place = screens.length && on("a[href^='#']");
-  if (on("a[data-exit]")) leave();
-  else if (on("[data-back]")) history.back();
+  if (on("[data-back]")) history.back();
   else if (place) {
     const target = document.getElementById(place.hash.slice(1)); // the address of a form stays as it is
     target.focus();
     if (target === main()) target.scrollIntoView(); // focus alone leaves it where some of it is in view
   } else return;
   event.preventDefault();
-}
-addEventListener("click", clicked);
-addEventListener("auxclick", (event) => {
-  if (event.button === 1 && event.target.closest?.("a[data-exit]")) clicked(event); // no second tab beside this one
 });
 
-addEventListener("change", unfold);
-
-// On a narrow screen “Menu” jumps to the list at the foot of the page; here it opens the list in its place.
-const jump = document.querySelector(".to-menu");
-if (jump) {
-  const button = document.createElement("button");
-  button.className = jump.className;
-  button.textContent = jump.textContent;
-  button.setAttribute("aria-expanded", "false");
-  button.addEventListener("click", () => {
-    const opened = document.querySelector(".menu").classList.toggle("open");
-    button.setAttribute("aria-expanded", String(opened));
-  });
-  jump.replaceWith(button);
-}
-
-// Where something is wrong, reading starts there.
-document.querySelector("#notice, #problem")?.focus();
-
-// The reference is on the page; it need not stay in the address.
-if (document.querySelector("[data-sent]") && location.search) {
-  history.replaceState(null, "", location.pathname);
-}
-
-// Paper shows what is folded away, and all that was written, also where the browser does not size a
-// field by its content.
-addEventListener("beforeprint", () => {
-  for (const fold of document.querySelectorAll("details")) fold.open = true;
-  for (const area of document.querySelectorAll("textarea")) {
-    const line = parseFloat(getComputedStyle(area).lineHeight);
-    area.rows = Math.max(area.rows, Math.ceil(area.scrollHeight / line));
-  }
+addEventListener("change", () => {
+  say(unfold() ? "A question has opened below" : "");
 });
 
 begin();

@@ -1,0 +1,145 @@
+// The way out of every page. It loads first and imports nothing, and each of its steps is guarded: no error
+// of another script, of the page or of an old browser can stop it. It stores nothing and sends nothing.
+
+const link = document.querySelector("a[data-exit]");
+const elsewhere = (link && link.getAttribute("data-exit")) || "/exit";
+let left = false;
+
+/** Take every step, whatever becomes of the others. */
+function each(...steps) {
+  for (const step of steps) {
+    try {
+      step();
+    } catch (error) {
+      // the next step matters more
+    }
+  }
+}
+
+/** Empty every control and every list of answers: nothing is left to read back. */
+function forget() {
+  for (const control of document.querySelectorAll("input, textarea, select")) {
+    each(
+      () => (control.checked = control.defaultChecked = false),
+      () => (control.value = control.defaultValue = ""),
+    );
+  }
+  for (const list of document.querySelectorAll("[data-answers]")) list.textContent = "";
+}
+
+/** Leave: nothing to see, nothing to read back, and this page replaced in the tab's history. */
+function leave() {
+  left = true;
+  each(
+    () => location.replace(elsewhere),
+    () => (document.documentElement.hidden = true),
+    () => (document.title = "Loading"),
+    () => {
+      const icon = document.querySelector("link[rel=icon]");
+      icon.href = icon.getAttribute("data-blank");
+    },
+    forget,
+    () => document.documentElement.setAttribute("data-left", ""), // form.js shows nothing after this
+  );
+}
+
+function follow(event) {
+  if (!event.target.closest || !event.target.closest("a[data-exit]")) return;
+  event.preventDefault();
+  leave();
+}
+addEventListener("click", follow);
+addEventListener("auxclick", (event) => {
+  if (event.button === 1) follow(event); // no second tab beside this one
+});
+
+// A page that was left stays blank when a browser brings it back from memory, and leaves again.
+addEventListener("pageshow", () => {
+  if (left) leave();
+});
+
+document.addEventListener("forget", forget); // form.js asks for this when a form was sent
+
+// ---------- Shift three times ----------
+
+// Screen readers use Shift with a letter to go back, and keep the letter to themselves: the page sees Shift
+// pressed and released alone. So the presses have to follow each other quickly, and none counts during which,
+// or shortly before which, something moved that no hand moved.
+const NEEDED = 3;
+const WITHIN = 2000; // milliseconds, from the first press to the last
+const SETTLED = 1000; // milliseconds since something moved by itself
+const JUST_TYPED = 100; // milliseconds: what is typed moves the selection a moment later
+const status = document.getElementById("leaving");
+
+let presses = []; // when Shift was pressed and released alone
+let alone = false;
+let touched = -Infinity; // when a hand did something else
+let typed = -Infinity; // when a field changed
+let moved = -Infinity; // when the page scrolled and no hand had done anything
+let timer = 0;
+
+/** Show and say how far one is, and what to do. */
+function say(words, dots) {
+  if (!status) return;
+  status.textContent = "";
+  for (let dot = 1; dots && dot <= NEEDED; dot++) {
+    const mark = document.createElement("i");
+    if (dot <= dots) mark.className = "on";
+    status.appendChild(mark);
+  }
+  if (words) status.appendChild(document.createTextNode(words));
+}
+
+function restart(words) {
+  clearTimeout(timer);
+  presses = [];
+  each(() => say(words || "", 0));
+}
+
+function press() {
+  const now = performance.now();
+  clearTimeout(timer);
+  presses = presses.filter((before) => now - before <= WITHIN).concat(now);
+  if (presses.length >= NEEDED) return leave();
+  const more = NEEDED - presses.length;
+  timer = setTimeout(() => {
+    restart("You are still on this page");
+    timer = setTimeout(restart, WITHIN);
+  }, presses[0] + WITHIN - now);
+  each(() => say(`Press Shift ${more} more ${more === 1 ? "time" : "times"} to leave`, presses.length));
+}
+
+function touch() {
+  touched = performance.now();
+  moved = -Infinity;
+}
+
+addEventListener("keydown", (event) => {
+  const held = event.repeat || event.altKey || event.ctrlKey || event.metaKey; // Alt + Shift: next layout
+  alone = event.key === "Shift" && !held;
+  if (event.key === "Shift") return;
+  touch();
+  if (presses.length || timer) restart();
+});
+addEventListener("keyup", (event) => {
+  if (event.key === "Shift" && alone && performance.now() - moved > SETTLED) press();
+  alone = false;
+});
+for (const kind of ["selectionchange", "focusin", "pointerdown"]) {
+  document.addEventListener(kind, () => {
+    if (kind === "selectionchange" && performance.now() - typed < JUST_TYPED) return;
+    alone = false;
+  });
+}
+document.addEventListener("input", () => (typed = performance.now()));
+for (const kind of ["wheel", "touchstart", "touchmove", "pointerdown"]) {
+  document.addEventListener(kind, touch, { passive: true });
+}
+document.addEventListener(
+  "scroll",
+  () => {
+    const now = performance.now();
+    if (now - touched > SETTLED) moved = now;
+  },
+  { capture: true, passive: true },
+);
