@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
+
+from support.browser import assert_axe_clean
 
 PAGES = ["/", "/if-you-were-harmed", "/case-studies/", "/contact", "/no-such-page", "/professionals"]
 WINDOWS = [(1280, 800), (360, 640)]
@@ -83,3 +85,29 @@ def test_the_skip_link_leads_past_header_and_menu(page: Page) -> None:
     page.keyboard.press("Tab")
 
     assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+@pytest.mark.parametrize("size", [(360, 640), (360, 300), (800, 600)])
+def test_the_next_tab_after_the_menu_is_opened_is_in_its_list(page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto("/if-you-were-harmed")
+    button = page.get_by_role("button", name="Menu", exact=True)
+    button.focus()
+
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+
+    expect(page.locator("nav.menu a").first).to_be_focused()
+    assert page.get_by_role("navigation", name="Menu").count() == 1  # nothing is said to be there twice
+    assert_axe_clean(page)
+    page.keyboard.press("Shift+Tab")
+    expect(button).to_be_focused()
+
+
+def test_every_menu_is_called_menu(page: Page) -> None:
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto("/if-you-were-harmed")
+
+        assert page.get_by_role("navigation", name="Menu", exact=True).count() == 1, width
+        assert page.get_by_role("navigation", name="Menu").count() == 1, width
