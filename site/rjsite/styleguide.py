@@ -66,7 +66,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.get(ADDRESS)
     def styleguide() -> Response:
-        opening, sections = opening_and_sections(WORDS.read_text(encoding="utf-8"))
+        opening, sections = opening_and_sections(WORDS.read_text(encoding="utf-8"), "Style guide")
         wrong = _form("wrong", settings.secrets, {})
         wrong.validate()
         page = SimpleNamespace(

@@ -111,3 +111,12 @@ def test_every_menu_is_called_menu(page: Page) -> None:
 
         assert page.get_by_role("navigation", name="Menu", exact=True).count() == 1, width
         assert page.get_by_role("navigation", name="Menu").count() == 1, width
+
+
+def test_what_only_parts_the_breadcrumb_is_not_read_out(page: Page) -> None:
+    page.goto("/case-studies/neighbours-dispute")
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    said = [node.get("name", {}).get("value", "") for node in tree if not node["ignored"]]
+
+    assert "Stories" in said
+    assert [words for words in said if words.strip() == "/"] == []

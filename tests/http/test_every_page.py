@@ -170,6 +170,11 @@ def has_ids_once_and_ties_to_what_is_there(v: Visit) -> list[str]:
     return wrong
 
 
+def names_every_table(v: Visit) -> list[str]:
+    """Every table has a name, which a screen reader says before its cells."""
+    return [words(table)[:40] for table in v.html.all("table") if not table.get("aria-label")]
+
+
 def runs_nothing_inline(v: Visit) -> list[str]:
     """No script, style or handler in the page itself."""
     wrong = [element.tag for element in v.html.all("style", "base", "iframe", "object", "embed")]
@@ -231,6 +236,7 @@ RULES = [
     has_one_heading_first,
     is_in_english,
     has_ids_once_and_ties_to_what_is_there,
+    names_every_table,
     runs_nothing_inline,
     loads_only_from_us,
     opens_no_tab,

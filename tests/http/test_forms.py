@@ -17,7 +17,8 @@ FORMS = list(GOOD)
 def field_of(page: Page, name: str):
     """Give the controls of a question, the elements that may say it is wrong, and what describes them.
 
-    A tick or a text says so itself; radios cannot (WAI-ARIA), so their group does.
+    A text or a single tick says so itself; radios cannot (WAI-ARIA), so their group does. A group of ticks
+    cannot either, and none of its ticks is wrong: it has its message alone.
     """
     parents, controls = page.parents, page.fields(name)
     group = parents[controls[0]]
@@ -26,7 +27,8 @@ def field_of(page: Page, name: str):
     kind = controls[0].get("type")
     told = [group] if kind in ("radio", "checkbox") and group.tag == "fieldset" else controls
     about = {word for element in told for word in element.get("aria-describedby", "").split()}
-    return controls, [group] if kind == "radio" else controls, about
+    marked = [group] if kind == "radio" else [] if group in told else controls
+    return controls, marked, about
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,15 @@ def test_each_slip_is_named_in_the_summary_and_at_its_field(refused, content):
     assert f"{name}-error" in about
     assert [element.get("aria-invalid") for element in marked] == ["true"] * len(marked)
     assert [e.get("role") for e in marked if e.tag == "fieldset"] in ([], ["radiogroup"])
+
+
+def test_a_group_of_ticks_says_once_what_is_wrong_and_no_tick_of_it_is_called_wrong(calm):
+    page = Page(send(calm, A, {"link": []}).text)
+
+    ticks, _, about = field_of(page, "link")
+
+    assert "link-error" in about
+    assert [tick.get("aria-invalid") for tick in ticks] == [None] * len(ticks)
 
 
 def test_a_page_with_a_slip_says_so_first_and_nothing_is_kept(refused):

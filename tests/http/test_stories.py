@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 from xml.etree.ElementTree import fromstring
@@ -15,6 +16,7 @@ from rjsite.content.listing import ASPECTS, ON_A_PAGE, Shelf
 from rjsite.content.page import Story
 from rjsite.feeds import feed
 from rjsite.services import services_of
+from support.forms import Page, words
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -118,6 +120,45 @@ def test_what_may_upset_stands_before_the_link_of_a_story(
     for story in stories:
         card = pages[: pages.index(f'href="{story.address}"')].rpartition('<li class="card">')[2]
         assert all(f"<b>Note:</b> {note}" in card for note in story.content_notes), story.slug
+
+
+def test_a_story_is_linked_with_its_content_notes_as_the_description(
+    client: FlaskClient, stories: tuple[Story, ...]
+) -> None:
+    pages = [Page(client.get(address).text) for address in (STORIES, f"{STORIES}?page=2", "/")]
+
+    described = {}
+    for page in pages:
+        for link in page.all("a"):
+            ids = link.get("aria-describedby", "").split()
+            described[link.get("href")] = " ".join(words(page.by_id[name]) for name in ids)
+
+    assert {story.address: described[story.address] for story in stories} == {
+        story.address: " ".join(f"Note: {note}." for note in story.content_notes) for story in stories
+    }
+
+
+def test_a_card_is_no_list_within_the_list_and_names_each_harm_once(
+    client: FlaskClient, stories: tuple[Story, ...]
+) -> None:
+    page = Page(client.get(STORIES).text)
+
+    for card in page.all("li", class_="card"):
+        (tags,) = [part for part in card.iter("p") if part.get("class") == "tags"] or [None]
+        named = [said.removeprefix("Note: ").lower() for said in words(tags).split(". ")] if tags else []
+        assert list(card.iter("ul")) == []
+        assert len(named) == len(set(named)), named
+
+
+def test_the_link_of_a_choice_says_how_many_stories_and_whether_it_is_chosen(client: FlaskClient) -> None:
+    page = Page(client.get(f"{STORIES}?harm=theft").text)
+
+    (choose,) = page.all("nav", aria_label="Choose stories")
+    links = [(words(link), link.get("aria-current")) for link in choose.iter("a")]
+
+    assert ("Theft 2 stories, chosen: select to take it away", "true") in links
+    assert all(re.search(r" \d+ (story|stories)(, chosen: .*)?$", said) for said, _ in links)
+    assert [words(item) for item in choose.iter("li")] == [said for said, _ in links]  # nothing beside it
 
 
 def test_a_story_leads_to_no_other_story(client: FlaskClient, stories: tuple[Story, ...]) -> None:

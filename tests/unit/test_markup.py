@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -91,6 +92,21 @@ def test_a_table_has_row_heads_and_names_its_columns_on_each_cell():
     assert html.count("data-label") == 2
 
 
+def test_every_table_has_the_name_of_what_it_stands_under():
+    text = f"{TABLE}\n## {{: .note }}\n\n{TABLE}\n## Fish & chips\n\n{TABLE}\n"
+    text += f"## Steps {{: .steps }}\n\n### One\n\n{TABLE}"
+
+    opening, sections = opening_and_sections(text, "Routes")
+
+    tables = [opening, *(section.html for section in sections[:2]), sections[2].items[0].html]
+    assert [re.findall('<table aria-label="(.*?)"', html) for html in tables] == [
+        ["Routes"],
+        ["Routes"],
+        ["Fish &amp; chips"],
+        ["One"],
+    ]
+
+
 PAGE = """\
 Opening words.
 
@@ -124,7 +140,7 @@ Two of them.
 
 
 def test_a_page_is_cut_into_its_opening_and_its_sections():
-    opening, sections = opening_and_sections(PAGE)
+    opening, sections = opening_and_sections(PAGE, "Title")
 
     assert opening == "<p>Opening words.</p>"
     assert [(s.part, s.title, s.id) for s in sections] == [
@@ -135,7 +151,7 @@ def test_a_page_is_cut_into_its_opening_and_its_sections():
 
 
 def test_the_items_of_a_part_have_title_tone_link_and_words():
-    steps = opening_and_sections(PAGE)[1][0]
+    steps = opening_and_sections(PAGE, "Title")[1][0]
 
     assert steps.html == "<p>Before the steps.</p>"
     assert [(i.title, i.href, i.id, i.tone, i.html) for i in steps.items] == [
@@ -145,14 +161,14 @@ def test_the_items_of_a_part_have_title_tone_link_and_words():
 
 
 def test_a_plain_section_keeps_its_lower_headings():
-    plain = opening_and_sections(PAGE)[1][1]
+    plain = opening_and_sections(PAGE, "Title")[1][1]
 
     assert plain.items == ()
     assert "<h3>A third level</h3>" in plain.html
 
 
 def test_a_section_of_stories_names_them_and_keeps_its_own_words():
-    read = opening_and_sections(PAGE)[1][2]
+    read = opening_and_sections(PAGE, "Title")[1][2]
 
     assert read.names == ("first-story", "second-story")
     assert read.html == "<p>Two of them.</p>"
@@ -173,9 +189,9 @@ def test_no_two_headings_have_the_same_id(headings):
     text = "".join(f"## {words}\n\nWords.\n\n" for words in headings)
     parts = "## Q {: .questions }\n\n" + text.replace("## ", "### ")
 
-    ids = [section.id for section in opening_and_sections(text)[1]]
-    item_ids = [s.id for s in opening_and_sections(parts)[1]]
-    item_ids += [item.id for s in opening_and_sections(parts)[1] for item in s.items]
+    ids = [section.id for section in opening_and_sections(text, "Title")[1]]
+    item_ids = [s.id for s in opening_and_sections(parts, "Title")[1]]
+    item_ids += [item.id for s in opening_and_sections(parts, "Title")[1] for item in s.items]
 
     assert len(set(ids)) == len(ids) == len(headings)
     assert len(set(item_ids)) == len(item_ids) == len(headings) + 1

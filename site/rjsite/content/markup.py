@@ -103,8 +103,12 @@ _markdown = Markdown(extensions=["tables", "def_list", "attr_list", "sane_lists"
 _lock = threading.Lock()
 
 
-def to_html(text: str) -> Markup:
-    """Markdown (facts already put in) as HTML that is safe to show."""
+def to_html(text: str, title: str = "") -> Markup:
+    """Return Markdown (facts already put in) as HTML that is safe to show.
+
+    Args:
+        title: the heading above the text; it names tables to screen readers.
+    """
     if not text.strip():
         return Markup("")
     with _lock:
@@ -117,6 +121,8 @@ def to_html(text: str) -> Markup:
         link_rel=None,
     )
     clean = _LONG_ADDRESS.sub(lambda found: found[1] + re.sub(r"(?=[@.])", "<wbr>", found[2]), clean)
+    if title:
+        clean = clean.replace("<table", Markup('<table aria-label="{}"').format(title))
     return Markup(_LINK_ALONE.sub(r'<\1 class="next">', clean))  # noqa: S704 (cleaned above)
 
 
@@ -126,11 +132,15 @@ def slug(words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower().replace("'", "")).strip("-") or "section"
 
 
-def opening_and_sections(text: str) -> tuple[Markup, tuple[Section, ...]]:
-    """The text before the first second-level heading, and the sections after it."""
+def opening_and_sections(text: str, title: str) -> tuple[Markup, tuple[Section, ...]]:
+    """Return the text before the first second-level heading, and the sections after it.
+
+    Args:
+        title: the heading of the page, above the opening text.
+    """
     opening, blocks = _cut(text, _SECTION)
     taken: set[str] = set()
-    return to_html(opening), tuple(_section(*block, taken) for block in blocks)
+    return to_html(opening, title), tuple(_section(*block, taken, title) for block in blocks)
 
 
 def _cut(text: str, heading: re.Pattern[str]) -> tuple[str, list[tuple[str, str, str]]]:
@@ -140,7 +150,7 @@ def _cut(text: str, heading: re.Pattern[str]) -> tuple[str, list[tuple[str, str,
     return opening, [(words, marks or "", below) for words, marks, below in blocks]
 
 
-def _section(words: str, marks: str, text: str, taken: set[str]) -> Section:
+def _section(words: str, marks: str, text: str, taken: set[str], above: str) -> Section:
     part = _mark(".", marks)
     items, names = tuple[Item, ...](), tuple[str, ...]()
     if part in WITH_ITEMS:
@@ -150,12 +160,12 @@ def _section(words: str, marks: str, text: str, taken: set[str]) -> Section:
         names = tuple(line[2:].strip() for line in text.splitlines() if line.startswith("- "))
         text = "\n".join(line for line in text.splitlines() if not line.startswith("- "))
     title, _ = _words_and_link(words)
-    return Section(part, title, _id(title, marks, taken), to_html(text), items, names)
+    return Section(part, title, _id(title, marks, taken), to_html(text, title or above), items, names)
 
 
 def _item(words: str, marks: str, text: str, taken: set[str]) -> Item:
     title, href = _words_and_link(words)
-    return Item(title, href, _id(title, marks, taken), _mark(".", marks), to_html(text))
+    return Item(title, href, _id(title, marks, taken), _mark(".", marks), to_html(text, title))
 
 
 def _mark(sign: str, marks: str) -> str:

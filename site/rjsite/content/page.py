@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from rjsite.content import markup
 from rjsite.content.facts import Facts
+from rjsite.content.fields import NOTE_FOR
 from rjsite.content.frontmatter import Document
 from rjsite.content.markup import Section
 
@@ -70,7 +71,9 @@ class Page:
 
     @cached_property
     def _parts(self) -> tuple[Markup, tuple[Section, ...]]:
-        opening, sections = markup.opening_and_sections(self.facts.fill_markdown(self.document.body))
+        opening, sections = markup.opening_and_sections(
+            self.facts.fill_markdown(self.document.body), self.title
+        )
         return opening, tuple(
             replace(
                 section,
@@ -115,6 +118,12 @@ class Story(Page):
     published: date
     draft: bool
     held: str = ""  # why the public does not see it yet; empty where it does
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of harm that no content note names already, and the ways people took part."""
+        without_note = (harm for harm in self.harm if harm not in NOTE_FOR)
+        return tuple(kind for kind in (*without_note, *self.way) if kind != "not known")
 
     @property
     def landscape(self) -> int:
