@@ -18,7 +18,7 @@ from playwright.sync_api import Browser
 from support.browser import Chromium
 from support.firefox import Firefox
 from support.processes import wait_until
-from support.typing_in import EXIT, FORWARDS, MARKERS, SEND, Tab, arrives, fill, pressed, shown
+from support.typing_in import EXIT, FORWARDS, MARKERS, SEND, STEPS, Tab, arrives, fill, pressed, shown
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,37 @@ def test_back_shows_no_answer(
 
     assert all(words in shown_before for words in MARKERS.values())
     assert shown_after == []
+
+
+def test_back_after_exit_opens_the_page_that_was_left_only_where_it_took_several_places(
+    open_tab: Callable[[bool], Tab], https_site: Any
+) -> None:
+    """What /stay-safe-online says of Back."""
+
+    def leave_and_press_back(address: str, answer: Callable[[Tab], None]) -> str:
+        tab = open_tab(True)
+        tab.goto(https_site.base_url + "/get-help-now")
+        tab.goto(https_site.base_url + address)
+        answer(tab)
+        tab.click(EXIT)
+        arrives(tab, https_site.elsewhere)
+        pressed(tab.back)
+        assert shown(tab) == []
+        return tab.url.removeprefix(https_site.base_url)
+
+    def to_step_3(tab: Tab) -> None:
+        fill(tab, by_step=True, steps=STEPS[:3])
+
+    def to_a_part(tab: Tab) -> None:
+        tab.click(".contents a")
+
+    pages = ["/stay-safe-online", "/refer/a"]
+    behind = {address: leave_and_press_back(address, lambda _: None) for address in pages}
+
+    assert behind == dict.fromkeys(pages, "/get-help-now")
+    # a page that comes back from memory leaves again
+    assert leave_and_press_back("/refer/a", to_step_3) in ("/refer/a", https_site.elsewhere)
+    assert leave_and_press_back("/stay-safe-online", to_a_part) in ("/stay-safe-online", https_site.elsewhere)
 
 
 def test_back_shows_the_answers_of_a_form_without_our_care(
