@@ -23,6 +23,7 @@ from rjsite.delivery import Delivery
 from rjsite.intake import Intake
 from rjsite.limits import FormLimit
 from rjsite.mail.server import TeamMail
+from rjsite.mail.sign_in import Gate, credentials_digest
 from rjsite.outbox.store import Outbox
 from rjsite.sealing import Readers
 from rjsite.services import NAME, Services, make_outbox, warnings
@@ -59,7 +60,8 @@ def _services(
     page_cache: ready.Layer,
     static: static_files.Files,
 ) -> Services:
-    outbox, mail = make_outbox(settings), TeamMail(app, settings)
+    outbox = make_outbox(settings)
+    mail = TeamMail(app, settings, Gate(lambda: outbox.engine, lambda: credentials_digest(settings)))
     readers = Readers(settings.team_certificates)
     delivery = _delivery(settings, outbox, mail, readers)
     background = Background(outbox, delivery, deliver=settings.deliver_in_server)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rjsite.daily_count import DailyCount, is_count
 from rjsite.mail.server import Parcel, TeamMail
-from rjsite.mail.trouble import AT_SIGN_IN, ON_THE_WAY, NotTaken
+from rjsite.mail.trouble import AT_THE_GATE, ON_THE_WAY, NotTaken
 from rjsite.outbox.seal import CannotOpen
 from rjsite.outbox.store import Claimed, Outbox
 from rjsite.outbox.table import BROKEN
@@ -18,7 +18,7 @@ from rjsite.sealing import NoReader, Readers
 
 LOOK_AGAIN = 1.0  # seconds between looks at an empty outbox; another process may have filled it
 PROBE_EVERY = 30.0
-SIGN_IN_EVERY = 120.0  # more often, and a server may lock the account
+WHILE_OTHERS_SIGN_IN = 0.1
 TIDY_EVERY = 60.0
 NO_READER = "no usable certificate"
 NOT_OPENED = "cannot be opened"
@@ -27,12 +27,12 @@ OUR_FAULT = "a fault of the site"
 NEEDS_SOMEBODY = (NO_READER, NOT_OPENED, OUR_FAULT)  # waiting alone mends none of these
 PUT_OFF = "refused (4"  # by the mail server, for the time being
 # all but a missing answer: then the server may have the mail
-MENDABLE = (*ON_THE_WAY, *AT_SIGN_IN, NO_READER, NOT_OPENED, OUR_FAULT, "refused")
+MENDABLE = (*ON_THE_WAY, *AT_THE_GATE, NO_READER, NOT_OPENED, OUR_FAULT, "refused")
 
 log = logging.getLogger("rjsite.delivery")
 
 
-@dataclass
+@dataclass(slots=True)
 class _Every:
     """Something to do at once, and then not again for some seconds."""
 
@@ -52,9 +52,24 @@ class Delivery:
     """Sends what waits.
 
     Args:
-        per_minute: mails at most. hold_hours: how long a body stays after the server took it.
+        per_minute: mails at most, of all workers together. hold_hours: how long a body stays after the
+            server took it.
         readers: whose certificates close what was kept open. daily: where a mail counts the forms.
     """
+
+    __slots__ = (
+        "_thread",
+        "_to_probe",
+        "_to_tidy",
+        "_woken",
+        "daily",
+        "hold_hours",
+        "mail",
+        "outbox",
+        "pause",
+        "readers",
+        "stopping",
+    )
 
     def __init__(
         self,
@@ -76,7 +91,6 @@ class Delivery:
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._to_probe = _Every(PROBE_EVERY)
-        self._to_sign_in = _Every(SIGN_IN_EVERY)
         self._to_tidy = _Every(TIDY_EVERY)
 
     def start(self) -> None:
@@ -113,15 +127,16 @@ class Delivery:
         """Work until told to stop. No fault of a database or a server ends it."""
         self._begin()
         while not self.stopping.is_set():
-            sent = False
+            goes_on = False
             try:
-                sent = self.step()
+                goes_on = self.step()
             except BROKEN as error:
                 log.error("delivery goes on after %s of the outbox", type(error).__name__)
                 self._mend()
             except Exception as error:
                 log.error("delivery goes on after %s", type(error).__name__)
-            self._rest(self.pause if sent else LOOK_AGAIN, nudged=not sent)
+            if not goes_on:
+                self._rest(LOOK_AGAIN, nudged=True)
 
     def _begin(self) -> None:
         """What a new start may change: processes that died, whatever was mended before it."""
@@ -147,19 +162,29 @@ class Delivery:
             self.stopping.wait(seconds)
 
     def step(self) -> bool:
-        """One round: tidy, look whether the server is back, send one mail; whether one was taken in hand."""
+        """Do one round: tidy, look whether the server is back, send one mail when its turn has come.
+
+        Returns:
+            Whether to go on at once: there is more to send, as far as this worker knows.
+        """
         self._tidy()
-        row = self.outbox.claim()
-        if row is None:
-            self._probe()
-            row = self.outbox.claim()
-        if row is None:
+        gate = self.mail.gate.state()
+        if gate.failure:
+            self.outbox.put_off(gate.failure, gate.closed_until)
             return False
-        self._send(row)
+        if not self.outbox.is_due():
+            self._probe()
+            return self.outbox.is_due()
+        if gate.closed_until:
+            self._rest(WHILE_OTHERS_SIGN_IN, nudged=False)
+        elif wait := self.mail.gate.wait_for_turn(self.pause):
+            self._rest(min(wait, LOOK_AGAIN), nudged=False)
+        elif row := self.outbox.claim():
+            self._send(row)
         return True
 
     def drain(self) -> None:
-        """Send all that is due now, without a pause (`rjsite deliver --once`)."""
+        """Send all that is due now, at the same pace (`rjsite deliver --once`)."""
         self._begin()
         while self.step():
             pass
@@ -201,17 +226,13 @@ class Delivery:
         """Where mail waits because of the way to the server, see whether that is over, without any mail."""
         if not self._to_probe.due():
             return
-        troubles = self.outbox.waiting().troubles
-        at_sign_in = not troubles.isdisjoint(AT_SIGN_IN)
-        if at_sign_in and not self._to_sign_in.due():
-            return
-        if not at_sign_in and troubles.isdisjoint(ON_THE_WAY):
+        if self.outbox.waiting().troubles.isdisjoint(ON_THE_WAY):
             return
         try:
             self.mail.check()
         except NotTaken:
             return
-        log.info("the mail server is back: %d mails are due", self.outbox.wake(*ON_THE_WAY, *AT_SIGN_IN))
+        log.info("the mail server is back: %d mails are due", self.outbox.wake(*ON_THE_WAY))
 
     def _tidy(self) -> None:
         if self._to_tidy.due():

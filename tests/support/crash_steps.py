@@ -113,7 +113,7 @@ def send_and_work(app: Flask, steps: Steps) -> None:
 def recover(app: Flask) -> None:
     """What a new process finds, minutes later."""
     box = services_of(app).outbox
-    box.clock = lambda: time.time() + LATER
+    box.clock = services_of(app).mail.gate.clock = lambda: time.time() + LATER
     services_of(app).delivery.drain()
     rows = [(row.reference, bool(row.wiped_at)) for row in box.rows()]
     tell(rows=rows)

@@ -145,7 +145,11 @@ class _Conversation:
         doing.get(verb, lambda _: self.say("rset"))(command)
 
     def ehlo(self, _: bytes) -> None:
-        """List what is offered."""
+        """List what is offered, or refuse to talk: `ehlo` before TLS, `ehlo again` after it."""
+        said = self.server.says.get("ehlo again" if self.encrypted else "ehlo")
+        if isinstance(said, str):
+            self.utter(said)
+            raise _HungUp
         offers = self.server.offers if self.encrypted else ("STARTTLS",) * self.server.offers_tls
         words = ["mail.example.org", *offers]
         self.send("".join(f"250-{word}\r\n" for word in words[:-1]) + f"250 {words[-1]}\r\n")
@@ -164,6 +168,7 @@ class _Conversation:
         given = base64.b64decode(words[2]) if len(words) > 2 else b""
         right = b"\0" + b"\0".join(word.encode() for word in LOGIN)
         if given != right:
+            self.server.asked.append("auth")
             self.send("535 5.7.8 no\r\n")
         else:
             self.say("auth")

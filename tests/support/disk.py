@@ -73,16 +73,20 @@ def mend_aside(folder: Path) -> list[Path]:
             aside.execute("PRAGMA writable_schema=ON")
             _set_schema(aside, "substr(sql, 14)")
         with closing(sqlite3.connect(file)) as aside:
-            aside.execute("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
-            aside.commit()
+            _end_waits(aside)
     return files
 
 
 def outbox_rows_are_due(folder: Path) -> None:
     """Let every wait be over, as hours later."""
     with closing(sqlite3.connect(folder / DATABASE, timeout=20)) as outbox:
-        outbox.execute("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
-        outbox.commit()
+        _end_waits(outbox)
+
+
+def _end_waits(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
+    connection.execute("DELETE FROM mail_gate")
+    connection.commit()
 
 
 def _set_schema(connection: sqlite3.Connection, sql: str) -> None:

@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -43,6 +44,7 @@ class Received:
     sender: str
     recipients: tuple[str, ...]
     raw: bytes
+    at: float = field(default_factory=time.monotonic, compare=False)
 
     @property
     def message(self) -> EmailMessage:
@@ -77,6 +79,7 @@ class MailServer:
     hang_up: bool = False
     answer_after: float = 0
     received: list[Received] = field(default_factory=list)
+    refused_sign_ins: int = 0
 
     def __post_init__(self) -> None:
         """Make what lasts over stops and starts."""
@@ -172,6 +175,7 @@ class MailServer:
         self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any
     ) -> AuthResult:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
+        self.refused_sign_ins += given != self.login
         return AuthResult(success=given == self.login, handled=False)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it by this name

@@ -7,24 +7,29 @@ gets the mail when the server is mended; where it may have had it, a second copy
 from __future__ import annotations
 
 import logging
+import sqlite3
 import ssl
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from pydantic import SecretStr
 
 from rjsite import create_app
+from rjsite.delivery import PROBE_EVERY
+from rjsite.mail.trouble import NotTaken
+from rjsite.outbox.table import WAIT_FOR_LOCK
 from rjsite.outbox_cli import _state
 from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.authority import Authority, server_context
 from support.crooked_mail import CLOSE, DRIP, ECHO, LOGIN, SILENT, CrookedServer
-from support.forms import GOOD, A, send
+from support.forms import GOOD, A, Page, lost, send
 from support.mail import MailServer
 from support.processes import free_port
 
@@ -53,7 +58,16 @@ SWITCHED_OFF = {"auth": "550 5.7.30 basic authentication is not supported"}
 FAULTS = [
     Fault("down", "unreachable", options={"absent": True}),
     Fault("refuses to talk", "unreachable", {"connect": "554 no"}),
-    Fault("busy", "unreachable", {"connect": "421 later"}),
+    Fault("busy", "mail server busy", {"connect": "421 4.3.2 service not available"}),
+    Fault("too many connections", "mail server busy", {"connect": "451 4.7.1 too many connections"}),
+    Fault("busy at EHLO", "mail server busy", {"ehlo": "421 4.3.2 too many connections"}),
+    Fault("busy at STARTTLS", "mail server busy", {"starttls": "421 4.7.0 later"}),
+    Fault("busy at EHLO under TLS", "mail server busy", {"ehlo again": "421 4.3.2 later"}),
+    Fault("busy at sign-in", "sign-in refused for now", {"auth": "421 4.7.0 too many errors"}),
+    Fault("sign-in put off", "sign-in refused for now", {"auth": "454 4.7.0 too many connections"}),
+    Fault("closes at sign-in", "sign-in not answered", {"auth": CLOSE}),
+    Fault("silent at sign-in", "sign-in not answered", {"auth": SILENT}),
+    Fault("slow without end at sign-in", "sign-in not answered", {"auth": DRIP}),
     Fault("silent", "unreachable", {"connect": SILENT}),
     Fault("slow without end at the greeting", "unreachable", {"connect": DRIP}),
     Fault("slow without end after the mail", "no answer", {"body": DRIP}, has_it=True),
@@ -122,11 +136,22 @@ class Stage:
         """Let the worker send what is due, with every wait over."""
         with self.box.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
+            connection.exec_driver_sql("DELETE FROM mail_gate")
         services_of(self.app).delivery.drain()
 
     def empty(self) -> None:
         with self.box.engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM outbox")
+            connection.exec_driver_sql("DELETE FROM mail_gate")
+
+
+@contextmanager
+def locked(stage: Stage) -> Iterator[None]:
+    """Hold the lock that writing needs."""
+    with closing(sqlite3.connect(str(stage.box.engine.url.database), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +182,7 @@ def stage(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Sta
         mail_password=LOGIN[1],
         team_email=ONE,
         ratelimit_forms="off",
+        deliver_per_minute=60_000,
     )
     return Stage(create_app(settings), port, contexts)
 
@@ -245,27 +271,102 @@ def test_one_of_two_recipients_refused_does_not_keep_the_mail_from_the_other(
 
     assert [one.recipients for one in server.received] == [(TWO,)]
     assert {row.recipient: _state(row).split(",")[0].split(" 2")[0] for row in both.rows()} == {
-        ONE: "refused (550)",
+        ONE: "refused (550) for good",
         TWO: "taken",
     }
+
+
+def keep(stage: Stage, count: int) -> None:
+    client = stage.app.test_client()
+    for number in range(count):
+        assert send(client, A, {"name": f"Ally {number}"}).status_code == 303
+
+
+def test_forty_mails_and_a_wrong_password_are_one_refused_sign_in_until_the_wait_is_over(
+    stage: Stage,
+) -> None:
+    """Whoever asks: the worker, its look at the server, a form handed over directly, and each new start."""
+    keep(stage, 40)
+    settings = services_of(stage.app).mail.settings
+    with CrookedServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN) as server:
+        for _ in range(3):
+            site = create_app(settings)  # each as after a restart
+            services_of(site).delivery.drain()
+            with pytest.raises(NotTaken):
+                services_of(site).mail.check()
+            with locked(stage):
+                answer = send(site.test_client(), A, ANSWERS)
+            assert (answer.status_code, lost(ANSWERS, Page(answer.text))) == (503, {})
+        rows = stage.rows()
+        gate = services_of(stage.app).mail.gate.state()
+
+    assert server.asked.count("auth") == 1
+    assert {row.trouble for row in rows} == {"sign-in refused"}
+    assert {row.due_at for row in rows} == {gate.closed_until}
+    assert stage.box.waiting().refused == 0
+
+
+def test_a_form_that_meets_a_closed_gate_is_answered_at_once_and_keeps_every_answer(stage: Stage) -> None:
+    with CrookedServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN):
+        keep(stage, 1)
+        stage.work()
+    client = create_app(services_of(stage.app).mail.settings).test_client()
+    waited = []
+    with locked(stage):
+        for _ in range(2):
+            began = time.monotonic()
+            answer = send(client, A, ANSWERS)
+            waited.append(time.monotonic() - began)
+            assert (answer.status_code, lost(ANSWERS, Page(answer.text))) == (503, {})
+
+    assert max(waited) < WAIT_FOR_LOCK + 1
+
+
+def test_forty_mails_are_out_soon_after_the_password_is_mended(stage: Stage) -> None:
+    """Whether the site is started with the right one, or waits until it is right again."""
+    keep(stage, 40)
+    wrong = services_of(stage.app).mail.settings.model_copy(update={"mail_password": SecretStr("wrong")})
+    with stage.mended() as server:
+        services_of(create_app(wrong)).delivery.drain()
+        assert (server.asked.count("auth"), server.received) == (1, [])
+        services_of(stage.app).delivery.drain()  # with the right one
+
+    assert len({str(one.message["Message-ID"]) for one in server.received}) == len(server.received) == 40
+
+
+def test_mails_put_off_by_a_closed_gate_leave_by_themselves_when_the_wait_is_over(stage: Stage) -> None:
+    keep(stage, 5)
+    gate, delivery = services_of(stage.app).mail.gate, services_of(stage.app).delivery
+    with CrookedServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN):
+        delivery.drain()
+    real = gate.clock
+    gate.clock = stage.box.clock = lambda: real() + 121
+    try:
+        with stage.mended() as good:
+            while delivery.step():
+                pass
+    finally:
+        gate.clock = stage.box.clock = real
+
+    assert len(good.received) == 5
 
 
 def test_fifty_mails_that_waited_are_out_soon_after_the_server_is_mended(stage: Stage) -> None:
     """Without anybody's help: the worker asks the server now and then, and what was put off follows."""
     box, delivery = stage.box, services_of(stage.app).delivery
-    client = stage.app.test_client()
-    for number in range(50):
-        assert send(client, A, {"name": f"Ally {number}"}).status_code == 303
+    keep(stage, 50)
     with box.engine.begin() as connection:  # as after hours of trying
         connection.exec_driver_sql(
             "UPDATE outbox SET due_at = due_at + 3000, attempts = 9, "
-            "trouble = CASE id % 3 WHEN 0 THEN 'unreachable' WHEN 1 THEN 'sign-in refused'"
-            " ELSE 'refused (451)' END"
+            "trouble = CASE id % 2 WHEN 0 THEN 'unreachable' ELSE 'refused (451)' END"
         )
-    delivery._last_probe = delivery._last_sign_in = 0.0  # two minutes at most
+    delivery._to_probe.last = time.monotonic() - PROBE_EVERY + 0.5
+    assert not delivery.step()  # it asked half a minute ago, less half a second
+    time.sleep(0.5)
 
     with stage.mended() as good:
-        delivery.drain()
+        while delivery.step():
+            pass
 
     assert len({str(one.message["Message-ID"]) for one in good.received}) == len(good.received) == 50
 

@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 
 from rjsite.delivery import OUR_FAULT, Delivery
 from rjsite.mail.server import Parcel
+from rjsite.mail.sign_in import Gate
 from rjsite.mail.trouble import NotTaken
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Envelope, Outbox
@@ -23,7 +24,8 @@ SECRET = "It was my shop"
 class Server:
     """Takes mail, or answers with the troubles it was given, one for each mail."""
 
-    def __init__(self) -> None:
+    def __init__(self, box: Outbox) -> None:
+        self.gate = Gate(lambda: box.engine, lambda: "digest")
         self.troubles: list[Exception | None] = []
         self.taken: list[Parcel] = []
         self.away = False
@@ -43,8 +45,8 @@ class Server:
 
 
 @pytest.fixture
-def server():
-    return Server()
+def server(box):
+    return Server(box)
 
 
 @pytest.fixture

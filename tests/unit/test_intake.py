@@ -15,6 +15,7 @@ import pytest
 
 from rjsite.intake import Intake, NotKept
 from rjsite.mail.server import Parcel
+from rjsite.mail.sign_in import Gate
 from rjsite.mail.trouble import NotTaken
 from rjsite.outbox import table
 from rjsite.outbox.store import Outbox
@@ -30,7 +31,8 @@ NEXT = dataclasses.replace(REFERRAL, submission="cd" * 32)
 class Server:
     """Takes mail, but not for those it refuses."""
 
-    def __init__(self) -> None:
+    def __init__(self, box: Outbox) -> None:
+        self.gate = Gate(lambda: box.engine, lambda: "digest")
         self.refused: set[str] = set()
         self.seconds = 0.0
         self.taken: list[str] = []
@@ -43,8 +45,8 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Server:
-    return Server()
+def server(impatient: None, opened: Callable[..., Outbox]) -> Server:
+    return Server(opened())
 
 
 @pytest.fixture

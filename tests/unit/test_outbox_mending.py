@@ -141,6 +141,7 @@ def test_a_database_from_before_the_numbers_is_brought_up_to_date(opened, place)
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
         connection.execute("ALTER TABLE outbox DROP COLUMN number")
         connection.execute("DROP TABLE outbox_counters")
+        connection.execute("DROP TABLE mail_gate")
     connection.close()
 
     box = opened()

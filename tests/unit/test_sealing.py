@@ -11,6 +11,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from rjsite.delivery import NO_READER, Delivery
+from rjsite.mail.sign_in import Gate
 from rjsite.mail.words import compose
 from rjsite.outbox.store import Envelope
 from rjsite.referral import Answer
@@ -154,7 +155,8 @@ def test_what_cannot_be_used_as_a_certificate_is_named(tmp_path, kind):
 class Server:
     """Takes mail."""
 
-    def __init__(self) -> None:
+    def __init__(self, box) -> None:
+        self.gate = Gate(lambda: box.engine, lambda: "digest")
         self.taken: list[bytes] = []
 
     def deliver(self, parcel, _offered) -> None:
@@ -169,7 +171,7 @@ def test_an_envelope_is_stored_as_it_is_and_sent_to_the_byte(box, readers):
     both = Readers([readers["one"].certificate])
     envelope = both.seal(MESSAGE)
     keep(box, envelope)
-    server = Server()
+    server = Server(box)
 
     stored = box.named("7K3M-X9QF")[0].sealed
     Delivery(box, server, per_minute=60_000, hold_hours=24, readers=both).drain()
@@ -180,7 +182,7 @@ def test_an_envelope_is_stored_as_it_is_and_sent_to_the_byte(box, readers):
 
 def test_what_was_kept_before_there_were_certificates_leaves_closed(box, readers):
     keep(box, MESSAGE)
-    server = Server()
+    server = Server(box)
 
     Delivery(
         box, server, per_minute=60_000, hold_hours=24, readers=Readers([readers["one"].certificate])
@@ -191,7 +193,7 @@ def test_what_was_kept_before_there_were_certificates_leaves_closed(box, readers
 
 def test_without_a_usable_certificate_mail_is_held_until_there_is_one(box, readers):
     keep(box, MESSAGE)
-    server, ended = Server(), readers["ended"].certificate
+    server, ended = Server(box), readers["ended"].certificate
     Delivery(box, server, per_minute=60_000, hold_hours=24, readers=Readers([ended])).drain()
     assert server.taken == []
     assert box.rows()[0].trouble == NO_READER

@@ -21,11 +21,14 @@ from typing import Any
 from flask import Flask
 from flask_mail import Connection, Mail, Message
 
-from rjsite.mail.trouble import NO_SIGN_IN, NotTaken, not_taken
+from rjsite.mail.sign_in import Gate
+from rjsite.mail.trouble import BUSY, NO_SIGN_IN, NotTaken, asks_to_wait, not_taken
 from rjsite.mail.words import domain_of
 from rjsite.settings import Settings
 
 LONGEST_ATTEMPT = 130.0  # seconds, however slowly a server answers; a lease outlasts it
+# the first that the server offers is tried, and no other: each refusal brings an account nearer to its lock
+MECHANISMS = {"PLAIN": "auth_plain", "LOGIN": "auth_login", "CRAM-MD5": "auth_cram_md5"}
 ANSWERS = 12  # of the server, at most, in one delivery: each may take as long as the time-out allows
 
 
@@ -73,9 +76,11 @@ class _ServerOverTLS(_Telling, smtplib.SMTP_SSL):
 class VerifiedConnection(Connection):
     """A connection that checks the server's certificate and never waits for ever."""
 
-    def __init__(self, state: Any, settings: Settings, within: float) -> None:
+    def __init__(self, state: Any, settings: Settings, gate: Gate, within: float) -> None:
         super().__init__(state)
         self.settings = settings
+        self.gate = gate
+        self.within = within
         self.offered: Callable[[], None] = lambda: None
         # each read has its time-out, but a server that sends a letter now and then never runs into it
         self.end = threading.Timer(within, self._hang_up)
@@ -90,6 +95,7 @@ class VerifiedConnection(Connection):
 
     def configure_host(self) -> smtplib.SMTP:
         """Connect, encrypt, sign in. Nothing leaves before the certificate is checked."""
+        self.gate.ensure_open()
         settings = self.settings
         context = ssl.create_default_context(cafile=settings.mail_ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -105,9 +111,7 @@ class VerifiedConnection(Connection):
         self.host = host
         host.tell = self.offered
         try:
-            self._greet(host)
-            if settings.mail_use_tls:
-                host.starttls(context=context)
+            self._greet(host, context)
             self._sign_in(host)
         except BaseException:
             host.close()
@@ -115,22 +119,33 @@ class VerifiedConnection(Connection):
             raise
         return host
 
-    def _greet(self, host: smtplib.SMTP) -> None:
-        code, _ = host.connect(self.settings.mail_server, self.settings.mail_port)
-        if code != 220:
-            raise smtplib.SMTPConnectError(code, "")
+    def _greet(self, host: smtplib.SMTP, context: ssl.SSLContext) -> None:
+        try:
+            code, _ = host.connect(self.settings.mail_server, self.settings.mail_port)
+            if code != 220:
+                raise smtplib.SMTPConnectError(code, "")
+            _say_hello(host)
+            if self.settings.mail_use_tls:
+                host.starttls(context=context)
+                _say_hello(host)
+        except smtplib.SMTPResponseException as error:
+            if asks_to_wait(error):
+                self.gate.close(BUSY)
+                raise NotTaken(BUSY) from None
+            raise
 
     def _sign_in(self, host: smtplib.SMTP) -> None:
-        if not self.settings.mail_username:
+        name, password = self.settings.mail_username, self.settings.mail_password.get_secret_value()
+        if not name:
+            self.gate.open()
             return
-        try:
-            host.login(self.settings.mail_username, self.settings.mail_password.get_secret_value())
-        except (smtplib.SMTPNotSupportedError, UnicodeError):
-            raise NotTaken(NO_SIGN_IN, lasting=True) from None
-        except smtplib.SMTPException as error:
-            if type(error) is smtplib.SMTPException:  # no way of signing in that both know
-                raise NotTaken(NO_SIGN_IN, lasting=True) from None
-            raise
+        offered = host.esmtp_features.get("auth", "").upper().split()
+        mechanism = next((known for known in MECHANISMS if known in offered), "")
+        if not mechanism or not (name + password).isascii():
+            raise NotTaken(NO_SIGN_IN)
+        host.user, host.password = name, password  # as `SMTP.login` does
+        with self.gate.attempt(self.within):
+            host.auth(mechanism, getattr(host, MECHANISMS[mechanism]))
 
     def __exit__(self, *_: Any) -> None:
         """Leave; a server that breaks off now has taken the message all the same."""
@@ -139,6 +154,15 @@ class VerifiedConnection(Connection):
                 self.host.quit()
             self.host.close()
         self.end.cancel()
+
+
+def _say_hello(host: smtplib.SMTP) -> None:
+    """Say EHLO, or HELO where that is unknown. `smtplib` would say HELO to a server that has hung up."""
+    code, _ = host.ehlo()
+    if 500 <= code < 600:
+        code, _ = host.helo()
+    if not 200 <= code < 300:
+        raise smtplib.SMTPHeloError(code, "")
 
 
 class FolderConnection(Connection):
@@ -174,10 +198,11 @@ class FolderConnection(Connection):
 
 
 class TeamMail(Mail):
-    """Flask-Mail, set for this project."""
+    """Flask-Mail, set for this project. The gate says when it may connect and sign in."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
+    def __init__(self, app: Flask, settings: Settings, gate: Gate) -> None:
         self.settings = settings
+        self.gate = gate
         self.site = app
         app.config.from_mapping(
             MAIL_SERVER=settings.mail_server,
@@ -199,7 +224,7 @@ class TeamMail(Mail):
         if folder:
             return FolderConnection(self.state, folder)
         return VerifiedConnection(
-            self.state, self.settings, min(within, ANSWERS * self.settings.mail_timeout)
+            self.state, self.settings, self.gate, min(within, ANSWERS * self.settings.mail_timeout)
         )
 
     def deliver(

@@ -11,9 +11,12 @@ NOT_TRUSTED = "certificate not trusted"
 NOT_ENCRYPTED = "no encryption offered"
 NO_COMMON_ENCRYPTION = "no safe encryption offered"
 SIGN_IN_REFUSED = "sign-in refused"
-NO_SIGN_IN = "sign-in not possible"
-ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION)
-AT_SIGN_IN = (SIGN_IN_REFUSED, NO_SIGN_IN)
+SIGN_IN_DELAYED = "sign-in refused for now"
+SIGN_IN_UNANSWERED = "sign-in not answered"
+BUSY = "mail server busy"
+NO_SIGN_IN = "sign-in not possible"  # nothing was tried: no mechanism that both know
+ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION, NO_SIGN_IN)
+AT_THE_GATE = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY)  # of `rjsite.mail.sign_in`
 
 
 class NotTaken(Exception):
@@ -31,14 +34,18 @@ class NotTaken(Exception):
         self.unanswered = unanswered
 
 
+def asks_to_wait(error: smtplib.SMTPResponseException) -> bool:
+    """Whether a server that answers so, before anybody signed in, has too much to do."""
+    connecting = isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError)
+    return error.smtp_code == 421 or (connecting and 400 <= error.smtp_code < 500)
+
+
 def not_taken(error: Exception, *, given: bool) -> NotTaken:
     """The trouble behind an error.
 
     Args:
         given: whether the server was given the message itself.
     """
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return NotTaken(SIGN_IN_REFUSED, lasting=True)
     refused = type(error) is smtplib.SMTPResponseException  # also a line without an end
     if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not given):
         # STARTTLS is not offered, or was refused

@@ -10,7 +10,7 @@ from sqlalchemy.exc import InvalidRequestError
 from rjsite.outbox.table import metadata, outbox
 
 LOCK = 7_219_043_118  # any fixed number: PostgreSQL's advisory lock of this project
-NEWEST = "0002"  # of migrations/versions: the shape that `rjsite.outbox.table` describes
+NEWEST = "0003"  # of migrations/versions: the shape that `rjsite.outbox.table` describes
 
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 

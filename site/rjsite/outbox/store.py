@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Engine,
     Row,
@@ -319,14 +320,7 @@ class Outbox:
         mail that nobody has tried yet, whatever the clock says.
         """
         now = self.clock()
-        due = and_(
-            outbox.c.accepted_at.is_(None),
-            or_(
-                outbox.c.due_at <= now,
-                outbox.c.due_at > now + LONGEST_WAIT * 1.5,
-                outbox.c.attempts == 0,
-            ),
-        )
+        due = _due(now)
         oldest = (
             select(outbox.c.id)
             .where(due)
@@ -344,6 +338,12 @@ class Outbox:
         with self.engine.begin() as connection:
             row = connection.execute(take).first()
         return _claimed(row) if row else None
+
+    def is_due(self) -> bool:
+        """Whether a mail can be claimed now."""
+        query = select(outbox.c.id).where(_due(self.clock())).limit(1)
+        with self._reading.connect() as connection:
+            return connection.execute(query).first() is not None
 
     def open(self, row: Claimed) -> bytes:
         """The mail in a row.
@@ -430,6 +430,21 @@ class Outbox:
         )
         with self.engine.begin() as connection:
             return connection.execute(update(outbox).where(stuck).values(due_at=now)).rowcount
+
+    def put_off(self, failure: str, until: float) -> int:
+        """Let all that is due wait until a time, for a reason that none of the mails has given.
+
+        Returns:
+            How many mails.
+        """
+        idle = or_(
+            outbox.c.due_at <= self.clock(),
+            and_(outbox.c.lease == "", outbox.c.trouble == failure, outbox.c.due_at < until),
+        )
+        later = {"due_at": until, "lease": "", "trouble": failure, "refused_at": None}
+        with self.engine.begin() as connection:
+            which = and_(outbox.c.accepted_at.is_(None), idle)
+            return connection.execute(update(outbox).where(which).values(**later)).rowcount
 
     def waiting(self) -> Waiting:
         """What has not reached the mail server."""
@@ -565,6 +580,18 @@ class Outbox:
                 done += connection.execute(update(outbox).where(same).values(sealed=sealed)).rowcount
         self._forget_old_pages()
         return done, lost
+
+
+def _due(now: float) -> ColumnElement[bool]:
+    """What can be claimed; see `Outbox.claim`."""
+    return and_(
+        outbox.c.accepted_at.is_(None),
+        or_(
+            outbox.c.due_at <= now,
+            outbox.c.due_at > now + LONGEST_WAIT * 1.5,
+            outbox.c.attempts == 0,
+        ),
+    )
 
 
 def _latest(connection: Connection, submission: str) -> tuple[int, str]:

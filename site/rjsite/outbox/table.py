@@ -70,6 +70,17 @@ counters = Table(
     Column("value", Integer, nullable=False),
 )
 
+# Until when nobody signs in to the mail server (rjsite.mail.sign_in); a row for each set of credentials.
+mail_gate = Table(
+    "mail_gate",
+    metadata,
+    Column("credentials", String(64), primary_key=True),  # a keyed digest
+    Column("refusals", Integer, nullable=False, default=0),  # in a row
+    Column("closed_until", Float, nullable=False, default=0.0),
+    Column("failure", String(40), nullable=False, default=""),
+    Column("next_mail_at", Float, nullable=False, default=0.0),
+)
+
 
 def open_database(url: str, *, synced: bool = True) -> Engine:
     """An engine whose commits are synced to disk; connects when first used.

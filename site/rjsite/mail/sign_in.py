@@ -1,0 +1,260 @@
+"""When the site may sign in to the mail server: one gate for every thread, process and machine.
+
+After a refused sign-in nobody signs in again for two minutes, then four, up to fifteen, whatever waits and
+however often the site is restarted: many refused sign-ins lock an account. The state is in the database of
+the outbox, in a row for each set of credentials, so that other credentials open the gate at once. The row
+holds a keyed digest of them, never the credentials. Where the database cannot be used, the state is kept in
+memory. The row also holds when the next mail may leave, so that several workers keep one pace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import smtplib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from rjsite.mail.trouble import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, NotTaken
+from rjsite.outbox.table import BROKEN, mail_gate
+from rjsite.settings import Settings
+
+FIRST_WAIT, LONGEST_WAIT = 120.0, 900.0  # seconds after refused sign-ins
+PATIENCE = 10.0  # seconds to wait while another thread or process signs in
+LOOK_AGAIN = 0.05
+WITHOUT_DATABASE = 5.0  # seconds until a database that failed is asked again
+CLOCKS_DIFFER = 60.0  # seconds, at most, between the clocks of two machines
+FORGET = 86400.0  # seconds after which credentials that are no longer used are forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How often the server refused in a row, until when nobody signs in, and why.
+
+    The reason is empty while somebody is signing in.
+    """
+
+    refusals: int = 0
+    closed_until: float = 0.0
+    failure: str = ""
+
+
+def credentials_digest(settings: Settings) -> str:
+    """Return a keyed digest of what the site signs in with.
+
+    The key is the last one of RJSITE_SECRET_KEY, which stays when a new one is put before it.
+    """
+    password = settings.mail_password.get_secret_value()
+    credentials = json.dumps([settings.mail_server, settings.mail_port, settings.mail_username, password])
+    key = f"sign-in:{settings.secrets[-1]}"
+    return hmac.new(key.encode(), credentials.encode(), hashlib.sha256).hexdigest()
+
+
+class Gate:
+    """The gate of one set of credentials.
+
+    Args:
+        database: gives the engine of the outbox; called when the gate is used.
+        credentials: gives their keyed digest. clock: seconds since 1970.
+    """
+
+    __slots__ = ("_alone", "_credentials", "_database", "_known", "_unsaved", "_without_until", "clock")
+
+    def __init__(
+        self,
+        database: Callable[[], Engine],
+        credentials: Callable[[], str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.clock = clock
+        self._database = database
+        self._credentials = credentials
+        self._known = State()  # as it was read or written last
+        self._unsaved = False
+        self._without_until = 0.0  # in seconds of `time.monotonic`
+        self._alone = threading.Lock()
+
+    def state(self) -> State:
+        """Return the present state; `closed_until` is 0 where anybody may sign in."""
+        if self._uses_database:
+            try:
+                self._read()
+            except BROKEN:
+                self._give_up_database()
+        known = self._known
+        closed = known.closed_until > self.clock() and (known.failure or self._uses_database)
+        return known if closed else replace(known, closed_until=0.0, failure="")
+
+    def ensure_open(self) -> None:
+        """Return where anybody may connect, or somebody is just signing in.
+
+        Raises:
+            NotTaken: with the failure that closed the gate.
+        """
+        if failure := self.state().failure:
+            raise NotTaken(failure)
+
+    def do_without_database(self) -> None:
+        """Keep the state in memory for some seconds, after reading it once more where that is possible.
+
+        For whoever has just found that the database cannot be written, and must not wait for it again.
+        """
+        self.state()
+        self._give_up_database()
+
+    @contextmanager
+    def attempt(self, within: float = PATIENCE) -> Iterator[None]:
+        """Allow one sign-in, which is to happen inside this context, at a time.
+
+        A refusal closes the gate. So does a missing answer, and so does a process that ends meanwhile: the
+        server may have refused.
+
+        Args:
+            within: seconds to wait, at most, for others who are signing in.
+
+        Raises:
+            NotTaken: where the gate is closed, or the sign-in fails.
+        """
+        end = time.monotonic() + min(within, PATIENCE)
+        if not self._alone.acquire(timeout=min(within, PATIENCE)):
+            raise NotTaken(BUSY)
+        try:
+            self._wait_for_others(end)
+            try:
+                yield
+            except (smtplib.SMTPException, OSError) as error:
+                failure = _failure(error)
+                self.close(failure)
+                raise NotTaken(failure) from None
+            self._save(State())
+        finally:
+            self._alone.release()
+
+    def open(self) -> None:
+        """Open the gate after a success without a sign-in."""
+        if self._known != State():
+            self._save(State())
+
+    def close(self, failure: str) -> None:
+        """Close the gate, for twice as long as the last time unless a success came between."""
+        if self.state().failure:  # another thread met the same a moment ago
+            return
+        refusals = self._known.refusals
+        wait = min(FIRST_WAIT * 2.0 ** min(refusals, 10), LONGEST_WAIT)
+        self._save(State(refusals + 1, self.clock() + wait, failure))
+
+    def wait_for_turn(self, pause: float) -> float:
+        """Take the turn of one mail, of all that leave with these credentials.
+
+        Args:
+            pause: seconds from one mail to the next.
+
+        Returns:
+            0.0 where the turn was taken, or for how many seconds to wait before asking again.
+
+        Raises:
+            one of rjsite.outbox.table.BROKEN: where the database cannot be used.
+        """
+        now, column = self.clock(), mail_gate.c.next_mail_at
+        due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # else the clock went back
+        try:
+            with self._database().begin() as connection:
+                if self._change(connection, due, next_mail_at=now + pause):
+                    return 0.0
+                following = connection.execute(select(column).where(self._mine)).scalar_one()
+        except IntegrityError:  # another was first to make the row
+            return pause
+        return max(0.001, float(following) - now)
+
+    @property
+    def _mine(self) -> ColumnElement[bool]:
+        return mail_gate.c.credentials == self._credentials()
+
+    @property
+    def _uses_database(self) -> bool:
+        return time.monotonic() >= self._without_until
+
+    def _give_up_database(self) -> None:
+        self._without_until = time.monotonic() + WITHOUT_DATABASE
+
+    def _read(self) -> None:
+        query = select(mail_gate).where(self._mine)
+        engine = self._database().execution_options(isolation_level="AUTOCOMMIT")  # a read waits for no lock
+        with engine.connect() as connection:
+            row = connection.execute(query).first()
+        state = State(row.refusals, row.closed_until, row.failure) if row else State()
+        latest = self.clock() + LONGEST_WAIT
+        if self._unsaved and self._known.closed_until > state.closed_until:
+            self._save(self._known)
+        elif state.closed_until > latest + CLOCKS_DIFFER:  # the clock went back
+            self._save(replace(state, closed_until=latest))
+        else:
+            self._known, self._unsaved = state, False
+
+    def _wait_for_others(self, end: float) -> None:
+        """Return when this thread may sign in; meanwhile the gate is closed for all others."""
+        while True:
+            state = self.state()
+            if state.failure:
+                raise NotTaken(state.failure)
+            if not state.closed_until and self._take():
+                return
+            if time.monotonic() > end:
+                raise NotTaken(BUSY)
+            time.sleep(LOOK_AGAIN)
+
+    def _take(self) -> bool:
+        """Close the gate for others where it is open; without the database there are no others."""
+        if not self._uses_database:
+            return True
+        now = self.clock()
+        taken = replace(self._known, closed_until=now + FIRST_WAIT, failure="")
+        try:
+            with self._database().begin() as connection:
+                is_open = mail_gate.c.closed_until <= now
+                if not self._change(connection, is_open, closed_until=taken.closed_until, failure=""):
+                    return False
+        except IntegrityError:  # another was first to make the row
+            return False
+        except BROKEN:
+            self._give_up_database()
+        else:
+            self._known = taken
+        return True
+
+    def _save(self, state: State) -> None:
+        self._known, self._unsaved = state, True
+        if not self._uses_database:
+            return
+        try:
+            with self._database().begin() as connection:
+                self._change(connection, **asdict(state))
+            self._unsaved = False
+        except BROKEN:
+            self._give_up_database()
+
+    def _change(self, connection: Connection, *conditions: ColumnElement[bool], **values: object) -> bool:
+        """Change the row, or make it; return whether the conditions allowed it."""
+        if connection.execute(update(mail_gate).where(self._mine, *conditions).values(**values)).rowcount:
+            return True
+        if connection.execute(select(mail_gate.c.refusals).where(self._mine)).first():
+            return False
+        times, long_ago = (mail_gate.c.closed_until, mail_gate.c.next_mail_at), self.clock() - FORGET
+        connection.execute(delete(mail_gate).where(*(at < long_ago for at in times)))
+        connection.execute(insert(mail_gate).values(credentials=self._credentials(), **values))
+        return True
+
+
+def _failure(error: Exception) -> str:
+    """Return why a sign-in failed."""
+    code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
+    if 400 <= code < 500:
+        return SIGN_IN_DELAYED
+    return SIGN_IN_REFUSED if 500 <= code < 600 else SIGN_IN_UNANSWERED
