@@ -51,6 +51,7 @@ def gates(opened, clock):
 
     def make(credentials: str = "digest") -> Gate:
         box = opened()
+        box.prepare()
         return Gate(lambda: box.engine, lambda: credentials, clock)
 
     return make

@@ -48,6 +48,7 @@ UNANSWERED_WAIT = 240.0
 KEPT = 30 * 86400.0
 CLOCK_ERROR = 3600.0  # a time further ahead than this was written by a clock that was wrong
 COUNT_EVERY = 1.0  # seconds
+PREPARE_AGAIN = 1.0  # seconds after a failure; a form asks several times
 TURN = 0.5  # seconds to wait for another thread, before waiting in the database as its own time allows
 PROCESS = uuid.uuid4().hex[:8]  # tells this process from one that had its number before
 FORMS = "forms"  # the counter of running numbers
@@ -146,7 +147,7 @@ class Outbox:
         self._process = os.getpid()
         self._prepared = False
         self._preparing = threading.Lock()
-        self._failed_at = 0.0  # when preparing it failed last, in seconds of `time.monotonic`
+        self._failed_at = -PREPARE_AGAIN  # when preparing it failed last, in seconds of `time.monotonic`
         self.seal = seal
         self.max_waiting = max_waiting
         self.clock = clock
@@ -182,16 +183,12 @@ class Outbox:
         """
         if self._prepared and self._process == os.getpid():
             return
-        began = time.monotonic()
         if not self._preparing.acquire(timeout=WAIT_FOR_LOCK):
             raise TimeoutError("the outbox is being prepared")
         try:
-            if self._failed_at > began:  # while this thread waited: it need not wait a second time
+            if time.monotonic() < self._failed_at + PREPARE_AGAIN:  # nobody waits twice for one failure
                 raise TimeoutError("the outbox could not be prepared")
             self._prepare()
-        except BROKEN:
-            self._failed_at = time.monotonic()
-            raise
         finally:
             self._preparing.release()
 
@@ -201,8 +198,12 @@ class Outbox:
             self._engine.dispose(close=False)
             self._process, self.me = os.getpid(), _this_process()
         if not self._prepared:
-            keep_aside(self.url)
-            self.mend()
+            try:
+                keep_aside(self.url)
+                self.mend()
+            except BROKEN:
+                self._failed_at = time.monotonic()
+                raise
             self._prepared = True
 
     def mend(self) -> None:
