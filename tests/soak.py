@@ -26,6 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from support import site_process
 from support.authority import Authority, server_context
 from support.crooked_mail import CLOSE, LOGIN, SILENT, CrookedServer
 from support.disk import damaged, full, locked, mend_aside, outbox_rows_are_due
@@ -216,6 +217,8 @@ def running(folder: Path, seed: int) -> Iterator[Soak]:
         "RJSITE_HOLD_HOURS": "0",
         "RJSITE_DAILY_COUNT": "false",
     }
+    # with minutes after a refused sign-in, mail would seldom leave during a run
+    site_process.RJSITE = site_process.hurried("rjsite.mail.sign_in", FIRST_WAIT=1, LONGEST_WAIT=4)
     place = folder / "site"
     place.mkdir()
     with Site(place, env) as site:
