@@ -16,12 +16,17 @@ from rjsite.outbox.store import Counted, Envelope, Outbox, OutboxFull, Waiting
 
 HOUR = 7  # UK time
 COUNTED = "counted day"
+SUBJECT = "Website forms: daily count"
 _REFERENCE = "DAY-"  # vowels stand in no form's reference
 
 
-def is_count(reference: str) -> bool:
-    """Whether a mail is a count, and no form."""
-    return reference.startswith(_REFERENCE)
+def is_count(message: bytes) -> bool:
+    """Return whether a mail is a count and no form.
+
+    Its own header tells, which is sealed. The reference beside it is not: changed to that of a count, a
+    form would leave without being closed to its readers.
+    """
+    return f"\r\nSubject: {SUBJECT}\r\n".encode() in message.partition(b"\r\n\r\n")[0]
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class DailyCount:
         headers = {
             "From": self.sender,
             "To": to,
-            "Subject": "Website forms: daily count",
+            "Subject": SUBJECT,
             "Date": format_datetime(now.replace(microsecond=0)),
             "Message-ID": f"<daily-count.{now:%Y-%m-%d}@{domain_of(self.sender)}>",
         }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rjsite.daily_count import DailyCount, is_count
 from rjsite.mail.server import Parcel, TeamMail
-from rjsite.mail.trouble import AT_THE_GATE, ON_THE_WAY, NotTaken
+from rjsite.mail.trouble import AT_THE_GATE, NOT_IN_TEAM, ON_THE_WAY, NotTaken
 from rjsite.outbox.seal import CannotOpen
 from rjsite.outbox.store import Claimed, Outbox
 from rjsite.outbox.table import BROKEN
@@ -24,10 +24,10 @@ NO_READER = "no usable certificate"
 NOT_OPENED = "cannot be opened"
 TAKEN_OVER = "another worker has it"
 OUR_FAULT = "a fault of the site"
-NEEDS_SOMEBODY = (NO_READER, NOT_OPENED, OUR_FAULT)  # waiting alone mends none of these
+NEEDS_SOMEBODY = (NO_READER, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # waiting alone mends none of these
 PUT_OFF = "refused (4"  # by the mail server, for the time being
 # all but a missing answer: then the server may have the mail
-MENDABLE = (*ON_THE_WAY, *AT_THE_GATE, NO_READER, NOT_OPENED, OUR_FAULT, "refused")
+MENDABLE = (*ON_THE_WAY, *AT_THE_GATE, *NEEDS_SOMEBODY, "refused")
 
 log = logging.getLogger("rjsite.delivery")
 
@@ -192,12 +192,16 @@ class Delivery:
     def _send(self, row: Claimed) -> None:
         try:
             body = self.outbox.open(row)
-            if not is_count(row.reference):
+            if not is_count(body):
                 body = self.readers.seal(body)
             self.mail.deliver(Parcel(_file_name(row), row.recipient, body), lambda: self._offer(row))
         except CannotOpen:
             self.outbox.put_back(row, NOT_OPENED)
-            log.error("mail %s cannot be opened: is its key still in RJSITE_OUTBOX_KEYS?", row.reference)
+            log.error(
+                "mail %s cannot be opened: are its key in RJSITE_OUTBOX_KEYS and, where it was closed to "
+                "readers, RJSITE_TEAM_CERTIFICATES still set?",
+                row.reference,
+            )
             return
         except NoReader:
             self.outbox.put_back(row, NO_READER)

@@ -102,7 +102,8 @@ def _export(given: argparse.Namespace) -> int:
     try:
         body = outbox.open(newest)
     except CannotOpen:
-        print("No key in RJSITE_OUTBOX_KEYS opens this mail.")
+        print("No key in RJSITE_OUTBOX_KEYS opens this mail. Where it was closed to readers,")
+        print("RJSITE_TEAM_CERTIFICATES has to be set as it was then.")
         return 1
     with open(os.open(given.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
         file.write(body)

@@ -34,6 +34,18 @@ _WRAPPING = b"\r\n".join(
 )
 
 
+_OUTSIDE = {
+    b"from",
+    b"to",
+    b"subject",
+    b"date",
+    b"message-id",
+    b"auto-submitted",
+    b"x-auto-response-suppress",
+}
+_SUBJECT = re.compile(rb"Website form ([A-Z0-9]{4}-[A-Z0-9]{4})(?: \(possible spam\))?")
+
+
 class NoReader(Exception):
     """Certificates are set and every one of them has ended: the mail is held, never sent open."""
 
@@ -75,6 +87,45 @@ def is_envelope(message: bytes) -> bool:
     return _KIND in message.partition(b"\r\n\r\n")[0]
 
 
+def checked_envelope(envelope: bytes, *, sender: str, recipient: str, submission: str, version: str) -> bytes:
+    """Return a stored envelope as it may leave: from the present sender, to the recipient of its row.
+
+    Nothing in an envelope proves that this site made it. So outside of what is encrypted it may say only
+    what this site writes there, about the row it stands in.
+
+    Raises:
+        ValueError: where it says anything else.
+    """
+    head, _, text = envelope.partition(b"\r\n\r\n")
+    if not head.endswith(b"\r\n" + _WRAPPING):
+        raise ValueError("not wrapped as an envelope of this site")
+    headers = _headers(head.removesuffix(b"\r\n" + _WRAPPING))
+    names = [header.partition(b":")[0].lower() for header in headers]
+    values = [re.sub(rb"\r\n(?=[ \t])", b"", header).partition(b":")[2].strip() for header in headers]
+    said = dict(zip(names, values, strict=True))
+    about = _SUBJECT.fullmatch(said.get(b"subject", b""))
+    identity = b"<%b.%b.%b" % (about[1] if about else b"", version.encode(), submission[:16].encode())
+    if (
+        len(said) != len(headers)
+        or not _OUTSIDE.issuperset(said)
+        or not all(re.fullmatch(rb"[ -~]+", value) for value in values)
+        or said.get(b"to") != recipient.encode()
+        or not said.get(b"message-id", b"").startswith(identity)
+    ):
+        raise ValueError("headers that this site does not write")
+    encrypted = base64.b64decode(text.replace(b"\r\n", b""), validate=True)
+    kept = [header for name, header in zip(names, headers, strict=True) if name != b"from"]
+    return b"\r\n".join((b"From: " + sender.encode(), *kept, _wrapped(encrypted)))
+
+
+def _headers(head: bytes) -> list[bytes]:
+    return re.split(rb"\r\n(?![ \t])", head)
+
+
+def _wrapped(encrypted: bytes) -> bytes:
+    return _WRAPPING + b"\r\n\r\n" + base64.encodebytes(encrypted).replace(b"\n", b"\r\n")
+
+
 class Readers:
     """Those who may read the mail.
 
@@ -98,7 +149,7 @@ class Readers:
         if not usable:
             raise NoReader
         head, _, text = message.partition(b"\r\n\r\n")
-        headers = re.split(rb"\r\n(?![ \t])", head)
+        headers = _headers(head)
         inner = [header for header in headers if header.lower().startswith((b"content-", b"mime-version"))]
         left_out = (b"content-", b"mime-version", b"reply-to")
         outer = [header for header in headers if not header.lower().startswith(left_out)]
@@ -107,8 +158,7 @@ class Readers:
         for certificate in usable:
             builder = builder.add_recipient(certificate)
         closed = builder.encrypt(Encoding.DER, [PKCS7Options.Binary])
-        lines = base64.encodebytes(closed).replace(b"\n", b"\r\n")
-        return b"\r\n".join(outer) + b"\r\n" + _WRAPPING + b"\r\n\r\n" + lines
+        return b"\r\n".join((*outer, _wrapped(closed)))
 
     def warnings(self) -> list[str]:
         """A line for each certificate that ends within thirty days or has ended."""

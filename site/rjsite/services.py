@@ -63,9 +63,8 @@ def current_services() -> Services:
 
 def make_outbox(settings: Settings) -> Outbox:
     """Return the outbox of these settings; it opens its database when it is first used."""
-    return Outbox(
-        open_database(settings.outbox_url), Seal(settings.outbox_secrets), settings.outbox_max_waiting
-    )
+    seal = Seal(settings.outbox_secrets, settings.sender if settings.team_certificates else "")
+    return Outbox(open_database(settings.outbox_url), seal, settings.outbox_max_waiting)
 
 
 def warnings(settings: Settings, readers: Readers) -> list[str]:

@@ -129,11 +129,11 @@ def opened(place: Path, clock: Clock) -> Iterator[Callable[..., Outbox]]:
     """Open outboxes on one file with the given keys or one key for all, each with an engine of its own."""
     engines, key = [], Fernet.generate_key().decode()
 
-    def make(*keys: str, max_waiting: int = 1000) -> Outbox:
+    def make(*keys: str, max_waiting: int = 1000, envelopes_from: str = "") -> Outbox:
         engine = open_database(f"sqlite:///{place}")
         engines.append(engine)
         migrate(engine)
-        return Outbox(engine, Seal(keys or [key]), max_waiting, clock)
+        return Outbox(engine, Seal(keys or [key], envelopes_from), max_waiting, clock)
 
     yield make
     for engine in engines:

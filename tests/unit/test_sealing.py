@@ -10,10 +10,11 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from rjsite.delivery import NO_READER, Delivery
+from rjsite.delivery import NO_READER, NOT_OPENED, Delivery
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.words import compose
 from rjsite.outbox.store import Envelope
+from rjsite.outbox.table import outbox
 from rjsite.referral import Answer
 from rjsite.sealing import NoReader, Readers, is_envelope, load_readers
 from support import referral
@@ -30,7 +31,8 @@ REFERRAL = dataclasses.replace(
     reply_to="robin@example.com",
     privacy_version="",
 )
-MESSAGE = compose(REFERRAL, 1, "team@nowhere.example", "website@nowhere.example", 118)
+SENDER, TEAM = "website@nowhere.example", "team@nowhere.example"
+MESSAGE = compose(REFERRAL, 1, TEAM, SENDER, 118)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def readers(tmp_path_factory) -> dict[str, Reader]:
     return {name: make_reader(folder, name, days=days[name]) for name in days}
 
 
-def opened(envelope: bytes, reader: Reader) -> bytes | None:
+def opened_by(envelope: bytes, reader: Reader) -> bytes | None:
     """Open a mail as a reader's own program does; None where the key does not fit."""
     done = subprocess.run(
         [program("openssl"), "smime", "-decrypt", "-recip", reader.certificate, "-inkey", reader.key],
@@ -60,12 +62,12 @@ def test_every_reader_opens_it_whole_and_nobody_else(readers):
     envelope = Readers([readers["one"].certificate, readers["two"].certificate]).seal(MESSAGE)
 
     original = told(MESSAGE)
-    assert [told(opened(envelope, readers[name])) for name in ("one", "two")] == [original, original]
+    assert [told(opened_by(envelope, readers[name])) for name in ("one", "two")] == [original, original]
     assert [WORDS in part for part in (original[0], original[1]["answers"]["about"]["values"])] == [
         True,
         True,
     ]
-    assert opened(envelope, readers["soon"]) is None
+    assert opened_by(envelope, readers["soon"]) is None
 
 
 def test_outside_stands_what_a_mail_needs_to_travel_and_nothing_of_the_person(readers):
@@ -97,8 +99,8 @@ def test_the_text_is_closed_with_aes_256(readers, tmp_path):
 def test_a_certificate_that_ended_is_no_recipient_any_more(readers):
     envelope = Readers([readers["ended"].certificate, readers["one"].certificate]).seal(MESSAGE)
 
-    assert opened(envelope, readers["ended"]) is None
-    assert opened(envelope, readers["one"])
+    assert opened_by(envelope, readers["ended"]) is None
+    assert opened_by(envelope, readers["one"])
 
 
 def test_without_certificates_mail_is_as_it_was():
@@ -164,20 +166,104 @@ class Server:
 
 
 def keep(box, body):
-    box.keep("7K3M-X9QF", "1" * 64, "d", lambda *_: [Envelope("team@nowhere.example", body)])
+    box.keep("7K3M-X9QF", REFERRAL.submission, "d", lambda *_: [Envelope(TEAM, body)])
 
 
-def test_an_envelope_is_stored_as_it_is_and_sent_to_the_byte(box, readers):
+@pytest.fixture
+def closed(opened):
+    """An outbox of a site whose certificates are set."""
+    return opened(envelopes_from=SENDER)
+
+
+def drain(box, readers):
+    """Send what is due; give the bodies that left."""
+    server = Server(box)
+    Delivery(box, server, per_minute=60_000, hold_hours=24, readers=readers).drain()
+    return server.taken
+
+
+def put_into_the_database(box, body, reference="7K3M-X9QF"):
+    """Replace what a row holds, as somebody can who can write to the database."""
+    with box.engine.begin() as connection:
+        connection.execute(outbox.update().values(sealed=body, reference=reference))
+
+
+def test_an_envelope_is_stored_as_it_is_and_sent_to_the_byte(closed, readers):
     both = Readers([readers["one"].certificate])
     envelope = both.seal(MESSAGE)
-    keep(box, envelope)
-    server = Server(box)
+    keep(closed, envelope)
 
-    stored = box.named("7K3M-X9QF")[0].sealed
-    Delivery(box, server, per_minute=60_000, hold_hours=24, readers=both).drain()
+    assert closed.named("7K3M-X9QF")[0].sealed == envelope
+    assert drain(closed, both) == [envelope]
 
-    assert stored == envelope
-    assert server.taken == [envelope]
+
+def test_without_certificates_no_row_may_hold_an_envelope(box, readers):
+    keep(box, MESSAGE)
+    put_into_the_database(box, Readers([readers["one"].certificate]).seal(MESSAGE))
+
+    assert drain(box, Readers(())) == []
+    assert box.rows()[0].trouble == NOT_OPENED
+    assert box.rotate() == (0, 1)
+
+
+def test_an_envelope_waits_for_its_certificates_to_be_set_again(opened, readers):
+    both = Readers([readers["one"].certificate])
+    envelope = both.seal(MESSAGE)
+    keep(opened(envelopes_from=SENDER), envelope)
+    assert drain(opened(), Readers(())) == []
+
+    assert drain(opened(envelopes_from=SENDER), both) == [envelope]
+
+
+def test_an_envelope_leaves_from_the_present_sender(opened, readers):
+    both = Readers([readers["one"].certificate])
+    keep(opened(envelopes_from=SENDER), both.seal(MESSAGE))
+
+    (sent,) = drain(opened(envelopes_from="new@nowhere.example"), both)
+
+    assert message_from_bytes(sent, policy=policy.default)["From"] == "new@nowhere.example"
+    assert told(opened_by(sent, readers["one"])) == told(MESSAGE)
+
+
+FORGED = {
+    "to somebody else": (b"To: team@nowhere.example", b"To: press@elsewhere.example"),
+    "to somebody besides": (b"To: team@nowhere.example", b"To: team@nowhere.example, a@b.example"),
+    "with a copy": (b"Date:", b"Cc: press@elsewhere.example\r\nDate:"),
+    "with a blind copy": (b"Date:", b"Bcc: press@elsewhere.example\r\nDate:"),
+    "with two senders": (b"Date:", b"From: chair@nowhere.example\r\nDate:"),
+    "with an address to reply to": (b"Date:", b"Reply-To: evil@elsewhere.example\r\nDate:"),
+    "about something else": (b"Subject: Website form 7K3M-X9QF", b"Subject: Pay this invoice"),
+    "with a word more": (b"Subject: Website form 7K3M-X9QF", b"Subject: Website form 7K3M-X9QF. Pay"),
+    "about another form": (b"Subject: Website form 7K3M-X9QF", b"Subject: Website form 7K3M-X9QQ"),
+    "of another row": (b"<7K3M-X9QF.1.abababababababab", b"<7K3M-X9QF.1.cdcdcdcdcdcdcdcd"),
+    "of another version": (b"<7K3M-X9QF.1.", b"<7K3M-X9QF.2."),
+    "as a page": (b"smime-type=enveloped-data;", b"smime-type=enveloped-data;\r\nX: text/html;"),
+    "of two kinds": (b"MIME-Version: 1.0", b"Content-Type: text/html\r\nMIME-Version: 1.0"),
+    "with words in it": (b"\r\n\r\nMI", b"\r\n\r\nPay this invoice\r\nMI"),
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+def test_an_envelope_that_this_site_would_not_write_stays_and_is_shown(closed, readers, kind):
+    both = Readers([readers["one"].certificate])
+    envelope = both.seal(MESSAGE)
+    keep(closed, envelope)
+    forged = envelope.replace(*FORGED[kind])
+    assert forged != envelope
+    put_into_the_database(closed, forged)
+
+    assert drain(closed, both) == []
+    assert closed.rows()[0].trouble == NOT_OPENED
+
+
+def test_a_form_that_is_called_a_count_still_leaves_closed(closed, readers):
+    keep(closed, MESSAGE)
+    put_into_the_database(closed, closed.named("7K3M-X9QF")[0].sealed, reference="DAY-1127")
+
+    (sent,) = drain(closed, Readers([readers["one"].certificate]))
+
+    assert WORDS.encode() not in sent
+    assert told(opened_by(sent, readers["one"])) == told(MESSAGE)
 
 
 def test_what_was_kept_before_there_were_certificates_leaves_closed(box, readers):
@@ -188,7 +274,7 @@ def test_what_was_kept_before_there_were_certificates_leaves_closed(box, readers
         box, server, per_minute=60_000, hold_hours=24, readers=Readers([readers["one"].certificate])
     ).drain()
 
-    assert told(opened(server.taken[0], readers["one"])) == told(MESSAGE)
+    assert told(opened_by(server.taken[0], readers["one"])) == told(MESSAGE)
 
 
 def test_without_a_usable_certificate_mail_is_held_until_there_is_one(box, readers):
@@ -201,7 +287,7 @@ def test_without_a_usable_certificate_mail_is_held_until_there_is_one(box, reade
     renewed = Readers([ended, readers["two"].certificate])
     Delivery(box, server, per_minute=60_000, hold_hours=24, readers=renewed).drain()
 
-    assert told(opened(server.taken[0], readers["two"])) == told(MESSAGE)
+    assert told(opened_by(server.taken[0], readers["two"])) == told(MESSAGE)
 
 
 def test_a_certificate_ends_while_the_site_runs(readers):

@@ -1,4 +1,4 @@
-"""How an email gets to the mail server, and to no other.
+"""How an email gets to the mail server, and to no other; and to the team, and nobody else.
 
 Flask-Mail, with its ten faults mended here (docs/dependencies.md): certificates are checked, nothing
 waits for ever, each recipient has a message of their own.
@@ -7,6 +7,7 @@ waits for ever, each recipient has a message of their own.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import smtplib
 import socket
@@ -22,7 +23,7 @@ from flask import Flask
 from flask_mail import Connection, Mail, Message
 
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.trouble import BUSY, NO_SIGN_IN, NotTaken, asks_to_wait, not_taken
+from rjsite.mail.trouble import BUSY, NO_SIGN_IN, NOT_IN_TEAM, NotTaken, asks_to_wait, not_taken
 from rjsite.mail.words import domain_of
 from rjsite.settings import Settings
 
@@ -30,6 +31,9 @@ LONGEST_ATTEMPT = 130.0  # seconds, however slowly a server answers; a lease out
 # the first that the server offers is tried, and no other: each refusal brings an account nearer to its lock
 MECHANISMS = {"PLAIN": "auth_plain", "LOGIN": "auth_login", "CRAM-MD5": "auth_cram_md5"}
 ANSWERS = 12  # of the server, at most, in one delivery: each may take as long as the time-out allows
+
+
+log = logging.getLogger("rjsite.mail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,13 @@ class TeamMail(Mail):
         Raises:
             NotTaken: in every other case.
         """
+        if parcel.recipient.lower() not in map(str.lower, self.settings.team):
+            log.error(
+                "mail %s is for nobody in RJSITE_TEAM_EMAIL: put that address back, or take the mail out "
+                "with “rjsite outbox export” and pass it on",
+                parcel.name,
+            )
+            raise NotTaken(NOT_IN_TEAM)
         connection = self._connection(within)
         if isinstance(connection, VerifiedConnection):
             connection.offered = offered

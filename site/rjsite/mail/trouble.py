@@ -15,6 +15,7 @@ SIGN_IN_DELAYED = "sign-in refused for now"
 SIGN_IN_UNANSWERED = "sign-in not answered"
 BUSY = "mail server busy"
 NO_SIGN_IN = "sign-in not possible"  # nothing was tried: no mechanism that both know
+NOT_IN_TEAM = "for nobody in RJSITE_TEAM_EMAIL"
 ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION, NO_SIGN_IN)
 AT_THE_GATE = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY)  # of `rjsite.mail.sign_in`
 

@@ -1,7 +1,7 @@
 """Mail at rest is sealed with Fernet keys; the identity of its row is sealed in with it.
 
 So two rows cannot be swapped, and a copy of the database tells nothing (cryptography, MultiFernet).
-A mail that is an S/MIME envelope already is kept as it is: only its readers can open it.
+Where the readers' certificates are set, an S/MIME envelope is kept as it is: only its readers can open it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from rjsite.sealing import is_envelope
+from rjsite.sealing import checked_envelope, is_envelope
 
 
 class CannotOpen(Exception):
-    """No key opens it, or it belongs to another row."""
+    """No key opens it, it belongs to another row, or it is an envelope that this site would not send."""
 
 
 class Seal:
@@ -22,14 +22,17 @@ class Seal:
 
     Args:
         keys: Fernet keys, url-safe base64.
+        envelopes_from: who S/MIME envelopes are from, where certificates are set. Without it no row may hold
+            an envelope: whoever can write to the database could send anything by one.
     """
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str], envelopes_from: str = "") -> None:
+        self._envelopes_from = envelopes_from
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def close(self, identity: str, body: bytes) -> bytes:
         """The body, sealed to the row it belongs to."""
-        if is_envelope(body):
+        if self._envelopes_from and is_envelope(body):
             return body
         return self._fernet.encrypt(identity.encode() + b"\0" + body)
 
@@ -39,8 +42,8 @@ class Seal:
         Raises:
             CannotOpen: where no key fits or the seal belongs to another row.
         """
-        if is_envelope(sealed):
-            return sealed
+        if self._envelopes_from and is_envelope(sealed):
+            return self._checked(identity, sealed)
         try:
             text = self._fernet.decrypt(sealed)
         except InvalidToken:
@@ -50,13 +53,26 @@ class Seal:
             raise CannotOpen
         return body
 
+    def _checked(self, identity: str, envelope: bytes) -> bytes:
+        submission, version, recipient = identity.split("/", 2)
+        try:
+            return checked_envelope(
+                envelope,
+                sender=self._envelopes_from,
+                recipient=recipient,
+                submission=submission,
+                version=version,
+            )
+        except ValueError:
+            raise CannotOpen from None
+
     def rotate(self, sealed: bytes) -> bytes:
         """The same, sealed with the first key.
 
         Raises:
             CannotOpen: where no key fits.
         """
-        if is_envelope(sealed):
+        if self._envelopes_from and is_envelope(sealed):
             return sealed
         try:
             return self._fernet.rotate(sealed)
