@@ -40,8 +40,8 @@ def ready() -> Response:
 
     `database`: it cannot be written, or a form could not be kept when it was last tried. `outbox`: too
     much waits, a mail cannot leave until somebody acts (no key opens it, every certificate has ended, it is
-    for nobody in the team), or a damaged file was kept aside. `mail`: the oldest has waited for a quarter of an hour, or the worker of
-    this process does not run. `content`: there is no page.
+    for nobody in the team), or a damaged file was kept aside. `mail`: the oldest has waited for a quarter of
+    an hour, or the worker of this process does not run. `content`: there is no page.
     """
     services = current_services()
     waiting = _waiting(services)

@@ -290,6 +290,7 @@ def test_the_team_can_reply_by_mail_only_where_that_is_safe(client, delivered, f
     (message,) = delivered()
 
     assert message["Reply-To"] == reply_to
+    assert ("HOW TO REPLY" in text(message)) is (reply_to is not None)
 
 
 @pytest.mark.parametrize(

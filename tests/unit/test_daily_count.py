@@ -80,6 +80,7 @@ def test_each_morning_the_team_reads_how_many_came_with_their_numbers(box, daily
     messages = counts(box)
     assert [message["To"] for message in messages] == list(TEAM)
     assert messages[0]["Subject"] == "Website forms: daily count"
+    assert messages[0]["X-Auto-Response-Suppress"] == "All"
     assert text(messages[0]) == "3 forms yesterday, numbers 1 to 3, 3 waiting."
     assert "Yesterday was Friday, 20 November 2026." in messages[0].get_content()
     assert "certificate a.pem ends on 3 May." in messages[0].get_content()

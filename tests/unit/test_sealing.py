@@ -75,9 +75,12 @@ def test_outside_stands_what_a_mail_needs_to_travel_and_nothing_of_the_person(re
 
     message = message_from_bytes(envelope, policy=policy.default)
     plain = message_from_bytes(MESSAGE, policy=policy.default)
-    for name in ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"):
+    for name in (
+        *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress"),
+    ):
         assert message[name] == plain[name]
     assert message["Reply-To"] is None
+    assert "HOW TO REPLY\nWrite to robin@example.com\n" in told(MESSAGE)[0]  # inside, a reader finds it
     assert message.get_content_type() == "application/pkcs7-mime"
     assert message.get_param("smime-type") == "enveloped-data"
     for word in (b"shop", b"robin", b"About?", b"118", b"referral", b"json", b64encode(b"answers")[:8]):

@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from email_validator import EmailNotValidError, validate_email
+
 from rjsite.referral import FAST, Answer, Referral
 
 UK = ZoneInfo("Europe/London")
@@ -72,6 +74,7 @@ def body(referral: Referral, version: int, number: int = 0) -> str:
     )
     spam = ["Possible spam. " + " ".join(referral.spam.values()), ""] if referral.spam else []
     before = ["BEFORE YOU CONTACT", *_lines(referral.before), ""] if referral.before else []
+    reply = ["HOW TO REPLY", *_how_to_reply(referral.reply_to), ""] if referral.reply_to else []
     flags = ["PLEASE NOTE", *(f"- {flag}" for flag in referral.flags), ""] if referral.flags else []
     answers = [line for answer in referral.answers for line in (answer.question, answer.words, "")]
     sent = referral.sent_at.astimezone(UK)
@@ -83,13 +86,33 @@ def body(referral: Referral, version: int, number: int = 0) -> str:
         f"Sent: {sent:%-d %B %Y, %H:%M} UK time",
         *([f"Privacy notice: version {referral.privacy_version}"] if referral.privacy_version else []),
     ]
-    blocks = [*before, *changed, *spam, *flags]
+    blocks = [*before, *reply, *changed, *spam, *flags]
     return "\n".join([*blocks, "ANSWERS", "", *answers, *last]) + "\n"
 
 
 def _lines(answers: Sequence[Answer]) -> Iterator[str]:
     for answer in answers:
         yield f"{answer.question}: {answer.words}"
+
+
+def reply_to(address: str) -> str:
+    """Return an address as a Reply-To header can hold it for any mail server; empty where none can."""
+    try:
+        return validate_email(address, check_deliverability=False, strict=True).ascii_email or ""
+    except EmailNotValidError:
+        return ""
+
+
+def _how_to_reply(address: str) -> Iterator[str]:
+    """The person's address in words: a sealed mail, and one to an odd address, has no Reply-To."""
+    if not address.isprintable() or " " in address:
+        yield "Look for their address in the answers, and write to it in a new email."
+        return
+    yield f"Write to {address}"
+    if reply_to(address):
+        yield "Before you send a reply, check that it goes to this address."
+    else:
+        yield "“Reply” does not reach this address. Copy it into a new email."
 
 
 def machine_copy(referral: Referral, version: int, number: int = 0) -> bytes:
@@ -136,8 +159,8 @@ def compose(
         "Date": format_datetime(referral.sent_at.astimezone(UK)),
         "Message-ID": message_id(referral, version, sender, digest),
     }
-    if referral.reply_to and referral.reply_to.isascii():
-        headers["Reply-To"] = referral.reply_to
+    if to := reply_to(referral.reply_to):
+        headers["Reply-To"] = to
     return message_of(headers, body(referral, version, number), machine_copy(referral, version, number))
 
 
@@ -151,6 +174,7 @@ def message_of(headers: Mapping[str, str], text: str, copy: bytes = b"") -> byte
     for name, value in headers.items():
         message[name] = value
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+    message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange, which does not heed the other
     message.set_content(text, cte="quoted-printable")
     if copy:
         message.add_attachment(copy, "application", "json", filename="referral.json")
