@@ -20,6 +20,7 @@ from rjsite import (
 from rjsite.background import Background
 from rjsite.daily_count import DailyCount
 from rjsite.delivery import Delivery
+from rjsite.development_keys import keep_keys
 from rjsite.intake import Intake
 from rjsite.limits import FormLimit
 from rjsite.mail.server import TeamMail
@@ -33,11 +34,14 @@ from rjsite.settings import ROOT, Settings
 def create_app(settings: Settings | None = None) -> Flask:
     """Wire one app: nothing is written, connected to or started before the app handles a request.
 
+    Without settings they are read from the environment. Whoever calls it so starts the site, and in
+    development the keys are then made, which a restart has to find again.
+
     Raises:
         SettingsError: where the environment cannot be used.
         rjsite.content.problem.Unreadable: where the facts of the service cannot be read.
     """
-    settings = settings or Settings.load()
+    settings = settings or keep_keys(Settings.load())
     app = Flask("rjsite", template_folder=str(ROOT / "templates"), static_folder=None)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

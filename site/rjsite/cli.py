@@ -21,6 +21,7 @@ from cryptography.fernet import Fernet
 
 from rjsite import outbox_cli
 from rjsite.content.problem import Unreadable
+from rjsite.development_keys import keep_keys
 from rjsite.outbox.table import BROKEN
 from rjsite.sealing import Readers
 from rjsite.settings import ROOT, Settings, SettingsError
@@ -100,7 +101,7 @@ def _serve(given: argparse.Namespace) -> int:
     from rjsite.server import keep_private, serve, set_up_logs
 
     set_up_logs()
-    settings = Settings.load()
+    settings = keep_keys(Settings.load())
     keep_private(settings)
     serve(create_app(settings), given.host, given.port)
     return 0
@@ -112,7 +113,7 @@ def _deliver(given: argparse.Namespace) -> int:
     from rjsite.services import services_of
 
     set_up_logs()
-    settings = Settings.load()
+    settings = keep_keys(Settings.load())
     keep_private(settings)
     if settings.production:  # `systemctl reload` of every instance; the worker shows no content
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -6,12 +6,11 @@ Facts about the service are content (content/service.toml), not settings.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import os
 import re
 import ssl
-import tempfile
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -28,6 +27,7 @@ from rjsite.sealing import load_readers
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "RJSITE_"
 SECRET_LENGTH = 32
+KEY_FILES = {"secret_key": "secret-key", "outbox_keys": "outbox-key"}  # of development, in the data folder
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # values seen in examples and tutorials; a real key is none of them
 _WEAK = re.compile(r"^(.)\1*$|change|example|secret|password|default|development|0123456789|abcdefgh", re.I)
@@ -155,13 +155,21 @@ class Settings(BaseSettings):
     @field_validator("ratelimit_storage_uri")
     @classmethod
     def _counters(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value():
-            from limits.storage import storage_from_string
-
-            try:
-                storage_from_string(value.get_secret_value())
-            except Exception:  # each kind of storage has its own
-                raise ValueError("write an address like redis://127.0.0.1:6379, or take it out") from None
+        try:
+            parts = urlsplit(value.get_secret_value())
+            usable = {
+                "": not value.get_secret_value(),
+                "memory": not parts.netloc,
+                "redis": parts.hostname and parts.port != 0,
+                "rediss": parts.hostname and parts.port != 0,
+                "redis+unix": parts.path,
+            }.get(parts.scheme)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError("write an address like redis://127.0.0.1:6379, or take it out")
+        if parts.scheme.startswith("redis") and find_spec("redis") is None:
+            raise ValueError("the package redis is not installed")
         return value
 
     @field_validator("outbox_keys")
@@ -214,10 +222,10 @@ class Settings(BaseSettings):
     def _together(self) -> Self:
         faults = list(_production_faults(self)) if self.production else []
         faults += _mail_faults(self)
-        if not self.production and not self.secret_key:
-            object.__setattr__(self, "secret_key", (_kept_secret(self.data_dir, "secret-key"),))
-        if not self.production and not self.outbox_keys:
-            object.__setattr__(self, "outbox_keys", (_kept_secret(self.data_dir, "outbox-key"),))
+        for field, name in {} if self.production else KEY_FILES.items():
+            if not getattr(self, field):
+                object.__setattr__(self, field, (_development_key(self.data_dir / name),))
+                self.model_fields_set.discard(field)  # see rjsite.development_keys
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -380,17 +388,12 @@ def _fault(fault: Any) -> str:
     return words if words.startswith(("Set ", PREFIX)) else f"{name}: {words}"
 
 
-def _kept_secret(folder: Path, name: str) -> SecretStr:
-    """A key of development, made once and kept, so that a restart loses nothing.
+def _development_key(file: Path) -> SecretStr:
+    """Return a key of development: the one that is kept, or else a new one, which this does not keep.
 
     A Fernet key serves both as outbox key and as signing key.
     """
-    path = folder / name
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile("w", dir=folder) as made:  # mode 0600
-            made.write(Fernet.generate_key().decode())
-            made.flush()
-            with contextlib.suppress(FileExistsError):  # another process was first: its key stands
-                os.link(made.name, path)
-    return SecretStr(path.read_text().strip())
+    try:
+        return SecretStr(file.read_text().strip())
+    except OSError:
+        return SecretStr(Fernet.generate_key().decode())

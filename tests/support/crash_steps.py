@@ -26,6 +26,7 @@ from flask import Flask
 from sqlalchemy import delete, event
 
 from rjsite import create_app
+from rjsite.development_keys import keep_keys
 from rjsite.outbox.table import outbox
 from rjsite.services import services_of
 from rjsite.settings import Settings
@@ -96,7 +97,7 @@ def site(folder: Path, port: int, ca_file: Path, database_url: str) -> Flask:
         daily_count=False,
         deliver_in_server=False,  # the child sends, step by step
     )
-    return create_app(settings)
+    return create_app(keep_keys(settings))  # a process after this one opens what waits
 
 
 def send_and_work(app: Flask, steps: Steps) -> None:

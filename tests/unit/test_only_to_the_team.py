@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from rjsite import create_app
+from rjsite.development_keys import keep_keys
 from rjsite.mail.server import Parcel
 from rjsite.mail.trouble import NOT_IN_TEAM, NotTaken
 from rjsite.outbox.store import Envelope
@@ -25,7 +26,7 @@ def site(tmp_path, content):
         settings = Settings.load(
             mode="development", data_dir=tmp_path / "var", content_dir=content, team_email=team
         )
-        services = services_of(create_app(settings))
+        services = services_of(create_app(keep_keys(settings)))
         services.outbox.prepare()
         return services
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 
 import pytest
 
+from rjsite.development_keys import keep_keys
 from rjsite.settings import Settings, SettingsError
 from support.readers import make_reader
 
@@ -96,6 +99,10 @@ BAD = [
     ("DATABASE_URL", "postgresql+psycopg://root:hunter2@hunter2:hunter2@db.nowhere.example/x"),
     ("RATELIMIT_STORAGE_URI", "nostorage://root:hunter2hunter2@host"),
     ("RATELIMIT_STORAGE_URI", "hunter2hunter2"),
+    ("RATELIMIT_STORAGE_URI", "redis://"),
+    ("RATELIMIT_STORAGE_URI", "redis://me:hunter2@host:hunter2"),
+    ("RATELIMIT_STORAGE_URI", "127.0.0.1:6379"),
+    ("RATELIMIT_STORAGE_URI", "http://[hunter2hunter2"),
     ("DATA_DIR", "/nowhere/at/all"),
     ("CONTENT_DIR", "/nowhere/at/all"),
     ("DAILY_COUNT", "perhaps"),
@@ -134,7 +141,19 @@ BAD = [
     ("OUTBOX_MAX_WAITING", "none"),
     ("TRUSTED_PROXIES", "-1"),
 ]
-WORDS_OF_OURS = {"sqlite://", "true", "false", "off", "0", "-1", "-3", "73", "http://www.nowhere.example"}
+WORDS_OF_OURS = {
+    "sqlite://",
+    "redis://",
+    "127.0.0.1:6379",
+    "true",
+    "false",
+    "off",
+    "0",
+    "-1",
+    "-3",
+    "73",
+    "http://www.nowhere.example",
+}
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
@@ -225,7 +244,7 @@ def test_development_needs_no_settings(tmp_path):
 
 def test_the_keys_of_development_outlast_a_restart_and_are_private(tmp_path):
     folder = tmp_path / "var"
-    first = Settings.load(mode="development", data_dir=folder)
+    first = keep_keys(Settings.load(mode="development", data_dir=folder))
 
     second = Settings.load(mode="development", data_dir=folder)
 
@@ -234,11 +253,81 @@ def test_the_keys_of_development_outlast_a_restart_and_are_private(tmp_path):
     assert {oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == {"0o600"}
 
 
+def test_processes_that_start_at_once_use_the_same_keys_of_development(tmp_path):
+    both = [Settings.load(mode="development", data_dir=tmp_path) for _ in range(2)]
+
+    one, two = map(keep_keys, both)
+
+    assert (one.secrets, one.outbox_secrets) == (two.secrets, two.outbox_secrets)
+
+
+def test_keys_that_were_set_are_written_nowhere(environment, tmp_path):
+    environment(MODE="development")
+
+    assert keep_keys(Settings.load()).secrets == [KEY]
+    environment()
+    assert keep_keys(Settings.load()).secrets == [KEY]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_folders_have_keys_of_their_own(tmp_path):
-    one, two = (Settings.load(mode="development", data_dir=tmp_path / name) for name in ("one", "two"))
+    one, two = (keep_keys(Settings.load(mode="development", data_dir=tmp_path / n)) for n in ("one", "two"))
 
     assert one.secrets != two.secrets
     assert one.outbox_keys != two.outbox_keys
+
+
+# Prints what importing and reading settings does outside its process: audit events (Python's manual).
+WATCH = """
+import os, sys, threading, time
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+EFFECTS = ("socket.", "sqlite3.", "subprocess.", "os.mkdir", "os.rename", "os.remove", "os.chmod", "os.link")
+
+def note(event, arguments):
+    writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING
+    if writes or event.startswith(EFFECTS):
+        print(event, *arguments)
+
+def start(thread, begin=threading.Thread.start):
+    print("thread", thread.name)
+    begin(thread)
+
+sys.addaudithook(note)
+threading.Thread.start = start
+from rjsite.settings import Settings, SettingsError
+time.time = lambda: print("clock")
+for _ in range(2):
+    try:
+        Settings.load()
+    except SettingsError as error:
+        print(error)
+"""
+STORES = {
+    "files": {},
+    "postgresql": {"DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:9/none"},
+    "redis": {"RATELIMIT_STORAGE_URI": "redis://127.0.0.1:9"},
+    "memory": {"RATELIMIT_STORAGE_URI": "memory://"},
+}
+
+
+@pytest.mark.parametrize("mode", ["development", "production"])
+@pytest.mark.parametrize("stores", STORES.values(), ids=STORES.keys())
+def test_reading_settings_only_reads(environment, tmp_path, stores, mode):
+    reader = make_reader(tmp_path, "one")
+    data = tmp_path / "data"
+    if mode == "production":
+        data.mkdir()
+    keys = {"SECRET_KEY": None, "OUTBOX_KEYS": None} if mode == "development" else {}
+    environment(
+        MODE=mode, DATA_DIR=str(data), TEAM_CERTIFICATES=str(reader.certificate), **keys, **stores,
+        MAIL_CA_FILE=str(reader.certificate),
+    )  # fmt: skip
+
+    done = subprocess.run([sys.executable, "-B", "-c", WATCH], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+    assert data.exists() is (mode == "production")
 
 
 def test_a_folder_for_mail_keeps_mail_from_leaving_whatever_server_is_named(tmp_path):
