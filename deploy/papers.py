@@ -28,10 +28,10 @@ FEET = 2  # lines at the foot of a page
 LINK = re.compile(r"</?a\b[^>]*>")
 
 
-def documents() -> dict[str, str]:
+def documents(content_dir: Path = ROOT / "content") -> dict[str, str]:
     """Give each paper's file name and its HTML, with its style in it; without links, which paper has not."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings.load(mode="development", data_dir=Path(folder))
+        settings = Settings.load(mode="development", data_dir=Path(folder), content_dir=content_dir)
         with create_app(settings).test_request_context():
             content = library()
             return {

@@ -161,7 +161,7 @@ def _reference_cipher() -> MultiFernet:
 @bp.get("/exit")
 def leave() -> ResponseReturnValue:
     """Leave quickly, where script does not run."""
-    response = redirect(library().facts["exit_url"].value, 303)
+    response = redirect(library().facts["exit_url"].link, 303)
     forget_the_form(response)
     return response
 

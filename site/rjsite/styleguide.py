@@ -15,6 +15,7 @@ from rjsite.forms.build import QuestionForm, form_class
 from rjsite.forms.questions import Choice, Form, Question, Step
 from rjsite.safety import NO_STORE
 from rjsite.settings import ROOT, Settings
+from rjsite.site_content import library
 
 ADDRESS = "/styleguide"
 WORDS = ROOT / "templates" / "styleguide.md"
@@ -66,7 +67,8 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.get(ADDRESS)
     def styleguide() -> Response:
-        opening, sections = opening_and_sections(WORDS.read_text(encoding="utf-8"), "Style guide")
+        words = library().facts.fill_markdown(WORDS.read_text(encoding="utf-8"))
+        opening, sections = opening_and_sections(words, "Style guide")
         wrong = _form("wrong", settings.secrets, {})
         wrong.validate()
         page = SimpleNamespace(

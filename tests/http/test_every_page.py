@@ -255,7 +255,7 @@ def test_every_page_keeps_the_rules_of_the_house(visits, rule):
 
 
 def test_every_page_has_the_phone_number_and_the_way_out(visits, library):
-    phone, leave = library.facts["phone"], library.facts["exit_url"].value
+    phone, leave = library.facts["phone"], library.facts["exit_url"].link
 
     lacking = {
         visit.name

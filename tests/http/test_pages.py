@@ -223,7 +223,7 @@ def test_leaving_works_without_script_and_makes_the_browser_forget(calm, content
     answer = calm.get("/exit")
 
     (cookie,) = answer.headers.getlist("Set-Cookie")
-    assert (answer.status_code, answer.headers["Location"]) == (303, content.facts["exit_url"].value)
+    assert (answer.status_code, answer.headers["Location"]) == (303, content.facts["exit_url"].link)
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert set(cookie.split("; ")) == {
@@ -235,7 +235,7 @@ def test_leaving_works_without_script_and_makes_the_browser_forget(calm, content
 def test_the_way_out_can_be_changed_by_no_address(calm, content):
     answer = calm.get("/exit?to=https://evil.example&url=https://evil.example")
 
-    assert answer.headers["Location"] == content.facts["exit_url"].value
+    assert answer.headers["Location"] == content.facts["exit_url"].link
 
 
 # -- health ------------------------------------------------------------------------------------------------

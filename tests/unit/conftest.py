@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from rjsite.content.facts import REQUIRED
 from rjsite.content.library import NOTICES
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import Seal
@@ -21,9 +22,10 @@ FACTS = {
     "name_short": "Mending",
     "name_place": "Nowhere",
     "area": "Nowhere",
-    "phone": "0123 456",
-    "relay": "18001 0123 456",
+    "phone": "01632 960 001",
+    "relay": "18001 {phone}",
     "email": "team@nowhere.example",
+    "emergency": "999",
     "exit_url": "https://weather.example/",
 }
 
@@ -92,7 +94,9 @@ def content(tmp_path: Path) -> Path:
     """A small content folder without a fault."""
     folder = tmp_path / "content"
     files = {
-        "service.toml": "".join(f'[{name}]\nvalue = "{value}"\n' for name, value in FACTS.items()),
+        "service.toml": "".join(
+            f'[{name}]\nvalue = "{value}"\nform = "{REQUIRED[name]}"\n' for name, value in FACTS.items()
+        ),
         "navigation.toml": '[[menu]]\nlabel = "Home"\npage = "/"\n\n[[group]]\ntitle = "All"\n'
         'pages = ["/", "/case-studies/"]\n',
         "redirects.toml": '"/old" = "/"\n',

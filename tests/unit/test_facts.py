@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from rjsite.content.facts import REQUIRED, Fact, Facts, load_facts
@@ -84,37 +86,150 @@ def test_a_fact_that_is_only_asked_for_is_not_set():
     assert [FACTS.has(name) for name in ("phone", "hours", "nothing")] == [True, False, False]
 
 
-def written(**facts: str) -> str:
-    return "".join(f'[{name}]\nvalue = "{value}"\n' for name, value in facts.items())
+WORKING = {
+    **dict.fromkeys(REQUIRED, "Mending"),
+    "phone": "01632 960 001",
+    "relay": "18001 {phone}",
+    "email": "team@nowhere.example",
+    "emergency": "999",
+    "exit_url": "https://weather.example/",
+}
+
+
+def loaded(tmp_path: Path, more: str = "", **facts: str) -> Facts:
+    """Read a service.toml that has all that is required."""
+    path = tmp_path / "service.toml"
+    tables = (f"[{name}]\nvalue = {value!r}\n" for name, value in {**WORKING, **facts}.items() if value)
+    path.write_text("".join(tables) + more)
+    return load_facts(path, path)
+
+
+def refused(tmp_path: Path, more: str = "", **facts: str) -> list[str]:
+    """Read one that cannot be used; each problem as its line and words."""
+    with pytest.raises(Unreadable) as raised:
+        loaded(tmp_path, more, **facts)
+    return [str(problem).partition("service.toml:")[2] for problem in raised.value.problems]
 
 
 def test_facts_are_read_from_the_file(tmp_path):
-    path = tmp_path / "service.toml"
-    path.write_text(written(**dict.fromkeys(REQUIRED, "x")) + '[hours]\nask = "When?"\n')
+    facts = loaded(tmp_path, '[hours]\nask = "When?"\n')
 
-    facts = load_facts(path, path)
-
-    assert str(facts["phone"]) == "x"
+    assert str(facts["name"]) == "Mending"
     assert facts["hours"].ask == "When?"
 
 
 @pytest.mark.parametrize("missing", REQUIRED)
 def test_a_fact_that_nothing_works_without_is_asked_for(tmp_path, missing):
-    path = tmp_path / "service.toml"
-    path.write_text(written(**{name: "x" for name in REQUIRED if name != missing}))
-
-    with pytest.raises(Unreadable) as raised:
-        load_facts(path, path)
-
-    assert [problem.words for problem in raised.value.problems] == [f'add [{missing}] with a value = "..."']
+    assert f'1: add [{missing}] with a value = "..."' in refused(tmp_path, **{missing: ""})
 
 
 def test_an_unknown_key_of_a_fact_is_a_problem(tmp_path):
-    path = tmp_path / "service.toml"
-    path.write_text(written(**dict.fromkeys(REQUIRED, "x")) + '[hours]\nvalu = "late"\n')
+    (problem,) = refused(tmp_path, '[hours]\nvalu = "late"\n')
 
-    with pytest.raises(Unreadable) as raised:
-        load_facts(path, path)
+    assert "hours.valu" in problem
 
-    assert len(raised.value.problems) == 1
-    assert "hours.valu" in raised.value.problems[0].words
+
+@pytest.mark.parametrize(
+    ("number", "link"),
+    [
+        ("0800 999 5428", "tel:+448009995428"),
+        ("0800 1111", "tel:+448001111"),
+        ("08 08 16 89 111", "tel:+448081689111"),
+        ("(01632) 960-001", "tel:+441632960001"),
+        ("+44 1632 960 001", "tel:+441632960001"),
+        ("+44 (0)1632 960 001", "tel:+441632960001"),
+        ("0044 1632 960 001", "tel:+441632960001"),
+        ("+353 1 234 5678", "tel:+35312345678"),
+        ("00353 1 234 5678", "tel:+35312345678"),
+        ("116 123", "tel:116123"),
+        ("101", "tel:101"),
+        ("999", "tel:999"),
+        ("Samaritans free on 116 123", ""),
+        ("0800 999 5428 or 101", ""),
+        ("0800 CALLUS", ""),
+    ],
+)
+def test_a_number_dials_what_it_shows(tmp_path, number, link):
+    facts = loaded(tmp_path, f'[line]\nform = "phone"\nvalue = "{number}"\nlink = "tel:0"\n')
+
+    assert (facts["line"].value, facts["line"].link) == (number, link)
+
+
+@pytest.mark.parametrize("phone", ["0800 999 5428", "+44 800 999 5428", "+44 (0)800 999 5428"])
+def test_a_new_phone_number_is_the_number_of_relay_uk_as_well(tmp_path, phone):
+    facts = loaded(tmp_path, phone=phone)
+
+    assert facts["phone"].link == "tel:+448009995428"
+    assert facts["relay"].value == "18001 0800 999 5428"
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "link"),
+    [
+        ("email", "a@mending.example", "mailto:a@mending.example"),
+        ("email", "Write to a@mending.example", ""),
+        ("website", "mending.example", "https://mending.example"),
+        ("website", "https://mending.example/help?a=1", "https://mending.example/help?a=1"),
+        ("website", "http://mending.example", ""),
+        ("website", "javascript:alert(1)", ""),
+        ("text", "85258", "kept"),
+        ("name", "The help website", "kept"),
+    ],
+)
+def test_an_address_links_to_what_it_shows_and_words_to_what_is_written(tmp_path, form, value, link):
+    facts = loaded(tmp_path, f'[it]\nform = "{form}"\nvalue = "{value}"\nlink = "kept"\n')
+
+    assert facts["it"].link == link
+
+
+def test_a_fact_can_hold_another_and_is_not_set_while_that_one_is_not(tmp_path):
+    secure, late = '[secure]\nvalue = "{email}.cjsm.net"\n', '[late]\nvalue = "From {hours}."\n[hours]\n'
+
+    facts = loaded(tmp_path, secure + late)
+
+    assert str(facts["secure"]) == "team@nowhere.example.cjsm.net"
+    assert not facts.has("late")
+
+
+@pytest.mark.parametrize("value", ["9 March 2026", "2026-03-09"])
+def test_a_day_is_shown_in_words(tmp_path, value):
+    assert loaded(tmp_path, f'[day]\nform = "date"\nvalue = "{value}"\n')["day"].value == "9 March 2026"
+
+
+NO_ANSWERS = [
+    "tbc", "TBC", "T.B.C.", "(tbc)", "to be confirmed", "Hours to be confirmed.", "tba", "n/a", "N/A", "?",
+    "???", "xxx", "0800 XXX XXXX", "unknown", "Not known yet", "TODO: ask Anna", "None", "-", "…", "...", " ",
+    "Lorem ipsum dolor sit amet.", "[phone number]", "<number>", "pending", "Don’t know",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NO_ANSWERS)
+def test_a_word_that_keeps_the_place_of_an_answer_is_never_shown(tmp_path, value):
+    facts = loaded(tmp_path, f'[hours]\nform = "phrase"\nvalue = "{value}"\nask = "When?"\n')
+
+    assert not facts.has("hours")
+    assert facts.fill_markdown("Call us. We answer {hours}. It is free.\n") == "Call us. It is free.\n"
+
+
+@pytest.mark.parametrize(
+    "value", ["no longer than 3 days", "Monday to Friday", "9am to 5pm", "55", "Tod O’Dow"]
+)
+def test_an_answer_is_shown(tmp_path, value):
+    assert loaded(tmp_path, f'[hours]\nvalue = "{value}"\n').has("hours")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("phone", "tbc", "10: phone: “tbc” is no answer; write one phone number"),
+        (
+            "phone",
+            "Call 0800 999 5428",
+            '10: phone: the page says the words around the number; write only "0800 999 5428"',
+        ),
+        ("email", "us", "14: email: write only one email address"),
+        ("exit_url", "http://weather.example", "18: exit_url: write one web address"),
+    ],
+)
+def test_the_site_does_not_start_with_a_phone_email_or_exit_that_nobody_can_use(tmp_path, name, value, said):
+    assert refused(tmp_path, **{name: value})[0].startswith(said)

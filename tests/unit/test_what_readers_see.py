@@ -94,7 +94,7 @@ IN_TEXT = [
     ("Call { phone }.", 9, f"“{{ phone }}” {SHOWN}"),
     ("{ phone }", 9, f"“{{ phone }}” {SHOWN}"),
     ("Call {Phone}.", 9, f"“{{Phone}}” {SHOWN}"),
-    ("Call {{phone}}.", 9, f"“{{0123 456}}” {SHOWN}"),
+    ("Call {{phone}}.", 9, f"“{{01632 960 001}}” {SHOWN}"),
     ("Words. {: .note }", 9, f"“{{: .note }}” {SHOWN}; it belongs at the end of a heading"),
     ("## Words {.note}\n\nText.", 9, f"“{{.note}}” {SHOWN}; it belongs at the end of a heading"),
     # links
@@ -238,7 +238,7 @@ TABLES = [
     (FORM, 'title = "About you"', 'title = "About <b>you</b>"', 5, f"“<b>” {SHOWN}"),
     ("navigation.toml", 'label = "Home"', 'label = "*Home*"', 2, f"“*” {SHOWN}"),
     ("navigation.toml", 'title = "All"', 'title = "All {pages}"', 6, f"“{{pages}}” {SHOWN}"),
-    ("service.toml", 'value = "Nowhere"', 'value = "No\\\\where"', 6, f"“\\” {SHOWN}"),
+    ("service.toml", 'value = "Nowhere"', 'value = "No\\\\where"', 8, f"“\\” {SHOWN}"),
 ]  # fmt: skip
 
 

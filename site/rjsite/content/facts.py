@@ -7,14 +7,17 @@ with `{!fact}` is there only until the fact is set; with several of them, until 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from rjsite.content import fact_forms
+from rjsite.content.fact_forms import FactForm
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.toml import line_of, read_as
+from rjsite.content.source import read_source
+from rjsite.content.toml import Lines, read_as
 
 USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
 _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
@@ -22,19 +25,33 @@ _MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")
 _WHOLE = re.compile(r"\s*[#|]")  # headings and table rows go or stay whole
 _SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=\S)")
 
-REQUIRED = ("name", "name_short", "name_place", "area", "phone", "relay", "email", "exit_url")
+# Facts that the site itself uses by name, each with the form that it has.
+REQUIRED: Mapping[str, FactForm] = {
+    "name": "name",
+    "name_short": "name",
+    "name_place": "name",
+    "area": "name",
+    "phone": "phone",
+    "relay": "relay",
+    "email": "email",
+    "emergency": "phone",
+    "exit_url": "website",
+}
 
 
 class Fact(BaseModel):
     """One fact: its words, where it links to, and what the service still has to say about it.
 
     Attributes:
+        form: what kind of value it has (see `fact_forms`).
+        link: where it leads. The link of a phone number, an email and a web address is made from the value.
         checked: the fact that holds the day on which somebody last tried this one. Until that day is known, a
             page that shows this fact carries no date of its own ("Last checked").
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    form: FactForm = ""
     value: str = ""
     link: str = ""
     ask: str = ""
@@ -138,16 +155,42 @@ def load_facts(path: Path, shown: Path) -> Facts:
     Args:
         path: the file. shown: its name in messages.
 
+    Returns:
+        The facts. One whose value is no answer (“tbc”) counts as not set, so nobody reads it.
+
     Raises:
         Unreadable: with one problem for each thing to mend.
     """
-    facts = Facts(read_as(dict[str, Fact], path, shown))
-    missing = [name for name in REQUIRED if not facts.has(name)]
-    if missing:
-        raise Unreadable(
-            *(
-                Problem(shown, line_of(path, f"[{name}]"), f'add [{name}] with a value = "..."')
-                for name in missing
-            )
-        )
+    written = read_as(dict[str, Fact], path, shown)
+    facts = Facts({name: _settled(fact, name, written) for name, fact in written.items()})
+    if lacking := list(_lacking(facts, written, path, shown)):
+        raise Unreadable(*lacking)
     return facts
+
+
+def _settled(fact: Fact, name: str, written: Mapping[str, Fact]) -> Fact:
+    """A fact with the facts that its value names put in, and with the link that its form gives it."""
+    named = {found["name"]: written.get(found["name"], Fact()).value for found in USED.finditer(fact.value)}
+    known = all(value and fact_forms.is_answer(value) and not USED.search(value) for value in named.values())
+    value = USED.sub(lambda found: fact_forms.dialled(named[found["name"]]), fact.value).strip()
+    if not (known and fact_forms.is_answer(value)):
+        value = ""
+    elif fact.form == "date" and (day := fact_forms.as_day(value)):
+        value = f"{day:%-d %B %Y}"
+    form = REQUIRED.get(name, fact.form)
+    made = fact_forms.link(form, value)
+    return fact.model_copy(update={"form": form, "value": value, "link": fact.link if made is None else made})
+
+
+def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path) -> Iterator[Problem]:
+    """Facts that nothing works without, and that are not there or cannot be used."""
+    lines = Lines(read_source(path, shown))
+    for name, form in REQUIRED.items():
+        fact = facts.get(name, Fact())
+        if name in written and written[name].value and not fact:
+            words = f"“{written[name].value}” is no answer; write {fact_forms.GIVE[form]}"
+            yield Problem(shown, lines.of((name, "value")), f"{name}: {words}")
+        elif not fact:
+            yield Problem(shown, lines.of((name,)), f'add [{name}] with a value = "..."')
+        elif fact_forms.link(form, fact.value) == "":
+            yield Problem(shown, lines.of((name, "value")), f"{name}: {fact_forms.fault(form, fact.value)}")
