@@ -280,7 +280,11 @@ def test_a_link_to_a_story_that_is_not_published_is_named(content):
 
 @pytest.mark.parametrize("words", ["{limits} We listen.", "We listen. {limits} Ask us.", "- {limits} {more}"])
 def test_a_fact_of_whole_sentences_that_hides_the_next_one_is_named(content, words):
-    write(content, "service.toml", '[limits]\nask = "Which?"\n\n[more]\nask = "What?"')
+    write(
+        content,
+        "service.toml",
+        '[limits]\nform = "sentence"\nask = "Which?"\n\n[more]\nform = "sentence"\nask = "What?"',
+    )
     write(content, HOME, words)
 
     (found,) = findings(content)
@@ -292,14 +296,14 @@ def test_a_fact_of_whole_sentences_that_hides_the_next_one_is_named(content, wor
 
 @pytest.mark.parametrize("words", ["We listen. {limits}", "{phone} is our number.", "{?limits} We listen."])
 def test_a_fact_that_hides_nothing_else_is_not_named(content, words):
-    write(content, "service.toml", '[limits]\nask = "Which?"')
+    write(content, "service.toml", '[limits]\nform = "sentence"\nask = "Which?"')
     write(content, HOME, words)
 
     assert findings(content) == []
 
 
 def test_sentences_that_an_unset_fact_hides_are_not_read(content):
-    write(content, "service.toml", '[hours]\nask = "When?"')
+    write(content, "service.toml", '[hours]\nform = "phrase"\nask = "When?"')
     write(content, HOME, "It is easy from {hours}.\n\n## A victim and a victim {?hours}\n\nPlease.")
     assert findings(content) == []
 
@@ -327,9 +331,9 @@ def test_a_slip_in_a_question_is_named_on_its_line(content, right, slip, line, s
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ('[hours]\nvalue = "It is simple"', "“simple” is not our word"),
-        ("[hours]", "add to [hours] a value"),
-        ('[figure_x]\nvalue = "8%"', "add to [figure_x] a source"),
+        ('[hours]\nform = "phrase"\nvalue = "on simple days"', "“simple” is not our word"),
+        ('[hours]\nform = "phrase"', "add to [hours] a value"),
+        ('[figure_x]\nform = "number"\nvalue = "8%"', "add to [figure_x] a source"),
     ],
 )
 def test_a_slip_in_a_fact_is_named(content, words, said):

@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from rjsite.cli import main
+from rjsite.content.fact_forms import GIVE
 from rjsite.content.library import load
 from rjsite.content.release import release
 from rjsite.settings import ROOT
@@ -64,7 +65,9 @@ def test_an_unset_fact_is_asked_for_with_the_pages_that_wait(content, run):
 
     assert status == 1
     assert lines[0].startswith("content/service.toml:")
-    assert lines[0].endswith(": pets: May people bring pets? (for /ask, /)")
+    assert lines[0].endswith(
+        ": pets: May people bring pets?, for “About {pets}” and “Bring {pets}.” (for /ask, /)"
+    )
     assert lines[1:] == ["1 to settle before release"]
 
 
@@ -72,6 +75,34 @@ def test_a_fact_to_be_confirmed_is_listed_with_what_it_says_now(content, run):
     add(content / "service.toml", '[pets]\nvalue = "cats"\nask = "Still cats?"')
 
     assert run()[1][0].endswith("pets: Still cats?; the site says now: cats")
+
+
+@pytest.mark.parametrize(
+    ("form", "written", "shown"),
+    [
+        ("phone", "Words. **Call** us on {line}, or go [home](/). More.", "Call us on {line}, or go home."),
+        ("phone", "1. Text {line.text} or {phone}.", "Text {line} or {phone}."),
+        ("phone", "| Way | Number |\n|---|---|\n| Phone | call {line} |", "call {line}"),
+        ("sentence", "We have limits. {line}", "We have limits. {line}"),
+        ("sentence", "## Limits {?line}\n\n{line}", "{line}"),
+    ],
+)
+def test_who_answers_reads_what_form_the_answer_has_and_the_sentence_it_completes(
+    content, run, tmp_path, form, written, shown
+):
+    add(content / "service.toml", f'[line]\nform = "{form}"\nask = "Which?"')
+    add(content / "pages" / "index.md", written)
+
+    assert run()[1][0].endswith(f": line: Which?; give {GIVE[form]}, for “{shown}” (for /)")
+    run("--write", str(tmp_path / "page.md"))
+    assert f"| line | Which? | {GIVE[form]} | {shown} | `/` |" in (tmp_path / "page.md").read_text()
+
+
+@pytest.mark.parametrize("value", ["tbc", "to be confirmed"])
+def test_a_fact_whose_value_is_no_answer_is_still_asked_for(content, run, value):
+    add(content / "service.toml", f'[pets]\nvalue = "{value}"\nask = "May people bring pets?"')
+
+    assert run()[1][0].endswith(": pets: May people bring pets?")
 
 
 def test_a_fact_that_a_template_uses_is_for_all_pages(content, run):
@@ -132,7 +163,7 @@ def test_the_page_is_written_without_settings(content, run, tmp_path, monkeypatc
 
     page = (tmp_path / "page.md").read_text()
     assert status == 0
-    assert "| pets | Cats \\| dogs? | none |" in page
+    assert "| pets | Cats \\| dogs? |  |  | none |" in page
     assert "RJSITE_" not in page
 
 

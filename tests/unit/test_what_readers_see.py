@@ -266,7 +266,7 @@ def test_a_broken_table_hides_no_other_finding(content, name):
 
 
 def test_a_question_that_an_unset_fact_takes_away_is_named(content):
-    write(content, "service.toml", '[hours]\nask = "When?"')
+    write(content, "service.toml", '[hours]\nform = "phrase"\nask = "When?"')
     write(content, FORM, 'label = "Can we call from {hours}?"', 'label = "Phone number"')
 
     assert findings(content) == [

@@ -16,12 +16,12 @@ FactForm = Literal[
 # What a person has to supply for each form. Keys are in the order in which messages list them.
 GIVE: Mapping[str, str] = {
     "name": "a name, without a full stop at its end",
-    "phrase": "part of a sentence, without a capital at its start and a full stop at its end",
+    "phrase": "part of a sentence, without a full stop; a capital begins it only in a name",
     "sentence": "one or more whole sentences, each with its full stop",
     "number": "a number in figures, like 343 or 85%",
     "phone": "one phone number, like 01632 960 001, and nothing else",
-    "relay": 'value = "18001 {phone}"',
     "text": "one number for text messages, and nothing else",
+    "relay": 'value = "18001 {phone}"',
     "email": "one email address, like name@example.org, and nothing else",
     "website": "one web address that begins with https://, and nothing else",
     "address": "a postal address in one line, with commas and no full stop at its end",
@@ -48,7 +48,7 @@ _LONG_ENOUGH = re.compile(
 )
 _TEXT = re.compile(r"07\d{9}|[5-8]\d{4,6}")
 _PHONE_INSIDE = re.compile(r"(?<!\d)\+?\(?\d[\d ()-]*\d(?!\d)")
-_EMAIL = re.compile(r"[^@\s<>(),:;\"“”]+@[\w-]+(?:\.[\w-]+)+")
+EMAIL = re.compile(r"[^@\s<>(),:;\"“”]+@[\w-]+(?:\.[\w-]+)+")
 _EXAMPLE = re.compile(r"@(?:[\w-]+\.)*example\.(?:com|org|net)", re.IGNORECASE)
 _WEBSITE = re.compile(r"(?:https://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?")
 _ENDS = re.compile(r"[.!?][\"”’)]*$")
@@ -84,7 +84,7 @@ def link(form: str, value: str) -> str | None:
         case "phone":
             return _tel(value)
         case "email":
-            return f"mailto:{value}" if _EMAIL.fullmatch(value) else ""
+            return f"mailto:{value}" if EMAIL.fullmatch(value) else ""
         case "website":
             return f"https://{value.removeprefix('https://')}" if _WEBSITE.fullmatch(value) else ""
     return None
@@ -181,9 +181,9 @@ def _not_a_text_number(value: str) -> str:
 def _not_an_email(value: str) -> str:
     if _EXAMPLE.search(value):
         return "this is the address of an example; write the real one"
-    inside = re.findall(_EMAIL, value)
+    inside = re.findall(EMAIL, value)
     only = f'"{inside[0]}"' if len(inside) == 1 else GIVE["email"]
-    return "" if _EMAIL.fullmatch(value) else f"write only {only}"
+    return "" if EMAIL.fullmatch(value) else f"write only {only}"
 
 
 def as_day(value: str) -> date | None:

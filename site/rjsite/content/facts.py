@@ -116,9 +116,7 @@ class Facts(dict[str, Fact]):
 
     def _kept(self, text: str) -> str:
         """The sentences of `text` that need no unset fact."""
-        starts = [0, *(end.end() for end in _SENTENCE_END.finditer(text)), len(text)]
-        sentences = (text[start:end] for start, end in pairwise(starts))
-        return "".join(sentence for sentence in sentences if not self._lacks(sentence)).rstrip()
+        return "".join(sentence for sentence in _split(text) if not self._lacks(sentence)).rstrip()
 
     def _lacks(self, text: str) -> bool:
         needed = {found["name"]: found["quiet"] == "!" for found in USED.finditer(text)}
@@ -135,6 +133,22 @@ class Facts(dict[str, Fact]):
             return fact.value if plain or found["text"] else fact.markdown
 
         return re.sub(r"[ \t]+(?=\n|$)", "", USED.sub(put, text))
+
+
+def sentences(text: str) -> Iterator[tuple[str, str]]:
+    """Each sentence, heading and cell as it is written, with the sentence before it in its paragraph."""
+    for unit in _units(text):
+        if _WHOLE.match(unit):
+            yield from ((cell, "") for cell in unit.split("|"))
+        else:
+            yield from (
+                (then, first) for first, then in pairwise(["", *_split(_MARKER.sub("", unit, count=1))])
+            )
+
+
+def _split(text: str) -> Iterator[str]:
+    starts = [0, *(end.end() for end in _SENTENCE_END.finditer(text)), len(text)]
+    return (text[start:end] for start, end in pairwise(starts))
 
 
 def _units(text: str) -> Iterator[str]:

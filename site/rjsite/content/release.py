@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rjsite.content.facts import USED
+from rjsite.content.fact_forms import GIVE
 from rjsite.content.library import Library
 from rjsite.content.page import Story
 from rjsite.content.problem import Problem
-from rjsite.content.toml import line_of
+from rjsite.content.source import read_source
+from rjsite.content.toml import Lines
+from rjsite.content.uses import Use, fact_uses
 
 _IN_TEMPLATE = re.compile(r"\bfacts\.(?:get\(\")?(?P<name>[a-z_]+)")
-_IN_FORM = re.compile(r"\{(?P<name>[a-z_]+)\}|needs_fact = \"(?P<needed>[a-z_]+)\"")
+_SENTENCES = 3  # of one fact that are shown, at most
 _INTRO = """\
 # What the service has still to say
 
@@ -58,22 +60,30 @@ def release(library: Library, folder: Path, templates: Path) -> Release:
 
 
 def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Table]:
-    path, uses = folder / "service.toml", list(_uses(library, folder, templates))
+    path = folder / "service.toml"
+    lines, uses = Lines(read_source(path, path)), [*_in_templates(templates), *fact_uses(library, folder)]
     unset, shown = list[tuple[Problem, Sequence[str]]](), list[tuple[Problem, Sequence[str]]]()
     for name, fact in library.facts.items():
         if fact.ask:
-            waits = list(dict.fromkeys(address for used, address in uses if used == name))
-            words = f"{name}: {fact.ask}" + (f" (for {', '.join(waits)})" if waits else "")
+            here = [use for use in uses if use.name == name]
+            waits = list(dict.fromkeys(use.place for use in here))
+            said = list(dict.fromkeys(use.sentence for use in here if use.sentence))[:_SENTENCES]
+            give = GIVE.get(fact.form, "")
+            words = f"{name}: {fact.ask}" + (f"; give {give}" if give else "")
+            words += f", for “{'” and “'.join(said)}”" if said else ""
+            words += f" (for {', '.join(waits)})" if waits else ""
             words += f"; the site says now: {fact.value}" if fact.value else ""
-            problem = Problem(Path(folder.name, path.name), line_of(path, f"[{name}]"), words)
+            problem = Problem(Path(folder.name, path.name), lines.of((name,)), words)
             pages = ", ".join(f"`{address}`" if "/" in address else address for address in waits) or "none"
+            cells = (fact.ask, give, " … ".join(said), pages)
             if fact.value:
-                shown.append((problem, (name, fact.value, fact.ask, pages)))
+                shown.append((problem, (name, fact.value, *cells)))
             else:
-                unset.append((problem, (name, fact.ask, pages)))
+                unset.append((problem, (name, *cells)))
     hides, says = "The site hides every sentence that needs one of these.", "The site says this now."
-    yield Table("Not known yet", hides, ("Fact", "Question", "Pages that wait"), unset)
-    yield Table("Shown, and to be confirmed", says, ("Fact", "Words", "Question", "Pages"), shown)
+    asked = ("Question", "What to give", "What it completes", "Pages")
+    yield Table("Not known yet", hides, ("Fact", *asked), unset)
+    yield Table("Shown, and to be confirmed", says, ("Fact", "Words", *asked), shown)
 
 
 def _stories(stories: Sequence[Story]) -> Iterator[Table]:
@@ -103,19 +113,11 @@ def _stories(stories: Sequence[Story]) -> Iterator[Table]:
     )
 
 
-def _uses(library: Library, folder: Path, templates: Path) -> Iterator[tuple[str, str]]:
-    """Facts by name, each with where it is used."""
+def _in_templates(templates: Path) -> Iterator[Use]:
+    """Facts that stand around every page or form."""
     for path in sorted(templates.rglob("*.html")):
         for use in _IN_TEMPLATE.finditer(path.read_text(encoding="utf-8")):
-            yield use["name"], "all forms" if path.name == "form.html" else "all pages"
-    by_key = {form.key: address for address, form in library.forms.items()}
-    for path in sorted((folder / "forms").rglob("*.toml")):
-        for use in _IN_FORM.finditer(path.read_text(encoding="utf-8")):
-            yield use["name"] or use["needed"], by_key.get(path.stem, "all forms")
-    for page in library.every_page:
-        address = page.address if page.address.startswith("/") else page.document.shown.as_posix()
-        for use in USED.finditer(page.document.body):
-            yield use["name"], address
+            yield Use(use["name"], "all forms" if path.name == "form.html" else "all pages")
 
 
 def _markdown(table: Table) -> str:

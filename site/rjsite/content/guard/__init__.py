@@ -11,9 +11,11 @@ from datetime import date
 from pathlib import Path
 
 from rjsite.content.guard.document import document_findings
+from rjsite.content.guard.facts import fact_findings
 from rjsite.content.guard.rules import load_rules
 from rjsite.content.guard.tables import table_findings
 from rjsite.content.guard.whole import Addresses, whole_findings
+from rjsite.content.guard.written_out import written_out
 from rjsite.content.library import Library
 from rjsite.content.problem import Problem, Severity, Unreadable
 
@@ -41,4 +43,6 @@ def _findings(library: Library, folder: Path, today: date) -> Iterator[Problem]:
         for line, words in document_findings(page, rules, addresses, today):
             yield Problem(page.document.shown, line, words)
     yield from table_findings(library, folder, rules)
+    yield from fact_findings(library, folder, rules)
+    yield from written_out(library, folder)
     yield from whole_findings(library, folder, addresses)

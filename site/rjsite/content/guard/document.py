@@ -35,7 +35,7 @@ def document_findings(page: Page, rules: Rules, addresses: Addresses, today: dat
     """Everything that is wrong in one file, as line and words to write."""
     body, shown = units(page), Shown(page)
     read = [unit for unit in body if unit.part != "stories" or unit.kind != "item"]
-    names = _STORY_FIELDS if isinstance(page, Story) else _FIELDS
+    names = fields_shown(page)
     fields = [Unit("field", page.document.lines.get(name, 1), getattr(page, name)) for name in names]
     summary = fields[1:2] if isinstance(page, Story) else []
     return chain(
@@ -56,6 +56,11 @@ def document_findings(page: Page, rules: Rules, addresses: Addresses, today: dat
         _dates(page, rules, today),
         _story(page, read, rules, today) if isinstance(page, Story) else (),
     )
+
+
+def fields_shown(page: Page) -> Sequence[str]:
+    """The fields of a page that readers see."""
+    return _STORY_FIELDS if isinstance(page, Story) else _FIELDS
 
 
 def _long_paragraphs(read: Sequence[Unit], rules: Rules) -> Found:
@@ -161,7 +166,7 @@ def _hides_the_next(page: Page, line: str, found: re.Match[str]) -> bool:
     fact = page.facts.get(found["name"])
     before, after = unmarked(line[: found.start()]).rstrip(), line[found.end() :].lstrip()
     begins = not before or before.endswith(_ENDS_AS_SENTENCE)
-    whole = fact is not None and (not fact.value or fact.value.endswith(_ENDS_AS_SENTENCE))
+    whole = fact is not None and fact.form == "sentence"
     return begins and whole and not found["quiet"] and bool(re.match(r"[A-Z{\[“*]", after))
 
 

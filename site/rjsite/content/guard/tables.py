@@ -1,15 +1,15 @@
-"""The words in TOML files by the rules: questions and messages of the forms, and the facts."""
+"""The words in TOML files by the rules: questions and messages of the forms, and the menus."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rjsite.content.facts import USED
 from rjsite.content.guard.marks import marks
 from rjsite.content.guard.rules import Rules
-from rjsite.content.guard.units import Found, Unit, banned, initials, long_sentences, units
+from rjsite.content.guard.units import Found, Unit, entries, initials, units
 from rjsite.content.library import Library
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
@@ -22,10 +22,9 @@ File = tuple[dict[str, Any], Lines]  # its tables, and where they stand
 
 
 def table_findings(library: Library, folder: Path, rules: Rules) -> Iterator[Problem]:
-    """What is wrong in the definitions of the forms and in service.toml."""
+    """What is wrong in the definitions of the forms and in navigation.toml."""
     forms = sorted((folder / "forms").rglob("*.toml"))
-    tables = [(_facts, folder / "service.toml"), (_navigation, folder / "navigation.toml")]
-    for findings, path in [*tables, *((_form, path) for path in forms)]:
+    for findings, path in [(_navigation, folder / "navigation.toml"), *((_form, path) for path in forms)]:
         shown = Path(folder.name, path.relative_to(folder))
         try:
             file = read_toml(path, shown), Lines(read_source(path, shown))
@@ -38,11 +37,11 @@ def table_findings(library: Library, folder: Path, rules: Rules) -> Iterator[Pro
 
 def _form(library: Library, file: File, rules: Rules, limit: int) -> Found:
     tables, lines = file
-    placed = [(lines.of(place), words) for place, words in _strings(tables)]
+    placed = [(lines.of(place), words) for place, words in strings(tables)]
     said = [Unit("entry", line, library.facts.fill(words)) for line, words in placed]
     for line, words in placed:
         yield from _facts_named(library, line, words)
-    yield from _words(said, rules, limit)
+    yield from entries(said, rules, limit)
     address = tables.get("address")  # questions that forms share have none
     pages = [page for page in library.form_pages.values() if page.address == address]
     yield from initials(said, rules, beside=[unit for page in pages for unit in units(page)])
@@ -62,36 +61,17 @@ def _facts_named(library: Library, line: int, words: str) -> Found:
 
 def _navigation(_library: Library, file: File, _rules: Rules, _limit: int) -> Found:
     tables, lines = file
-    for place, words in _strings(tables):
+    for place, words in strings(tables):
         yield from ((lines.of(place), say) for _, say in marks(words))
 
 
-def _facts(library: Library, file: File, rules: Rules, limit: int) -> Found:
-    _, lines = file
-    for name, fact in library.facts.items():
-        head = lines.of((name,))
-        if fact.value:
-            yield from _words([Unit("entry", lines.of((name, "value")), fact.value)], rules, limit)
-        elif not fact.ask:
-            yield head, f'add to [{name}] a value = "..." or an ask = "..." for the service'
-        if name.startswith("figure_") and not (fact.source and fact.year):
-            yield head, f'add to [{name}] a source = "..." and a year = "..."'
-
-
-def _words(said: Sequence[Unit], rules: Rules, limit: int) -> Found:
-    yield from long_sentences(said, limit)
-    for unit in said:
-        yield from banned([unit], rules)
-        yield from ((unit.line, say) for _, say in marks(unit.shown))
-
-
-def _strings(table: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+def strings(table: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
     """Every text below a table that a visitor reads, in order, with its place."""
     if isinstance(table, str) and next(name for name in reversed(place) if isinstance(name, str)) in _READ:
         yield place, table
     elif isinstance(table, dict):
         for key, value in table.items():
-            yield from _strings(value, (*place, key))
+            yield from strings(value, (*place, key))
     elif isinstance(table, list):
         for number, value in enumerate(table):
-            yield from _strings(value, (*place, number))
+            yield from strings(value, (*place, number))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rjsite.content.guard import text
+from rjsite.content.guard.marks import marks
 from rjsite.content.guard.rules import Rules
 from rjsite.content.markup import parts_used
 from rjsite.content.page import Page
@@ -107,6 +108,14 @@ def initials(said: Sequence[Unit], rules: Rules, beside: Sequence[Unit] = ()) ->
     for name in text.unexplained_initials(words, rules.allowed.initials):
         if line := next((unit.at(name) for unit in said if name in unit.words), 0):
             yield line, f"say what {name} means: write the full words, then ({name})"
+
+
+def entries(said: Sequence[Unit], rules: Rules, limit: int) -> Found:
+    """What may be wrong with the words of a table's entries."""
+    yield from long_sentences(said, limit)
+    for unit in said:
+        yield from banned([unit], rules)
+        yield from ((unit.line, say) for _, say in marks(unit.shown))
 
 
 def start(sentence: str) -> str:

@@ -1,0 +1,63 @@
+"""Where the content uses each fact, and which sentence the fact completes there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rjsite.content.facts import USED, sentences
+from rjsite.content.library import Library
+
+_QUOTED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
+_NEEDED = re.compile(r"needs_fact = \"(?P<name>[a-z_]+)\"")
+_MARKS = re.compile(r"\{:[^}]*\}|\{[?!]\w+\}|\*\*|^#+\s*|(?<=\])\([^)]*\)|[\[\]]")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place where a fact is used.
+
+    Attributes:
+        place: the address of the page or form; the name of the file where it has none.
+        sentence: what the fact completes, with each fact by its name, and with the sentence before it where
+            the fact is a whole one; empty where the fact is only asked for.
+    """
+
+    name: str
+    place: str
+    sentence: str = ""
+
+    @property
+    def around(self) -> tuple[str, str]:
+        """The words before the fact and those after it."""
+        before, _, after = self.sentence.partition(f"{{{self.name}}}")
+        return before, after
+
+
+def fact_uses(library: Library, folder: Path) -> Iterator[Use]:
+    """Every use in the forms and in the bodies of pages, in order.
+
+    Args:
+        folder: as `content/`.
+    """
+    by_key = {form.key: address for address, form in library.forms.items()}
+    for path in sorted((folder / "forms").rglob("*.toml")):
+        text, place = path.read_text(encoding="utf-8"), by_key.get(path.stem, "all forms")
+        yield from (Use(needed["name"], place) for needed in _NEEDED.finditer(text))
+        for quoted in _QUOTED.finditer(text):
+            yield from _in_words(quoted[1] or quoted[2] or "", place)
+    for page in library.every_page:
+        place = page.address if page.address.startswith("/") else page.document.shown.as_posix()
+        yield from _in_words(page.document.body, place)
+
+
+def _in_words(text: str, place: str) -> Iterator[Use]:
+    if "{" not in text:
+        return
+    for sentence, before in sentences(text):
+        for found in USED.finditer(sentence):
+            alone = sentence.strip() == found[0]
+            plain = _MARKS.sub("", (before * alone + sentence).replace(".text}", "}"))
+            yield Use(found["name"], place, "" if found["quiet"] else " ".join(plain.split()))
