@@ -134,11 +134,14 @@ def _check(given: argparse.Namespace) -> int:
     from rjsite.content import guard
     from rjsite.content.guard.report import add_to_summary, annotation
     from rjsite.content.library import load
+    from rjsite.papers import out_of_date
+    from rjsite.server_examples import differences
 
     folder, today = _content(), date.today()  # noqa: DTZ011 (a day in the service's own place)
     try:
         found = load(folder, drafts=True, today=today)
-        problems = sorted({*found.problems, *guard.check(found, folder, today)})
+        copies = [*out_of_date(found, ROOT), *differences(found.facts, ROOT)]
+        problems = sorted({*found.problems, *guard.check(found, folder, today), *copies})
         counted = f"{len(found.pages)} pages, {len(found.stories)} stories, {len(problems)} to mend"
     except Unreadable as unreadable:
         problems, counted = list(unreadable.problems), "The site cannot start until this is mended."

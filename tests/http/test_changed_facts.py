@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 import shutil
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from flask import Flask
 
 from rjsite import create_app
 from rjsite.content.facts import Facts, load_facts
+from rjsite.papers import documents
 from rjsite.publish import publish
 from rjsite.settings import ROOT, Settings
 from rjsite.site_content import library
@@ -62,8 +62,7 @@ def said(changed, tmp_path_factory) -> dict[str, str]:
             )
     for address in [*content.forms, "/sent", "/.well-known/security.txt", "/no-such-page", "/styleguide"]:
         found[address] = visitor.get(address).text
-    papers = runpy.run_path(str(ROOT / "deploy" / "papers.py"))["documents"]
-    return {**found, **papers(settings.content_dir)}
+    return {**found, **documents(content)}
 
 
 def facts_of(changed: tuple[Flask, Settings]) -> Facts:

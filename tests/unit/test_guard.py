@@ -410,8 +410,9 @@ def test_every_rule_of_ours_can_be_read():
 
 @pytest.fixture
 def check(content: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """`rjsite check` on the made-up service: its status and its lines."""
+    """`rjsite check` on the made-up service, which has no examples for servers: its status and its lines."""
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
+    monkeypatch.setattr("rjsite.cli.ROOT", content.parent)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
     def run(*options: str) -> tuple[int, list[str]]:

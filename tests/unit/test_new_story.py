@@ -53,6 +53,7 @@ Run = Callable[..., tuple[int, list[str]]]
 def rjsite(content: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """A command on the made-up service: its status and its lines."""
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
+    monkeypatch.setattr("rjsite.cli.ROOT", content.parent)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
     def run(*arguments: str) -> tuple[int, list[str]]:

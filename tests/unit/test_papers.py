@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 import runpy
+import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 from pypdf.generic import ContentStream
 
+from rjsite import papers
+from rjsite.cli import main
 from rjsite.content.library import load
 from rjsite.settings import ROOT
 from support.paper import Paper, opened, says
 
-FORMS = {form.key: form for form in load(ROOT / "content").forms.values()}
-MAKER = runpy.run_path(str(ROOT / "deploy" / "papers.py"))
+CONTENT = load(ROOT / "content")
+FORMS = {form.key: form for form in CONTENT.forms.values()}
+FOLDER = ROOT / papers.FOLDER
+FEET = runpy.run_path(str(ROOT / "deploy" / "papers.py"))["FEET"]
 WRITES = {b"Tj", b"TJ", b"'", b'"'}
 PAINTS = WRITES | {b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"S", b"s", b"sh", b"Do"}
 HOLDS = {"/L": {"/LI"}, "/LI": {"/Lbl", "/LBody"}}
@@ -23,7 +28,7 @@ HOLDS = {"/L": {"/LI"}, "/LI": {"/Lbl", "/LBody"}}
 
 @pytest.fixture(scope="module")
 def documents() -> dict[str, str]:
-    return MAKER["documents"]()
+    return papers.documents(CONTENT)
 
 
 @pytest.fixture(scope="module", params=["a", "b", "c"])
@@ -33,7 +38,7 @@ def key(request) -> str:
 
 @pytest.fixture(scope="module")
 def paper(key) -> Paper:
-    return Paper(MAKER["FOLDER"] / f"form-{key}.pdf")
+    return Paper(FOLDER / f"form-{key}.pdf")
 
 
 def kids(element) -> list:
@@ -51,14 +56,43 @@ def walk(element) -> Iterator:
             yield from walk(kid)
 
 
-def test_the_pdf_is_made_from_the_forms_as_they_are_now(documents, key):
-    name = f"form-{key}.pdf"
+def test_each_pdf_is_made_from_its_form_as_it_is_now():
+    assert list(papers.out_of_date(CONTENT)) == [], "run: make papers"
 
-    assert MAKER["made_from"](MAKER["FOLDER"] / name) == MAKER["digest"](documents[name]), "run: make papers"
+
+def test_a_changed_phone_number_is_named_wherever_it_is_not_made_from_the_facts(
+    tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(ROOT / "content", tmp_path / "content")
+    facts = tmp_path / "content" / "service.toml"
+    facts.write_text(facts.read_text().replace(f'"{CONTENT.facts["phone"]}"', '"0800 999 5428"', 1))
+    monkeypatch.setenv("RJSITE_CONTENT_DIR", str(tmp_path / "content"))
+
+    status = main(["check"])
+
+    named = [line.partition(": ") for line in capsys.readouterr().out.splitlines()[:-1]]
+    assert status == 1
+    assert [place.rpartition(":")[0] for place, *_ in named] == [
+        "deploy/Caddyfile",
+        *(f"static/papers/form-{key}.pdf" for key in "abc"),
+    ]
+    assert named[0][2].startswith("write “0800 999 5428”")
+    assert "run “make papers”" in named[1][2]
+
+
+@pytest.mark.parametrize("file", ["forms/a.md", "forms/b.md"])
+def test_the_check_names_opening_words_that_cannot_be_read_and_goes_on(tmp_path, monkeypatch, capsys, file):
+    shutil.copytree(ROOT / "content", tmp_path / "content")
+    path = tmp_path / "content" / file
+    path.write_text(path.read_text().replace("title:", "titel:", 1))
+    monkeypatch.setenv("RJSITE_CONTENT_DIR", str(tmp_path / "content"))
+
+    assert main(["check"]) == 1
+    assert f"content/{file}:2: " in capsys.readouterr().out
 
 
 def test_every_form_for_paper_has_its_pdf_and_no_other(documents):
-    assert {path.name for path in MAKER["FOLDER"].iterdir()} == set(documents)
+    assert {path.name for path in FOLDER.iterdir()} == set(documents)
 
 
 def test_the_pdf_asks_every_question_with_its_hint_and_its_choices_in_order(paper, key):
@@ -109,7 +143,7 @@ def test_no_words_of_the_pdf_are_smaller_than_12_points(paper):
 
 
 def test_the_page_that_links_to_the_pdf_says_how_long_and_how_large_it_is(paper, key):
-    size = (MAKER["FOLDER"] / f"form-{key}.pdf").stat().st_size
+    size = (FOLDER / f"form-{key}.pdf").stat().st_size
     shown = f"(PDF, {len(paper.pages)} pages, {size / 1024:.0f} KB)](/papers/form-{key}.pdf)"
 
     assert shown in (ROOT / "content" / "pages" / "in-prison-or-offline.md").read_text()
@@ -187,4 +221,4 @@ def test_what_stands_at_the_foot_of_each_page_is_not_read_out_among_the_question
                 within.pop()
             elif operator in WRITES and within[-1] == "/Artifact":
                 loose.append(operands)
-        assert len(loose) == MAKER["FEET"]
+        assert len(loose) == FEET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import site
 import subprocess
 import sys
@@ -12,6 +13,10 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+
+from rjsite.content.facts import Fact, Facts, load_facts
+from rjsite.content.problem import Severity
+from rjsite.server_examples import differences
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -153,11 +158,65 @@ def test_make_help_lists_every_task():
     assert [line.split()[1] for line in shown.stdout.splitlines()] == tasks
 
 
-def test_servers_before_the_site_leave_to_where_it_leaves_and_name_its_phone():
-    facts = tomllib.loads((ROOT / "content" / "service.toml").read_text())
-    nginx = (ROOT / "deploy" / "nginx-published.conf").read_text()
-    caddy = (ROOT / "deploy" / "Caddyfile").read_text()
+OURS = load_facts(ROOT / "content" / "service.toml", Path("service.toml"))
 
-    assert f"return 303 {facts['exit_url']['value']};" in nginx
-    assert f"redir {facts['exit_url']['value']} 303" in caddy
-    assert facts["phone"]["value"] in caddy
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of our examples for nginx and Caddy."""
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    return tmp_path
+
+
+def test_servers_before_the_site_leave_to_where_it_leaves_and_name_its_phone(project):
+    nginx, caddy = (ROOT / "deploy" / name for name in ("nginx-published.conf", "Caddyfile"))
+
+    assert list(differences(OURS, ROOT)) == []
+    assert f"return 303 {OURS['exit_url'].link};" in nginx.read_text()
+    assert f"redir {OURS['exit_url'].link} 303" in caddy.read_text()
+    assert OURS["phone"].value in caddy.read_text()
+
+
+PHONE = Fact(value="01632 960 001")
+EXIT = Fact(value="mending.example", link="https://mending.example")
+
+
+@pytest.mark.parametrize(
+    ("fact", "new", "files", "said"),
+    [
+        (
+            "phone",
+            PHONE,
+            ["Caddyfile"],
+            "write “01632 960 001”, the phone number of the service",
+        ),
+        ("exit_url", EXIT, ["Caddyfile", "nginx-published.conf"], "write https://mending.example, where"),
+    ],
+)
+def test_examples_for_servers_that_keep_an_old_fact_are_named_at_their_line(project, fact, new, files, said):
+    found = list(differences(Facts({**OURS, fact: new}), project))
+
+    assert {problem.severity for problem in found} == {Severity.PLEASE_MEND}
+    assert [problem.path.name for problem in found] == files
+    for problem in found:
+        assert problem.words.startswith(said)
+        assert OURS[fact].value in (project / problem.path).read_text().splitlines()[problem.line - 1]
+
+
+NUMBER = re.compile(r"(?<![\w./:-])(?:0|\+44)\d+ [\d ]{4,}\d(?!\w)|\btel:\+?\d{3}|\bmailto:\w")
+MADE_UP = re.compile(r"01632 960 ?\d+|07700 900 ?\d+")  # kept by Ofcom for drama
+
+
+def test_no_number_or_link_to_one_stands_outside_the_facts_but_in_the_example_for_caddy():
+    folders = ("templates", "site", "static", "docs", "deploy", ".github")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    files = [
+        path for path in files if path.suffix in (".html", ".md", ".py", ".js", ".conf", ".svg", ".yml", "")
+    ]
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in [*files, ROOT / "README.md", ROOT / "SECURITY.md"]
+        if path.is_file() and NUMBER.search(MADE_UP.sub("", path.read_text(errors="ignore")))
+    }
+
+    assert found == {"deploy/Caddyfile", "docs/to-confirm.md"}  # the second is made from the facts
