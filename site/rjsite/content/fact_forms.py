@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 FactForm = Literal[
-    "", "name", "phrase", "sentence", "number", "phone", "relay", "text", "email", "website", "address",
+    "name", "phrase", "sentence", "number", "phone", "relay", "text", "email", "website", "address",
     "date", "note",
 ]  # fmt: skip
 
@@ -78,7 +78,7 @@ def digits(number: str) -> str:
     return "+" * here.startswith(("+", "(+")) + re.sub(r"\D", "", here)
 
 
-def link(form: str, value: str) -> str | None:
+def link(form: FactForm | None, value: str) -> str | None:
     """Where a value links to; empty where it cannot be used, None where the form makes no link."""
     match form:
         case "phone":
@@ -99,7 +99,7 @@ def _tel(value: str) -> str:
     return f"tel:+44{number[1:]}" if number.startswith("0") else f"tel:{number}"
 
 
-def fault(form: str, value: str, names: str = "") -> str:
+def fault(form: FactForm | None, value: str, names: str = "") -> str:
     """What to write in place of a value that has not its form; empty where it has.
 
     Args:
@@ -114,7 +114,7 @@ def fault(form: str, value: str, names: str = "") -> str:
             return _ends_a_sentence(value) or _begins_small(value)
         case "address":
             return _ends_a_sentence(value)
-    check = _CHECKS.get(form)
+    check = _CHECKS.get(form or "note")
     return check(value) if check else ""
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from rjsite.content import fact_forms
 from rjsite.content.fact_forms import FactForm
@@ -39,6 +41,11 @@ REQUIRED: Mapping[str, FactForm] = {
 }
 
 
+def _day_in_words(value: Any) -> Any:
+    """A day that is written without quotes, as TOML allows, as words."""
+    return f"{value:%-d %B %Y}" if isinstance(value, date) else value
+
+
 class Fact(BaseModel):
     """One fact: its words, where it links to, and what the service still has to say about it.
 
@@ -51,8 +58,8 @@ class Fact(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    form: FactForm = ""
-    value: str = ""
+    form: FactForm | None = None
+    value: Annotated[str, BeforeValidator(_day_in_words)] = ""
     link: str = ""
     ask: str = ""
     source: str = ""
@@ -200,9 +207,11 @@ def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path)
     """Facts that nothing works without, and that are not there or cannot be used."""
     lines = Lines(read_source(path, shown))
     for name, form in REQUIRED.items():
-        fact = facts.get(name, Fact())
-        if name in written and written[name].value and not fact:
-            words = f"“{written[name].value}” is no answer; write {fact_forms.GIVE[form]}"
+        fact, value = facts.get(name, Fact()), written.get(name, Fact()).value
+        if not fact and any(found["name"] in REQUIRED for found in USED.finditer(value)):
+            continue  # the one that it names is asked for
+        if value and not fact:
+            words = f"“{value}” is no answer; write {fact_forms.GIVE[form]}"
             yield Problem(shown, lines.of((name, "value")), f"{name}: {words}")
         elif not fact:
             yield Problem(shown, lines.of((name,)), f'add [{name}] with a value = "..."')

@@ -68,7 +68,7 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Table]:
             here = [use for use in uses if use.name == name]
             waits = list(dict.fromkeys(use.place for use in here))
             said = list(dict.fromkeys(use.sentence for use in here if use.sentence))[:_SENTENCES]
-            give = GIVE.get(fact.form, "")
+            give = GIVE[fact.form] if fact.form else ""
             words = f"{name}: {fact.ask}" + (f"; give {give}" if give else "")
             words += f", for “{'” and “'.join(said)}”" if said else ""
             words += f" (for {', '.join(waits)})" if waits else ""

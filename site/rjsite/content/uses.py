@@ -9,6 +9,8 @@ from pathlib import Path
 
 from rjsite.content.facts import USED, sentences
 from rjsite.content.library import Library
+from rjsite.content.problem import Unreadable
+from rjsite.content.source import read_source
 
 _QUOTED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
 _NEEDED = re.compile(r"needs_fact = \"(?P<name>[a-z_]+)\"")
@@ -44,7 +46,11 @@ def fact_uses(library: Library, folder: Path) -> Iterator[Use]:
     """
     by_key = {form.key: address for address, form in library.forms.items()}
     for path in sorted((folder / "forms").rglob("*.toml")):
-        text, place = path.read_text(encoding="utf-8"), by_key.get(path.stem, "all forms")
+        place = by_key.get(path.stem, "all forms")
+        try:
+            text = read_source(path, path)
+        except Unreadable:  # no form uses it, and the check names it
+            continue
         yield from (Use(needed["name"], place) for needed in _NEEDED.finditer(text))
         for quoted in _QUOTED.finditer(text):
             yield from _in_words(quoted[1] or quoted[2] or "", place)

@@ -34,9 +34,12 @@ def fact_findings(library: Library, folder: Path, rules: Rules) -> Iterator[Prob
     for name, fact in library.facts.items():
         found = [
             *_entry(name, fact, written[name]),
-            *_value(fact, written[name].get("value", ""), library.facts, capitals),
+            *_named(str(written[name].get("value", "")), written),
+            *(
+                list(_beside(fact, uses[name]))
+                or _value(fact, str(written[name].get("value", "")), library.facts, capitals)
+            ),
             *_link(fact, written[name].get("link", "")),
-            *_beside(fact, uses[name]),
         ]
         yield from (Problem(shown, lines.of((name, *key)), words) for key, words in found)
         if fact.value:
@@ -61,13 +64,25 @@ def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
         yield (), f'add to [{name}] a form = "...", with one of: {", ".join(GIVE)}'
 
 
+def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
+    """Facts in a value that do not exist, or that name others themselves."""
+    for found in USED.finditer(value):
+        if found["name"] not in written:
+            yield (
+                ("value",),
+                f"there is no fact “{found['name']}”; write {{name}} with the name of one in this file",
+            )
+        elif USED.search(str(written[found["name"]].get("value", ""))):
+            yield (
+                ("value",),
+                f"write the words of {{{found['name']}}} here; its own value names a fact as well",
+            )
+
+
 def _value(fact: Fact, value: str, facts: Facts, capitals: str) -> Keyed:
     """A value that is no answer, or has not the form of its fact."""
-    start = value[:_SHOWN]
-    unknown = [found["name"] for found in USED.finditer(value) if found["name"] not in facts]
-    if unknown:
-        yield ("value",), f"there is no fact “{unknown[0]}”; write {{name}} with the name of one in this file"
-    elif value and not fact_forms.is_answer(value):
+    start = " ".join(value.split())[:_SHOWN]
+    if value and not fact_forms.is_answer(value):
         give = f"write {GIVE[fact.form]}" if fact.form else "write the answer"
         yield ("value",), f"“{start}” is no answer; {give}, or take this line out until it is known"
     elif fact.form == "relay":
@@ -94,11 +109,12 @@ def _beside(fact: Fact, uses: Sequence[Use]) -> Keyed:
     """Words of a value that stand beside it in a sentence already."""
     within = [use.around for use in uses if use.sentence and fact.value and fact.form != "sentence"]
     for before, after in dict.fromkeys(within):
-        if twice := _repeated(_words(before), _words(fact.value)):
-            yield ("value",), f"“{before}{fact.value}” says “{twice}” twice; take it out of the value"
-            return
-        if twice := _repeated(_words(fact.value), _words(after)):
-            yield ("value",), f"“{fact.value}{after}” says “{twice}” twice; take it out of the value"
+        said = list(_WORD.finditer(fact.value))
+        first = _repeated(_words(before), _words(fact.value))
+        last = _repeated(_words(fact.value), _words(after))
+        if 0 < first + last < len(said):
+            rest = fact.value[said[first].start() : said[-1 - last].end()]
+            yield ("value",), f"“{before}{fact.value}{after}” says the same twice; write only “{rest}”"
             return
 
 
@@ -106,8 +122,7 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def _repeated(first: Sequence[str], then: Sequence[str]) -> str:
-    """The words that end one text and begin the next."""
+def _repeated(first: Sequence[str], then: Sequence[str]) -> int:
+    """How many words that end one text begin the next."""
     longest = min(len(first), len(then))
-    count = next((n for n in range(longest, 0, -1) if first[-n:] == then[:n]), 0)
-    return " ".join(then[:count])
+    return next((n for n in range(longest, 0, -1) if first[-n:] == then[:n]), 0)
