@@ -3,6 +3,7 @@ tell of a weakness of it."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -21,6 +22,7 @@ ATOM = "http://www.w3.org/2005/Atom"  # RFC 4287
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 IN_FEED = 50
 VALID_DAYS = 180  # of security.txt; its RFC asks for less than a year
+NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 NO_DAY = date(2026, 1, 1)  # stands for the day of a page that has none
 
 
@@ -103,7 +105,8 @@ def _add(parent: Element, tag: str, words: str | None = None, **attributes: str)
 
 
 def _xml(root: Element) -> bytes:
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, encoding="unicode")}'.encode()
+    written = NOT_IN_XML.sub("", tostring(root, encoding="unicode"))
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{written}'.encode()
 
 
 def show() -> Response:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -522,3 +524,23 @@ def test_a_slip_in_the_name_of_a_table_loses_no_question(content, check, table):
     write(content, "forms/ask.toml", f"[[{table}]]", "[[step.question]]" if "." in table else "[[step]]")
 
     assert check()[0] == 1
+
+
+INITIALS = ["".join(letters) for letters in product("ABCDEFG", repeat=4)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "\n\n".join(" ".join(INITIALS[n : n + 400]) for n in range(0, len(INITIALS), 400)),
+        "\n\n".join(" ".join(f"[words](/case-studie/{n}-{m})" for m in range(20)) for n in range(60)),
+        "\n\n".join(["<b " * 400] * 15),
+    ],
+    ids=["initials", "links that lead nowhere", "tags"],
+)
+def test_a_story_full_of_mistakes_is_checked_in_seconds(content, words):
+    write(content, STORY, words)
+    began = time.thread_time()
+
+    assert len(findings(content)) > 10
+    assert time.thread_time() - began < 10

@@ -96,7 +96,7 @@ def _yes(value: Any) -> bool:
     return answer in ("true", "yes", "on")
 
 
-Words = Annotated[str, BeforeValidator(_one_line)]
+Words = Annotated[str, BeforeValidator(_one_line), Field(max_length=300)]
 Fixed = BeforeValidator(_fixed)
 Many = BeforeValidator(_many)
 Day = Annotated[date, BeforeValidator(_date)]

@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 WITH_ITEMS = frozenset({"choices", "steps", "promises", "quotes", "questions", "pictures", "write"})
 PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map", "paper"}
 
-_SECTION, _ENTRY = (  # words and marks, like ".steps #how"
-    re.compile(rf"^{level}[ \t]+(.*?)[ \t]*(?:\{{:([^}}]*)\}})?[ \t]*$", re.MULTILINE)
-    for level in ("##", "###")
-)
+_SECTION, _ENTRY = (re.compile(rf"^{level}[ \t]+(.*)$", re.MULTILINE) for level in ("##", "###"))
+_MARKS = re.compile(r"\{:([^}]*)\}$")  # at the end of a heading, like "{: .steps #how }"
 _LINKED = re.compile(r"^\[(?P<words>.+)\]\((?P<href>[^)\s]+)\)$")
 _LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # easier to hit than a link in a sentence
 _LONG_ADDRESS = re.compile(r'(<a href="mailto:[^>]*>)([^<]{33,})')  # wider than the narrowest screen
@@ -98,9 +96,14 @@ class _House(Extension):
         md.treeprocessors.register(_TableLabels(md), "table-labels", 5)
 
 
-# Building a Markdown object takes longer than a page does; it is not safe to share between threads.
-_markdown = Markdown(extensions=["tables", "def_list", "attr_list", "sane_lists", _House()])
-_lock = threading.Lock()
+class _Renderer(threading.local):
+    """A Markdown object for each thread: making one takes longer than a page does, and none can be shared."""
+
+    def __init__(self) -> None:
+        self.markdown = Markdown(extensions=["tables", "def_list", "attr_list", "sane_lists", _House()])
+
+
+_renderer = _Renderer()
 
 
 def to_html(text: str, title: str = "") -> Markup:
@@ -111,8 +114,7 @@ def to_html(text: str, title: str = "") -> Markup:
     """
     if not text.strip():
         return Markup("")
-    with _lock:
-        html = _markdown.reset().convert(text)
+    html = _renderer.markdown.reset().convert(text)
     clean = nh3.clean(
         html,
         tags=_TAGS,
@@ -146,8 +148,14 @@ def opening_and_sections(text: str, title: str) -> tuple[Markup, tuple[Section, 
 def _cut(text: str, heading: re.Pattern[str]) -> tuple[str, list[tuple[str, str, str]]]:
     """What stands before the first heading; then of each heading its words, its marks and what follows."""
     opening, *rest = heading.split(text)
-    blocks = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
-    return opening, [(words, marks or "", below) for words, marks, below in blocks]
+    return opening, [(*_marked(line), below) for line, below in zip(rest[::2], rest[1::2], strict=True)]
+
+
+def _marked(heading: str) -> tuple[str, str]:
+    """The words of a heading, and its marks."""
+    heading = heading.strip()
+    found = _MARKS.search(heading)
+    return (heading[: found.start()].rstrip(), found[1]) if found else (heading, "")
 
 
 def _section(words: str, marks: str, text: str, taken: set[str], above: str) -> Section:
@@ -188,5 +196,5 @@ def _id(title: str, marks: str, taken: set[str]) -> str:
 def parts_used(text: str) -> Iterator[tuple[int, str]]:
     """Line and name of every part that a body asks for."""
     for heading in _SECTION.finditer(text):
-        if part := _mark(".", heading[2] or ""):
+        if part := _mark(".", _marked(heading[1])[1]):
             yield text.count("\n", 0, heading.start()) + 1, part

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from rjsite.content.bounds import read_bytes
 from rjsite.content.problem import Problem, Unreadable
 
 CONFLICT = re.compile(r"^(?:<{7,}|={7,}|>{7,}|\|{7,})(?:[ \t]|$)", re.MULTILINE)
@@ -26,15 +27,10 @@ def read_source(path: Path, shown: Path) -> str:
         path: the file. shown: its name in messages.
 
     Raises:
-        Unreadable: where the file cannot be opened, is not UTF-8, or holds two versions from a Git merge.
+        Unreadable: where the file cannot be opened or is too large (see `bounds`), is not UTF-8, or holds
+            two versions from a Git merge.
     """
-    try:
-        written = path.read_bytes()
-    except OSError:
-        words = "this file cannot be opened; put it back, or delete it"
-        gone = not path.exists() and not path.is_symlink()
-        raise Unreadable(Problem(shown, 1, "this file is missing; put it back" if gone else words)) from None
-    text = _LINE_END.sub("\n", _decoded(written, shown))
+    text = _LINE_END.sub("\n", _decoded(read_bytes(path, shown), shown))
     text = _PASTED.sub(lambda found: " " if found[1] else "", text)
     if conflict := CONFLICT.search(text):
         words = "Git has left two versions here; keep one, and delete the lines of <<<, === and >>> signs"

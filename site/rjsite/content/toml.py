@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from rjsite.content import bounds
 from rjsite.content.faults import in_words
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
@@ -75,8 +76,12 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
         Unreadable: where it is missing, not UTF-8 or not TOML.
     """
     text = read_source(path, shown)
+    for line, words in bounds.beyond_in_table(text):
+        raise Unreadable(Problem(shown, line + 1, words))
     try:
         return tomllib.loads(text)
+    except RecursionError:
+        raise Unreadable(Problem(shown, 1, "lists stand too deep within each other; use one level")) from None
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         lines = text.splitlines()

@@ -69,24 +69,23 @@ def unexplained_initials(text: str, allowed: Sequence[str]) -> Iterator[str]:
     """
     seen = set(allowed)
     tokens = re.findall(r"[A-Za-z]+(?:['’][a-z]+)?", text)
+    places: dict[str, list[int]] = {}
+    for at, token in enumerate(tokens):
+        places.setdefault(token.rstrip("s"), []).append(at)
     for found in _INITIALS.finditer(text):
         name = found[0].rstrip("s")
         if name not in seen:
             seen.add(name)
-            if not _explained(name, tokens):
+            if not any(_explained(name, tokens, at) for at in places.get(name, ())):
                 yield name
 
 
-def _explained(name: str, tokens: Sequence[str]) -> bool:
-    for at, token in enumerate(tokens):
-        if token.rstrip("s") != name:
-            continue
-        if tokens[at + 1 : at + 2] == ["means"]:
-            return True
-        before, after = tokens[max(0, at - _NEAR) : at], tokens[at + 1 : at + 1 + _NEAR]
-        if any(_spells(name, side) for side in (before, after)):
-            return True
-    return False
+def _explained(name: str, tokens: Sequence[str], at: int) -> bool:
+    """Whether initials are explained near one of the places where they stand."""
+    if tokens[at + 1 : at + 2] == ["means"]:
+        return True
+    before, after = tokens[max(0, at - _NEAR) : at], tokens[at + 1 : at + 1 + _NEAR]
+    return any(_spells(name, side) for side in (before, after))
 
 
 def _spells(name: str, tokens: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from rjsite.content.guard import text
 from rjsite.content.guard.marks import marks
@@ -17,6 +18,7 @@ _BEGINS = re.compile(
 )
 _LABEL = 3  # words in bold that begin a paragraph and are no sentence of it
 
+MOST_INITIALS = 20  # of one page that are named at once
 Found = Iterator[tuple[int, str]]  # a line, and what to write there
 
 
@@ -105,7 +107,7 @@ def banned(said: Sequence[Unit], rules: Rules) -> Found:
 def initials(said: Sequence[Unit], rules: Rules, beside: Sequence[Unit] = ()) -> Found:
     """Initials whose full words stand neither near them nor near the same ones beside."""
     words = " . ".join(unit.words for unit in (*said, *beside))
-    for name in text.unexplained_initials(words, rules.allowed.initials):
+    for name in islice(text.unexplained_initials(words, rules.allowed.initials), MOST_INITIALS):
         if line := next((unit.at(name) for unit in said if name in unit.words), 0):
             yield line, f"say what {name} means: write the full words, then ({name})"
 

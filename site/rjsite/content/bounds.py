@@ -1,0 +1,126 @@
+"""Limits that no real page meets, so that no file can hold up the site or break it.
+
+Markdown takes quadratic time for some texts, and Python ends a recursion that is too deep. A file within
+these limits is rendered within about a second, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from rjsite.content.problem import Problem, Unreadable
+
+MARKDOWN_BYTES = 60_000  # ten times the longest page
+OTHER_BYTES = 100_000
+FIELDS = 10_000  # characters between the lines of dashes
+LINES = 2_000
+LINE = 3_000  # characters
+WORD = 1_000  # characters; the longest addresses have about 500
+HEADING = 300  # characters
+HEADINGS = 200
+TOGETHER = 400  # lines without an empty line between them
+COLUMNS = 50
+OPEN_BRACKETS = 20
+SIGNS = 2_000  # of those that begin and end what stands out: * _ ` and \\
+
+CLOSED = "this file cannot be opened; put it back, or delete it"
+
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_NESTED = re.compile(r"(?:[ \t]*(?:>|[-*+:][ \t]|\d+[.)][ \t])){9}")
+_INDENTED = re.compile(r"(?: {4}| {0,3}\t){11}")
+_LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|(?!\())")
+_LONG_WORD = re.compile(rf"\S{{{WORD + 1}}}")
+
+
+def read_bytes(path: Path, shown: Path) -> bytes:
+    """What a content file holds.
+
+    Args:
+        path: the file. shown: its name in messages, as seen from the content folder's parent.
+
+    Raises:
+        Unreadable: where it is missing, no file in the content folder, cannot be opened or is too large.
+    """
+    folder = path.parents[max(len(shown.parts) - 2, 0)].resolve()
+    most = MARKDOWN_BYTES if path.suffix == ".md" else OTHER_BYTES
+    try:
+        found = path.stat()
+        if not path.resolve().is_relative_to(folder):
+            words = "this is a link to a file elsewhere; put the file itself here"
+        elif not stat.S_ISREG(found.st_mode):
+            words = "this is not a file; delete it, or put a file here"
+        elif found.st_size > most:
+            words = (
+                f"this file has {found.st_size // 1000} KB, and {most // 1000} is the most; make it shorter"
+            )
+        else:
+            return path.read_bytes()
+    except FileNotFoundError:
+        words = CLOSED if path.is_symlink() else "this file is missing; put it back"
+    except (OSError, RuntimeError):  # links in a circle are a RuntimeError
+        words = CLOSED
+    raise Unreadable(Problem(shown, 1, words))
+
+
+def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
+    """What is beyond the limits in a Markdown file: the index of the line, and what to write.
+
+    Args:
+        fields: what stands between the lines of dashes. body: what stands below them.
+    """
+    if len(fields) > FIELDS:
+        yield 0, f"the fields have more than {FIELDS} characters; make them shorter"
+        return
+    above = fields.count("\n") + 2
+    lines = body.split("\n")
+    for number, line in enumerate(lines):
+        if words := _in_line(line):
+            yield above + number, words
+            return
+    if words := _in_body(body, lines):
+        yield above, words
+
+
+def beyond_in_table(text: str) -> Iterator[tuple[int, str]]:
+    """The same for a TOML file."""
+    for number, line in enumerate(text.split("\n")):
+        if len(line) > LINE:
+            yield number, f"this line has more than {LINE} characters; make it shorter"
+        if number > LINES:
+            yield number, f"this file has more than {LINES} lines; make it shorter"
+
+
+def _in_line(line: str) -> str:
+    if len(line) > LINE:
+        return f"this line has more than {LINE} characters; begin a new paragraph within it"
+    if _CONTROL.search(line):
+        return "an invisible control character stands here; delete the line and type it again"
+    if _NESTED.match(line) or _INDENTED.match(line):
+        return "lists or quotations stand too deep within each other here; use one or two levels"
+    if line.count("|") > COLUMNS:
+        return f"this table has more than {COLUMNS} columns; make smaller tables of it"
+    if line.startswith("#") and len(line) > HEADING:
+        return f"this heading has more than {HEADING} characters; make it shorter"
+    if len(line) > WORD and _LONG_WORD.search(line):
+        return f"{WORD} characters stand here without a space; write words"
+    return ""
+
+
+def _in_body(body: str, lines: list[str]) -> str:
+    if len(lines) > LINES:
+        return f"this page has more than {LINES} lines; make several pages of it"
+    if body.count("\n#") > HEADINGS:
+        return f"this page has more than {HEADINGS} headings; make several pages of it"
+    if body.count("[") > OPEN_BRACKETS and _LINK.sub("", body).count("[") > OPEN_BRACKETS:
+        return f"more than {OPEN_BRACKETS} brackets [ are not closed; write links as [words](/address)"
+    if sum(body.count(sign) for sign in "*_`\\") > SIGNS:
+        return f"this page has more than {SIGNS} signs * _ ` and \\; take out those that it does not need"
+    together = 0
+    for line in lines:
+        together = together + 1 if line.strip() else 0
+        if together > TOGETHER:
+            return f"more than {TOGETHER} lines stand together; put an empty line between paragraphs"
+    return ""
