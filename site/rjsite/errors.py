@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from rjsite.safety import NO_STORE
 from rjsite.settings import Settings
-from rjsite.site_content import library
+from rjsite.site_content import library, unlinked
 
 OUR_CODE = Path(__file__).parent
 
@@ -24,7 +24,7 @@ def show(status: int) -> Response:
     found = content.errors.get(str(status)) or content.errors.get("404" if status < 500 else "500")
     if found is None:
         return _plain(content.facts["phone"].value, status)
-    response = make_response(render_template("page.html", page=found, here=""), status)
+    response = make_response(unlinked(render_template("page.html", page=found, here="")), status)
     response.headers["Cache-Control"] = NO_STORE
     return response
 

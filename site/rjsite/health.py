@@ -41,13 +41,15 @@ def ready() -> Response:
     `database`: it cannot be written, or a form could not be kept when it was last tried. `outbox`: too
     much waits, a mail cannot leave until somebody acts (no key opens it, every certificate has ended, it is
     for nobody in the team), or a damaged file was kept aside. `mail`: the oldest has waited for a quarter of
-    an hour, or the worker of this process does not run. `content`: there is no page.
+    an hour, or the worker of this process does not run. `content`: there is no page; with 200, where
+    something is not shown as its file has it now, because of a mistake in it.
     """
     services = current_services()
     waiting = _waiting(services)
     error = _error(services, waiting)
     details = _details(services, waiting) if asked_on_this_machine(request.environ) else ()
-    return _plain([error or "ok", *details], 503 if error else 200)
+    word = error or ("content" if library().not_shown else "ok")
+    return _plain([word, *details], 503 if error else 200)
 
 
 def _waiting(services: Services) -> Waiting | None:
@@ -80,8 +82,10 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
     if waiting and waiting.mails:
         why = f" ({', '.join(sorted(waiting.troubles))})" if waiting.troubles else ""
         yield f"waiting: {waiting.mails} mails, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
-    if problems := library().problems:
-        yield f"content: {len(problems)} problems; the log and rjsite check name them"
+    for problem in library().not_shown:
+        yield f"content: {problem}"
+    if count := len(library().problems) - len(library().not_shown):
+        yield f"content: {count} more to mend; the log and rjsite check name them"
     for line in warnings(services.settings, services.intake.readers):
         yield f"warning: {line}"
 

@@ -14,7 +14,7 @@ from rjsite.content.listing import Listing
 from rjsite.content.page import Page, Story
 from rjsite.safety import NO_STORE
 from rjsite.settings import Settings
-from rjsite.site_content import library
+from rjsite.site_content import library, unlinked
 
 bp = Blueprint("pages", __name__)
 OTHERS = ("/sent", "/exit")  # answered by rjsite.refer
@@ -97,7 +97,7 @@ def _render_list(found: Page, asked: Listing) -> str:
 
 def _template(name: str, found: Page, **given: object) -> str:
     every = {"here": found.address, "noindex": not found.listed, "description": found.description}
-    return render_template(name, page=found, **{**every, **given})
+    return unlinked(render_template(name, page=found, **{**every, **given}))
 
 
 def day(value: date) -> str:

@@ -27,7 +27,7 @@ from rjsite.intake import NotKept
 from rjsite.safety import NO_STORE, forget_the_form
 from rjsite.services import current_services
 from rjsite.settings import Settings
-from rjsite.site_content import library
+from rjsite.site_content import library, unlinked
 
 SENT_PAGE_LIVES = 600
 # posted by an outcome, which carries the answers: a wrong tap loses nothing; no question is named so
@@ -127,7 +127,8 @@ def _outcome(form: QuestionForm, name: str) -> Response:
 
 
 def _private(template: str, status: int, **shown: object) -> Response:
-    response = make_response(render_template(template, noindex=True, bare=True, **shown), status)
+    html = render_template(template, noindex=True, bare=True, **shown)
+    response = make_response(unlinked(html), status)
     response.headers["Cache-Control"] = NO_STORE
     return response
 

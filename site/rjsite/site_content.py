@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import signal
 import threading
 from collections.abc import Iterable
@@ -19,11 +20,14 @@ from markupsafe import Markup
 
 from rjsite.content.library import HOME, STORIES, Library, address_of, load
 from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.public import for_the_public
 from rjsite.safety import NO_STORE
 from rjsite.services import current_services
 from rjsite.settings import Settings
 
 log = logging.getLogger("rjsite.content")
+
+_LINK = re.compile(r'<a\b[^>]*?\shref="(?P<address>/[^"#?]*)[^"]*"[^>]*>(?P<words>.*?)</a>', re.DOTALL)
 
 
 class LiveLibrary:
@@ -73,7 +77,10 @@ class LiveLibrary:
             log.error("not taken up: %s", type(error).__name__)
 
     def _load(self, kept: Library | None) -> Library:
-        library = load(self.folder, drafts=not self.production, kept=kept)
+        today = date.today()  # noqa: DTZ011 (a day in the service's own place)
+        library = load(self.folder, drafts=not self.production, today=today, kept=kept)
+        if self.production:
+            library = for_the_public(library, self.folder, today)
         for problem in library.problems:
             log.error("to mend: %s", problem)
         return library
@@ -149,3 +156,16 @@ def library() -> Library:
         g.library = current_services().content.now()
     found: Library = g.library
     return found
+
+
+def unlinked(html: str) -> str:
+    """A page with plain text in place of each link to a story that is not shown."""
+    return _LINK.sub(_only_to_what_is_shown, html)
+
+
+def _only_to_what_is_shown(link: re.Match[str]) -> str:
+    content = library()
+    address = link["address"].lower()
+    address = content.redirects.get(address, address).partition("#")[0]
+    slug = address.removeprefix(STORIES).rstrip("/") if address.startswith(STORIES) else ""
+    return link["words"] if slug and slug not in content.by_slug else link[0]

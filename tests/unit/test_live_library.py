@@ -22,7 +22,8 @@ def at(day: int) -> datetime:
 
 def test_in_production_a_story_goes_out_on_its_day_by_itself(content: Path):
     story = content / STORY
-    story.write_text(story.read_text().replace("published: 2026-02-01", "published: 2026-01-20"))
+    words = story.read_text().replace("permission: 2026-01-31", "permission: 2026-01-10")
+    story.write_text(words.replace("published: 2026-02-01", "published: 2026-01-20"))
     with time_machine.travel(at(19)) as clock:
         live = LiveLibrary(content, production=True)
         assert live.now().stories == ()

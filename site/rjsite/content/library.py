@@ -7,7 +7,7 @@ and goes on, for a slip in a story must never take a form down.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -62,6 +62,19 @@ class Library:
         """Stories to choose among."""
         return Shelf(self.stories)
 
+    def without(self, slugs: Collection[str]) -> Library:
+        """The same without some stories, in whichever page, list or file they are named."""
+        if not any(slug in slugs for slug in self.by_slug):
+            return self
+        stories = tuple(story for story in self.stories if story.slug not in slugs)
+        pages = _linked(self.pages, stories, self.navigation)
+        return replace(self, stories=stories, pages=pages, ready={})
+
+    @property
+    def not_shown(self) -> list[Problem]:
+        """Problems because of which something is not shown as its file has it now."""
+        return [found for found in self.problems if found.severity is Severity.MUST_NOT_BE_SHOWN]
+
     @property
     def every_page(self) -> Iterator[Page]:
         """Whatever is read as a page: pages, forms, stories, outcomes and errors."""
@@ -100,18 +113,16 @@ def load(
     reader = _Reader(folder, kept)
     day = today or date.today()  # noqa: DTZ011 (a day in the service's own place)
     stories = [story for story in reader.stories(day) if drafts or not story.held]
-    told = {story.slug: story for story in stories}
     pages = {page.address: page for page in reader.each("pages", _page)}
     outcomes = reader.plain_pages("outcomes", kept.outcomes if kept else {})
     errors = reader.plain_pages("errors", kept.errors if kept else {})
     forms = reader.read(lambda: reader.forms(outcomes, errors), kept.forms if kept else None)
     form_pages = reader.form_pages(forms)
     navigation = reader.navigation({**pages, **form_pages})
-    groups = tuple(_with_newest(stories, group) for group in navigation.groups)
     return Library(
         facts=reader.facts,
         navigation=navigation,
-        pages={address: replace(page, told=told, groups=groups) for address, page in pages.items()},
+        pages=_linked(pages, stories, navigation),
         stories=tuple(stories),
         forms=forms,
         form_pages=form_pages,
@@ -120,6 +131,13 @@ def load(
         redirects=reader.redirects(),
         problems=tuple(sorted(reader.problems)),
     )
+
+
+def _linked(pages: Mapping[str, Page], stories: Sequence[Story], navigation: Navigation) -> dict[str, Page]:
+    """Pages with the stories and groups of pages that they may show."""
+    told = {story.slug: story for story in stories}
+    groups = tuple(_with_newest(stories, group) for group in navigation.groups)
+    return {address: replace(page, told=told, groups=groups) for address, page in pages.items()}
 
 
 def _with_newest(stories: Sequence[Story], group: Group) -> Group:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from rjsite.content.guard.document import document_findings
 from rjsite.content.guard.facts import fact_findings
-from rjsite.content.guard.rules import load_rules
+from rjsite.content.guard.live import live_problems
+from rjsite.content.guard.rules import Rules, load_rules
 from rjsite.content.guard.tables import table_findings
 from rjsite.content.guard.whole import Addresses, whole_findings
 from rjsite.content.guard.written_out import written_out
@@ -30,14 +31,15 @@ def check(library: Library, folder: Path, today: date) -> list[Problem]:
         Findings, each with file, line and what to write. `library.problems` are not among them.
     """
     try:
-        found = set(_findings(library, folder, today))
-        return sorted(replace(problem, severity=Severity.PLEASE_MEND) for problem in found)
+        rules = load_rules(folder / "house-rules.toml", Path(folder.name, "house-rules.toml"))
+        found = _findings(library, folder, rules, today)
+        live = [problem for story in library.stories for problem in live_problems(story, rules, today)]
+        return sorted([*live, *{replace(problem, severity=Severity.PLEASE_MEND) for problem in found}])
     except Unreadable as unreadable:
         return sorted(unreadable.problems)
 
 
-def _findings(library: Library, folder: Path, today: date) -> Iterator[Problem]:
-    rules = load_rules(folder / "house-rules.toml", Path(folder.name, "house-rules.toml"))
+def _findings(library: Library, folder: Path, rules: Rules, today: date) -> Iterator[Problem]:
     addresses = Addresses(library, rules.allowed.addresses)
     for page in library.every_page:
         for line, words in document_findings(page, rules, addresses, today):

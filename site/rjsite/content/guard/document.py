@@ -153,7 +153,9 @@ def _other_links(page: Page, body: Sequence[Unit], shown: Shown, addresses: Addr
 def _lines(page: Page, rules: Rules) -> Found:
     """Signs that may not stand, and facts that hide others."""
     for number, line in enumerate(page.document.body.splitlines(), page.document.body_line):
-        for words in rules.signs(line):
+        for words in rules.signs(line, not_shown=False):
+            yield number, words
+        for words in () if isinstance(page, Story) else rules.signs(line, not_shown=True):
             yield number, words
         for found in USED.finditer(line):
             if _hides_the_next(page, line, found):
@@ -191,15 +193,6 @@ def _published(story: Story, today: date) -> Found:
 
 def _story(story: Story, read: Sequence[Unit], rules: Rules, today: date) -> Found:
     yield from _published(story, today)
-    line = story.document.lines.get("permission", 1)
-    if not story.permission and not story.draft and story.slug not in rules.no_permission_yet:
-        yield line, f"write the day on which the people in it agreed, like {today}; or keep it as a draft"
-    if story.permission and story.permission > today:
-        yield line, f"permission: this day is still to come; write the day on which they agreed, like {today}"
-    for note, word in rules.notes_needed(" ".join([story.summary, *(unit.words for unit in read)])):
-        if note not in story.content_notes:
-            line = story.document.lines.get("content_notes", 1)
-            yield line, f"add “{note}” to content_notes, because the story says “{word}”"
     told = any(unit.kind == "heading" and unit.part == "changed" for unit in read)
     if not told and story.ended != "not known":
         end = story.document.body_line + story.document.body.rstrip().count("\n")

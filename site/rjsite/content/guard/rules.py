@@ -52,6 +52,7 @@ class _Words(_Part):
 class _Sign(_Part):
     find: re.Pattern[str]
     say: str
+    not_shown: bool = False  # a story that has it is not shown on the live site
 
 
 class Rules(_Part):
@@ -91,10 +92,14 @@ class Rules(_Part):
                 for found in rule.words.finditer(rest):
                     yield found[0], rule.say, once
 
-    def signs(self, line: str) -> Iterator[str]:
-        """What to write in place of signs that may not stand in a line."""
+    def signs(self, line: str, *, not_shown: bool) -> Iterator[str]:
+        """What to write in place of signs that may not stand in a line.
+
+        Args:
+            not_shown: of those that keep a story from the live site, or of the others.
+        """
         for rule in self.sign:
-            if found := rule.find.search(line):
+            if rule.not_shown is not_shown and (found := rule.find.search(line)):
                 yield rule.say.replace("FOUND", found[0])
 
     def notes_needed(self, words: str) -> Iterator[tuple[str, str]]:
