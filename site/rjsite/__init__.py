@@ -22,10 +22,10 @@ from rjsite.daily_count import DailyCount
 from rjsite.delivery import Delivery
 from rjsite.development_keys import keep_keys
 from rjsite.intake import Intake
-from rjsite.limits import FormLimit
 from rjsite.mail.server import TeamMail
 from rjsite.mail.sign_in import Gate, credentials_digest
 from rjsite.outbox.store import Outbox
+from rjsite.rate_limit import make_limiter
 from rjsite.sealing import Readers
 from rjsite.services import NAME, Services, make_outbox, warnings
 from rjsite.settings import ROOT, Settings
@@ -80,7 +80,7 @@ def _services(
         delivery=delivery,
         background=background,
         intake=intake,
-        form_limit=FormLimit(settings),
+        limiter=make_limiter(app, settings),
     )
 
 

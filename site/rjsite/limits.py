@@ -1,23 +1,12 @@
-"""How many forms one network address may send, counted exactly across processes and machines.
-
-`limits` has no SQL storage; this is one. The counters hold no address: a keyed hash that changes daily.
-"""
+"""Counters of sent forms in a database, exact across processes and machines: `limits` has no SQL storage."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import logging
-import math
 import os
 import time
-from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 
-from limits import RateLimitItem, parse_many
-from limits.storage import MemoryStorage, SlidingWindowCounterSupport, Storage, storage_from_string
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.storage import SlidingWindowCounterSupport, Storage
 from sqlalchemy import (
     Column,
     Engine,
@@ -32,12 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
-from rjsite.client_address import network_of
 from rjsite.outbox.migrate import take_turns
 from rjsite.outbox.table import open_database
-from rjsite.settings import Settings
-
-log = logging.getLogger("rjsite.limits")
 
 _metadata = MetaData()
 _counts = Table(
@@ -63,16 +48,26 @@ _ACQUIRE = text(f"""
     RETURNING cur
 """)
 FORGET_EVERY = 60.0  # seconds
-RETRY_STORE = 10.0  # seconds to count in memory before the store is tried again
-WIDER = 100  # times the limit, for all whose address cannot be read
-NOT_READ = (
-    "a visitor's network address cannot be read: is RJSITE_TRUSTED_PROXIES the number of proxies, and does "
-    "each of them append to X-Forwarded-For?"
-)
 _FORGET = text("DELETE FROM rate_limit WHERE ends < :now")
 
 
-class SQLStorage(Storage, SlidingWindowCounterSupport):
+class SlidingWindows(Storage, SlidingWindowCounterSupport):
+    """A storage for the only strategy that the site uses."""
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Only sliding windows are stored."""
+        raise NotImplementedError
+
+    def get(self, key: str) -> int:
+        """Only sliding windows are stored."""
+        raise NotImplementedError
+
+    def get_expiry(self, key: str) -> float:
+        """Only sliding windows are stored."""
+        raise NotImplementedError
+
+
+class SQLStorage(SlidingWindows):
     """Counters in a database, for `limits`.
 
     Args:
@@ -153,72 +148,3 @@ class SQLStorage(Storage, SlidingWindowCounterSupport):
         """Whether the database answers."""
         with self.engine.connect() as connection:
             return connection.execute(text("SELECT 1")).scalar() == 1
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Only the sliding window is stored."""
-        raise NotImplementedError
-
-    def get(self, key: str) -> int:
-        """Only the sliding window is stored."""
-        raise NotImplementedError
-
-    def get_expiry(self, key: str) -> float:
-        """Only the sliding window is stored."""
-        raise NotImplementedError
-
-
-def network_key(network: str, key: str) -> str:
-    """Return a keyed hash of a network, salted with the day."""
-    day = datetime.now(UTC).date().isoformat()
-    return hmac.new(key.encode(), f"{day}/{network}".encode(), hashlib.sha256).hexdigest()[:32]
-
-
-class FormLimit:
-    """How many forms each network address may send.
-
-    Nothing is opened before the first form is counted. While the store does not answer, each process counts
-    in memory, so that a dead store stops no form and still lets no flood through. All whose address cannot be
-    read are counted together; their limit is so much wider that it stops a flood and no person.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.enabled = settings.ratelimit_forms != "off"
-        self._settings = settings
-        self._retry_store_at = 0.0
-
-    def exceeded(self, address: str) -> int:
-        """Count a form of this address; return 0, or how many seconds to wait before the next try."""
-        if not self.enabled:
-            return 0
-        network = network_of(address)
-        if not network:
-            log.warning(NOT_READ)
-        key = network_key(network, self._settings.secrets[0])
-        if time.monotonic() >= self._retry_store_at:
-            try:
-                return self._count(self._stored, key, 1 if network else WIDER)
-            except Exception as error:  # each kind of store has its own; the text may name the store
-                log.error("forms are counted in memory: the store failed (%s)", type(error).__name__)
-                self._retry_store_at = time.monotonic() + RETRY_STORE
-        return self._count(self._in_memory, key, 1 if network else WIDER)
-
-    def _count(self, counters: SlidingWindowCounterRateLimiter, key: str, wider: int) -> int:
-        for given in self._limits:
-            limit = type(given)(given.amount * wider, given.multiples, given.namespace)
-            if not counters.hit(limit, key, "forms"):
-                reset_at = counters.get_window_stats(limit, key, "forms").reset_time
-                return max(1, math.ceil(reset_at - time.time()))
-        return 0
-
-    @cached_property
-    def _limits(self) -> list[RateLimitItem]:
-        return sorted(parse_many(self._settings.ratelimit_forms))
-
-    @cached_property
-    def _stored(self) -> SlidingWindowCounterRateLimiter:
-        patience = {"socket_connect_timeout": 1, "socket_timeout": 1}  # of Redis; else it waits for ever
-        return SlidingWindowCounterRateLimiter(storage_from_string(self._settings.limits_url, **patience))
-
-    @cached_property
-    def _in_memory(self) -> SlidingWindowCounterRateLimiter:
-        return SlidingWindowCounterRateLimiter(MemoryStorage())  # starts a thread

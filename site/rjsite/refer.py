@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import (
@@ -17,15 +18,16 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_limiter import RateLimitExceeded
 
 from rjsite import ready
-from rjsite.client_address import client_address
 from rjsite.content.library import bare_page
 from rjsite.forms.build import QuestionForm, form_class
 from rjsite.forms.token import Signer
 from rjsite.intake import NotKept
+from rjsite.rate_limit import limited, seconds_to_wait
 from rjsite.safety import NO_STORE, forget_the_form
-from rjsite.services import current_services
+from rjsite.services import current_services, services_of
 from rjsite.settings import Settings
 from rjsite.site_content import library, unlinked
 
@@ -36,8 +38,12 @@ BACK = "_back"
 bp = Blueprint("refer", __name__)
 
 
-def ask_or_take() -> ResponseReturnValue:
-    """One form: shown on GET; on POST taken, or shown again with every answer kept."""
+def ask_or_take(take: Callable[[QuestionForm], Response]) -> ResponseReturnValue:
+    """One form: shown on GET; on POST taken, or shown again with every answer kept.
+
+    Args:
+        take: takes a form, unless too many came from its network.
+    """
     if request.method != "POST":
         return _opened()
     form = _form()
@@ -50,7 +56,10 @@ def ask_or_take() -> ResponseReturnValue:
         return _show(form, 422, notice="old-page")
     if not fits:
         return _show(form, 422)
-    return _take(form)
+    try:
+        return take(form)
+    except RateLimitExceeded:
+        return _too_many(form)
 
 
 def _opened() -> Response:
@@ -65,14 +74,10 @@ def _opened() -> Response:
 
 
 def _take(form: QuestionForm) -> Response:
-    """Keep the form and thank; what is about to be kept counts against the limit, and faults do not."""
-    services = current_services()
-    address = client_address(request.environ, services.settings.trusted_proxies)
-    if seconds := services.form_limit.exceeded(address):
-        return _too_many(form, seconds)
+    """Keep the form and thank."""
     privacy = library().pages.get("/privacy")
     try:
-        services.intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
+        current_services().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
     except NotKept:
         return _show(form, 503, notice="503")
     sealed = _reference_cipher().encrypt(form.came_back.reference.encode()).decode()
@@ -81,10 +86,10 @@ def _take(form: QuestionForm) -> Response:
     return response
 
 
-def _too_many(form: QuestionForm, seconds: int) -> Response:
+def _too_many(form: QuestionForm) -> Response:
     """Too many forms came from one network: the answers stay in the page, which says when to try again."""
     response = _show(form, 429, notice="429")
-    response.headers["Retry-After"] = str(seconds)
+    response.headers["Retry-After"] = str(seconds_to_wait(current_services().limiter))
     return response
 
 
@@ -167,9 +172,14 @@ def leave() -> ResponseReturnValue:
     return response
 
 
-def init_app(app: Flask, _settings: Settings) -> None:
-    """Register the forms."""
+def init_app(app: Flask, settings: Settings) -> None:
+    """Register the forms. What is about to be kept counts against the limit; faults in the answers do not."""
+    take = limited(services_of(app).limiter, settings, _take)
+
+    def form() -> ResponseReturnValue:
+        return ask_or_take(take)
+
     with app.app_context():
         for address, definition in library().forms.items():
-            app.add_url_rule(address, f"form_{definition.key}", ask_or_take, methods=["GET", "POST"])
+            app.add_url_rule(address, f"form_{definition.key}", form, methods=["GET", "POST"])
     app.register_blueprint(bp)

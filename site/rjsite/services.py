@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flask import Flask, current_app
+from flask_limiter import Limiter
 
 from rjsite.background import Background
 from rjsite.delivery import Delivery
 from rjsite.forms.build import QuestionForm
 from rjsite.intake import Intake
-from rjsite.limits import FormLimit
 from rjsite.mail.server import TeamMail
 from rjsite.outbox.damage import kept_aside
 from rjsite.outbox.seal import Seal
@@ -46,7 +46,7 @@ class Services:
     delivery: Delivery
     background: Background
     intake: Intake
-    form_limit: FormLimit
+    limiter: Limiter
     form_classes: dict[str, type[QuestionForm]] = field(default_factory=dict)
 
 

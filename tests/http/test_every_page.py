@@ -117,7 +117,7 @@ def _visits(app, library) -> Iterator[Visit]:
 
 def _not_kept(app, client, library) -> Iterator[Visit]:
     services_of(app).outbox.max_waiting = 0
-    services_of(app).form_limit.enabled = False
+    services_of(app).limiter.enabled = False
     for form in library.forms:
         yield Visit(f"{form} not kept", f"{form} not kept", PRIVATE, send(client, form))
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
 import time_machine
+from flask import Flask
+from flask_limiter import RateLimitExceeded
 from limits import parse
 from limits.strategies import SlidingWindowCounterRateLimiter
+from pydantic import SecretStr
 
-from rjsite.limits import FormLimit, SQLStorage, network_key
+from rjsite.limits import SQLStorage
+from rjsite.rate_limit import limited, make_limiter, network_key, seconds_to_wait
 from rjsite.settings import Settings
 from support.processes import in_a_child
 
@@ -218,54 +223,99 @@ def two_forms(tmp_path):
     return Settings.load(mode="development", data_dir=tmp_path, ratelimit_forms="2 per 10 minutes")
 
 
-@time_machine.travel(START + 100, tick=False)
-def test_who_sent_too_many_is_told_how_many_seconds_to_wait(two_forms):
-    limit = FormLimit(two_forms)
+@pytest.fixture
+def site():
+    """Makes a site with one form, and returns what sends it from an address: 0, or how long to wait."""
 
-    assert [limit.exceeded("192.0.2.1") for _ in range(2)] == [0, 0]
-    assert 1 <= limit.exceeded("192.0.2.1") <= WINDOW
-    assert limit.exceeded("192.0.2.2") == 0
+    def make(settings: Settings) -> Callable[[str], int]:
+        app = Flask(__name__)
+        limiter = make_limiter(app, settings)
+        app.post("/")(limited(limiter, settings, lambda: ""))
+        app.register_error_handler(RateLimitExceeded, lambda _: str(seconds_to_wait(limiter)))
+        client = app.test_client()
+        return lambda address: int(client.post("/", environ_base={"REMOTE_ADDR": address}).text or 0)
+
+    return make
+
+
+@time_machine.travel(START + 100, tick=False)
+def test_who_sent_too_many_is_told_how_many_seconds_to_wait(two_forms, site):
+    send = site(two_forms)
+
+    assert [send("192.0.2.1") for _ in range(2)] == [0, 0]
+    assert 1 <= send("192.0.2.1") <= WINDOW
+    assert send("192.0.2.2") == 0
+
+
+@time_machine.travel(START + 100, tick=False)
+def test_each_of_several_limits_holds(tmp_path, site):
+    limits = "2 per 10 minutes; 3 per day"
+    send = site(Settings.load(mode="development", data_dir=tmp_path, ratelimit_forms=limits))
+
+    assert [send("192.0.2.1") > 0 for _ in range(3)] == [False, False, True]
+    with time_machine.travel(START + 100 + 2 * WINDOW, tick=False):
+        assert send("192.0.2.1") == 0
+        assert send("192.0.2.1") > WINDOW
 
 
 @pytest.mark.parametrize("address", ["", "unknown", "_hidden"])
 def test_people_whose_address_cannot_be_read_do_not_stop_each_other_but_a_flood_is_stopped(
-    two_forms, monkeypatch, address, caplog
+    two_forms, site, monkeypatch, address, caplog
 ):
-    monkeypatch.setattr("rjsite.limits.WIDER", 10)
-    limit = FormLimit(two_forms)
+    monkeypatch.setattr("rjsite.rate_limit.WIDER", 10)
+    send = site(two_forms)
 
-    waits = [limit.exceeded(address) for _ in range(21)]
+    waits = [send(address) for _ in range(21)]
 
     assert waits[:20] == [0] * 20
     assert waits[20] > 0
-    assert limit.exceeded("192.0.2.1") == 0
+    assert send("192.0.2.1") == 0
     assert "RJSITE_TRUSTED_PROXIES" in caplog.text
 
 
-def test_a_flood_is_held_up_while_the_store_does_not_answer(two_forms):
+def test_a_flood_is_held_up_while_the_store_does_not_answer(two_forms, site):
     (two_forms.data_dir / "limits.sqlite3").mkdir(parents=True)
-    limit = FormLimit(two_forms)
+    send = site(two_forms)
 
-    assert [limit.exceeded("192.0.2.1") > 0 for _ in range(3)] == [False, False, True]
+    assert [send("192.0.2.1") > 0 for _ in range(3)] == [False, False, True]
 
 
-def test_the_store_is_used_again_once_it_answers(two_forms, monkeypatch):
-    monkeypatch.setattr("rjsite.limits.RETRY_STORE", 0.0)
+def test_a_flood_is_held_up_at_every_look_whether_a_dead_store_is_back(two_forms, site, monkeypatch):
+    monkeypatch.setattr("rjsite.rate_limit.RETRY_STORE", 0.0)
+    (two_forms.data_dir / "limits.sqlite3").mkdir(parents=True)
+    with time_machine.travel(START + 100, tick=False) as clock:
+        send = site(two_forms)
+        for number in range(8):
+            assert (send("192.0.2.1") > 0) == (number >= 2)
+            clock.shift(10)
+
+
+def test_the_store_is_used_again_once_it_answers(two_forms, site, monkeypatch):
+    monkeypatch.setattr("rjsite.rate_limit.RETRY_STORE", 0.0)
     place = two_forms.data_dir / "limits.sqlite3"
     place.mkdir(parents=True)
-    limit = FormLimit(two_forms)
-    limit.exceeded("192.0.2.1")
+    send = site(two_forms)
+    send("192.0.2.1")
 
     place.rmdir()
-    limit.exceeded("192.0.2.1")
+    send("192.0.2.1")
 
     assert place.is_file()
 
 
-def test_a_limit_that_counted_nothing_has_opened_nothing(two_forms):
+def test_two_sites_in_one_process_count_apart(two_forms, tmp_path, site):
+    other = Settings.load(mode="development", data_dir=tmp_path / "other", ratelimit_forms="1 per 10 minutes")
+    first, second = site(two_forms), site(other)
+
+    assert [first("192.0.2.1"), second("192.0.2.1"), first("192.0.2.1")] == [0, 0, 0]
+    assert second("192.0.2.1") > 0
+
+
+@pytest.mark.parametrize("store", ["", "redis://127.0.0.1:9"])
+def test_a_limit_that_counted_nothing_has_opened_nothing(two_forms, site, store):
     threads = set(threading.enumerate())
 
-    FormLimit(two_forms)
+    site(two_forms.model_copy(update={"ratelimit_storage_uri": SecretStr(store)}))
 
     assert not (two_forms.data_dir / "limits.sqlite3").exists()
     assert set(threading.enumerate()) == threads
