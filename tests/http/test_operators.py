@@ -82,7 +82,7 @@ def break_the_sealing(app, _):
 
 
 def break_the_sending(app, _):
-    services_of(app).delivery.mail = None
+    services_of(app).delivery.mail.site = None
 
 
 @pytest.mark.parametrize(
