@@ -53,6 +53,15 @@ function said(question, list) {
 
 // ---------- One topic at a time ----------
 
+// Whether the browser has what steps and sending need; else the form stays one page, and the browser posts it.
+let able = false;
+try {
+  history.replaceState(history.state, "");
+  able = Boolean(window.fetch && window.AbortController && window.DOMParser && window.URLSearchParams);
+} catch {
+  // as without script
+}
+
 const title = document.title; // of the whole form, whatever went wrong with it since
 let screens = []; // the opening, each step, the check
 let byStep = false; // false: all of them are open at once
@@ -61,11 +70,12 @@ let changing = false; // one answer, on the way back to the check
 
 /** Take up the form that stands in the page. After a slip every part of it is open. */
 function begin() {
-  byStep = Boolean(theForm()?.hasAttribute("data-by-step")) && !document.querySelector("#problem, #notice");
+  byStep = able && Boolean(theForm()?.hasAttribute("data-by-step"));
+  byStep &&= !document.querySelector("#problem, #notice");
   screens = [...document.querySelectorAll("[data-screen]")].filter((screen) => byStep || !screen.hidden);
   at = 0;
   unfold();
-  if (screens.length) history.replaceState(0, "");
+  if (able && screens.length) history.replaceState(0, "");
   if (!byStep) return;
   for (const part of main().querySelectorAll(".progress, .turn, [data-back]")) part.hidden = false;
   for (const number of document.querySelectorAll(".nr")) number.remove();
@@ -197,6 +207,8 @@ function readOn(part) {
   }, 150);
 }
 
+begin(); // before a Send is listened for: where this fails, the browser posts the form by itself
+
 // ---------- Send ----------
 
 const PATIENCE = 30000;
@@ -210,7 +222,7 @@ addEventListener("pageshow", () => {
 
 addEventListener("submit", (event) => {
   const form = event.target;
-  if (form !== theForm()) return;
+  if (!able || form !== theForm()) return;
   event.preventDefault();
   const last = !byStep || at === screens.length - 1;
   if (stop(last ? form : screens[at])) return turn(-1);
@@ -293,5 +305,3 @@ addEventListener("click", (event) => {
 addEventListener("change", () => {
   say(unfold() ? "A question has opened below" : "");
 });
-
-begin();

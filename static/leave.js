@@ -20,8 +20,10 @@ function each(...steps) {
 function forget() {
   for (const control of document.querySelectorAll("input, textarea, select")) {
     each(
-      () => (control.checked = control.defaultChecked = false),
-      () => (control.value = control.defaultValue = ""),
+      () => (control.checked = false),
+      () => (control.defaultChecked = false),
+      () => (control.value = ""),
+      () => (control.defaultValue = ""),
     );
   }
   for (const list of document.querySelectorAll("[data-answers]")) list.textContent = "";
@@ -32,7 +34,7 @@ function leave() {
   left = true;
   each(
     () => location.replace(elsewhere),
-    () => (document.documentElement.hidden = true),
+    () => document.documentElement.setAttribute("hidden", ""),
     () => (document.title = "Loading"),
     () => {
       const icon = document.querySelector("link[rel=icon]");
@@ -44,7 +46,9 @@ function leave() {
 }
 
 function follow(event) {
-  if (!event.target.closest || !event.target.closest("a[data-exit]")) return;
+  let at = event.target;
+  while (at && !(at.hasAttribute && at.hasAttribute("data-exit"))) at = at.parentNode;
+  if (!at) return;
   event.preventDefault();
   leave();
 }
@@ -97,7 +101,7 @@ function restart(words) {
 }
 
 function press() {
-  const now = performance.now();
+  const now = Date.now();
   clearTimeout(timer);
   presses = presses.filter((before) => now - before <= WITHIN).concat(now);
   if (presses.length >= NEEDED) return leave();
@@ -110,7 +114,7 @@ function press() {
 }
 
 function touch() {
-  touched = performance.now();
+  touched = Date.now();
   moved = -Infinity;
 }
 
@@ -122,23 +126,23 @@ addEventListener("keydown", (event) => {
   if (presses.length || timer) restart();
 });
 addEventListener("keyup", (event) => {
-  if (event.key === "Shift" && alone && performance.now() - moved > SETTLED) press();
+  if (event.key === "Shift" && alone && Date.now() - moved > SETTLED) press();
   alone = false;
 });
 for (const kind of ["selectionchange", "focusin", "pointerdown"]) {
   document.addEventListener(kind, () => {
-    if (kind === "selectionchange" && performance.now() - typed < JUST_TYPED) return;
+    if (kind === "selectionchange" && Date.now() - typed < JUST_TYPED) return;
     alone = false;
   });
 }
-document.addEventListener("input", () => (typed = performance.now()));
+document.addEventListener("input", () => (typed = Date.now()));
 for (const kind of ["wheel", "touchstart", "touchmove", "pointerdown"]) {
   document.addEventListener(kind, touch, { passive: true });
 }
 document.addEventListener(
   "scroll",
   () => {
-    const now = performance.now();
+    const now = Date.now();
     if (now - touched > SETTLED) moved = now;
   },
   { capture: true, passive: true },

@@ -1,0 +1,90 @@
+"""Browsers that lack what the script could use: the way out works all the same, and so does each form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from support.browser import Chromium
+from support.forms import CONTACT, GOOD, A, C
+from support.typing_in import EXIT, shown
+from support.walk import press_send, send
+
+
+def setter_fails(owner: str, name: str) -> str:
+    """Script after which a property cannot be set."""
+    return f"Object.defineProperty({owner}, '{name}', {{ get() {{}}, set() {{ throw Error('old'); }} }});"
+
+
+FIELDS = ("HTMLInputElement.prototype", "HTMLTextAreaElement.prototype")
+# What runs before the scripts of the site.
+LACKING = {
+    "default values": "".join(setter_fails(field, "defaultValue") for field in FIELDS)
+    + setter_fails(FIELDS[0], "defaultChecked"),
+    "hidden": setter_fails("HTMLElement.prototype", "hidden"),
+    "a clock": "Object.defineProperty(window, 'performance', { value: undefined })",
+    "newer methods": """["append", "after", "before", "closest", "prepend", "replaceChildren"]
+        .forEach((name) => delete Element.prototype[name])""",
+}
+NEEDED_TO_SEND = ["fetch", "AbortController", "DOMParser", "URLSearchParams"]
+
+
+@pytest.fixture
+def no_script_throws() -> None:
+    """Let scripts fail where something is missing."""
+
+
+def click(page: Page) -> None:
+    page.locator(EXIT).click()
+
+
+def shift(page: Page) -> None:
+    for _ in range(3):
+        page.keyboard.press("Shift")
+
+
+@pytest.mark.parametrize("way", [click, shift])
+@pytest.mark.parametrize("lacking", LACKING)
+def test_a_page_left_in_an_older_browser_is_blank_and_holds_no_answer(
+    tab: Page, https_site: Any, lacking: str, way: Callable[[Page], None]
+) -> None:
+    tab.context.route(https_site.elsewhere, lambda route: route.fulfill(status=204))  # so the page stays
+    tab.add_init_script(LACKING[lacking])
+    tab.goto(https_site.base_url + C)
+    tab.locator("[name=consent]").first.check(force=True)
+    tab.locator("[name=about]").press_sequentially("Oxbow words")
+    tab.locator("#ref_name").press_sequentially("Quillfeather")
+
+    with tab.expect_request(https_site.elsewhere):
+        way(tab)
+
+    expect(tab.locator("html")).to_be_hidden()
+    assert shown(Chromium(tab)) == []
+
+
+@pytest.mark.parametrize("form", [A, CONTACT])
+@pytest.mark.parametrize("lacking", [*NEEDED_TO_SEND, "history"])
+def test_a_form_is_sent_by_browsers_that_lack_what_the_script_sends_with(
+    page: Page, form: str, lacking: str
+) -> None:
+    fails = "History.prototype.replaceState = () => { throw Error('not allowed'); }"
+    page.add_init_script(fails if lacking == "history" else f"delete window.{lacking}")
+
+    send(page, form, GOOD[form])
+
+    expect(page).to_have_title(re.compile("^We have your message"))
+
+
+def test_a_form_that_an_older_browser_posts_keeps_every_answer_after_a_slip(page: Page) -> None:
+    page.add_init_script("delete window.fetch")
+    send(page, A, {**GOOD[A], "phone": "12"})
+    expect(page.locator("#problem a")).to_have_count(1)
+
+    page.locator("#phone").fill("01632 960 001")
+    press_send(page)
+
+    expect(page).to_have_title(re.compile("^We have your message"))
