@@ -11,6 +11,9 @@ git -C source fetch --quiet --tags origin
 commit=$(git -C source rev-parse --verify --quiet "origin/$1^{commit}" || git -C source rev-parse --verify "$1^{commit}")
 new=/srv/rjsite/versions/$commit
 before=$(readlink current || true)
+# the settings are read by the version of this script: an older one, which is gone back to, may not know how
+reader=$(dirname "$(dirname "$(readlink --canonicalize "$0")")")/.venv/bin/rjsite
+test -x "$reader" || reader=$new/.venv/bin/rjsite
 
 if [ ! -e "$new/ready" ]; then
     rm -rf "$new"
@@ -29,14 +32,12 @@ switch_to() {
 }
 
 comes_up() {
-    HOST=127.0.0.1 PORT=8000
-    . /etc/rjsite/environment
-    host=${RJSITE_PUBLIC_URL#https://}
-    for _ in $(seq 60); do
-        sleep 1
-        curl --silent --fail --header "Host: ${host%%/*}" "http://$HOST:$PORT/healthz" >/dev/null && return
-    done
-    return 1
+    RJSITE_SETTINGS_FILE=/etc/rjsite/environment "$reader" with-settings sh -c '
+        for _ in $(seq 60); do
+            sleep 1
+            curl --silent --fail "http://${HOST:-127.0.0.1}:${PORT:-8000}/healthz" >/dev/null && exit
+        done
+        exit 1'
 }
 
 switch_to "$new"

@@ -51,6 +51,7 @@ class Background:
             self._starting.release()
 
     def _start_thread(self) -> None:
+        self._delivery.readers.log_summary()
         if self._deliver:
             self._delivery.start()
             atexit.register(self._delivery.stop)  # after the mail in hand

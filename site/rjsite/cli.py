@@ -25,6 +25,7 @@ from rjsite.development_keys import keep_keys
 from rjsite.outbox.table import BROKEN
 from rjsite.sealing import Readers
 from rjsite.settings import ROOT, Settings, SettingsError
+from rjsite.settings_file import read_given, trimmed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,8 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     serve = add("serve", _serve, "run the site")
-    serve.add_argument("--host", type=_host, default=os.environ.get("HOST") or "127.0.0.1")
-    serve.add_argument("--port", type=_port, default=os.environ.get("PORT") or "8000")
+    given = read_given(Settings.names()).values
+    serve.add_argument("--host", type=_host, default=given.get("HOST", "127.0.0.1"))
+    serve.add_argument("--port", type=_port, default=given.get("PORT", "8000"))
     deliver = add("deliver", _deliver, "send the mail that waits, as a process of its own")
     deliver.add_argument("--once", action="store_true", help="send what is due now, then end")
     check = add("check", _check, "check the content; names file, line and what to write")
@@ -75,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     pages.add_argument("folder", type=Path, metavar="DIR", help="a folder for these files alone")
     keys = commands.add_parser("keys", help="make keys").add_subparsers(required=True, metavar="ACTION")
     keys.add_parser("new", help="print a new signing key and a new outbox key").set_defaults(run=_new_keys)
+
+    run = add("with-settings", _with_settings, "run a program with every setting in its environment")
+    run.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM ...")
 
     outbox_cli.add_to(commands)
     return parser
@@ -118,6 +123,7 @@ def _deliver(given: argparse.Namespace) -> int:
     if settings.production:  # `systemctl reload` of every instance; the worker shows no content
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     delivery = services_of(create_app(settings)).delivery
+    delivery.readers.log_summary()
     if given.once:
         delivery.drain()
         waiting = delivery.outbox.waiting()
@@ -221,8 +227,20 @@ def _release_check(given: argparse.Namespace) -> int:
     return 1 if lines else 0
 
 
+def _with_settings(given: argparse.Namespace) -> int:
+    """For scripts: they need not read the settings file, which is no shell script."""
+    found = read_given(Settings.names())
+    if found.faults:
+        raise SettingsError(found.faults)
+    if given.program:
+        os.execvpe(given.program[0], given.program, {**os.environ, **found.values})  # noqa: S606 (no shell)
+    print("Name a program.", file=sys.stderr)
+    return 2
+
+
 def _content() -> Path:
-    return Path(os.environ.get("RJSITE_CONTENT_DIR") or Settings.model_fields["content_dir"].default)
+    given = read_given(Settings.names()).values.get("RJSITE_CONTENT_DIR", "")
+    return Path(trimmed(given) or Settings.model_fields["content_dir"].default)
 
 
 def _new_keys(_given: argparse.Namespace) -> int:

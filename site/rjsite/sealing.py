@@ -8,6 +8,7 @@ open it. What stays outside is what a mail needs to travel: from, to, subject (t
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +45,8 @@ _OUTSIDE = {
     b"x-auto-response-suppress",
 }
 _SUBJECT = re.compile(rb"Website form ([A-Z0-9]{4}-[A-Z0-9]{4})(?: \(possible spam\))?")
+
+log = logging.getLogger("rjsite.sealing")
 
 
 class NoReader(Exception):
@@ -159,6 +162,16 @@ class Readers:
             builder = builder.add_recipient(certificate)
         closed = builder.encrypt(Encoding.DER, [PKCS7Options.Binary])
         return b"\r\n".join((*outer, _wrapped(closed)))
+
+    def log_summary(self) -> None:
+        """Say in one line whether mail is sealed, and to how many readers: it depends on one setting."""
+        usable = sum(reader.ends > self._now() for reader in self._all)
+        if usable:
+            log.info("mail is sealed to %d reader%s", usable, "s" if usable > 1 else "")
+        elif self._all:
+            log.warning("mail is held: every certificate in RJSITE_TEAM_CERTIFICATES has ended")
+        else:
+            log.warning("mail is open: without RJSITE_TEAM_CERTIFICATES, mail servers can read it")
 
     def warnings(self) -> list[str]:
         """A line for each certificate that ends within thirty days or has ended."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from rjsite.cli import main
+from support.site_process import RJSITE
 
 
 def ended(*arguments: str) -> int:
@@ -47,3 +50,31 @@ def test_an_empty_port_or_host_is_as_none_set(monkeypatch):
     given = _parser().parse_args(["serve"])
 
     assert (given.host, given.port) == ("127.0.0.1", 8000)
+
+
+# -- settings from a file ----------------------------------------------------------------------------------
+
+
+def test_a_program_run_with_settings_has_each_value_as_it_stands_in_the_file(tmp_path, monkeypatch):
+    file = tmp_path / "settings"
+    value = "a $HOME `b` \\c # \"d\" 'e'"
+    file.write_text(f"RJSITE_MAIL_PASSWORD={value}\nPORT=8123\n")
+    monkeypatch.setenv("RJSITE_SETTINGS_FILE", str(file))
+
+    done = subprocess.run(
+        [*RJSITE, "with-settings", "printenv", "RJSITE_MAIL_PASSWORD", "PORT"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (0, f"{value}\n8123\n")
+
+
+def test_a_program_does_not_run_with_settings_that_cannot_be_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("RJSITE_SETTINGS_FILE", str(tmp_path / "none"))
+
+    done = subprocess.run(
+        [*RJSITE, "with-settings", "echo", "ran"], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "RJSITE_SETTINGS_FILE: there is no such file" in done.stderr

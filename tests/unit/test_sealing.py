@@ -137,6 +137,23 @@ def test_a_certificate_that_ends_within_thirty_days_is_told(readers, name, word)
     assert line.startswith(f"{name}.pem {word} ")
 
 
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        ((), "mail is open: without RJSITE_TEAM_CERTIFICATES, mail servers can read it"),
+        (("one",), "mail is sealed to 1 reader"),
+        (("one", "two", "ended"), "mail is sealed to 2 readers"),
+        (("ended",), "mail is held: every certificate in RJSITE_TEAM_CERTIFICATES has ended"),
+    ],
+)
+def test_the_start_says_in_one_line_who_can_read_the_mail(readers, caplog, names, line):
+    caplog.set_level("INFO", "rjsite")
+
+    Readers([readers[name].certificate for name in names]).log_summary()
+
+    assert [record.getMessage() for record in caplog.records] == [line]
+
+
 def test_a_certificate_with_a_year_left_is_not_told(readers):
     assert Readers([readers["one"].certificate]).warnings() == []
 

@@ -374,3 +374,190 @@ def test_production_does_not_start_with_debugging(environment, monkeypatch, valu
         assert [fault.partition(":")[0] for fault in faults()] == ["FLASK_DEBUG"]
     else:
         assert Settings.load().production
+
+
+# -- how settings are given --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(monkeypatch, tmp_path):
+    """Start with a settings file of these lines, and nothing in the environment but its path."""
+
+    def write(*lines: str, ends: str = "\n", encoding: str = "utf-8") -> None:
+        path = tmp_path / "settings"
+        path.write_bytes(ends.join([f"RJSITE_DATA_DIR={tmp_path}", *lines, ""]).encode(encoding))
+        monkeypatch.setenv("RJSITE_SETTINGS_FILE", str(path))
+
+    return write
+
+
+GIVEN = [f"{name}={value}" for name, value in PRODUCTION.items()]
+
+
+def test_the_settings_file_is_read_whoever_starts_the_site(file):
+    file(*GIVEN, "", "# a remark", "  # another", "RJSITE_MAIL_PORT = 465", "RJSITE_HOLD_HOURS=")
+
+    settings = Settings.load()
+
+    assert (settings.secrets, settings.mail_port, settings.hold_hours) == ([KEY], 465, 24)
+
+
+MEANT = [
+    "$HOME",
+    "a$b${c}$(d)`e`",
+    "a#b #c",
+    'a"b',
+    "it's",
+    "a\\b\\$c\\n",
+    "a b",
+    "a=b=",
+    "%d%%",
+    "'",
+    '"',
+    "#",
+]
+
+
+@pytest.mark.parametrize("value", MEANT)
+def test_a_value_in_the_file_means_itself(file, value):
+    file(*GIVEN, "RJSITE_MAIL_USERNAME=website", f"RJSITE_MAIL_PASSWORD={value}")
+
+    assert Settings.load().mail_password.get_secret_value() == value
+
+
+@pytest.mark.parametrize("value", [*MEANT, " begins and ends with spaces ", '"quoted"'])
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_one_pair_of_quotes_around_a_value_is_taken_off(file, value, quote):
+    file(*GIVEN, "RJSITE_MAIL_USERNAME=website", f"RJSITE_MAIL_PASSWORD={quote}{value}{quote}")
+
+    assert Settings.load().mail_password.get_secret_value() == value
+
+
+@pytest.mark.parametrize(
+    "given", [{"ends": "\r\n"}, {"encoding": "utf-8-sig"}, {"ends": "\u00a0 \r\n", "encoding": "utf-8-sig"}]
+)
+def test_what_other_systems_put_into_a_file_does_no_harm(file, given):
+    file(*GIVEN, **given)
+
+    assert Settings.load().secrets == [KEY]
+
+
+def test_the_environment_wins_over_the_file_where_it_says_anything(file, monkeypatch):
+    file(*GIVEN, "RJSITE_MAIL_PORT=465", "RJSITE_HOLD_HOURS=3")
+    monkeypatch.setenv("RJSITE_MAIL_PORT", "25")
+    monkeypatch.setenv("RJSITE_HOLD_HOURS", "")
+
+    settings = Settings.load()
+
+    assert (settings.mail_port, settings.hold_hours) == (25, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("RJSITE_MIAL_PORT=25", "RJSITE_MIAL_PORT: there is no such setting; did you mean RJSITE_MAIL_PORT?"),
+        ("MAIL_PORT=25", "MAIL_PORT: there is no such setting; did you mean RJSITE_MAIL_PORT?"),
+        ("RJSITE_MAIL_PORT=25\nRJSITE_MAIL_PORT=26", "RJSITE_MAIL_PORT: it is set twice"),
+        ("RJSITE_MAIL_PORT: 25", "line 8: write NAME=value"),
+        ("export RJSITE_MAIL_PORT=25", "line 8: write NAME=value"),
+        ("hunter2", "line 8: write NAME=value"),
+    ],
+)
+def test_a_line_that_sets_nothing_is_named_with_all_other_faults(file, line, named):
+    file(*GIVEN, line, "RJSITE_MAIL_TIMEOUT=hunter2", "RJSITE_SECRET_KEYS=hunter2")
+
+    said = "\n".join(faults())
+
+    assert named in said
+    assert "RJSITE_MAIL_TIMEOUT: " in said
+    assert "RJSITE_SECRET_KEYS: there is no such setting; did you mean RJSITE_SECRET_KEY?" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("kind", ["missing", "a folder", "not UTF-8"])
+def test_a_settings_file_that_cannot_be_read_is_named(environment, monkeypatch, tmp_path, kind):
+    environment()
+    path = {"missing": tmp_path / "none", "a folder": tmp_path}.get(kind, tmp_path / "file")
+    if kind == "not UTF-8":
+        path.write_bytes(b"RJSITE_MAIL_PASSWORD=\xff")
+    monkeypatch.setenv("RJSITE_SETTINGS_FILE", str(path))
+
+    assert [fault.partition(":")[0] for fault in faults()] == ["RJSITE_SETTINGS_FILE"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("RJSITE_TEAM_EMAILS", "did you mean RJSITE_TEAM_EMAIL?"),
+        ("RJSITE_TEAM_CERTIFICATE", "did you mean RJSITE_TEAM_CERTIFICATES?"),
+        ("rjsite_holdhours", "did you mean RJSITE_HOLD_HOURS?"),
+        ("RJSITE_XQZ", "README.md lists them all"),
+    ],
+)
+@pytest.mark.parametrize("value", ["hunter2", ""])
+def test_an_unknown_setting_stops_the_start_and_the_nearest_known_one_is_named(
+    environment, monkeypatch, name, hint, value
+):
+    environment()
+    monkeypatch.setenv(name, value)
+
+    assert faults() == [f"{name.upper()}: there is no such setting; {hint}"]
+
+
+PASTED = [
+    ("MODE", "Production ", "mode", "production"),
+    ("PUBLIC_URL", " HTTPS://WWW.Nowhere.Example/ ", "public_url", "https://www.nowhere.example"),
+    ("TEAM_EMAIL", "\u200bone@nowhere.example ,\u00a0two@nowhere.example\ufeff", "team",
+     ("one@nowhere.example", "two@nowhere.example")),
+    ("MAIL_SERVER", "mail.nowhere.example.", "mail_server", "mail.nowhere.example"),
+    ("MAIL_SERVER", "[2001:db8::1]", "mail_server", "2001:db8::1"),
+    ("MAIL_SERVER", "\tmail.nowhere.example\r", "mail_server", "mail.nowhere.example"),
+    ("MAIL_USE_TLS", "TRUE ", "mail_use_tls", True),
+    ("DAILY_COUNT", "False", "daily_count", False),
+    ("MAIL_PORT", "\u00a0465 ", "mail_port", 465),
+    ("RATELIMIT_STORAGE_URI", " redis://127.0.0.1:6379/ ", "limits_url", "redis://127.0.0.1:6379/"),
+    ("SECRET_KEY", f"{KEY}\r\n", "secrets", [KEY]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "read", "meant"), PASTED)
+def test_what_pasting_brings_is_left_out(environment, name, value, read, meant):
+    environment(**{name: value})
+
+    assert getattr(Settings.load(), read) == meant
+
+
+CANNOT_WORK = [
+    ("MAIL_SERVER", "mail..nowhere.example"),
+    ("MAIL_SERVER", "m" * 64 + ".example"),
+    ("MAIL_SERVER", "mäil.nowhere.example"),
+    ("MAIL_SERVER", '"mail.nowhere.example"'),
+    ("MAIL_SERVER", "https://mail.nowhere.example/"),
+    ("MAIL_USERNAME", "wébsite"),
+    ("MAIL_USERNAME", '"website"'),
+    ("MAIL_PASSWORD", "pass\u00a0word"),
+    ("MAIL_PASSWORD", "passwörd"),
+    ("MAIL_PASSWORD", "password\u200b"),
+    ("MAIL_PASSWORD", "pass\nword"),
+    ("TEAM_EMAIL", "team@nowhere..example"),
+    ("TEAM_EMAIL", "mailto:team@nowhere.example"),
+    ("TEAM_EMAIL", '"team@nowhere.example"'),
+    ("TEAM_EMAIL", "one@nowhere.example; two@nowhere.example"),
+    ("MAIL_DEFAULT_SENDER", "website@nowhere.example."),
+    ("MAIL_DEFAULT_SENDER", "web site@nowhere.example"),
+    ("MAIL_DEFAULT_SENDER", "w" * 65 + "@nowhere.example"),
+    ("PUBLIC_URL", "https://www..nowhere.example"),
+    ("PUBLIC_URL", "www.nowhere.example"),
+    ("MAIL_TIMEOUT", "10s"),
+    ("MAIL_TIMEOUT", "nan"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), CANNOT_WORK)
+def test_what_cannot_work_is_named_at_the_start(environment, name, value):
+    environment(**{"MAIL_USERNAME": "website", "MAIL_PASSWORD": "pass", name: value})
+
+    (fault,) = faults()
+
+    assert fault.startswith(f"RJSITE_{name}: ")
+    assert value not in fault

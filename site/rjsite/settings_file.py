@@ -1,0 +1,86 @@
+"""What was set, from the environment and the settings file: docs/settings-file.md."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+PREFIX = "RJSITE_"
+FILE = f"{PREFIX}SETTINGS_FILE"
+BESIDE = ("HOST", "PORT", "KEEP_DAYS")  # of `rjsite serve` and deploy/backup.sh
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# no letter of theirs is seen, and pasting brings them: spaces of any width, marks of order, controls
+_UNSEEN = "".join(map(chr, (*range(33), *range(127, 161), *range(0x2000, 0x2010), *range(0x2028, 0x2030))))
+_UNSEEN += "\u00ad\u205f\u2060\u3000\ufeff"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was set, by name in upper case, and what is wrong with how it was set."""
+
+    values: dict[str, str]
+    faults: list[str]
+
+
+def trimmed(text: str) -> str:
+    """Return a text without spaces and other characters that nobody sees at its ends."""
+    return text.strip(_UNSEEN)
+
+
+def read_given(known: Collection[str]) -> Given:
+    """Return what was set. What the environment says wins over the file; what is empty is not set.
+
+    Args:
+        known: the names of all settings.
+    """
+    environment = {name.upper(): value for name, value in os.environ.items() if value}
+    file = Given({}, [])
+    if path := environment.get(FILE):
+        file = _read_file(Path(path))
+    names = [name for name in environment if name.startswith(PREFIX)]
+    names += [name for name in os.environ if name.upper().startswith(PREFIX) and not os.environ[name]]
+    faults = [*file.faults, *_unknown([*names, *file.values], (*known, FILE, *BESIDE))]
+    values = {name: value for name, value in file.values.items() if value}
+    return Given(
+        {**values, **{name: environment[name] for name in (*known, *BESIDE) if name in environment}}, faults
+    )
+
+
+def _read_file(path: Path) -> Given:
+    """Return the lines NAME=value of a file. A value means itself, but for one pair of quotes around it."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError:
+        return Given({}, [f"{FILE}: there is no such file, or this user may not read it"])
+    except UnicodeError:
+        return Given({}, [f"{FILE}: save the file as UTF-8"])
+    values: dict[str, str] = {}
+    faults = []
+    for number, line in enumerate(map(trimmed, text.split("\n")), 1):
+        name, equals, value = line.partition("=")
+        name, value = trimmed(name).upper(), trimmed(value)
+        if not line or line.startswith("#"):
+            continue
+        if not equals or not _NAME.fullmatch(name):
+            faults.append(f"{FILE}: line {number}: write NAME=value, or # before a remark")
+        elif name in values:
+            faults.append(f"{name}: it is set twice in the settings file, the second time in line {number}")
+        elif len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            values[name] = value[1:-1]
+        else:
+            values[name] = value
+    return Given(values, faults)
+
+
+def _unknown(names: Collection[str], known: Collection[str]) -> Iterator[str]:
+    """A line for each name that is no setting: a slip would leave the default in force without a word."""
+    plain = {name.removeprefix(PREFIX): name for name in known}
+    for name in dict.fromkeys(name.upper() for name in names):
+        if name not in known:
+            near = get_close_matches(name.removeprefix(PREFIX), plain, 1)
+            hint = f"did you mean {plain[near[0]]}?" if near else "README.md lists them all"
+            yield f"{name}: there is no such setting; {hint}"
