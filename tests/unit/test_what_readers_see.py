@@ -172,7 +172,7 @@ def test_what_is_shown_as_meant_is_not_named(content, words):
 
 
 def test_an_item_that_an_unset_fact_hides_does_not_make_the_numbers_wrong(content):
-    write(content, "service.toml", '[hours]\nask = "When?"')
+    write(content, "service.toml", '[hours]\nform = "phrase"\nask = "When?"')
     write(content, HOME, "1. one\n2. at {hours}\n3. three")
 
     assert findings(content) == []
