@@ -324,7 +324,7 @@ def assert_refused_at_once(site: Flask) -> None:
     waited = time.monotonic() - began
 
     assert (answer.status_code, lost(ANSWERS, Page(answer.text))) == (503, {})
-    assert waited < WAIT_FOR_LOCK + 1
+    assert waited < 2 * WAIT_FOR_LOCK  # one lock is waited for, no more and no mail server
 
 
 def test_whoever_sends_the_first_form_to_a_site_with_a_locked_outbox_waits_once(stage: Stage) -> None:
