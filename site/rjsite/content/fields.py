@@ -27,7 +27,9 @@ Harm = Literal[
 ]
 Way = Literal["meeting", "letter", "messages passed on", "talk with our team", "not known"]
 Beginner = Literal["person harmed", "person responsible", "family", "police", "our team", "not known"]
-Ending = Literal["met", "messages passed on", "letter written", "the other person said no", "not known"]
+Ending = Literal[
+    "met", "messages passed on", "letter written", "the other person did not take part", "not known"
+]
 Teller = Literal["our team", "person harmed", "person responsible", "family", "not known"]
 Note = Literal["sexual harm", "child abuse", "domestic abuse", "violence", "death", "hate", "self-harm"]
 Names = Literal["yes", "no names used", "not stated"]

@@ -7,7 +7,7 @@ nothing leads from a softer story to a harder one (service design, section 11).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress, islice
 from typing import get_args
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from rjsite.content.fields import Beginner, Ending, Harm, Way
 from rjsite.content.page import Story
 
 ON_A_PAGE = 12
+NOT_KNOWN = "not known"  # nobody looks for a story by what it does not say
 MOST_DIGITS = 9
 
 
@@ -28,13 +29,22 @@ class Aspect:
     says: str  # a value in the heading of a chosen list
     values: tuple[str, ...]
     of: Callable[[Story], tuple[str, ...]]  # the story's values
+    words: Mapping[str, str] = field(default_factory=dict, hash=False)  # values that read otherwise in it
 
 
+_WAYS = {"meeting": "a meeting", "letter": "a letter", "talk with our team": "a talk with our team"}
+_PEOPLE = {"police": "the police", **{who: f"the {who}" for who in ("person harmed", "person responsible")}}
+_ENDINGS = {
+    "met": "with a meeting",
+    "messages passed on": "with messages passed on",
+    "letter written": "with a letter",
+    "the other person did not take part": "when the other person did not take part",
+}
 ASPECTS = (
-    Aspect("harm", "Kind of harm", "{}", get_args(Harm), lambda story: story.harm),
-    Aspect("way", "Way of communicating", "{}", get_args(Way), lambda story: story.way),
-    Aspect("began", "Who began it", "begun by {}", get_args(Beginner), lambda story: (story.began_by,)),
-    Aspect("ended", "How it ended", "ended: {}", get_args(Ending), lambda story: (story.ended,)),
+    Aspect("harm", "Kind of harm", "about {}", get_args(Harm), lambda story: story.harm),
+    Aspect("way", "Way of communicating", "with {}", get_args(Way), lambda story: story.way, _WAYS),
+    Aspect("began", "Who began it", "begun by {}", get_args(Beginner), lambda s: (s.began_by,), _PEOPLE),
+    Aspect("ended", "How it ended", "that ended {}", get_args(Ending), lambda s: (s.ended,), _ENDINGS),
 )
 
 
@@ -130,7 +140,7 @@ class Shelf:
                 chosen=value == now,
             )
             for value, having in self.having[aspect].items()
-            if (count := (left & having).bit_count())
+            if value != NOT_KNOWN and (count := (left & having).bit_count())
         )
 
 
@@ -142,8 +152,9 @@ def _page(asked: str) -> int:
 
 
 def _title(title: str, chosen: Mapping[str, str], page: int) -> str:
-    words = [aspect.says.format(chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
-    return title + (f": {', '.join(words)}" if words else "") + (f" (page {page})" if page > 1 else "")
+    values = [(aspect, chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
+    words = [aspect.says.format(aspect.words.get(value, value)) for aspect, value in values]
+    return title + (f" {', '.join(words)}" if words else "") + (f" (page {page})" if page > 1 else "")
 
 
 def _address(address: str, chosen: Mapping[str, str], page: int) -> str:
