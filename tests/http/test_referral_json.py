@@ -77,7 +77,7 @@ def test_the_copy_says_who_what_and_when(client, delivered, content):
     assert said["privacy_notice_version"] == content.pages["/privacy"].version
     assert said["flags"] == [
         "Not sure if it was domestic abuse or sexual violence",
-        "Not sure if there is a link with the area",
+        "Not sure what connects this with the area",
         "Waiting for court or sentence",
     ]
     assert said["before_you_contact"] == [
