@@ -172,7 +172,7 @@ def _contact_block(form: str) -> list[Slip]:
 
 def _what_it_is_about(form: str) -> list[Slip]:
     return [
-        Slip(form, "link", 'Select a connection with {area}, or "I am not sure"', {"link": []}),
+        Slip(form, "link", 'Select the connection with {area}, or "I am not sure"', {"link": []}),
         Slip(form, "link", 'Select what applies, or select "None of these"', {"link": ["live", "none"]}),
         _too_long(form, "about", "What this is about", 1000),
         _too_long(form, "needs_detail", "What would help", 300),
