@@ -22,6 +22,15 @@ _INTRO = """\
 
 `rjsite release-check --write docs/to-confirm.md` makes this page from the content, and a test fails when it
 is old. Answers go into `content/service.toml`; permissions and videos into the file of each story.
+
+To answer a question, find the name of the fact in `content/service.toml` and write the answer below it, in
+straight quotation marks. Take the line `ask` out once the answer is final. For example:
+
+```toml
+[hours]
+form = "phrase"
+value = "Monday to Friday, 9am to 5pm"
+```
 """
 
 
