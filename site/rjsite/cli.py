@@ -6,14 +6,12 @@ Exits 0, 1 (found something wrong) or 2 (used wrongly).
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -184,27 +182,16 @@ def _new_story(given: argparse.Namespace) -> int:
 
 
 def _publish(given: argparse.Namespace) -> int:
-    from rjsite import create_app
-    from rjsite.publish import publish
+    from rjsite.publish import publish_content
 
     settings = Settings.load()
     os.umask(0o022)  # nginx, another user, reads them
-    with _alone_in(given.folder):
-        count, changed = publish(create_app(settings), settings, given.folder)
+    count, changed, not_shown = publish_content(settings, given.folder)
     print(f"{count} files are in {given.folder}, {changed} of them new or changed.")
-    return 0
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let whoever publishes there finish first: whoever comes last has read the latest content."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    if not_shown:
+        words = "Not shown as they are now: pages, forms and facts stay as they were, stories are left out."
+        print(words, *not_shown, sep="\n", file=sys.stderr)
+    return 1 if not_shown else 0
 
 
 def _release_check(given: argparse.Namespace) -> int:

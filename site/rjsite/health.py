@@ -48,7 +48,7 @@ def ready() -> Response:
     waiting = _waiting(services)
     error = _error(services, waiting)
     details = _details(services, waiting) if asked_on_this_machine(request.environ) else ()
-    word = error or ("content" if library().not_shown else "ok")
+    word = error or ("ok" if services.content.taken_up and not library().not_shown else "content")
     return _plain([word, *details], 503 if error else 200)
 
 
@@ -82,6 +82,8 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
     if waiting and waiting.mails:
         why = f" ({', '.join(sorted(waiting.troubles))})" if waiting.troubles else ""
         yield f"waiting: {waiting.mails} mails, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
+    if not services.content.taken_up:
+        yield "content: the changed content could not be read; the log says why"
     for problem in library().not_shown:
         yield f"content: {problem}"
     if count := len(library().problems) - len(library().not_shown):

@@ -9,21 +9,56 @@ for what is too large to be passed on.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flask import Flask
 
-from rjsite import errors, pages, static_files
+from rjsite import create_app, errors, pages, static_files
+from rjsite.content.last_good import is_withdrawn
+from rjsite.content.problem import Problem
 from rjsite.safety import NO_STORE
+from rjsite.services import services_of
 from rjsite.settings import Settings
 from rjsite.site_content import library
 
 CURRENT = "current"
+
+
+def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Problem]]:
+    """Read the content and publish it; whoever publishes in the same folder takes turns.
+
+    Stories that were taken away go first, whatever is wrong with the rest.
+
+    Returns:
+        As `publish`, and the problems because of which something is not shown as its file has it now.
+
+    Raises:
+        Unreadable: where there is no content that could be shown.
+    """
+    stories = settings.content_dir / "case-studies"
+    take_down(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))
+    with _alone_in(folder):
+        app = create_app(settings)
+        content = services_of(app).content
+        count, changed = publish(app, settings, folder)
+        content.keep_last_good()
+    return count, changed, content.now().not_shown
+
+
+def take_down(folder: Path, gone: Callable[[str], bool]) -> None:
+    """Delete at once the published files of stories that are gone, with their compressed copies."""
+    for page in (folder / CURRENT / "pages" / "case-studies").glob("*.html"):
+        slug = page.name.removesuffix(".html")  # empty for the list itself
+        if slug and gone(slug):
+            for copy in page.parent.glob(f"{page.name}*"):
+                copy.unlink(missing_ok=True)
 
 
 def publish(app: Flask, settings: Settings, folder: Path) -> tuple[int, int]:
@@ -81,3 +116,15 @@ def _put(path: Path, before: Path, body: bytes) -> bool:
     for copy in static_files.write(path, body):
         os.utime(copy, (stamp, stamp))
     return True
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let whoever publishes there finish first: whoever comes last has read the latest content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

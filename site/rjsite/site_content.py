@@ -18,6 +18,7 @@ from pathlib import Path
 from flask import Flask, Response, g, request
 from markupsafe import Markup
 
+from rjsite.content.last_good import LastGood, is_withdrawn
 from rjsite.content.library import HOME, STORIES, Library, address_of, load
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.public import for_the_public
@@ -31,14 +32,21 @@ _LINK = re.compile(r'<a\b[^>]*?\shref="(?P<address>/[^"#?]*)[^"]*"[^>]*>(?P<word
 
 
 class LiveLibrary:
-    """Holds one library at a time and swaps it whole: a request sees one state of the content."""
+    """Holds one library at a time and swaps it whole: a request sees one state of the content.
 
-    def __init__(self, folder: Path, *, production: bool) -> None:
+    Args:
+        data: the data folder, for the last good version of each file; none is kept without.
+    """
+
+    def __init__(self, folder: Path, *, production: bool, data: Path | None = None) -> None:
         self.folder = folder
         self.production = production
+        self.taken_up = True  # whether the content could be read when that was last tried
+        self._last_good = LastGood(folder, data / "content-last-good") if production and data else None
         self._turn = threading.Lock()
         self._seen = self._state()
         self._library = self._load(None)
+        self._to_keep = self._library.usable
         gc.freeze()  # what stays need not be looked through again and again
 
     def now(self) -> Library:
@@ -66,21 +74,44 @@ class LiveLibrary:
         """Let SIGHUP take up changed content, beside the thread that serves."""
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.take_up).start())
 
+    def keep_last_good(self) -> None:
+        """Write the files that can be used to the data folder, once for each time that they were read."""
+        files, self._to_keep = self._to_keep, {}
+        if files and self._last_good:
+            try:
+                self._last_good.keep(files)
+            except OSError as error:
+                log.error("the last good version of the content cannot be kept: %s", error.strerror)
+
     def _read_again(self) -> None:
+        self.keep_last_good()
         self._seen = self._state()
+        if self.production:
+            self._library = self._library.without(self._withdrawn())
+        self.taken_up = False
         try:
             self._library = self._load(self._library)
+            self._to_keep = self._library.usable
+            self.taken_up = True
         except Unreadable as unreadable:
             for problem in unreadable.problems:
                 log.error("not taken up: %s", problem)
         except Exception as error:  # whatever a file holds, the site goes on with what it has
             log.error("not taken up: %s", type(error).__name__)
+        self.keep_last_good()
+
+    def _withdrawn(self) -> list[str]:
+        """Stories that were taken away: they go first, whatever is wrong with the rest."""
+        stories = self.folder / "case-studies"
+        return [slug for slug in self._library.by_slug if is_withdrawn(stories / f"{slug}.md")]
 
     def _load(self, kept: Library | None) -> Library:
         today = date.today()  # noqa: DTZ011 (a day in the service's own place)
-        library = load(self.folder, drafts=not self.production, today=today, kept=kept)
+        library = load(
+            self.folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good
+        )
         if self.production:
-            library = for_the_public(library, self.folder, today)
+            library = for_the_public(library, self.folder, today, self._last_good)
         for problem in library.problems:
             log.error("to mend: %s", problem)
         return library
@@ -132,7 +163,8 @@ def _plain_page(problems: Iterable[Problem]) -> Response:
 
 def init_app(app: Flask, settings: Settings) -> LiveLibrary:
     """Read the content and give templates what every page needs."""
-    live = LiveLibrary(settings.content_dir, production=settings.production)
+    live = LiveLibrary(settings.content_dir, production=settings.production, data=settings.data_dir)
+    app.before_request(live.keep_last_good)
 
     @app.context_processor
     def _everywhere() -> dict[str, object]:

@@ -345,6 +345,43 @@ def test_a_command_that_could_not_take_up_the_content_says_so(production: Site, 
     assert reload(production, tmp_path / "published") == 1
 
 
+def test_a_wrong_date_leaves_the_page_up_and_the_command_says_so(production: Site, tmp_path: Path) -> None:
+    folder, home = tmp_path / "published", tmp_path / "content" / "pages" / "index.md"
+    publish(production, folder)
+    before = (folder / "current/pages/.html").read_bytes()
+    home.write_text(re.sub(r"^last_checked: .*$", "last_checked: 2026-13-01", home.read_text(), flags=re.M))
+    change(tmp_path / "content/pages/questions.md", "Is it free?", "Is it free of charge?")
+
+    assert reload(production, folder) == 1
+
+    said_why = production.run("publish", str(folder))
+    production.restart()
+    again = production.run("publish", str(folder))
+    assert "content/pages/index.md:" in said_why.stderr
+    assert (said_why.returncode, again.returncode) == (1, 1)
+    assert ask(production.port, "/")[1] == before
+    assert (folder / "current/pages/.html").read_bytes() == before
+    assert "Is it free of charge?" in (folder / "current/pages/questions.html").read_text()
+    assert ask(production.port, "/readyz")[1].splitlines()[0] == b"content"
+
+
+def test_a_story_taken_down_goes_also_while_nothing_else_can_be_published(
+    site: Site, tmp_path: Path, content: Path
+) -> None:
+    folder = tmp_path / "published"
+    ours = shutil.copytree(content, tmp_path / "content")
+    site.env["RJSITE_CONTENT_DIR"] = str(ours)
+    publish(site, folder)
+    (ours / "service.toml").write_text("[name")
+    (ours / "case-studies/neighbours-dispute.md").unlink()
+
+    assert site.run("publish", str(folder)).returncode == 1
+
+    site.env["RJSITE_CONTENT_DIR"] = str(content)
+    assert not list((folder / "current").rglob("neighbours-dispute.html*"))
+    assert (folder / "current/pages/privacy.html").exists()
+
+
 def test_those_who_publish_at_once_take_turns(site: Site, tmp_path: Path) -> None:
     folder = tmp_path / "published"
     with ThreadPoolExecutor() as pool:

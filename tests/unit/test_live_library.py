@@ -107,3 +107,159 @@ def test_a_good_change_of_a_form_is_taken_up(content: Path):
     live.take_up()
 
     assert live.now().forms["/ask"].steps[0].title == "About yourself"
+
+
+# -- the last good version --------------------------------------------------------------------------------
+
+
+def started(content: Path) -> LiveLibrary:
+    """The site as it is after a start and its first request."""
+    (content.parent / "data").mkdir(exist_ok=True)
+    live = LiveLibrary(content, production=True, data=content.parent / "data")
+    live.keep_last_good()
+    return live
+
+
+SLIPS = [
+    ("pages/index.md", "last_checked: 2026-02-01", "last_checked: 2026-13-01"),
+    ("pages/index.md", "title: Home", "titel: Home"),
+    ("pages/index.md", "---\n", ""),
+    ("pages/index.md", "Words of Home.", "Words of {home}."),
+    ("pages/index.md", "Words of Home.", "[" * 20_000),
+    ("pages/index.md", "Words of Home.", "Words of Home.\0"),
+    ("forms/ask.md", "title: Ask us", "titel: Ask us"),
+    ("forms/ask.toml", "[[step]]", "[[step"),
+    ("outcomes/outside.md", "title:", "titel:"),
+    ("errors/404.md", "title:", "titel:"),
+    ("errors/413.md", "title:", "titel:"),
+    ("service.toml", "[phone]", "[phone"),
+    ("navigation.toml", "[[menu]]", "[[menu"),
+    ("redirects.toml", '"/old" = "/"', '"/old" = /'),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "slip"), SLIPS, ids=[f"{name}: {slip[:20]}" for name, _, slip in SLIPS]
+)
+def test_a_page_form_or_fact_with_a_mistake_stays_as_it_was_also_after_a_restart(
+    content: Path, name: str, right: str, slip: str
+):
+    live = started(content)
+    before = live.now()
+    path = content / name
+    path.write_text(path.read_text().replace(right, slip, 1))
+
+    live.take_up()
+
+    for now in (live.now(), started(content).now(), started(content).now()):
+        assert {str(problem.path) for problem in now.not_shown} == {f"content/{name}"}
+        assert now.pages["/"].title == "Home"
+        assert now.pages["/"].document.body == before.pages["/"].document.body
+        assert now.form_pages["/ask"].title == "Ask us"
+        assert now.forms["/ask"] == before.forms["/ask"]
+        assert now.facts == before.facts
+        assert (now.navigation, now.redirects) == (before.navigation, before.redirects)
+        assert now.errors.keys() == before.errors.keys()
+        assert now.outcomes.keys() == before.outcomes.keys()
+
+    path.write_text(path.read_text().replace(slip, right, 1) if slip else f"---\n{path.read_text()}")
+    live.take_up()
+    assert live.now().problems == ()
+
+
+def test_a_mended_file_is_the_last_good_version_from_then_on(content: Path):
+    live, page = started(content), content / "pages" / "index.md"
+    for title in ("Second", "Third"):
+        page.write_text(page.read_text().replace("title: ", f"title: {title} "))
+        live.take_up()
+    page.write_text("no fields")
+
+    assert started(content).now().pages["/"].title == "Third Second Home"
+
+
+def test_a_story_with_a_mistake_is_never_shown_in_an_older_version(content: Path):
+    live, story = started(content), content / STORY
+    story.write_text(story.read_text().replace("harm:", "harmm:"))
+
+    live.take_up()
+
+    assert live.now().stories == started(content).now().stories == ()
+    assert not list((content.parent / "data").rglob("*window*"))
+
+
+@pytest.mark.parametrize("how", ["gone", "draft: true", "Draft: yes", '"draft": "true"'])
+def test_what_was_withdrawn_is_never_brought_back(content: Path, how: str):
+    page = content / "pages" / "help.md"
+    words = "---\ntitle: Help\ndescription: Words.\nlast_checked: 2026-02-01\n---\n\nWords.\n"
+    page.write_text(words)
+    live = started(content)
+    assert "/help" in live.now().pages
+    if how == "gone":
+        page.unlink()
+    else:
+        page.write_text(words.replace("title: Help", f"titel: Help\n{how}"))
+
+    live.take_up()
+
+    assert "/help" not in live.now().pages
+    page.write_text(words.replace("title: Help", "titel: Help"))
+    live.take_up()
+    assert "/help" not in live.now().pages
+    assert "/help" not in started(content).now().pages
+
+
+def test_a_page_that_is_a_draft_is_not_public_and_is_no_mistake(content: Path):
+    page = content / "pages" / "help.md"
+    page.write_text(
+        "---\ntitle: Help\ndescription: Words.\nlast_checked: 2026-02-01\ndraft: true\n---\n\nWords.\n"
+    )
+    navigation = content / "navigation.toml"
+    navigation.write_text(navigation.read_text().replace('"/", ', '"/", "/help", '))
+
+    public, ours = started(content).now(), LiveLibrary(content, production=False).now()
+
+    assert "/help" not in public.pages
+    assert ours.pages["/help"].held == "Draft"
+    assert public.problems == ours.problems == ()
+
+
+def test_a_form_that_is_gone_is_not_brought_back_by_a_mistake_in_another(content: Path):
+    form = content / "forms" / "ask.toml"
+    (content / "forms" / "more.toml").write_text(form.read_text().replace("/ask", "/more"))
+    started(content)
+    (content / "forms" / "more.toml").unlink()
+    form.write_text("[[step")
+
+    assert list(started(content).now().forms) == ["/ask"]
+
+
+@pytest.mark.parametrize("name", ["service.toml", "outcomes/outside.md", "errors/503.md"])
+def test_the_site_starts_also_where_a_file_that_it_cannot_do_without_is_gone(content: Path, name: str):
+    before = started(content).now()
+    (content / name).unlink()
+
+    now = started(content).now()
+
+    assert now.forms == before.forms
+    assert now.facts == before.facts
+
+
+def test_a_story_taken_away_goes_first_whatever_is_wrong_with_the_rest(content: Path, monkeypatch):
+    live = started(content)
+    (content / STORY).unlink()
+    monkeypatch.setattr(site_content, "load", lambda *_, **__: 1 / 0)
+
+    live.take_up()
+
+    assert live.now().stories == ()
+    assert "/" in live.now().pages
+    assert not live.taken_up
+
+
+def test_a_full_disk_loses_no_page(content: Path, monkeypatch, caplog):
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+
+    live = started(content)
+
+    assert "/" in live.now().pages
+    assert "cannot be kept: No space left" in caplog.text

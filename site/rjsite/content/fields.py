@@ -128,6 +128,7 @@ class PageFields(_Titled):
     version: str = ""
     grade: Annotated[int, Field(ge=1, le=12)] = 6
     listed: Flag = True
+    draft: Flag = False
 
 
 class StoryFields(_Titled):

@@ -52,6 +52,8 @@ class Page:
     version: str = ""
     grade: int = 6
     listed: bool = True  # in the site map, and by search engines
+    draft: bool = False
+    held: str = ""  # why the public does not see it yet; empty where it does
     crumbs: tuple[Link, ...] = ()
     groups: tuple[Group, ...] = field(default=(), repr=False)  # of the site map
     told: Mapping[str, Story] = field(default_factory=dict, repr=False)  # stories a section may name
@@ -116,8 +118,6 @@ class Story(Page):
     permission: date | None
     video: str
     published: date
-    draft: bool
-    held: str = ""  # why the public does not see it yet; empty where it does
 
     @property
     def kinds(self) -> tuple[str, ...]:

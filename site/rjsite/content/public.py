@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from rjsite.content.bounds import read_bytes
 from rjsite.content.guard.live import live_problems
 from rjsite.content.guard.rules import Rules, load_rules
+from rjsite.content.last_good import LastGood
 from rjsite.content.library import Library
 from rjsite.content.page import Story
 from rjsite.content.problem import Problem, Severity, Unreadable
@@ -19,29 +21,35 @@ _NONE: dict[str, Any] = {"no_permission_yet": (), "sign": (), "content_notes": {
 NO_RULES = Rules.model_construct(**_NONE)  # of a service that has no such file
 
 
-def for_the_public(library: Library, folder: Path, today: date) -> Library:
+def for_the_public(library: Library, folder: Path, today: date, last_good: LastGood | None = None) -> Library:
     """The library without the stories that must not be shown; its problems name each of them, and why.
 
     Args:
-        library: as it was read from `folder`.
+        library: as it was read from `folder`. last_good: gives rules where those there cannot be used.
     """
-    problems = sorted({*library.problems, *_by_the_rules(library.stories, folder, today)})
-    left_out = {problem.path.stem for problem in problems if _of_a_story(problem)}
-    return replace(library.without(left_out), problems=tuple(problems))
-
-
-def _by_the_rules(stories: Sequence[Story], folder: Path, today: date) -> Iterator[Problem]:
-    """What the rules say against stories; where the rules cannot be read, no story may be shown."""
+    problems, usable = set(library.problems), dict(library.usable)
+    rules: Rules | None = NO_RULES
     path, shown = folder / RULES, Path(folder.name, RULES)
+    copy = last_good.of(RULES) if last_good else None
     try:
-        rules = load_rules(path, shown) if path.exists() else NO_RULES
+        if path.exists() or copy:
+            rules = load_rules(path, shown)
+            usable[RULES] = read_bytes(path, shown)
     except Unreadable as unreadable:
-        yield from unreadable.problems
-        for story in stories:
-            yield Problem(story.document.shown, 1, f"this story is not shown while {shown} cannot be read")
-        return
-    for story in stories:
+        problems.update(unreadable.problems)
+        rules = load_rules(copy, shown) if copy else None
+    for story in library.stories:
+        problems.update(_against(story, rules, shown, today))
+    left_out = {problem.path.stem for problem in problems if _of_a_story(problem)}
+    return replace(library.without(left_out), problems=tuple(sorted(problems)), usable=usable)
+
+
+def _against(story: Story, rules: Rules | None, shown: Path, today: date) -> Iterator[Problem]:
+    """What the rules say against a story; without rules none may be shown."""
+    if rules:
         yield from live_problems(story, rules, today)
+    else:
+        yield Problem(story.document.shown, 1, f"this story is not shown while {shown} cannot be used")
 
 
 def _of_a_story(problem: Problem) -> bool:

@@ -1,0 +1,63 @@
+"""The last good version of each content file, kept in the data folder: shown while the file has a mistake.
+
+Stories are not among them: an older version may hold what somebody asked to have removed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+# What the site cannot do without is used even where the file is gone: forms lead to outcomes and errors.
+NEEDED = ("service.toml", "house-rules.toml", "outcomes/", "errors/")
+
+_DRAFT = re.compile(
+    rb"""^[ \t]*["']?draft["']?[ \t]*:[ \t"']*(?:true|yes|on)\b""", re.IGNORECASE | re.MULTILINE
+)
+
+
+def is_withdrawn(file: Path) -> bool:
+    """Whether a file was taken away, or says `draft: true`."""
+    try:
+        return bool(_DRAFT.search(file.read_bytes())) if file.is_file() else not file.exists()
+    except OSError:
+        return False
+
+
+class LastGood:
+    """Copies of the files of one content folder.
+
+    Args:
+        source: the content folder. copies: a folder for these copies alone; made when it is needed.
+    """
+
+    def __init__(self, source: Path, copies: Path) -> None:
+        self.source = source
+        self.copies = copies
+
+    def of(self, name: str) -> Path | None:
+        """The copy of a file or folder; None where there is none, or where the file was withdrawn since."""
+        copy = self.copies / name
+        if not copy.exists() or (is_withdrawn(self.source / name) and not name.startswith(NEEDED)):
+            return None
+        return copy
+
+    def keep(self, files: Mapping[str, bytes]) -> None:
+        """Keep files that can be used, by their names, and forget those that were withdrawn.
+
+        Raises:
+            OSError: where the copies cannot be written.
+        """
+        for name, written in files.items():
+            copy = self.copies / name
+            if not _DRAFT.search(written) and not (copy.is_file() and copy.read_bytes() == written):
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                part = copy.with_name(f".{uuid4().hex}.part")
+                part.write_bytes(written)
+                part.replace(copy)
+        for copy in self.copies.rglob("*.*"):
+            name = copy.relative_to(self.copies).as_posix()
+            if not name.startswith(NEEDED) and is_withdrawn(self.source / name):
+                copy.unlink(missing_ok=True)
