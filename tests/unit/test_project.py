@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rjsite.content.facts import Fact, Facts, load_facts
 from rjsite.content.problem import Severity
@@ -166,6 +167,22 @@ def project(tmp_path: Path) -> Path:
     """A copy of our examples for nginx and Caddy."""
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     return tmp_path
+
+
+WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text())
+EVENTS = WORKFLOW[True]  # YAML reads the key `on` as true
+
+
+def test_every_pull_request_runs_every_test_whatever_it_changes():
+    (job,) = [job for job in WORKFLOW["jobs"].values() if job["steps"][-1].get("run") == ".ci/run"]
+
+    assert EVENTS["pull_request"] is None  # neither `paths` nor `branches` leaves one out
+    assert EVENTS["push"] == {"branches": ["main"]}
+    assert job["if"] == "github.event_name != 'schedule'"
+    for part in (job, *job["steps"]):
+        assert not {"needs", "continue-on-error"} & set(part), part
+    assert [step["name"] for step in job["steps"] if "if" in step] == []
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 
 def test_servers_before_the_site_leave_to_where_it_leaves_and_name_its_phone(project):
