@@ -156,10 +156,10 @@ def test_a_card_is_no_list_within_the_list_and_names_each_harm_once(
 def test_the_link_of_a_choice_says_how_many_stories_and_whether_it_is_chosen(client: FlaskClient) -> None:
     page = Page(client.get(f"{STORIES}?harm=theft").text)
 
-    (choose,) = page.all("nav", aria_label="Choose stories")
+    (choose,) = page.all("nav", aria_label="Filter stories")
     links = [(words(link), link.get("aria-current")) for link in choose.iter("a")]
 
-    assert ("Theft 2 stories, chosen: select to take it away", "true") in links
+    assert ("Theft 2 stories, chosen: select to remove", "true") in links
     assert all(re.search(r" \d+ (story|stories)(, chosen: .*)?$", said) for said, _ in links)
     assert [words(item) for item in choose.iter("li")] == [said for said, _ in links]  # nothing beside it
 
