@@ -433,4 +433,4 @@ def test_the_guide_names_files_and_commands_that_there_are(capsys: pytest.Captur
         with pytest.raises(SystemExit) as ended:
             _parser().parse_args([*command.split(), "--help"])
         assert ended.value.code == 0, command
-    assert settings <= {f"RJSITE_{name.upper()}" for name in Settings.model_fields}
+    assert settings <= {*Settings.names(), "RJSITE_SETTINGS_FILE"}
