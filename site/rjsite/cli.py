@@ -17,13 +17,13 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from rjsite import outbox_cli
+from rjsite import hide_cli, outbox_cli
 from rjsite.content.problem import Unreadable
 from rjsite.development_keys import keep_keys
 from rjsite.outbox.table import BROKEN
 from rjsite.sealing import Readers
 from rjsite.settings import ROOT, Settings, SettingsError
-from rjsite.settings_file import read_given, trimmed
+from rjsite.settings_file import read_given
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     run = add("with-settings", _with_settings, "run a program with every setting in its environment")
     run.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM ...")
 
+    hide_cli.add_to(commands)
     outbox_cli.add_to(commands)
     return parser
 
@@ -141,7 +142,7 @@ def _check(given: argparse.Namespace) -> int:
     from rjsite.papers import out_of_date
     from rjsite.server_examples import differences
 
-    folder, today = _content(), date.today()  # noqa: DTZ011 (a day in the service's own place)
+    folder, today = Settings.folders()[0], date.today()  # noqa: DTZ011 (a day in the service's own place)
     try:
         found = load(folder, drafts=True, today=today)
         copies = [*out_of_date(found, ROOT), *differences(found.facts, ROOT)]
@@ -163,7 +164,7 @@ def _new_story(given: argparse.Namespace) -> int:
     from rjsite.content.new_story import write_story
 
     try:
-        path = write_story(_content(), given.title, date.today())  # noqa: DTZ011
+        path = write_story(Settings.folders()[0], given.title, date.today())  # noqa: DTZ011
     except FileExistsError as error:
         print(f"There is a story of that name already: {error.filename}. Choose another title.")
         return 1
@@ -198,7 +199,7 @@ def _release_check(given: argparse.Namespace) -> int:
     from rjsite.content.library import load
     from rjsite.content.release import release
 
-    folder = _content()
+    folder = Settings.folders()[0]
     found = release(load(folder, drafts=True), folder, ROOT / "templates")
     if given.write:
         given.write.write_text(found.markdown(), encoding="utf-8")
@@ -223,11 +224,6 @@ def _with_settings(given: argparse.Namespace) -> int:
         os.execvpe(given.program[0], given.program, {**os.environ, **found.values})  # noqa: S606 (no shell)
     print("Name a program.", file=sys.stderr)
     return 2
-
-
-def _content() -> Path:
-    given = read_given(Settings.names()).values.get("RJSITE_CONTENT_DIR", "")
-    return Path(trimmed(given) or Settings.model_fields["content_dir"].default)
 
 
 def _new_keys(_given: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flask import Flask
@@ -23,6 +23,7 @@ from flask import Flask
 from rjsite import create_app, errors, pages, static_files
 from rjsite.content.last_good import is_withdrawn
 from rjsite.content.problem import Problem
+from rjsite.list_file import PUBLISHED_FOLDERS, ListFile
 from rjsite.safety import NO_STORE
 from rjsite.services import services_of
 from rjsite.settings import Settings
@@ -44,6 +45,8 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
     """
     stories = settings.content_dir / "case-studies"
     take_down(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))
+    with suppress(OSError):  # `rjsite hide` then publishes there again
+        ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
     with _alone_in(folder):
         app = create_app(settings)
         content = services_of(app).content

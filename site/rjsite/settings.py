@@ -100,6 +100,16 @@ class Settings(BaseModel):
         """Return the names of all settings, as they stand in the environment."""
         return [cls.name_of(field) for field in cls.model_fields]
 
+    @classmethod
+    def folders(cls) -> tuple[Path, Path]:
+        """Return the folders of the content and of the data, also where other settings cannot be used."""
+        given = read_given(cls.names()).values
+        content, data = (
+            Path(trimmed(given.get(cls.name_of(field), "")) or cls.model_fields[field].default)
+            for field in ("content_dir", "data_dir")
+        )
+        return content, data
+
     @staticmethod
     def name_of(field: str) -> str:
         """Return the name of a setting in the environment."""

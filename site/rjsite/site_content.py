@@ -12,6 +12,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from rjsite.content.last_good import LastGood, is_withdrawn
 from rjsite.content.library import HOME, STORIES, Library, address_of, load
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.public import for_the_public
+from rjsite.list_file import HIDDEN_STORIES, ListFile
 from rjsite.safety import NO_STORE
 from rjsite.services import current_services
 from rjsite.settings import Settings
@@ -35,7 +37,7 @@ class LiveLibrary:
     """Holds one library at a time and swaps it whole: a request sees one state of the content.
 
     Args:
-        data: the data folder, for the last good version of each file; none is kept without.
+        data: the data folder: the last good version of each file, and the stories that were hidden.
     """
 
     def __init__(self, folder: Path, *, production: bool, data: Path | None = None) -> None:
@@ -43,25 +45,51 @@ class LiveLibrary:
         self.production = production
         self.taken_up = True  # whether the content could be read when that was last tried
         self._last_good = LastGood(folder, data / "content-last-good") if production and data else None
+        self._hidden = ListFile(data, HIDDEN_STORIES) if data else None
         self._turn = threading.Lock()
+        self._swap = threading.Lock()
         self._seen = self._state()
-        self._library = self._load(None)
-        self._to_keep = self._library.usable
+        self._library = self._whole = self._load(None)
+        self._to_keep = self._whole.usable
+        self._show()
         gc.freeze()  # what stays need not be looked through again and again
 
     def now(self) -> Library:
-        """The library as it is now. One request reads what changed; in production others do not wait."""
-        if self.due() and self._turn.acquire(blocking=not self.production):
+        """The library as it is now. One request reads what changed; in production others do not wait.
+
+        A story that was hidden is gone at once.
+        """
+        if self._seen != self._state() and self._turn.acquire(blocking=not self.production):
             try:
-                if self.due():
+                if self._seen != self._state():
                     self._read_again()
             finally:
                 self._turn.release()
+        if self._hidden_since():
+            self._show()
         return self._library
 
     def due(self) -> bool:
         """Whether the next to ask has to wait while the content is read again."""
-        return self._seen != self._state()
+        return self._seen != self._state() or self._hidden_since()
+
+    def _hidden_since(self) -> bool:
+        """Whether the list of hidden stories has changed."""
+        return self._hidden is not None and self._hidden.stamp() != self._hidden_stamp
+
+    def _show(self, read: Library | None = None) -> None:
+        """Swap the library for what was read, now or before, less the stories that were hidden."""
+        with self._swap:
+            self._whole = whole = read or self._whole
+            self._hidden_stamp = self._hidden.stamp() if self._hidden else None
+            try:
+                self._library = whole.without(self._hidden.read() if self._hidden else ())
+            except (OSError, UnicodeError):  # nobody knows which are hidden
+                words = "this list in the data folder cannot be read, so no story is shown"
+                problem = Problem(Path(HIDDEN_STORIES), 1, words)
+                log.error("%s", problem)
+                library = whole.without(whole.by_slug)
+                self._library = replace(library, problems=(*library.problems, problem))
 
     def take_up(self) -> None:
         """Read the content again. Requests go on with what there was until it is done."""
@@ -87,11 +115,11 @@ class LiveLibrary:
         self.keep_last_good()
         self._seen = self._state()
         if self.production:
-            self._library = self._library.without(self._withdrawn())
+            self._show(self._whole.without(self._withdrawn()))
         self.taken_up = False
         try:
-            self._library = self._load(self._library)
-            self._to_keep = self._library.usable
+            self._show(self._load(self._whole))
+            self._to_keep = self._whole.usable
             self.taken_up = True
         except Unreadable as unreadable:
             for problem in unreadable.problems:
@@ -103,7 +131,7 @@ class LiveLibrary:
     def _withdrawn(self) -> list[str]:
         """Stories that were taken away: they go first, whatever is wrong with the rest."""
         stories = self.folder / "case-studies"
-        return [slug for slug in self._library.by_slug if is_withdrawn(stories / f"{slug}.md")]
+        return [slug for slug in self._whole.by_slug if is_withdrawn(stories / f"{slug}.md")]
 
     def _load(self, kept: Library | None) -> Library:
         today = date.today()  # noqa: DTZ011 (a day in the service's own place)

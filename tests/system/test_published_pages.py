@@ -382,6 +382,58 @@ def test_a_story_taken_down_goes_also_while_nothing_else_can_be_published(
     assert (folder / "current/pages/privacy.html").exists()
 
 
+def test_a_hidden_story_is_gone_everywhere_with_one_command_and_stays_so(
+    production: Site, tmp_path: Path
+) -> None:
+    story, slug = "/case-studies/neighbours-dispute", "neighbours-dispute"
+    folder = tmp_path / "published"
+    change(tmp_path / "content/pages/questions.md", "## ", f"See [two neighbours]({story}).\n\n## ")
+    assert reload(production, folder) == 0
+    assert [ask(production.port, path)[0].status for path in (story, "/questions")] == [200, 200]
+
+    done = production.run("hide", story)
+
+    def gone() -> bool:
+        paths = (
+            "/",
+            "/case-studies/",
+            "/case-studies/?harm=neighbours",
+            "/feed.xml",
+            "/sitemap.xml",
+            "/questions",
+        )
+        answered = [ask(production.port, path)[1] for path in paths]
+        published = [path.read_text() for path in (folder / "current").rglob("*.html")]
+        named = [words for words in (*map(bytes.decode, answered), *published) if story in words]
+        there = list((folder / "current").rglob(f"{slug}*"))
+        return not named and not there and ask(production.port, story)[0].status == 404
+
+    assert done.returncode == 0, done.stderr
+    assert gone()
+    assert b"See two neighbours." in ask(production.port, "/questions")[1]
+    production.restart()
+    assert reload(production, folder) == 0
+    assert gone()
+    assert production.run("hide", "--undo", slug).returncode == 0
+    assert ask(production.port, story)[0].status == 200
+    assert list((folder / "current").rglob(f"{slug}.html"))
+
+
+def test_a_hidden_story_goes_also_from_pages_that_cannot_be_published_again(
+    production: Site, tmp_path: Path
+) -> None:
+    publish(production, tmp_path / "published")
+    shutil.rmtree(production.data_dir / "content-last-good", ignore_errors=True)
+    (tmp_path / "content" / "service.toml").write_text("[name")
+
+    done = production.run("hide", "neighbours-dispute")
+
+    assert done.returncode == 1
+    assert "service.toml" in done.stderr
+    assert not list((tmp_path / "published/current").rglob("neighbours-dispute*"))
+    assert ask(production.port, "/case-studies/neighbours-dispute")[0].status == 404
+
+
 def test_those_who_publish_at_once_take_turns(site: Site, tmp_path: Path) -> None:
     folder = tmp_path / "published"
     with ThreadPoolExecutor() as pool:

@@ -177,7 +177,7 @@ def test_the_longest_text_within_the_limits_is_rendered_in_a_moment():
     assert list(bounds.beyond("", text)) == []
     began = time.thread_time()
 
-    markup.opening_and_sections(text)
+    markup.opening_and_sections(text, "Title")
 
     assert time.thread_time() - began < 10  # about one second on a quiet machine
 

@@ -1,0 +1,65 @@
+"""A short list in the data folder, which outlives releases, rollbacks and restarts: one entry a line."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+HIDDEN_STORIES = "hidden-stories"
+PUBLISHED_FOLDERS = "published-folders"
+
+Stamp = tuple[int, int, int]
+
+
+class ListFile:
+    """One such list. Several processes may read it while one changes it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.path = folder / name
+
+    def stamp(self) -> Stamp | None:
+        """Return a value that is another after each change; None where there is no list."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return 0, 0, 0
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def read(self) -> set[str]:
+        """Return the entries.
+
+        Raises:
+            OSError, UnicodeError: where there is a list and it cannot be read.
+        """
+        try:
+            return set(self.path.read_text(encoding="utf-8").split("\n")) - {""}
+        except FileNotFoundError:
+            return set()
+
+    def add(self, entry: str) -> None:
+        """Put an entry on the list."""
+        self._change(lambda entries: entries | {entry})
+
+    def remove(self, entry: str) -> None:
+        """Take an entry off the list."""
+        self._change(lambda entries: entries - {entry})
+
+    def _change(self, change: Callable[[set[str]], set[str]]) -> None:
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            part = self.path.with_name(f".{uuid4().hex}.part")
+            with part.open("w", encoding="utf-8") as file:
+                file.writelines(f"{entry}\n" for entry in sorted(change(self.read())))
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(0o644)  # whoever hides a story, the site can read the list
+            part.replace(self.path)
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,135 @@
+"""`rjsite hide` takes a story off a running site at once, and keeps it off whatever comes after."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rjsite.cli import main
+from rjsite.list_file import HIDDEN_STORIES, ListFile
+from rjsite.site_content import LiveLibrary
+
+SLUG = "the-shop-window"
+
+
+@pytest.fixture
+def data(tmp_path: Path, content: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of the settings."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, value in (("MODE", "development"), ("CONTENT_DIR", content), ("DATA_DIR", folder)):
+        monkeypatch.setenv(f"RJSITE_{name}", str(value))
+    return folder
+
+
+@pytest.mark.parametrize("production", [True, False])
+def test_a_running_site_shows_a_hidden_story_no_more_without_being_told(content, data, production):
+    live = LiveLibrary(content, production=production, data=data)
+    before = live.now()
+    assert SLUG in before.by_slug
+
+    assert main(["hide", SLUG]) == 0
+
+    assert live.due()
+    now = live.now()
+    assert (now.stories, now.shelf.stories) == ((), ())
+    assert all(page.told == {} for page in now.pages.values())
+    assert now.ready is not before.ready
+    assert not live.due()
+
+
+def test_a_story_that_is_hidden_stays_hidden_until_that_is_undone(content, data):
+    before = shutil.copytree(content, content.with_name("before") / "content")
+    main(["hide", SLUG])
+    live = LiveLibrary(content, production=True, data=data)
+    (content / f"case-studies/{SLUG}.md").touch()
+    live.take_up()
+
+    assert live.now().stories == ()
+    assert LiveLibrary(before, production=True, data=data).now().stories == ()  # after going back
+
+    assert main(["hide", "--undo", SLUG]) == 0
+    assert SLUG in live.now().by_slug
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"/case-studies/{SLUG}",
+        f"https://www.example.org/case-studies/{SLUG.title()}/?a=b#c",
+        f"content/case-studies/{SLUG}.md",
+        f" {SLUG} ",
+    ],
+)
+def test_a_story_is_hidden_by_its_address_or_its_file(content, data, name, capsys):
+    assert main(["hide", name]) == 0
+    capsys.readouterr()
+
+    assert main(["hide", "--list"]) == 0
+    assert capsys.readouterr().out == f"{SLUG}\n"
+
+
+def test_a_name_that_is_no_story_is_said_and_hidden_all_the_same(data, capsys):
+    assert main(["hide", "the-shop-windoe"]) == 1
+
+    assert (
+        "There is no story of that name at present. Do you mean the-shop-window?" in capsys.readouterr().err
+    )
+    assert ListFile(data, HIDDEN_STORIES).read() == {"the-shop-windoe"}
+
+
+@pytest.mark.parametrize("arguments", [[], ["///"], ["two words"], ["--undo"]])
+def test_without_a_story_nothing_is_hidden(data, arguments, capsys):
+    assert main(["hide", *arguments]) == 2
+    assert "Name a story by its address" in capsys.readouterr().err
+    assert main(["hide", "--list"]) == 0
+    assert capsys.readouterr().out == "No story is hidden.\n"
+
+
+def test_what_is_not_hidden_cannot_be_undone(data, capsys):
+    assert main(["hide", "--undo", SLUG]) == 1
+    assert "is not hidden" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("broken", ["service.toml", "forms/ask.toml", "house-rules.toml"])
+def test_a_story_is_hidden_whatever_is_wrong_with_the_rest(content, data, broken):
+    live = LiveLibrary(content, production=True, data=data)
+    (content / broken).write_text("[[")
+
+    assert main(["hide", SLUG]) == 0
+
+    assert live.now().stories == ()
+    assert "/" in live.now().pages
+
+
+def test_a_story_is_hidden_also_where_the_settings_cannot_be_used(content, data, monkeypatch):
+    live = LiveLibrary(content, production=True, data=data)
+    monkeypatch.setenv("RJSITE_MODE", "prod")
+
+    assert main(["hide", SLUG]) == 0
+
+    assert live.now().stories == ()
+
+
+def test_where_the_list_cannot_be_read_no_story_is_shown_and_that_is_said(content, data):
+    live = LiveLibrary(content, production=True, data=data)
+    (data / HIDDEN_STORIES).write_bytes(b"\xff\xfe")
+
+    now = live.now()
+
+    assert now.stories == ()
+    assert [problem.path.name for problem in now.not_shown] == [HIDDEN_STORIES]
+    assert "/" in now.pages
+
+
+def test_many_who_hide_stories_at_once_lose_none(data):
+    from concurrent.futures import ThreadPoolExecutor
+
+    hidden = ListFile(data, HIDDEN_STORIES)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(hidden.add, map(str, range(40))))
+
+    assert hidden.read() == set(map(str, range(40)))
+    assert [path.name for path in data.iterdir()] == [HIDDEN_STORIES]
