@@ -9,6 +9,9 @@ cd "$1"
 name=outbox-$(date --utc +%Y%m%dT%H%M%SZ)
 rm -f part
 trap 'rm -f part' EXIT
+# Copies go on their day also where no new one can be made. An hour or two early, so that a copy made at the same
+# time of day goes on its last day.
+find . -name 'outbox-*' -mmin +$((${KEEP_DAYS:-14} * 1440 - 120)) -delete
 
 url=${RJSITE_DATABASE_URL:-sqlite:///${RJSITE_DATA_DIR:?}/outbox.sqlite3}
 case $url in
@@ -40,6 +43,4 @@ esac
 
 sync part
 mv part "$name"
-# an hour or two early, so that a copy made at the same time of day goes on its last day
-find . -name 'outbox-*' -mmin +$((${KEEP_DAYS:-14} * 1440 - 120)) -delete
 echo "$PWD/$name"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, current_app
 from flask_limiter import Limiter
 
+from rjsite import daily_run
 from rjsite.background import Background
 from rjsite.delivery import Delivery
 from rjsite.forms.build import QuestionForm
@@ -68,6 +69,9 @@ def make_outbox(settings: Settings) -> Outbox:
 
 
 def warnings(settings: Settings, readers: Readers) -> list[str]:
-    """Return a line for each certificate that ends and each damaged outbox: somebody has to act."""
-    files = [f"a damaged outbox was kept aside: {file.name}" for file in kept_aside(settings.outbox_url)]
-    return [f"certificate {line}" for line in readers.warnings()] + files
+    """Return what somebody has to see to: certificates that end, damaged files, a failed daily run."""
+    lines = [f"certificate {line}" for line in readers.warnings()]
+    lines += [f"a damaged outbox was kept aside: {file.name}" for file in kept_aside(settings.outbox_url)]
+    if daily := daily_run.warning(settings.data_dir):
+        lines.append(daily)
+    return lines

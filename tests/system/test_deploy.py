@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
+from rjsite import daily_run
 from rjsite.cli import _parser
 from rjsite.settings import ROOT, Settings
 from support.authority import Authority
@@ -80,6 +81,82 @@ def test_the_units_give_the_site_no_right_it_does_not_need(units: list[Path]) ->
                 f"--threshold={EXPOSED_AT_MOST}", unit,
             )  # fmt: skip
             assert done.returncode == 0, done.stdout[-300:]
+
+
+def test_no_unit_hides_a_failure_or_ends_a_program_for_a_call_that_it_can_do_without(
+    units: list[Path],
+) -> None:
+    for unit in units:
+        if unit.suffix == ".service":
+            text = unit.read_text()
+            assert re.findall(r"^Exec\w+=[@:+!]*-.*", text, re.M) == []
+            assert "\nSystemCallErrorNumber=EPERM\n" in text
+            assert "\nSystemCallFilter=@system-service\n" in text
+
+
+@pytest.fixture
+def daily(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Run daily.sh on a server of its own, where `rjsite` is this shell script."""
+    place = tmp_path / "current"
+    for folder in (place / "deploy", place / ".venv" / "bin", tmp_path / "data", tmp_path / "copies"):
+        folder.mkdir(parents=True)
+    for name in ("daily.sh", "backup.sh"):
+        script = place / "deploy" / name
+        script.write_text(
+            (DEPLOY / name).read_text().replace("/var/backups/rjsite", str(tmp_path / "copies"))
+        )
+        script.chmod(0o755)
+    with closing(sqlite3.connect(tmp_path / "data" / "outbox.sqlite3")) as file:
+        file.execute("CREATE TABLE outbox (sealed BLOB, accepted_at FLOAT)")
+
+    def daily(rjsite: str) -> subprocess.CompletedProcess[str]:
+        command = place / ".venv" / "bin" / "rjsite"
+        command.write_text(f"#!/bin/sh\n{rjsite}\n")
+        command.chmod(0o755)
+        return run(place / "deploy" / "daily.sh", env={"RJSITE_DATA_DIR": str(tmp_path / "data")})
+
+    return daily
+
+
+def test_a_daily_run_publishes_backs_up_and_says_that_it_did(
+    daily: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = daily(f'echo "$@" >{tmp_path}/said')
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "said").read_text() == "publish /var/lib/rjsite-published\n"
+    assert len(list((tmp_path / "copies").glob("outbox-*"))) == 1
+    assert daily_run.warning(tmp_path / "data") is None
+
+
+def test_a_daily_run_that_could_not_publish_backs_up_all_the_same_and_fails(
+    daily: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = daily("exit 1")
+
+    assert done.returncode == 1
+    assert len(list((tmp_path / "copies").glob("outbox-*"))) == 1
+    assert "failed" in str(daily_run.warning(tmp_path / "data"))
+
+
+def test_a_daily_run_that_could_not_back_up_publishes_all_the_same_and_fails(
+    daily: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "data" / "outbox.sqlite3").write_text("no database")
+
+    done = daily(f"touch {tmp_path}/said")
+
+    assert done.returncode == 1
+    assert (tmp_path / "said").exists()
+    assert "failed" in str(daily_run.warning(tmp_path / "data"))
+
+
+def test_a_daily_run_that_is_killed_leaves_that_it_did_not_end(
+    daily: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    daily("kill -KILL $PPID")
+
+    assert "failed" in str(daily_run.warning(tmp_path / "data"))
 
 
 def test_units_wrapper_and_release_pass_the_path_of_the_settings_file_and_read_it_nowhere() -> None:
@@ -370,6 +447,16 @@ def test_copies_go_on_their_fourteenth_day(tmp_path: Path) -> None:
     new = Path(done.stdout.strip()).name
     left = {"outbox-12.9.sqlite3", "outbox-13.9.sqlite3", "other"}
     assert {path.name for path in copies.iterdir()} == {new, *left}
+
+
+def test_old_copies_go_also_where_no_new_one_can_be_made(tmp_path: Path) -> None:
+    (tmp_path / "outbox-old.sqlite3").write_text("x")
+    os.utime(tmp_path / "outbox-old.sqlite3", (0, 0))
+
+    done = run(DEPLOY / "backup.sh", tmp_path, env={"RJSITE_DATA_DIR": str(tmp_path)})
+
+    assert done.returncode != 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def bring_back(copy: Path, site: Site, url: str) -> None:
