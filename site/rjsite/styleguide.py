@@ -78,6 +78,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             sections=sections,
             checked_on=date.today(),  # noqa: DTZ011 (shown, never compared)
             crumbs=[{"label": "Home", "page": "/"}],
+            held="",
         )
         html = render_template(
             "styleguide.html",

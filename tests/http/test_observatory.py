@@ -134,7 +134,7 @@ def test_a_style_sheet_or_script_that_was_changed_on_its_way_is_not_used(visitor
         *Page(visitor("/").text).all("link", rel="stylesheet"),
     ]
 
-    assert len(loaded) == 2
+    assert len(loaded) == 3
     for element in loaded:
         address = element.get("src") or element.attrib["href"]
         kind, _, digest = element.attrib["integrity"].partition("-")

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import time_machine
+from cryptography.fernet import Fernet
 
 from rjsite import create_app, pages
 from rjsite.services import services_of
@@ -184,7 +185,7 @@ def test_a_draft_is_shown_in_development_and_never_in_production(tmp_path):
             data_dir=tmp_path / "p",
             content_dir=folder,
             secret_key="q7Gm2vXr9TfLw4ZsKb1NcYh8JdPe6UaRtW3o",
-            outbox_keys=(tmp_path / "d" / "outbox-key").read_text(),
+            outbox_keys=Fernet.generate_key().decode(),
             public_url="https://nowhere.example",
             team_email="team@nowhere.example",
             mail_server="mail.nowhere.example",

@@ -11,7 +11,9 @@ import fastjsonschema
 import pytest
 import time_machine
 
+from rjsite import create_app
 from rjsite.cli import main
+from rjsite.development_keys import keep_keys
 from rjsite.services import services_of
 from rjsite.settings import ROOT
 from support.forms import CONTACT, GOOD, A, B, Page, fresh, send
@@ -122,9 +124,10 @@ def test_changed_answers_are_a_second_version_of_the_same_reference(client, deli
     assert len({said["reference"] for said in copies}) == 1
 
 
-def test_an_exported_mail_brings_its_copy_along(app, client, settings, tmp_path, monkeypatch):
-    send(client, A)
-    (row,) = services_of(app).outbox.rows()
+def test_an_exported_mail_brings_its_copy_along(settings, tmp_path, monkeypatch):
+    site = create_app(keep_keys(settings))
+    send(site.test_client(), A)
+    (row,) = services_of(site).outbox.rows()
     monkeypatch.setenv("RJSITE_MODE", "development")
     monkeypatch.setenv("RJSITE_DATA_DIR", str(settings.data_dir))
 

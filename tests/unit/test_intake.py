@@ -17,7 +17,7 @@ from rjsite.intake import Intake, NotKept
 from rjsite.mail.server import Parcel
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.trouble import NotTaken
-from rjsite.outbox import table
+from rjsite.outbox import store, table
 from rjsite.outbox.store import Outbox
 from rjsite.outbox.table import BROKEN
 from rjsite.sealing import Readers
@@ -51,8 +51,9 @@ def server(impatient: None, opened: Callable[..., Outbox]) -> Server:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits long for a locked database."""
+    """Nobody waits long for a locked database, or for it to be tried again."""
     monkeypatch.setattr(table, "WAIT_FOR_LOCK", 0.2)
+    monkeypatch.setattr(store, "PREPARE_AGAIN", 0.0)
 
 
 @pytest.fixture
