@@ -44,11 +44,12 @@ def read_bytes(path: Path, shown: Path) -> bytes:
     Raises:
         Unreadable: where it is missing, no file in the content folder, cannot be opened or is too large.
     """
-    folder = path.parents[max(len(shown.parts) - 2, 0)].resolve()
+    *inside, folder = path.parents[: max(len(shown.parts) - 1, 1)]
     most = MARKDOWN_BYTES if path.suffix == ".md" else OTHER_BYTES
     try:
         found = path.stat()
-        if not path.resolve().is_relative_to(folder):
+        linked = any(part.is_symlink() for part in (path, *inside))  # else the slower question is settled
+        if linked and not path.resolve().is_relative_to(folder.resolve()):
             words = "this is a link to a file elsewhere; put the file itself here"
         elif not stat.S_ISREG(found.st_mode):
             words = "this is not a file; delete it, or put a file here"
