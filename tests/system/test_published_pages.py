@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -164,6 +164,68 @@ def test_pages_stay_up_while_the_site_is_down_and_forms_say_whom_to_call(site: S
     assert b"0800 043 8785" in said_there
 
 
+@pytest.fixture
+def unpublished(site: Site, tmp_path: Path) -> Iterator[tuple[Nginx, Path]]:
+    """An nginx before a site that is away, and the folder from which it serves: nothing is in it."""
+    site.terminate()
+    published = tmp_path / "published"
+    with nginx_before(site, published, tmp_path) as nginx:
+        yield nginx, published
+    site.start()
+
+
+def make_nothing(folder: Path) -> None:
+    assert not folder.exists()
+
+
+def make_a_link_that_leads_nowhere(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "current").symlink_to("release-gone")
+
+
+def make_folders_without_files(folder: Path) -> None:
+    for name in ("pages", "unkept", "files"):
+        (folder / "current" / name).mkdir(parents=True)
+
+
+def make_folders_in_place_of_files(folder: Path) -> None:
+    for name in ("pages/privacy.html", "unkept/site-away.html", "unkept/too-long.html"):
+        (folder / "current" / name).mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        make_nothing,
+        make_a_link_that_leads_nowhere,
+        make_folders_without_files,
+        make_folders_in_place_of_files,
+    ],
+)
+def test_where_nothing_is_published_and_the_site_is_away_nginx_names_the_phone(
+    unpublished: tuple[Nginx, Path], make: Callable[[Path], None]
+):
+    nginx, folder = unpublished
+    make(folder)
+    too_large = {"Content-Length": "3000000"}
+    asked = [
+        ("/", "GET"),
+        ("/privacy", "GET"),
+        ("/refer/a", "GET"),
+        ("/refer/a", "POST"),
+        ("/privacy", "POST"),
+    ]
+
+    for path, method in asked:
+        answer, words = ask(nginx.port, path, method)
+        assert (answer.status, b"0800 043 8785" in words) == (503, True), (path, method)
+        assert answer.getheader("Cache-Control") == "no-store"
+        assert b"nginx" not in words
+    answer, words = ask(nginx.port, "/refer/a", "POST", **too_large)
+    assert (answer.status, b"too long" in words, b"0800 043 8785" in words) == (413, True, True)
+    assert ask(nginx.port, "/exit")[0].status == 303
+
+
 def test_what_is_too_large_to_be_passed_on_is_answered_in_our_words(nginx: Nginx):
     connection = HTTPConnection(LOOPBACK, nginx.port, timeout=30)
     connection.request("POST", "/refer/a", headers={"Content-Length": "3000000"})  # and none of it is read
@@ -226,7 +288,7 @@ def test_what_is_not_published_is_answered_by_the_site(nginx: Nginx, site: Site)
         assert theirs.status == ours.status, path
         assert theirs.getheader("Location") == ours.getheader("Location")
     assert b"form_token" in ask(nginx.port, "/refer/a")[1]
-    assert b"Stories: theft" in ask(nginx.port, "/case-studies/?harm=theft")[1]
+    assert b"Stories about theft" in ask(nginx.port, "/case-studies/?harm=theft")[1]
     refused, words = ask(nginx.port, "/privacy", "POST")
     assert (refused.status, b"0800 043 8785" in words) == (405, True)
 
