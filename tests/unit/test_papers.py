@@ -74,10 +74,11 @@ def test_a_changed_phone_number_is_named_wherever_it_is_not_made_from_the_facts(
     assert status == 1
     assert [place.rpartition(":")[0] for place, *_ in named] == [
         "deploy/Caddyfile",
+        *["deploy/nginx-published.conf"] * 2,
         *(f"static/papers/form-{key}.pdf" for key in "abc"),
     ]
     assert named[0][2].startswith("write “0800 999 5428”")
-    assert "run “make papers”" in named[1][2]
+    assert "run “make papers”" in named[-1][2]
 
 
 @pytest.mark.parametrize("file", ["forms/a.md", "forms/b.md"])
