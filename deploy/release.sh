@@ -1,38 +1,57 @@
 #!/bin/sh
 # Run a version of the site, as root: release.sh v1.1 (a tag, a branch or a commit). To go back, name the one before.
 #
-# It is made ready beside the one that runs, and only then switched to. Where it does not come up, the one
-# before is put back. /srv/rjsite/source is a clone, /srv/rjsite/current what runs.
+# Each run makes a new folder from git, beside the version that runs, and only then switches to it. Where a later step
+# fails or is interrupted, the version that came up last is put back. In /srv/rjsite, source is a clone, current leads
+# to what runs, and last-good to what came up last.
 set -eu
 umask 022
 cd /srv/rjsite
+published=/var/lib/rjsite-published
 
-git -C source fetch --quiet --tags origin
-commit=$(git -C source rev-parse --verify --quiet "origin/$1^{commit}" || git -C source rev-parse --verify "$1^{commit}")
-new=/srv/rjsite/versions/$commit
-before=$(readlink current || true)
+stop() {
+    echo "$*" >&2
+    exit 1
+}
+
+test $# = 1 || stop "Name a version: a tag, a branch or a commit."
+exec 9>release.lock
+flock --nonblock 9 || stop "Another release is under way. Wait until it has ended."
+
+commit_of() { git -C source rev-parse --verify --quiet "$1^{commit}"; }
+git -C source fetch --quiet --prune --tags --force origin || fetch_failed=yes
+if commit=$(commit_of "refs/remotes/origin/$1"); then
+    test -z "${fetch_failed-}" || stop "The branch $1 could not be fetched. To go back meanwhile, name a tag or a commit."
+elif ! commit=$(commit_of "refs/tags/$1"); then
+    case $1 in *[!0-9a-f]*) false ;; *) commit=$(commit_of "$1") ;; esac ||
+        stop "There is no version $1. Name a tag, a branch or a commit."
+fi
+
+before=$(readlink --canonicalize-existing last-good || readlink --canonicalize-existing current || true)
+mkdir -p versions
+for old in versions/*; do # an interrupted run left it
+    test -e "$old/ready" || rm -rf "$old"
+done
+new=$(mktemp --directory "$PWD/versions/$commit.XXXXXX")
 # the settings are read by the version of this script: an older one, which is gone back to, may not know how
 reader=$(dirname "$(dirname "$(readlink --canonicalize "$0")")")/.venv/bin/rjsite
 test -x "$reader" || reader=$new/.venv/bin/rjsite
 
-if [ ! -e "$new/ready" ]; then
-    rm -rf "$new"
-    mkdir -p "$new"
-    git -C source archive "$commit" | tar --extract --no-same-permissions --directory "$new"
-    if [ -n "$before" ]; then cp --archive "$before/.venv" "$new/"; fi # quick where no package changed
-    python3 "$new/deploy/prepare.py" run
-    "$new/.venv/bin/python" -m compileall -q "$new/site"
-    touch "$new/ready"
-fi
+name_of() { basename "${1%.??????}"; }
 
-switch_to() {
-    ln --symbolic --force --no-dereference "$1" current.new
-    mv --no-target-directory current.new current
-    systemctl try-restart 'rjsite@*'
+# Restart what ran before, and wait until the site answers and no part of it had to be started again.
+comes_up() {
+    test -n "$running" || return 0
+    systemctl restart $running || return
+    started=$(systemctl show --property=MainPID --value $running)
+    case $running in *@serve*) answers || return ;; esac
+    sleep 5
+    test "$(systemctl show --property=MainPID --value $running)" = "$started"
 }
 
-comes_up() {
+answers() {
     RJSITE_SETTINGS_FILE=/etc/rjsite/environment "$reader" with-settings sh -c '
+        case ${HOST-} in *:*) HOST="[$HOST]" ;; esac
         for _ in $(seq 60); do
             sleep 1
             curl --silent --fail "http://${HOST:-127.0.0.1}:${PORT:-8000}/healthz" >/dev/null && exit
@@ -40,14 +59,72 @@ comes_up() {
         exit 1'
 }
 
-switch_to "$new"
-if ! systemctl --quiet is-active rjsite@serve; then
-    echo "Ready, and not started: $commit"
-elif comes_up; then
-    echo "Running: $commit. Before it: ${before##*/}"
-    current/deploy/rjsite publish /var/lib/rjsite-published # for nginx
+# Write the pages for nginx. A mistake in the content is named, and all else is published.
+publish() {
+    case $running in *@serve*) ;; *) return 0 ;; esac
+    was=$(readlink "$published/current" || true)
+    current/deploy/rjsite publish "$published" || test "$(readlink "$published/current" || true)" != "$was"
+}
+
+undo() {
+    trap - EXIT
+    trap '' HUP INT TERM PIPE
+    set +e
+    if [ -z "${switched-}" ]; then
+        rm -rf "$new"
+        stop "Nothing has changed: $commit could not be made ready."
+    fi
+    why="Why: see above, and journalctl -u 'rjsite@*'"
+    test -n "$before" || stop "$commit did not come up, and there is no version to go back to. $why"
+    mv --no-target-directory current.back current
+    if ! comes_up; then
+        ended="is put back, and does not come up either"
+    elif [ -z "$running" ]; then
+        ended="is put back, and not started"
+    else
+        ended="runs again"
+    fi
+    publish || ended="$ended. Its pages could not be published for nginx"
+    rm -rf "$new"
+    stop "$commit did not come up, or not whole. $(name_of "$before") $ended. $why"
+}
+trap undo EXIT
+trap 'exit 1' HUP INT TERM
+
+# 1. Make it ready.
+chmod 755 "$new"
+git -C source archive --output="$new/archive.tar" "$commit"
+tar --extract --no-same-permissions --directory "$new" --file "$new/archive.tar"
+rm "$new/archive.tar"
+for made in "$before" versions/"$commit".*; do # quick where no package changed, and possible without a network
+    if [ -e "$made/ready" ] && [ -d "$made/.venv" ]; then packages=$made/.venv; fi
+done
+if [ -n "${packages-}" ]; then cp --archive "$packages" "$new/"; fi
+python3 "$new/deploy/prepare.py" run
+"$new/.venv/bin/python" -m compileall -q "$new/site"
+touch "$new/ready"
+
+# 2. Switch to it. The way back is laid first: the disk may be full then.
+running=
+for unit in rjsite@serve rjsite@deliver; do
+    state=$(systemctl show --property=ActiveState --value "$unit")
+    case $state in
+    inactive | failed | "") ;;
+    *) running="$running $unit" ;;
+    esac
+done
+ln --symbolic --force --no-dereference "$new" current.new
+if [ -n "$before" ]; then ln --symbolic --force --no-dereference "$before" current.back; fi
+switched=yes
+mv --no-target-directory current.new current
+comes_up
+publish
+if [ -n "$running" ]; then ln --symbolic --force --no-dereference "$new" last-good; else rm -f last-good; fi
+trap - EXIT
+
+if [ -n "$running" ]; then
+    echo "Running: $commit.${before:+ Before it: $(name_of "$before")}"
 else
-    switch_to "$before"
-    echo "It did not come up, and ${before##*/} runs again. Why: journalctl -u rjsite@serve" >&2
-    exit 1
+    echo "Ready, and not started: $commit"
 fi
+ls -1dt versions/* | tail --lines=+4 | xargs --no-run-if-empty rm -rf

@@ -7,7 +7,6 @@ import re
 import sqlite3
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -27,7 +26,7 @@ from support.mail import MailServer
 from support.many_machines import HOST, DistantVisitor, Instance, deployed_nginx
 from support.needs import program
 from support.nginx import Nginx
-from support.processes import LOOPBACK, free_port
+from support.processes import LOOPBACK
 from support.site_process import Site
 from support.visitor import FORM_A, Visitor
 
@@ -274,71 +273,6 @@ def test_the_container_holds_nothing_private_and_runs_without_rights() -> None:
     assert "prepare.py run" in steps  # which asks for every hash
     for source in re.findall(r"^COPY ((?:[\w./-]+ )+)", steps, re.M):
         assert all((ROOT / name).exists() for name in source.split()), source
-
-
-# -- a new version ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def released(tmp_path: Path) -> Callable[[int], subprocess.CompletedProcess[str]]:
-    """Run release.sh on a server of its own, whose settings say that the site is on this port.
-
-    What is released is a small project that makes itself ready at once; systemd says yes to all.
-    """
-    source, programs = tmp_path / "srv" / "source", tmp_path / "programs"
-    files = {
-        source / "deploy" / "prepare.py": "import sys; from pathlib import Path\n"
-        "place = Path(__file__).parents[1] / '.venv/bin/python'\n"
-        "place.parent.mkdir(parents=True); place.symlink_to(sys.executable)\n"
-        f"(place.parent / 'rjsite').symlink_to({str(Path(sys.executable).with_name('rjsite'))!r})\n",
-        source / "deploy" / "rjsite": f'#!/bin/sh\necho "$@" >{tmp_path}/published\n',
-        source / "site" / "empty.py": "",
-        programs / "systemctl": "#!/bin/sh\n",
-    }
-    for path, words in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(words)
-        path.chmod(0o755)
-    told = (DEPLOY / "release.sh").read_text().replace("/srv/rjsite", str(source.parent))
-    script = tmp_path / "release.sh"
-    script.write_text(told.replace("/etc/rjsite", str(tmp_path)).replace("seq 60", "seq 2"))
-    env = {"PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}", "HOME": str(tmp_path)}
-    somebody = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    for words in ("init --quiet --initial-branch=main", "add .", "commit --quiet -mx", "remote add origin ."):
-        assert run("git", "-C", source, *words.split(), env=env | somebody).returncode == 0
-
-    def release(port: int) -> subprocess.CompletedProcess[str]:
-        words = f"PORT={port}\nRJSITE_MAIL_PASSWORD=$(touch {tmp_path}/ran) `x` \"'\n"  # no shell script
-        (tmp_path / "environment").write_text(words)
-        return run("sh", script, "main", env=env)
-
-    return release
-
-
-def test_a_release_that_comes_up_stays(
-    released: Callable[[int], subprocess.CompletedProcess[str]], site: Site, tmp_path: Path
-) -> None:
-    done = released(site.port)
-
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Running: ")
-    assert (tmp_path / "published").read_text() == "publish /var/lib/rjsite-published\n"
-    assert not (tmp_path / "ran").exists()
-
-
-def test_a_release_that_does_not_come_up_is_taken_back(
-    released: Callable[[int], subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    before = tmp_path / "srv" / "versions" / "before"
-    (before / ".venv").mkdir(parents=True)
-    (tmp_path / "srv" / "current").symlink_to(before)
-
-    done = released(free_port())
-
-    assert done.returncode == 1
-    assert "before runs again" in done.stderr
-    assert (tmp_path / "srv" / "current").resolve() == before
-    assert not (tmp_path / "published").exists()
 
 
 # -- backups, and the way to PostgreSQL -------------------------------------------------------------------
