@@ -18,7 +18,7 @@ from limits import parse_many
 from limits.storage import MemoryStorage, storage_from_string
 
 from rjsite.client_address import client_address, network_of
-from rjsite.limits import SlidingWindows
+from rjsite.rate_limit_storage import SlidingWindows
 from rjsite.settings import Settings
 
 RETRY_STORE = 10.0  # seconds to count in memory before the store is tried again

@@ -20,7 +20,6 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Connection, Engine, Insert, MetaData, Table, event, func, inspect, select, text
 
 from rjsite.delivery import Delivery
-from rjsite.limits import SQLStorage
 from rjsite.mail.server import Parcel
 from rjsite.mail.sign_in import Gate
 from rjsite.outbox import migrate as migrating
@@ -29,6 +28,7 @@ from rjsite.outbox.migrate import migrate
 from rjsite.outbox.seal import Seal
 from rjsite.outbox.store import Envelope, Outbox
 from rjsite.outbox.table import metadata, open_database
+from rjsite.rate_limit_storage import SQLStorage
 from support.clock import Clock
 
 TEAM = "team@nowhere.example"

@@ -15,8 +15,8 @@ from limits import parse
 from limits.strategies import SlidingWindowCounterRateLimiter
 from pydantic import SecretStr
 
-from rjsite.limits import SQLStorage
 from rjsite.rate_limit import limited, make_limiter, network_key, seconds_to_wait
+from rjsite.rate_limit_storage import SQLStorage
 from rjsite.settings import Settings
 from support.processes import in_a_child
 
