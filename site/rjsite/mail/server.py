@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import smtplib
 import socket
 import ssl
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask_mail import Connection, Mail, Message
 
+from rjsite.mail.folder import FolderConnection
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.trouble import BUSY, NO_SIGN_IN, NOT_IN_TEAM, NotTaken, asks_to_wait, not_taken
 from rjsite.mail.words import domain_of
@@ -167,38 +165,6 @@ def _say_hello(host: smtplib.SMTP) -> None:
         code, _ = host.helo()
     if not 200 <= code < 300:
         raise smtplib.SMTPHeloError(code, "")
-
-
-class FolderConnection(Connection):
-    """Development: each message becomes a file, whole or not at all."""
-
-    def __init__(self, state: Any, folder: Path) -> None:
-        super().__init__(state)
-        self.folder = folder
-
-    def __enter__(self) -> FolderConnection:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        """Nothing to close."""
-
-    def send(self, message: Any, envelope_from: Any = None) -> None:
-        """Write the message to its file."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
-            file.write(message.as_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(self._free_name(message.parcel))
-
-    def _free_name(self, parcel: Parcel) -> Path:
-        """REFERENCE.eml; another recipient's copy is numbered, the same copy again keeps its name."""
-        number = 1
-        while True:
-            path = self.folder / (f"{parcel.name}.eml" if number == 1 else f"{parcel.name}-{number}.eml")
-            if not path.exists() or path.read_bytes() == parcel.body:
-                return path
-            number += 1
 
 
 class TeamMail(Mail):

@@ -1,0 +1,45 @@
+"""Mail in development: each message is written to a file in a folder, and no server is asked."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask_mail import Connection
+
+if TYPE_CHECKING:
+    from rjsite.mail.server import Parcel
+
+
+class FolderConnection(Connection):
+    """Development: each message becomes a file, whole or not at all."""
+
+    def __init__(self, state: Any, folder: Path) -> None:
+        super().__init__(state)
+        self.folder = folder
+
+    def __enter__(self) -> FolderConnection:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Nothing to close."""
+
+    def send(self, message: Any, envelope_from: Any = None) -> None:
+        """Write the message to its file."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
+            file.write(message.as_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(self._free_name(message.parcel))
+
+    def _free_name(self, parcel: Parcel) -> Path:
+        """REFERENCE.eml; another recipient's copy is numbered, the same copy again keeps its name."""
+        number = 1
+        while True:
+            path = self.folder / (f"{parcel.name}.eml" if number == 1 else f"{parcel.name}-{number}.eml")
+            if not path.exists() or path.read_bytes() == parcel.body:
+                return path
+            number += 1
