@@ -329,12 +329,12 @@ def while_typing(page: Page) -> None:
 def while_scrolling_with_the_wheel(page: Page) -> None:
     page.mouse.move(200, 200)
     page.mouse.wheel(0, 400)
-    page.wait_for_function("scrollY > 0")
+    page.wait_for_function("() => scrollY > 0")
 
 
 def while_scrolling_with_the_keyboard(page: Page) -> None:
     page.keyboard.press("PageDown")
-    page.wait_for_function("scrollY > 0")
+    page.wait_for_function("() => scrollY > 0")
 
 
 @pytest.mark.parametrize(

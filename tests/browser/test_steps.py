@@ -285,7 +285,7 @@ def test_an_address_with_a_place_in_it_stays_on_the_step(page: Page) -> None:
     fill(page, up_to(A, {"contact_by": "phone"}))
 
     page.evaluate("location.hash = 'main'")
-    page.wait_for_function("location.hash === '#main'")
+    page.wait_for_function("() => location.hash === '#main'")
 
     assert heading(page) == "How to reach you safely"
 

@@ -388,8 +388,10 @@ def test_not_a_byte_of_mail_or_password_crosses_an_unverified_line(stage: Stage,
     with CrookedServer(stage.port, stage.certificates[certificate]) as server:
         stage.work()
 
-    assert server.asked == ["connect", "starttls"]
-    assert b"".join(server.plain).upper().replace(b"EHLO LOCALHOST\r\n", b"") == b"STARTTLS\r\n"
+    tries = server.asked.count("connect")  # a slow machine leaves time for a second try
+    assert server.asked == ["connect", "starttls"] * tries and tries > 0
+    plain = b"".join(server.plain).upper().replace(b"EHLO LOCALHOST\r\n", b"")
+    assert plain == b"STARTTLS\r\n" * tries
 
 
 def test_implicit_tls_is_checked_as_well(authority: Authority, stage: Stage, tmp_path: Path) -> None:
