@@ -6,7 +6,7 @@
 # to what runs, and last-good to what came up last.
 set -eu
 umask 022
-cd /srv/rjsite
+cd -P /srv/rjsite
 published=/var/lib/rjsite-published
 
 stop() {
@@ -127,4 +127,6 @@ if [ -n "$running" ]; then
 else
     echo "Ready, and not started: $commit"
 fi
-ls -1dt versions/* | tail --lines=+4 | xargs --no-run-if-empty rm -rf
+for old in $(ls -1dt versions/* | tail --lines=+4); do # the times of folders are no proof: a clock may have been wrong
+    case $PWD/$old in "$new" | "$before") ;; *) rm -rf "$old" ;; esac
+done

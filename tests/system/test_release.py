@@ -14,7 +14,6 @@ import pytest
 from rjsite.settings import ROOT
 
 SOMEBODY = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-RJSITE = Path(sys.executable).with_name("rjsite")
 
 # A small project that makes itself ready at once. Empty files in it say what goes wrong with it.
 FILES = {
@@ -32,7 +31,8 @@ with (root / ".venv" / "prepared").open("a") as log:
     log.write("anew\\n" if new else "again\\n")
 if new:
     (bin / "python").symlink_to({sys.executable!r})
-    (bin / "rjsite").symlink_to({str(RJSITE)!r})
+    (bin / "rjsite").write_text('#!/bin/sh\\nshift\\nexec "$@"\\n')  # as `rjsite with-settings` does
+    (bin / "rjsite").chmod(0o755)
 """,
     "deploy/rjsite": """\
 #!/bin/sh
@@ -58,8 +58,9 @@ esac
 """,
     "curl": "test ! -e {place}/running/silent",
     "sleep": "",
+    "python3": 'exec {python} -IS "$@"',
     # each command of the script is counted, and at the one that is named the script is ended
-    **dict.fromkeys(("git", "tar", "mktemp", "cp", "python3", "touch", "rm", "ln", "mv", "readlink"), ""),
+    **dict.fromkeys(("git", "tar", "mktemp", "cp", "touch", "rm", "ln", "mv", "readlink"), ""),
 }
 COUNT = """\
 #!/bin/sh
@@ -78,7 +79,9 @@ class Server:
         for folder in (self.srv, self.project, self.programs, place / "published"):
             folder.mkdir()
         for name, words in PROGRAMS.items():
-            self._program(name, COUNT.format(name=name, place=place) + words.format(place=place))
+            self._program(
+                name, COUNT.format(name=name, place=place) + words.format(place=place, python=sys.executable)
+            )
         path = os.environ.get("PATH", os.defpath)
         for name in PROGRAMS:
             if not PROGRAMS[name] and name != "sleep":
@@ -101,7 +104,7 @@ class Server:
         ):
             script = script.replace(there, str(here))
         (place / "release.sh").write_text(script)
-        (place / "environment").write_text("RJSITE_MAIL_PASSWORD=$(touch ran) `x` \"'\n")  # no shell script
+        (place / "environment").write_text(f"RJSITE_MAIL_PASSWORD=$(touch {place}/ran) `x` \"'\n")
         self.says_state("active")
 
     def _program(self, name: str, words: str) -> None:
@@ -170,6 +173,11 @@ def server(tmp_path: Path) -> Server:
 
 def test_a_release_runs_is_published_and_names_the_version_before(server: Server) -> None:
     first, second = server.whole().name.split(".")[0], server.commit("v2")
+    reader = server.whole() / ".venv" / "bin" / "rjsite"
+    reader.unlink()
+    reader.symlink_to(
+        Path(sys.executable).with_name("rjsite")
+    )  # the real one: the settings are no shell script
 
     said = server.must_release("main")
 
@@ -320,8 +328,8 @@ def test_a_full_disk_while_it_is_made_ready_changes_nothing_and_leaves_nothing(
 ) -> None:
     server.commit("v2")
     real = (server.programs / program).read_text()
-    works = 'case "$*" in *fetch*|*rev-parse*) ;; *) echo "No space left on device" >&2; exit 1;; esac\nPATH='
-    (server.programs / program).write_text(real.replace("PATH=", works, 1))
+    full = 'case "$*" in *fetch*|*rev-parse*) ;; *) echo "No space left on device" >&2; exit 1 ;; esac\n'
+    (server.programs / program).write_text(f"#!/bin/sh\n{full}{real}")
 
     done = server.release("main")
 
@@ -386,7 +394,20 @@ def test_the_last_three_versions_are_kept(server: Server) -> None:
     for number in range(2, 6):
         server.commit(f"v{number}")
         server.must_release("main")
-        os.utime(server.whole(), (time.time() + number, time.time() + number))
 
     found = {next(iter(path.glob("v?"))).name for path in (server.srv / "versions").iterdir()}
     assert found == {"v3", "v4", "v5"}
+
+
+def test_what_runs_and_the_one_before_are_kept_also_after_a_clock_that_was_ahead(server: Server) -> None:
+    for number in range(2, 6):
+        server.commit(f"v{number}")
+        server.must_release("main")
+        tomorrow = time.time() + 86_400
+        for path in (server.srv / "versions").iterdir():
+            if not (path / "v4").exists() and not (path / "v5").exists():
+                os.utime(path, (tomorrow, tomorrow))
+
+    assert server.runs("v5")
+    found = {next(iter(path.glob("v?"))).name for path in (server.srv / "versions").iterdir()}
+    assert {"v4", "v5"} <= found
