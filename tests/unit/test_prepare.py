@@ -1,0 +1,97 @@
+"""deploy/prepare.py makes .venv anew wherever it does not fit this Python and these packages."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from rjsite.settings import ROOT
+
+OTHER_MINOR = "3.10.9 (main, Jan  1 2023, 00:00:00) [GCC 12.2.0]"
+OTHER_PATCH = sys.version.replace(f".{sys.version_info.micro}", f".{sys.version_info.micro + 1}", 1)
+OTHER_BUILD = sys.version.replace("(", "(rebuilt ", 1)
+
+
+@pytest.fixture
+def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, for a project of its own; it only records that it makes .venv and installs."""
+    spec = importlib.util.spec_from_file_location("prepare", ROOT / "deploy" / "prepare.py")
+    assert spec
+    assert spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    venv = tmp_path / ".venv"
+    for name, value in {
+        "VENV": venv, "PYTHON": venv / "bin" / "python", "STAMP": venv / "prepared.json", "ROOT": tmp_path,
+        "LOCKS": {"run": tmp_path / "run.lock", "dev": tmp_path / "dev.lock"}, "made": 0, "installed": 0,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(script, name, value, raising=False)
+    for lock in script.LOCKS.values():
+        lock.write_text(f"package of {lock.name}")
+
+    def make_venv(_uv: str | None) -> None:
+        script.made += 1
+        packages = venv / "lib" / "python3.99" / "site-packages"
+        (packages / "pip").mkdir(parents=True, exist_ok=True)
+        (packages / "pip" / "__init__.py").touch()
+        script.PYTHON.parent.mkdir(exist_ok=True)
+        script.PYTHON.unlink(missing_ok=True)
+        script.PYTHON.symlink_to(sys.executable)
+
+    def install(_lock: Path, _uv: str | None) -> None:
+        script.installed += 1
+
+    monkeypatch.setattr(script, "make_venv", make_venv)
+    monkeypatch.setattr(script, "install", install)
+    script.prepare("run")
+    return script
+
+
+def test_what_fits_is_left_alone(prepare: ModuleType) -> None:
+    assert prepare.is_ready("run")
+    assert (prepare.made, prepare.installed) == (1, 1)
+
+
+@pytest.mark.parametrize("version", [OTHER_MINOR, OTHER_PATCH, OTHER_BUILD])
+def test_another_python_has_a_venv_of_its_own(prepare: ModuleType, version: str) -> None:
+    assert version != sys.version
+    stamp = json.loads(prepare.STAMP.read_text())
+    prepare.STAMP.write_text(json.dumps({**stamp, "python": version}))
+
+    assert not prepare.is_ready("run")
+    prepare.prepare("run")
+    assert (prepare.made, prepare.installed) == (2, 2)
+    assert prepare.is_ready("run")
+
+
+def test_a_venv_whose_python_is_gone_is_made_anew(prepare: ModuleType, tmp_path: Path) -> None:
+    prepare.PYTHON.unlink()
+    prepare.PYTHON.symlink_to(tmp_path / "python3.10")
+
+    assert not prepare.is_ready("run")
+    prepare.prepare("run")
+    assert (prepare.made, prepare.installed) == (2, 2)
+    assert prepare.is_ready("run")
+
+
+def test_other_packages_are_installed_into_the_venv_that_there_is(prepare: ModuleType) -> None:
+    prepare.LOCKS["run"].write_text("another package")
+
+    assert not prepare.is_ready("run")
+    prepare.prepare("run")
+    assert prepare.installed == 2
+    assert prepare.is_ready("run")
+
+
+@pytest.mark.parametrize("stamp", ["", "{", "[]", "\0\0"])
+def test_a_venv_that_was_not_finished_is_made_anew(prepare: ModuleType, stamp: str) -> None:
+    prepare.STAMP.write_text(stamp)
+
+    assert not prepare.is_ready("run")
+    prepare.prepare("run")
+    assert (prepare.made, prepare.installed) == (2, 2)
