@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sqlite3
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -403,6 +405,42 @@ def bring_back(copy: Path, site: Site, url: str) -> None:
         done = run("install", "-m", "600", copy, site.data_dir / "outbox.sqlite3")
         assert "install -o rjsite -g rjsite -m 600 " in GUIDE
     assert done.returncode == 0, done.stderr
+
+
+def test_bringing_a_copy_back_loses_nothing_of_the_old_file_and_lets_nobody_forget_it(
+    mail_server: MailServer, tmp_path: Path
+) -> None:
+    """The steps of the guide, each as it stands, with the places of this test."""
+    key = {"RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode()}
+    with Site(
+        tmp_path, {**mail_server.settings(), **TEAM, **key, "RJSITE_DELIVER_IN_SERVER": "false"}
+    ) as site:
+        visitor = Visitor(site.base_url)
+        visitor.send()
+        copy = Path(run(DEPLOY / "backup.sh", tmp_path, env=site.env).stdout.strip())
+        late = visitor.reference(visitor.send({**FORM_A, "about": "After the copy was made"}))
+        site.kill()  # its last rows are in the write-ahead log
+    words = GUIDE.partition("To bring a copy back (SQLite):")[2].partition("PostgreSQL, with")[0]
+    changes = {
+        "/var/backups/rjsite/outbox-TIME.sqlite3": str(copy), "/var/lib/rjsite": str(site.data_dir),
+        "install -o rjsite -g rjsite": "install", "systemctl": "true",
+        "rjsite ": f"{shlex.quote(str(Path(sys.executable).with_name('rjsite')))} ",
+    }  # fmt: skip
+    steps = re.findall(r"^ {4}(\S.*)$", words, re.M)
+    for before, after in changes.items():
+        steps = [step.replace(before, after) for step in steps]
+    inside = "cd " + shlex.quote(str(site.data_dir)) + "; "
+    done = [run("sh", "-c", inside + step, env=site.env) for step in steps]
+    status, listed, sent, _ = done[-4:]
+
+    assert "a damaged outbox was kept aside: outbox.sqlite3.damaged-before" in status.stdout
+    assert late not in site.run("outbox", "list").stdout
+    assert late in listed.stdout
+    assert sent.returncode == 0, sent.stderr
+    assert any(late in str(mail.message["Subject"]) for mail in mail_server.wait_for(2))
+    assert "kept aside" not in site.run("outbox", "status").stdout
+    left = {path.name.removesuffix("-wal").removesuffix("-shm") for path in site.data_dir.glob("outbox*")}
+    assert left == {"outbox.sqlite3"}
 
 
 def test_a_backup_that_failed_leaves_no_file_and_says_so(tmp_path: Path) -> None:
