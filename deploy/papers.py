@@ -13,8 +13,8 @@ from typing import Any
 from pypdf import PdfReader
 
 from rjsite.content.library import load
-from rjsite.papers import FOLDER, digest, documents, made_from
 from rjsite.settings import ROOT
+from rjsite.web.papers import FOLDER, digest, documents, made_from
 
 FEET = 2  # lines at the foot of a page
 

@@ -32,8 +32,8 @@ from urllib.parse import urlencode
 import yaml
 from cryptography.fernet import Fernet
 
-from rjsite.ready import KEPT
 from rjsite.settings import ROOT
+from rjsite.web.page_cache import KEPT
 from support.many_stories import write_stories
 from support.nginx import Nginx
 from support.processes import LOOPBACK, free_port, wait_until

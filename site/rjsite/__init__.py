@@ -5,30 +5,24 @@ from __future__ import annotations
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from rjsite import (
-    errors,
-    feeds,
-    health,
-    pages,
-    ready,
-    refer,
-    safety,
-    site_content,
-    static_files,
-    styleguide,
-)
-from rjsite.background import Background
-from rjsite.daily_count import DailyCount
-from rjsite.delivery import Delivery
-from rjsite.development_keys import keep_keys
+from rjsite.encryption.smime import Readers
 from rjsite.intake import Intake
-from rjsite.mail.server import TeamMail
+from rjsite.mail.background import Background
+from rjsite.mail.daily_count import DailyCount
 from rjsite.mail.sign_in import Gate, credentials_digest
+from rjsite.mail.smtp import TeamMail
+from rjsite.mail.worker import Delivery
 from rjsite.outbox.store import Outbox
-from rjsite.rate_limit import make_limiter
-from rjsite.sealing import Readers
 from rjsite.services import NAME, Services, make_outbox, warnings
 from rjsite.settings import ROOT, Settings
+from rjsite.settings.development_keys import keep_keys
+from rjsite.web import errors, feeds, health, pages, styleguide
+from rjsite.web import forms as refer
+from rjsite.web import live_content as site_content
+from rjsite.web import page_cache as ready
+from rjsite.web import security as safety
+from rjsite.web import static as static_files
+from rjsite.web.rate_limit import make_limiter
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -9,13 +9,13 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from rjsite.mail.server import Parcel, TeamMail
-from rjsite.mail.trouble import NotTaken
-from rjsite.mail.words import compose
+from rjsite.encryption.smime import NoReader, Readers
+from rjsite.forms.referral import Referral
+from rjsite.mail.message import compose
+from rjsite.mail.smtp import Parcel, TeamMail
+from rjsite.mail.smtp_errors import NotTaken
+from rjsite.outbox.schema import BROKEN
 from rjsite.outbox.store import Envelope, Outbox, OutboxFull
-from rjsite.outbox.table import BROKEN
-from rjsite.referral import Referral
-from rjsite.sealing import NoReader, Readers
 
 DIRECTLY = 25.0  # seconds for a mail server while a person waits for the page
 REMEMBERED = 1000

@@ -9,22 +9,22 @@ from flask import Flask, current_app
 from flask_limiter import Limiter
 
 from rjsite import daily_run
-from rjsite.background import Background
-from rjsite.delivery import Delivery
-from rjsite.forms.build import QuestionForm
+from rjsite.encryption.at_rest import Seal
+from rjsite.encryption.smime import Readers
+from rjsite.forms.form import QuestionForm
 from rjsite.intake import Intake
-from rjsite.mail.server import TeamMail
-from rjsite.outbox.damage import kept_aside
-from rjsite.outbox.seal import Seal
+from rjsite.mail.background import Background
+from rjsite.mail.smtp import TeamMail
+from rjsite.mail.worker import Delivery
+from rjsite.outbox.recovery import kept_aside
+from rjsite.outbox.schema import open_database
 from rjsite.outbox.store import Outbox
-from rjsite.outbox.table import open_database
-from rjsite.sealing import Readers
 from rjsite.settings import Settings
 
 if TYPE_CHECKING:
-    from rjsite.ready import Layer
-    from rjsite.site_content import LiveLibrary
-    from rjsite.static_files import Files
+    from rjsite.web.live_content import LiveLibrary
+    from rjsite.web.page_cache import Layer
+    from rjsite.web.static import Files
 
 NAME = "rjsite"  # in `app.extensions`
 

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rjsite.content.library import load
-from rjsite.forms.questions import Form, Question
+from rjsite.forms.definition import Form, Question
+from rjsite.forms.referral import NOT_ANSWERED
 from rjsite.forms.token import Signer
-from rjsite.referral import NOT_ANSWERED
 from rjsite.services import services_of
 from rjsite.settings import ROOT
 from support.forms import GOOD

@@ -11,10 +11,10 @@ from flask import Flask
 
 from rjsite import create_app
 from rjsite.content.facts import Facts, load_facts
-from rjsite.papers import documents
-from rjsite.publish import publish
 from rjsite.settings import ROOT, Settings
-from rjsite.site_content import library
+from rjsite.web.live_content import library
+from rjsite.web.papers import documents
+from rjsite.web.publish import publish
 
 OURS = load_facts(ROOT / "content" / "service.toml", Path("service.toml"))
 LINK = re.compile(r'<a\b[^>]*href="(?:tel|mailto):([^"]+)"[^>]*>(.*?)</a>')

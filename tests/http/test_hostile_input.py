@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from rjsite.forms.answers import tidy
+from rjsite.forms.validators import tidy
 from rjsite.services import services_of
 from support.forms import CONTACT, GOOD, A, Page, fresh, lost, send
 from support.mail import text_of

@@ -11,11 +11,11 @@ from flask import render_template
 
 from rjsite import create_app
 from rjsite.cli import main
-from rjsite.forms.build import form_class
-from rjsite.forms.questions import Kind
+from rjsite.forms.definition import Kind
+from rjsite.forms.form import form_class
 from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
-from rjsite.site_content import library
+from rjsite.web.live_content import library
 from support.forms import Page, fresh
 from support.mail import copy_of, text_of
 

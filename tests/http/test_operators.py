@@ -9,8 +9,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from rjsite import create_app
-from rjsite.outbox.seal import Seal
-from rjsite.sealing import Readers
+from rjsite.encryption.at_rest import Seal
+from rjsite.encryption.smime import Readers
 from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.forms import A, send

@@ -11,9 +11,10 @@ import pytest
 import time_machine
 from cryptography.fernet import Fernet
 
-from rjsite import create_app, pages
+from rjsite import create_app
 from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
+from rjsite.web import pages
 from support.forms import A, send
 
 # -- caches ------------------------------------------------------------------------------------------------
@@ -336,7 +337,7 @@ def test_a_fault_of_our_own_is_logged_by_type_and_place_and_never_by_its_words(c
     assert answer.status_code == 500
     assert "Anna" not in caplog.text + answer.text
     assert len(errors) == 1
-    assert re.fullmatch(r"ValueError at pages\.py:\d+ \(pages\.page\)", errors[0])
+    assert re.fullmatch(r"ValueError at web/pages\.py:\d+ \(pages\.page\)", errors[0])
     assert [r for r in caplog.records if r.exc_info] == []
 
 
@@ -344,8 +345,8 @@ def test_a_fault_in_every_template_still_names_the_phone(app, client, content, m
     def fail(*_, **__):
         raise ValueError
 
-    monkeypatch.setattr("rjsite.pages.render_template", fail)
-    monkeypatch.setattr("rjsite.errors.render_template", fail)
+    monkeypatch.setattr("rjsite.web.pages.render_template", fail)
+    monkeypatch.setattr("rjsite.web.errors.render_template", fail)
 
     answer = client.get("/privacy")
 

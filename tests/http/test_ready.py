@@ -15,9 +15,10 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
-from rjsite import create_app, ready
+from rjsite import create_app
 from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
+from rjsite.web import page_cache as ready
 from support.forms import CONTACT, A, B, C, fresh, send
 
 STORY = "/case-studies/neighbours-dispute"

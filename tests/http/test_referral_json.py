@@ -13,9 +13,9 @@ import time_machine
 
 from rjsite import create_app
 from rjsite.cli import main
-from rjsite.development_keys import keep_keys
 from rjsite.services import services_of
 from rjsite.settings import ROOT
+from rjsite.settings.development_keys import keep_keys
 from support.forms import CONTACT, GOOD, A, B, Page, fresh, send
 from support.mail import copy_of, text_of
 

@@ -12,10 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from rjsite.content.library import STORIES, Library
-from rjsite.content.listing import ASPECTS, ON_A_PAGE, Shelf
-from rjsite.content.page import Story
-from rjsite.feeds import feed
+from rjsite.content.model import Story
+from rjsite.content.stories import ASPECTS, ON_A_PAGE, Shelf
 from rjsite.services import services_of
+from rjsite.web.feeds import feed
 from support.forms import Page, words
 
 ATOM = "{http://www.w3.org/2005/Atom}"

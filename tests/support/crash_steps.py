@@ -26,10 +26,10 @@ from flask import Flask
 from sqlalchemy import delete, event
 
 from rjsite import create_app
-from rjsite.development_keys import keep_keys
-from rjsite.outbox.table import outbox
+from rjsite.outbox.schema import outbox
 from rjsite.services import services_of
 from rjsite.settings import Settings
+from rjsite.settings.development_keys import keep_keys
 
 ANSWERS = {
     "reply_by": "none",

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
-from rjsite.content.fields import NOTE_FOR, Beginner, Ending, Harm, Known, Names, Teller, Way
+from rjsite.content.schema import NOTE_FOR, Beginner, Ending, Harm, Known, Names, Teller, Way
 
 FIRST_DAY = date(2001, 1, 1)
 WHAT = ("A fence", "A garden", "A letter", "A quarrel", "A window", "The bicycle", "The bus", "The van")

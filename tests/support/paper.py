@@ -9,7 +9,7 @@ from typing import Any
 
 from pypdf import PdfReader
 
-from rjsite.forms.questions import Form, Question
+from rjsite.forms.definition import Form, Question
 
 
 class Paper:

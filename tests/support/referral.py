@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from rjsite.referral import Answer, Referral
+from rjsite.forms.referral import Answer, Referral
 
 REFERRAL = Referral(
     key="a",

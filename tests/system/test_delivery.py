@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.delivery import PROBE_EVERY
+from rjsite.mail.worker import PROBE_EVERY
 from support import mail, site_process
 from support.mail import MailServer, SilentServer
 from support.processes import free_port, wait_until
@@ -68,7 +68,7 @@ def test_nothing_leaves_where_starttls_is_not_offered(
 def test_a_form_is_taken_while_the_mail_server_is_down_and_arrives_when_it_is_back(
     start_site: Callable[..., Site], mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_process, "RJSITE", site_process.hurried("rjsite.delivery", PROBE_EVERY=3))
+    monkeypatch.setattr(site_process, "RJSITE", site_process.hurried("rjsite.mail.worker", PROBE_EVERY=3))
     mail_server.stop()
     site = start_site(**mail_server.settings(), **TEAM)
     visitor = Visitor(site.base_url)

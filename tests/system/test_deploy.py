@@ -22,7 +22,7 @@ from cryptography.fernet import Fernet
 from rjsite import daily_run
 from rjsite.cli import _parser
 from rjsite.settings import ROOT, Settings
-from rjsite.settings_file import FILE as SETTINGS_FILE
+from rjsite.settings.file import FILE as SETTINGS_FILE
 from support.authority import Authority
 from support.mail import MailServer
 from support.many_machines import HOST, DistantVisitor, Instance, deployed_nginx

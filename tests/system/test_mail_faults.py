@@ -21,10 +21,10 @@ from flask import Flask
 from pydantic import SecretStr
 
 from rjsite import create_app
-from rjsite.delivery import PROBE_EVERY
-from rjsite.mail.trouble import NotTaken
-from rjsite.outbox.table import WAIT_FOR_LOCK
-from rjsite.outbox_cli import _state
+from rjsite.cli.outbox import _state
+from rjsite.mail.smtp_errors import NotTaken
+from rjsite.mail.worker import PROBE_EVERY
+from rjsite.outbox.schema import WAIT_FOR_LOCK
 from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.authority import Authority, server_context

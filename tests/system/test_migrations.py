@@ -19,16 +19,16 @@ from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, Engine, Insert, MetaData, Table, event, func, inspect, select, text
 
-from rjsite.delivery import Delivery
-from rjsite.mail.server import Parcel
+from rjsite.encryption.at_rest import Seal
 from rjsite.mail.sign_in import Gate
+from rjsite.mail.smtp import Parcel
+from rjsite.mail.worker import Delivery
 from rjsite.outbox import migrate as migrating
-from rjsite.outbox import table
+from rjsite.outbox import schema as table
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.seal import Seal
+from rjsite.outbox.schema import metadata, open_database
 from rjsite.outbox.store import Envelope, Outbox
-from rjsite.outbox.table import metadata, open_database
-from rjsite.rate_limit_storage import SQLStorage
+from rjsite.web.rate_limit_storage import SQLStorage
 from support.clock import Clock
 
 TEAM = "team@nowhere.example"
@@ -37,7 +37,7 @@ BEFORE = "head-1"  # the newest migration but one
 START = """
 import sys
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.table import open_database
+from rjsite.outbox.schema import open_database
 print("ready", flush=True)
 sys.stdin.readline()
 migrate(open_database(sys.argv[1]))

@@ -17,10 +17,10 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
+from rjsite.encryption.at_rest import Seal
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.seal import Seal
+from rjsite.outbox.schema import BROKEN, metadata, open_database
 from rjsite.outbox.store import Outbox
-from rjsite.outbox.table import BROKEN, metadata, open_database
 from support.clock import Clock
 from support.visitor import Visitor
 

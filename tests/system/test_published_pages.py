@@ -25,7 +25,7 @@ from support.processes import LOOPBACK, wait_until
 from support.site_process import RJSITE, Site, production_settings
 
 CONF = (ROOT / "deploy" / "nginx-published.conf").read_text()
-UNIT = (ROOT / "deploy" / "systemd" / "rjsite@.service").read_text()
+UNIT = (ROOT / "deploy" / "systemd" / "rjsite.service").read_text()
 PUBLISHED = "/var/lib/rjsite-published"
 OWN = {
     "Date",

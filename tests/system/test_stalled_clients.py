@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite import connections
+from rjsite.server import http_parser as connections
 from support import site_process
 from support.processes import LOOPBACK, wait_until
 from support.site_process import Site
@@ -32,7 +32,7 @@ CLIENTS = 1000
 @pytest.fixture
 def site(start_site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A site with less patience than the real one."""
-    hurried = site_process.hurried("rjsite.connections", PATIENCE=PATIENCE, LOOK_EVERY=LOOK_EVERY)
+    hurried = site_process.hurried("rjsite.server.http_parser", PATIENCE=PATIENCE, LOOK_EVERY=LOOK_EVERY)
     monkeypatch.setattr(site_process, "RJSITE", hurried)
     return start_site(RJSITE_RATELIMIT_FORMS="off")
 

@@ -11,10 +11,10 @@ from cryptography.fernet import Fernet
 
 from rjsite.content.facts import REQUIRED
 from rjsite.content.library import NOTICES
+from rjsite.encryption.at_rest import Seal
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.seal import Seal
+from rjsite.outbox.schema import open_database
 from rjsite.outbox.store import Outbox
-from rjsite.outbox.table import open_database
 from support.clock import Clock
 
 FACTS = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rjsite.forms.answers import fault, tidy, tidy_line, tidy_number
-from rjsite.forms.questions import Question
+from rjsite.forms.definition import Question
+from rjsite.forms.validators import fault, tidy, tidy_line, tidy_number
 
 ANY_TEXT = st.text(st.characters())  # surrogates and control characters too
 

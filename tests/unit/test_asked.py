@@ -9,8 +9,8 @@ from flask import Flask
 from werkzeug.datastructures import MultiDict
 
 from rjsite.content.library import load
-from rjsite.forms.build import QuestionForm, form_class
-from rjsite.forms.questions import Choice, Form, Question, Step
+from rjsite.forms.definition import Choice, Form, Question, Step
+from rjsite.forms.form import QuestionForm, form_class
 from rjsite.settings import ROOT
 from support.forms import GOOD, C
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rjsite.client_address import client_address, network_of
+from rjsite.web.client_address import client_address, network_of
 
 
 def network(trusted_proxies: int, **environ: str) -> str:

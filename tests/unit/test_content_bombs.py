@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.content import bounds, frontmatter, markup
+from rjsite.content import front_matter as frontmatter
+from rjsite.content import limits as bounds
+from rjsite.content import markdown as markup
 from rjsite.content.library import load
 from rjsite.content.problem import Unreadable
 

@@ -7,7 +7,7 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from rjsite.daily_count import DailyCount
+from rjsite.mail.daily_count import DailyCount
 from rjsite.outbox.store import FORMS, Envelope
 
 DAY = 86400.0

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from rjsite import daily_run
 from rjsite.cli import main
-from rjsite.sealing import Readers
+from rjsite.encryption.smime import Readers
 from rjsite.services import warnings
 from rjsite.settings import Settings
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.delivery import OUR_FAULT, Delivery
-from rjsite.mail.server import Parcel
+from rjsite.encryption.at_rest import Seal
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.trouble import NotTaken
-from rjsite.outbox.seal import Seal
+from rjsite.mail.smtp import Parcel
+from rjsite.mail.smtp_errors import NotTaken
+from rjsite.mail.worker import OUR_FAULT, Delivery
 from rjsite.outbox.store import Envelope, Outbox
 from support.processes import wait_until
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.content import guard
-from rjsite.content.fact_forms import GIVE, fault
+from rjsite.content import lint as guard
+from rjsite.content.fact_formats import GIVE, fault
 from rjsite.content.facts import load_facts
 from rjsite.content.library import load
 from rjsite.settings import ROOT

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from rjsite.content import frontmatter
+from rjsite.content import front_matter as frontmatter
 from rjsite.content.library import load
 from rjsite.content.problem import Unreadable
 

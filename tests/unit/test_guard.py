@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from rjsite.cli import main
-from rjsite.content import guard
-from rjsite.content.guard import text
-from rjsite.content.guard.report import add_to_summary
-from rjsite.content.guard.rules import load_rules
+from rjsite.content import lint as guard
 from rjsite.content.library import load
+from rjsite.content.lint import readability as text
+from rjsite.content.lint.github_report import add_to_summary
+from rjsite.content.lint.rules import load_rules
 from rjsite.content.problem import Problem, Severity
 from rjsite.settings import ROOT
 from support.forms import Page, words

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rjsite.cli import main
-from rjsite.list_file import HIDDEN_STORIES, ListFile
-from rjsite.site_content import LiveLibrary
+from rjsite.content.list_file import HIDDEN_STORIES, ListFile
+from rjsite.web.live_content import LiveLibrary
 
 SLUG = "the-shop-window"
 

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from rjsite.encryption.smime import Readers
 from rjsite.intake import Intake, NotKept
-from rjsite.mail.server import Parcel
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.trouble import NotTaken
-from rjsite.outbox import store, table
+from rjsite.mail.smtp import Parcel
+from rjsite.mail.smtp_errors import NotTaken
+from rjsite.outbox import schema as table
+from rjsite.outbox import store
+from rjsite.outbox.schema import BROKEN
 from rjsite.outbox.store import Outbox
-from rjsite.outbox.table import BROKEN
-from rjsite.sealing import Readers
 from support.processes import wait_until
 from support.referral import REFERRAL
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
-from rjsite import site_content
-from rjsite.site_content import LiveLibrary
+from rjsite.web import live_content as site_content
+from rjsite.web.live_content import LiveLibrary
 
 LONDON = ZoneInfo("Europe/London")
 STORY = "case-studies/the-shop-window.md"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rjsite.forms.answers import tidy
-from rjsite.mail.words import body, compose, message_id, subject
-from rjsite.referral import FAST, Answer, Referral
+from rjsite.forms.referral import FAST, Answer, Referral
+from rjsite.forms.validators import tidy
+from rjsite.mail.message import body, compose, message_id, subject
 from support.mail import copy_of
 from support.mail import text_of as text
 from support.referral import REFERRAL as PLAIN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from rjsite.content.library import STORIES, load
-from rjsite.content.listing import ON_A_PAGE
+from rjsite.content.stories import ON_A_PAGE
 from support.many_stories import write_stories
 
 COUNT = 10_000

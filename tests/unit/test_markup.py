@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rjsite.content.markup import opening_and_sections, parts_used, slug, to_html
+from rjsite.content.markdown import opening_and_sections, parts_used, slug, to_html
 from support.forms import Page, words
 
 DANGEROUS = [

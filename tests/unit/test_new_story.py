@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 
 from rjsite.cli import main
-from rjsite.content import fields
+from rjsite.content import schema as fields
 from rjsite.content.library import load
 from rjsite.content.new_story import write_story
 from rjsite.settings import ROOT

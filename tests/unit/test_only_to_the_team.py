@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import pytest
 
 from rjsite import create_app
-from rjsite.development_keys import keep_keys
-from rjsite.mail.server import Parcel
-from rjsite.mail.trouble import NOT_IN_TEAM, NotTaken
+from rjsite.mail.smtp import Parcel
+from rjsite.mail.smtp_errors import NOT_IN_TEAM, NotTaken
+from rjsite.outbox.schema import outbox
 from rjsite.outbox.store import Envelope
-from rjsite.outbox.table import outbox
 from rjsite.services import Services, services_of
 from rjsite.settings import Settings
+from rjsite.settings.development_keys import keep_keys
 
 REFERENCE = "7K3M-X9QF"
 

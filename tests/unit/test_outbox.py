@@ -15,10 +15,10 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import event
 
+from rjsite.encryption.at_rest import CannotOpen, Seal
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.seal import CannotOpen, Seal
+from rjsite.outbox.schema import BROKEN, WAIT_FOR_LOCK, open_database
 from rjsite.outbox.store import Envelope, Outbox, OutboxFull
-from rjsite.outbox.table import BROKEN, WAIT_FOR_LOCK, open_database
 from support.processes import in_a_child
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -652,7 +652,7 @@ def test_migrating_again_does_no_harm(box):
 START = """
 import sys
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.table import open_database
+from rjsite.outbox.schema import open_database
 migrate(open_database(sys.argv[1]))
 """
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.outbox import damage
-from rjsite.outbox.damage import keep_aside, kept_aside
-from rjsite.outbox.seal import CannotOpen, Seal
+from rjsite.encryption.at_rest import CannotOpen, Seal
+from rjsite.outbox import recovery as damage
+from rjsite.outbox.recovery import keep_aside, kept_aside
+from rjsite.outbox.schema import BROKEN
 from rjsite.outbox.store import Envelope
-from rjsite.outbox.table import BROKEN
 
 HOUR, DAY = 3600.0, 86400.0
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()

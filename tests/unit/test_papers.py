@@ -11,10 +11,10 @@ from itertools import pairwise
 import pytest
 from pypdf.generic import ContentStream
 
-from rjsite import papers
 from rjsite.cli import main
 from rjsite.content.library import load
 from rjsite.settings import ROOT
+from rjsite.web import papers
 from support.paper import Paper, opened, says
 
 CONTENT = load(ROOT / "content")

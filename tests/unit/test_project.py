@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from rjsite.content.facts import Fact, Facts, load_facts
+from rjsite.content.lint.server_examples import differences
 from rjsite.content.problem import Severity
-from rjsite.server_examples import differences
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")

@@ -10,8 +10,8 @@ import pytest
 
 from rjsite.content.library import load
 from rjsite.content.problem import Unreadable
-from rjsite.forms.build import form_class
-from rjsite.forms.questions import CHOICES_THAT_OPEN, FURTHER_OPENERS, TAKEN, Form
+from rjsite.forms.definition import CHOICES_THAT_OPEN, FURTHER_OPENERS, TAKEN, Form
+from rjsite.forms.form import form_class
 from rjsite.settings import ROOT
 from support.forms import CONTACT, GOOD, SILENT, SLIPS, STOPS, A, B, C
 

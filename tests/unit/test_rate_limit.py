@@ -15,9 +15,9 @@ from limits import parse
 from limits.strategies import SlidingWindowCounterRateLimiter
 from pydantic import SecretStr
 
-from rjsite.rate_limit import limited, make_limiter, network_key, seconds_to_wait
-from rjsite.rate_limit_storage import SQLStorage
 from rjsite.settings import Settings
+from rjsite.web.rate_limit import limited, make_limiter, network_key, seconds_to_wait
+from rjsite.web.rate_limit_storage import SQLStorage
 from support.processes import in_a_child
 
 WINDOW = 600
@@ -262,7 +262,7 @@ def test_each_of_several_limits_holds(tmp_path, site):
 def test_people_whose_address_cannot_be_read_do_not_stop_each_other_but_a_flood_is_stopped(
     two_forms, site, monkeypatch, address, caplog
 ):
-    monkeypatch.setattr("rjsite.rate_limit.WIDER", 10)
+    monkeypatch.setattr("rjsite.web.rate_limit.WIDER", 10)
     send = site(two_forms)
 
     waits = [send(address) for _ in range(21)]
@@ -281,7 +281,7 @@ def test_a_flood_is_held_up_while_the_store_does_not_answer(two_forms, site):
 
 
 def test_a_flood_is_held_up_at_every_look_whether_a_dead_store_is_back(two_forms, site, monkeypatch):
-    monkeypatch.setattr("rjsite.rate_limit.RETRY_STORE", 0.0)
+    monkeypatch.setattr("rjsite.web.rate_limit.RETRY_STORE", 0.0)
     (two_forms.data_dir / "limits.sqlite3").mkdir(parents=True)
     with time_machine.travel(START + 100, tick=False) as clock:
         send = site(two_forms)
@@ -291,7 +291,7 @@ def test_a_flood_is_held_up_at_every_look_whether_a_dead_store_is_back(two_forms
 
 
 def test_the_store_is_used_again_once_it_answers(two_forms, site, monkeypatch):
-    monkeypatch.setattr("rjsite.rate_limit.RETRY_STORE", 0.0)
+    monkeypatch.setattr("rjsite.web.rate_limit.RETRY_STORE", 0.0)
     place = two_forms.data_dir / "limits.sqlite3"
     place.mkdir(parents=True)
     send = site(two_forms)

@@ -9,9 +9,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from rjsite.cli import main
-from rjsite.content.fact_forms import GIVE
+from rjsite.content.fact_formats import GIVE
 from rjsite.content.library import load
-from rjsite.content.release import release
+from rjsite.content.open_questions import release
 from rjsite.settings import ROOT
 from support.readers import make_reader
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.outbox.seal import CannotOpen, Seal
+from rjsite.encryption.at_rest import CannotOpen, Seal
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 BODY = b"About?\r\nIt was my shop.\r\n\0\xff"

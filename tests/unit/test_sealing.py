@@ -10,13 +10,13 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from rjsite.delivery import NO_READER, NOT_OPENED, Delivery
+from rjsite.encryption.smime import NoReader, Readers, is_envelope, load_readers
+from rjsite.forms.referral import Answer
+from rjsite.mail.message import compose
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.words import compose
+from rjsite.mail.worker import NO_READER, NOT_OPENED, Delivery
+from rjsite.outbox.schema import outbox
 from rjsite.outbox.store import Envelope
-from rjsite.outbox.table import outbox
-from rjsite.referral import Answer
-from rjsite.sealing import NoReader, Readers, is_envelope, load_readers
 from support import referral
 from support.mail import copy_of, text_of
 from support.needs import program

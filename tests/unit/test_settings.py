@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.development_keys import keep_keys
 from rjsite.settings import Settings, SettingsError
+from rjsite.settings.development_keys import keep_keys
 from support.readers import make_reader
 
 KEY = "q7Gm2vXr9TfLw4ZsKb1NcYh8JdPe6UaRtW3o"

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from rjsite.mail import sign_in
 from rjsite.mail.sign_in import Gate, credentials_digest
-from rjsite.mail.trouble import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, NotTaken
-from rjsite.outbox import table
+from rjsite.mail.smtp_errors import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, NotTaken
+from rjsite.outbox import schema as table
 from rjsite.settings import Settings
 
 MINUTE, DAY = 60.0, 86400.0

@@ -16,7 +16,7 @@ import brotli
 import pytest
 
 from rjsite.settings import ROOT
-from rjsite.static_files import prepare
+from rjsite.web.static import prepare
 
 FILES = {
     "site.css": b'@font-face { src: url("fonts/one.woff2") }\nb { cursor: url("data:image/png;base64,x") }\n',
@@ -106,7 +106,7 @@ def test_preparing_again_gives_the_same_names_and_leaves_no_parts(source, target
 
 def test_processes_that_start_at_once_on_an_empty_folder_make_the_same_files(tmp_path):
     at_a_sign = (
-        "import sys; from pathlib import Path; from rjsite.static_files import prepare; "
+        "import sys; from pathlib import Path; from rjsite.web.static import prepare; "
         "print(flush=True); [(prepare(Path(sys.argv[1]), Path(line.strip())), print(flush=True)) "
         "for line in sys.stdin]"
     )

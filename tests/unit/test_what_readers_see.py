@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.content import guard
+from rjsite.content import lint as guard
 from rjsite.content.library import load
 from rjsite.settings import ROOT
 

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from rjsite.content import fact_forms
-from rjsite.content.fact_forms import FactForm
+from rjsite.content import fact_formats as fact_forms
+from rjsite.content.fact_formats import FactForm
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, read_as

@@ -18,12 +18,12 @@ from typing import Any
 
 from rjsite.content.facts import Facts
 from rjsite.content.last_good import LastGood
-from rjsite.content.listing import Shelf
+from rjsite.content.loader import HOME, NOTICES, STORIES, Reader, address_of, bare_page
+from rjsite.content.model import Group, Link, Page, Story
 from rjsite.content.navigation import Navigation
-from rjsite.content.page import Group, Link, Page, Story
 from rjsite.content.problem import Problem, Severity
-from rjsite.content.reader import HOME, NOTICES, STORIES, Reader, address_of, bare_page
-from rjsite.forms.questions import Form
+from rjsite.content.stories import Shelf
+from rjsite.forms.definition import Form
 
 __all__ = ["HOME", "NOTICES", "STORIES", "Library", "address_of", "bare_page", "load"]
 
@@ -46,7 +46,7 @@ class Library:
     redirects: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # files without a mistake, by name
-    ready: dict[str, Any] = field(default_factory=dict, repr=False)  # what rjsite.ready made of it
+    ready: dict[str, Any] = field(default_factory=dict, repr=False)  # what rjsite.web.page_cache made of it
 
     @cached_property
     def by_slug(self) -> Mapping[str, Story]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from rjsite.content.page import Group, Link, Page
+from rjsite.content.model import Group, Link, Page
 from rjsite.content.problem import Problem, Severity
 from rjsite.content.toml import line_of
 

@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import get_args
 
-from rjsite.content import fields
-from rjsite.content.markup import slug
+from rjsite.content import schema as fields
+from rjsite.content.markdown import slug
 
 FILE = Path(__file__).with_suffix(".md")
 LISTS = {

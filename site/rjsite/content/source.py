@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rjsite.content.bounds import read_bytes
+from rjsite.content.limits import read_bytes
 from rjsite.content.problem import Problem, Unreadable
 
 CONFLICT = re.compile(r"^(?:<{7,}|={7,}|>{7,}|\|{7,})(?:[ \t]|$)", re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from rjsite.referral import FAST
+from rjsite.forms.referral import FAST
 
 TOO_FAST = ("less than 1 second", "1 second", "2 seconds")  # after the page was opened; people take longer
 MANY_LINKS = 3

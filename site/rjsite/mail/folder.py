@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask_mail import Connection
 
 if TYPE_CHECKING:
-    from rjsite.mail.server import Parcel
+    from rjsite.mail.smtp import Parcel
 
 
 class FolderConnection(Connection):

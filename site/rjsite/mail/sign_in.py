@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass, replace
 from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from rjsite.mail.trouble import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, NotTaken
-from rjsite.outbox.table import BROKEN, mail_gate
+from rjsite.mail.smtp_errors import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, NotTaken
+from rjsite.outbox.schema import BROKEN, mail_gate
 from rjsite.settings import Settings
 
 FIRST_WAIT, LONGEST_WAIT = 120.0, 900.0  # seconds after refused sign-ins
@@ -160,7 +160,7 @@ class Gate:
             0.0 where the turn was taken, or for how many seconds to wait before asking again.
 
         Raises:
-            one of rjsite.outbox.table.BROKEN: where the database cannot be used.
+            one of rjsite.outbox.schema.BROKEN: where the database cannot be used.
         """
         now, column = self.clock(), mail_gate.c.next_mail_at
         due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # else the clock went back

@@ -7,10 +7,10 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select, text
 from sqlalchemy.exc import InvalidRequestError
 
-from rjsite.outbox.table import metadata, outbox
+from rjsite.outbox.schema import metadata, outbox
 
 LOCK = 7_219_043_118  # any fixed number: PostgreSQL's advisory lock of this project
-NEWEST = "0003"  # of migrations/versions: the shape that `rjsite.outbox.table` describes
+NEWEST = "0003"  # of migrations/versions: the shape that `rjsite.outbox.schema` describes
 
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 

@@ -36,12 +36,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from rjsite.outbox.damage import keep_aside
+from rjsite.encryption.at_rest import CannotOpen, Seal
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.seal import CannotOpen, Seal
-from rjsite.outbox.table import BROKEN, WAIT_FOR_LOCK, counters, metadata, outbox
+from rjsite.outbox.recovery import keep_aside
+from rjsite.outbox.schema import BROKEN, WAIT_FOR_LOCK, counters, metadata, outbox
 
-LEASE = 150.0  # longer than any attempt, which `rjsite.mail.server` ends after 130 s
+LEASE = 150.0  # longer than any attempt, which `rjsite.mail.smtp` ends after 130 s
 FIRST_WAIT = 60.0
 LONGEST_WAIT = 3600.0
 UNANSWERED_WAIT = 240.0
@@ -179,7 +179,7 @@ class Outbox:
         """Make the database usable in this process, unless that is done: keep a damaged file aside, migrate.
 
         Raises:
-            one of rjsite.outbox.table.BROKEN: where it cannot be used, or another thread still prepares it.
+            one of rjsite.outbox.schema.BROKEN: where it cannot be used, or another thread still prepares it.
         """
         if self._prepared and self._process == os.getpid():
             return
@@ -210,7 +210,7 @@ class Outbox:
         """Leave connections that no longer work behind, and bring the database up to the present shape.
 
         Raises:
-            one of rjsite.outbox.table.BROKEN: where it still cannot be used.
+            one of rjsite.outbox.schema.BROKEN: where it still cannot be used.
         """
         self._engine.dispose()
         migrate(self._engine)
@@ -219,7 +219,7 @@ class Outbox:
         """Take the lock that writing needs, and let it go; ask for every column.
 
         Raises:
-            one of rjsite.outbox.table.BROKEN: where nothing could be written.
+            one of rjsite.outbox.schema.BROKEN: where nothing could be written.
         """
         with self.engine.connect() as connection:  # begins, and undoes it at the end
             connection.execute(update(outbox).where(false()).values(lease=""))
@@ -253,7 +253,7 @@ class Outbox:
             The version that is kept.
 
         Raises:
-            OutboxFull: too much waits. One of rjsite.outbox.table.BROKEN: it cannot be written.
+            OutboxFull: too much waits. One of rjsite.outbox.schema.BROKEN: it cannot be written.
         """
         for _ in range(20):  # another process may take the same version first
             try:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from rjsite.outbox.table import metadata
+from rjsite.outbox.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

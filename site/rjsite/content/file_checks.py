@@ -1,0 +1,59 @@
+"""Mistakes that show when a file is read, or when files are seen together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from rjsite.content import markdown as markup
+from rjsite.content.facts import USED, Facts
+from rjsite.content.front_matter import Document
+from rjsite.content.problem import Problem, Severity, Unreadable
+from rjsite.content.toml import line_of
+from rjsite.forms.definition import Form
+
+
+def lacking(
+    forms: Mapping[str, Form], outcomes: Collection[str], folder: Path, shown: Path
+) -> Iterator[Problem]:
+    """Answers that stop a form and have no words for it."""
+    for form in forms.values():
+        for stop in form.stops:
+            if stop not in outcomes:
+                line = line_of(folder / f"{form.key}.toml", f'stop = "{stop}"')
+                words = f"write content/outcomes/{stop}.md, or mend it"
+                yield Problem(shown / f"{form.key}.toml", line, words)
+
+
+def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -> Iterator[Problem]:
+    """Forms that came, went or changed their address while the site runs."""
+    for address in sorted(forms.keys() ^ before.keys()):
+        form = forms.get(address) or before[address]
+        words = f"restart the site: it takes up a change of the address {address} only when it starts"
+        yield Problem(folder / f"{form.key}.toml", 1, words)
+
+
+def named_well(path: Path, shown: Path) -> None:
+    """A file's name is its address."""
+    name = markup.slug(path.stem)
+    if path.stem == name:
+        return
+    words = f"name the file {name}.md: small letters, figures and hyphens only"
+    if path.with_name(f"{name}.md").exists():
+        words = f"{name}.md has the same address; name this file otherwise, or delete one of the two"
+    raise Unreadable(Problem(shown, 1, words))
+
+
+def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
+    """Facts and parts that a body names and that do not exist."""
+    if "{" not in document.body:
+        return
+    for number, line in enumerate(document.body.splitlines(), document.body_line):
+        for found in USED.finditer(line):
+            if found["name"] not in facts:
+                words = f"there is no fact “{found['name']}”; see content/service.toml"
+                yield Problem(document.shown, number, words)
+    for number, part in markup.parts_used(document.body):
+        if part not in markup.PARTS:
+            words = f"there is no part “{part}”; use one of: {', '.join(sorted(markup.PARTS))}"
+            yield Problem(document.shown, document.body_line + number - 1, words, Severity.PLEASE_MEND)

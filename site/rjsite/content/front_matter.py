@@ -1,0 +1,158 @@
+"""The lines above a page: YAML between two lines of three dashes, typed by pydantic.
+
+Every value is read as text, so `no` stays "no" and a date stays as it was written until the model
+types it. Each fault comes out as file, line and what to write.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from rjsite.content import limits as bounds
+from rjsite.content.field_messages import in_words
+from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.source import read_source
+from rjsite.content.yaml_problems import find_slip, read_otherwise
+
+FENCE = "---"
+_DASHES = re.compile(r"\s*[-–—][-–— ]*")
+_IN_FIELDS = re.compile(r"\s|#|- |$|[\w -]+:(?:\s|$)")
+_WORD = r"[^\W_][\w .()/-]*"
+_LINE = re.compile(
+    rf"([a-z_]{{1,40}}):(?: +(?:([^\W_][\w ,.;!?()/’-]*)|\[((?:{_WORD}(?:, *{_WORD})*)?)\]))? *"
+)
+
+Fields = TypeVar("Fields", bound=BaseModel)
+Read = tuple[dict[str, Any], dict[str, int], dict[str, str]]  # values, lines and what is read otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file split into its fields and its body."""
+
+    shown: Path
+    fields: dict[str, Any]
+    lines: dict[str, int] = field(repr=False)
+    body: str = field(repr=False)
+    body_line: int = 1
+    otherwise: dict[str, str] = field(default_factory=dict, repr=False)  # fields not shown as written
+
+    def typed(self, model: type[Fields]) -> Fields:
+        """The fields as a model.
+
+        Raises:
+            Unreadable: one problem for each field that does not fit; or where no words stand below them.
+        """
+        try:
+            fields = model.model_validate(self.fields)
+        except ValidationError as error:
+            raise Unreadable(*(self._problem(model, fault) for fault in error.errors())) from None
+        if not self.body.strip():
+            words = "write the text below the second line of dashes"
+            raise Unreadable(Problem(self.shown, self.body_line, words))
+        return fields
+
+    def _problem(self, model: type[BaseModel], fault: Any) -> Problem:
+        name = str(fault["loc"][0])
+        line = self.lines.get(name, 1)
+        words = in_words(fault, model, "“{}: ...” between the two lines of dashes")
+        if fault["type"] == "too_short":
+            values, *_ = get_args(model.model_fields[name].annotation)
+            words = f"write one or more, like [{', '.join(get_args(values)[:2])}]"
+        if fault["type"] not in ("missing", "extra_forbidden"):
+            words = f"{name}: {self.otherwise.get(name, words)}"
+        return Problem(self.shown, line, words)
+
+
+def read(path: Path, shown: Path) -> Document:
+    """Read one content file.
+
+    Args:
+        path: the file. shown: its name in messages.
+
+    Raises:
+        Unreadable: where the file or its front matter cannot be read; every problem names its line.
+    """
+    lines = read_source(path, shown).splitlines()
+    begin, end = _fences(lines, shown)
+    above, body = lines[begin + 1 : end], "\n".join(lines[end + 1 :]) + "\n"
+    for line, words in bounds.beyond("\n".join(above), body):
+        raise Unreadable(Problem(shown, begin + line + 1, words))
+    fields, where, otherwise = _at_once(above, begin + 2) or _fields("\n".join(above), shown, begin + 2)
+    return Document(shown, fields, where, body, end + 2, otherwise)
+
+
+def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
+    """The indexes of the two lines of dashes.
+
+    Raises:
+        Unreadable: where one of them is not there.
+    """
+    begin = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if begin is None:
+        raise Unreadable(Problem(shown, 1, "this file is empty; write the page, or delete the file"))
+    if lines[begin].rstrip() != FENCE:
+        raise Unreadable(Problem(shown, begin + 1, f"begin the file with a line of three dashes: {FENCE}"))
+    for number, line in enumerate(lines[begin + 1 :], begin + 1):
+        if line.rstrip() == FENCE:
+            return begin, number
+    below = list(enumerate(lines[begin + 1 :], begin + 1))
+    close = next((number for number, line in below if _DASHES.fullmatch(line)), None)
+    if close is None:  # where the fields seem to end
+        close = next((number for number, line in below if not _IN_FIELDS.match(line)), begin)
+    words = f"close the fields with a second line of three dashes: {FENCE}"
+    raise Unreadable(Problem(shown, close + 1, words))
+
+
+def _at_once(lines: list[str], first: int = 2) -> Read | None:
+    """Fields of one line each and without signs, as YAML reads them and ten times as fast; else None."""
+    fields: dict[str, Any] = {}
+    for line in lines:
+        found = _LINE.fullmatch(line)
+        if found is None or found[1] in fields:
+            return None
+        name, words, many = found.groups()
+        fields[name] = (words or "").rstrip() if many is None else [w.strip() for w in many.split(",") if w]
+    return fields, {name: line for line, name in enumerate(fields, first)}, {}
+
+
+def _fields(text: str, shown: Path, first: int = 2) -> Read:
+    """Fields as YAML reads them; `first` is the number of the first line."""
+    try:
+        node = yaml.compose(text, Loader=yaml.CBaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        general = mark.line if mark else 0, "this line cannot be read; write “name: words”"
+        at, words = find_slip(text.splitlines()) or general
+        raise Unreadable(Problem(shown, first + at, words)) from None
+    keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    if not isinstance(node, yaml.MappingNode | None) or not all(isinstance(k, yaml.ScalarNode) for k in keys):
+        raise Unreadable(Problem(shown, first, "write each field on a line of its own, as “name: words”"))
+    fields: dict[str, Any] = {}
+    where: dict[str, int] = {}
+    otherwise: dict[str, str] = {}
+    lines = text.splitlines()
+    for key, value in node.value if node else ():
+        line, name = key.start_mark.line + first, re.sub(r"[ -]+", "_", str(key.value).lower())
+        if name in fields:
+            words = f"“{name}” stands twice; keep one of them (the other is line {where[name]})"
+            raise Unreadable(Problem(shown, line, words))
+        fields[name], where[name] = _plain(value), line
+        if fields[name] is None:
+            raise Unreadable(Problem(shown, line, f"{name}: write plain words, or a list like [one, two]"))
+        if isinstance(value, yaml.ScalarNode) and (words := read_otherwise(name, value, lines)):
+            otherwise[name] = words
+    return fields, where, otherwise
+
+
+def _plain(value: yaml.Node) -> str | list[str] | None:
+    """Words, or a list of words; None for anything else."""
+    if isinstance(value, yaml.SequenceNode) and all(isinstance(v, yaml.ScalarNode) for v in value.value):
+        return [str(v.value) for v in value.value]
+    return str(value.value) if isinstance(value, yaml.ScalarNode) else None

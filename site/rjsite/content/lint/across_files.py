@@ -1,0 +1,100 @@
+"""What shows only when all files are seen together: addresses, titles, files that nothing uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+from rjsite.content.library import GONE, Library
+from rjsite.content.markdown import slug
+from rjsite.content.model import Page
+from rjsite.content.problem import Problem
+from rjsite.content.toml import line_of
+
+_ID = re.compile(r'\sid="([^"]+)"')
+_USED = (
+    "service.toml", "navigation.toml", "redirects.toml", "house-rules.toml",
+    "pages/*.md", "case-studies/*.md", "outcomes/*.md", "errors/*.md",
+    "forms/*.md", "forms/*.toml", "forms/shared/*.toml",
+)  # fmt: skip
+
+
+class Addresses:
+    """Every address there is, and what is wrong with one that is not."""
+
+    def __init__(self, library: Library, also: tuple[str, ...]) -> None:
+        self.redirects = library.redirects
+        stories = {story.address: story for story in library.stories}
+        self.pages: dict[str, Page] = {**library.pages, **library.form_pages, **stories}
+        self.known = {*self.pages, *also}
+
+    def fault(self, href: str, page: Page) -> str:
+        """What to write in place of a link's address; empty where it leads somewhere.
+
+        Args:
+            href: as written. page: the one it stands on.
+        """
+        if href.startswith(("https://", "mailto:", "tel:")):
+            return ""
+        if not href.startswith(("/", "#")):
+            return f"“{href}” leads nowhere; begin it with / for a page of ours, or with https://"
+        address, _, fragment = href.partition("#")
+        address = address.partition("?")[0]
+        if address and address not in self.known:
+            near = self.redirects.get(address) or "".join(
+                get_close_matches(address, sorted(self.known), 1, 0.75)
+            )
+            instead = f"write {near}" if near else "take the link out, or write the page"
+            return f"there is no page {address}; {instead}"
+        target = self.pages.get(address) if address else page
+        if getattr(target, "held", "") and not getattr(page, "held", ""):
+            return f"{address} is not published yet; leave the link out until it is"
+        if fragment and target and fragment not in _ids(target):
+            return f"{target.address} has no part #{fragment}; name one that it has, or leave #{fragment} out"
+        return ""
+
+
+def _ids(page: Page) -> set[str]:
+    """Whatever a link to a part of the page can lead to."""
+    html = "".join([page.opening, *(section.html for section in page.sections)])
+    items = {item.id for section in page.sections for item in section.items}
+    return {"main", *_ID.findall(html), *(section.id for section in page.sections), *items}
+
+
+def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iterator[Problem]:
+    """Double titles and addresses, old addresses that lead nowhere, files that nothing uses."""
+    yield from _titles(library)
+    path = folder / "redirects.toml"
+    for old, new in library.redirects.items():
+        if new != GONE and new.partition("#")[0] not in addresses.known:
+            words = f"there is no page {new}; write the address of one there is, or “{GONE}”"
+            yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), words)
+    for address in library.pages.keys() & library.forms.keys():
+        shown = library.pages[address].document.shown
+        yield Problem(shown, 1, f"{address} is the address of a form; give this file another name")
+    yield from _unused(folder)
+
+
+def _titles(library: Library) -> Iterator[Problem]:
+    first: dict[str, Page] = {}
+    for page in library.every_page:
+        other = first.setdefault(page.title.lower(), page)
+        if other is not page:
+            line = page.document.lines.get("title", 1)
+            words = f"{other.document.shown} has the same title; give this file a title of its own"
+            yield Problem(page.document.shown, line, words)
+
+
+def _unused(folder: Path) -> Iterator[Problem]:
+    used = {path for pattern in _USED for path in folder.glob(pattern)}
+    unused = (
+        "nothing uses this file; name it NAME.md in content/case-studies/ or content/pages/, or delete it"
+    )
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        if path not in used and not path.is_dir() and not any(part.startswith(".") for part in inside.parts):
+            original = path.with_name(f"{slug(path.name.partition('.')[0])}.md")
+            copy = f"nothing uses this copy of {original.name}; delete it"
+            yield Problem(Path(folder.name) / inside, 1, copy if original in used else unused)

@@ -1,0 +1,128 @@
+"""The facts in service.toml: each has its form, fits the sentences around it, and stands nowhere else."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rjsite.content import fact_formats as fact_forms
+from rjsite.content.fact_formats import GIVE
+from rjsite.content.fact_uses import Use, fact_uses
+from rjsite.content.facts import REQUIRED, USED, Fact, Facts
+from rjsite.content.library import Library
+from rjsite.content.lint.rules import Rules
+from rjsite.content.lint.wording import Unit, entries
+from rjsite.content.problem import Problem
+from rjsite.content.source import read_source
+from rjsite.content.toml import Lines, read_toml
+
+_SHOWN = 60  # characters of a value in a message
+_WORD = re.compile(r"[\w’'-]+")
+
+
+def fact_findings(library: Library, folder: Path, rules: Rules) -> Iterator[Problem]:
+    """What is wrong in service.toml."""
+    path, shown = folder / "service.toml", Path(folder.name, "service.toml")
+    written, lines = read_toml(path, shown), Lines(read_source(path, shown))
+    uses = defaultdict[str, list[Use]](list)
+    for use in fact_uses(library, folder):
+        uses[use.name].append(use)
+    capitals = " ".join(fact.value for fact in library.facts.values() if fact.form == "name")
+    for name, fact in library.facts.items():
+        found = [
+            *_entry(name, fact, written[name]),
+            *_named(str(written[name].get("value", "")), written),
+            *(
+                list(_beside(fact, uses[name]))
+                or _value(fact, str(written[name].get("value", "")), library.facts, capitals)
+            ),
+            *_link(fact, written[name].get("link", "")),
+        ]
+        yield from (Problem(shown, lines.of((name, *key)), words) for key, words in found)
+        if fact.value:
+            line = lines.of((name, "value"))
+            said = entries([Unit("entry", line, fact.value)], rules, rules.sentence_limit(shown))
+            yield from (Problem(shown, at, words) for at, words in said)
+
+
+Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of the line, and what to write there
+
+
+def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
+    """Lines that an entry lacks."""
+    if not written.get("value") and not fact.ask:
+        yield (), f'add to [{name}] a value = "..." or an ask = "..." for the service'
+    if name.startswith("figure_") and not (fact.source and fact.year):
+        yield (), f'add to [{name}] a source = "..." and a year = "..."'
+    form = written.get("form")
+    if name in REQUIRED and form != REQUIRED[name]:
+        yield (("form",) if form else ()), f'write form = "{REQUIRED[name]}" in [{name}]'
+    elif not form:
+        yield (), f'add to [{name}] a form = "...", with one of: {", ".join(GIVE)}'
+
+
+def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
+    """Facts in a value that do not exist, or that name others themselves."""
+    for found in USED.finditer(value):
+        if found["name"] not in written:
+            yield (
+                ("value",),
+                f"there is no fact “{found['name']}”; write {{name}} with the name of one in this file",
+            )
+        elif USED.search(str(written[found["name"]].get("value", ""))):
+            yield (
+                ("value",),
+                f"write the words of {{{found['name']}}} here; its own value names a fact as well",
+            )
+
+
+def _value(fact: Fact, value: str, facts: Facts, capitals: str) -> Keyed:
+    """A value that is no answer, or has not the form of its fact."""
+    start = " ".join(value.split())[:_SHOWN]
+    if value and not fact_forms.is_answer(value):
+        give = f"write {GIVE[fact.form]}" if fact.form else "write the answer"
+        yield ("value",), f"“{start}” is no answer; {give}, or take this line out until it is known"
+    elif fact.form == "relay":
+        right = f"18001 {fact_forms.dialled(facts['phone'].value)}"
+        if fact_forms.digits(fact.value) != fact_forms.digits(right):
+            yield ("value",), f"this is not the phone number with 18001 before it; write {GIVE['relay']}"
+    elif fact.value and (words := fact_forms.fault(fact.form, fact.value, capitals)):
+        yield ("value",), f"“{start}”: {words}"
+
+
+def _link(fact: Fact, written: str) -> Keyed:
+    """A link that is written where the site makes another, or that no reader can follow."""
+    made = fact_forms.link(fact.form, fact.value)
+    if made is not None and written not in ("", made):
+        yield ("link",), "take this line out; the site makes the link from the value"
+    elif made is None and written and not written.startswith("https://"):
+        yield (
+            ("link",),
+            "write a web address that begins with https://",
+        )
+
+
+def _beside(fact: Fact, uses: Sequence[Use]) -> Keyed:
+    """Words of a value that stand beside it in a sentence already."""
+    within = [use.around for use in uses if use.sentence and fact.value and fact.form != "sentence"]
+    for before, after in dict.fromkeys(within):
+        said = list(_WORD.finditer(fact.value))
+        first = _repeated(_words(before), _words(fact.value))
+        last = _repeated(_words(fact.value), _words(after))
+        if 0 < first + last < len(said):
+            rest = fact.value[said[first].start() : said[-1 - last].end()]
+            yield ("value",), f"“{before}{fact.value}{after}” says the same twice; write only “{rest}”"
+            return
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _repeated(first: Sequence[str], then: Sequence[str]) -> int:
+    """How many words that end one text begin the next."""
+    longest = min(len(first), len(then))
+    return next((n for n in range(longest, 0, -1) if first[-n:] == then[:n]), 0)

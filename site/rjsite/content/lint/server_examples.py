@@ -1,0 +1,35 @@
+"""The examples for nginx and Caddy in deploy/, which repeat two facts to answer while the site is away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from rjsite.content import fact_formats as fact_forms
+from rjsite.content.facts import Facts
+from rjsite.content.problem import Problem, Severity
+
+FOLDER = Path("deploy")
+FILES = ("Caddyfile", "*.conf")
+_NUMBER = re.compile(r"(?<![\w./:-])(?:\+44|0)[\d ()-]{7,}\d(?![\w/:-])")
+_EXIT = re.compile(r"\b(?:redir (https://\S+) 303|return 303 (https://[^\s;]+))")
+
+
+def differences(facts: Facts, root: Path) -> Iterator[Problem]:
+    """Each phone number and each way out in an example that is not what service.toml says.
+
+    Args:
+        root: the folder of the project.
+    """
+    phone, leave = facts["phone"].value, facts["exit_url"].link
+    for path in sorted(path for name in FILES for path in (root / FOLDER).glob(name)):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            shown = path.relative_to(root)
+            for other in _NUMBER.findall(line):
+                if fact_forms.digits(other) != fact_forms.digits(phone):
+                    words = f"write “{phone}”, the phone number of the service, in place of “{other}”"
+                    yield Problem(shown, number, words, Severity.PLEASE_MEND)
+            if (way := _EXIT.search(line)) and (way[1] or way[2]) != leave:
+                words = f"write {leave}, where the exit leads, in place of {way[1] or way[2]}"
+                yield Problem(shown, number, words, Severity.PLEASE_MEND)

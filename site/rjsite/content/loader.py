@@ -1,0 +1,238 @@
+"""Reads the files of the content folder one by one, and gathers what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rjsite.content import front_matter as frontmatter
+from rjsite.content.facts import Facts, load_facts
+from rjsite.content.file_checks import body_problems, lacking, moved, named_well
+from rjsite.content.form_files import load_forms
+from rjsite.content.front_matter import Document
+from rjsite.content.last_good import LastGood
+from rjsite.content.limits import read_bytes
+from rjsite.content.model import Link, Page, Story
+from rjsite.content.navigation import Navigation, Written, navigation, navigation_problems
+from rjsite.content.problem import Problem, Severity, Unreadable
+from rjsite.content.schema import PageFields, PlainFields, StoryFields
+from rjsite.content.toml import read_as, read_toml
+from rjsite.forms.definition import Form
+
+HOME = "/"
+STORIES = "/case-studies/"
+NOTICES = ("413", "429", "503", "old-page")  # errors that are shown in the page of a form
+STORY_CRUMBS = (Link(label="Home", page=HOME), Link(label="Stories", page=STORIES))
+
+Made = TypeVar("Made")
+Shown = TypeVar("Shown", bound=Page)
+
+
+class Reader:
+    """Reads files and gathers their problems."""
+
+    def __init__(
+        self,
+        folder: Path,
+        kept: tuple[Facts, Mapping[str, Form]] | None,
+        last_good: LastGood | None,
+        *,
+        drafts: bool,
+    ) -> None:
+        self.folder = folder
+        self.kept_facts = kept[0] if kept else None
+        self.kept_forms = kept[1] if kept else None
+        self.last_good = last_good
+        self.drafts = drafts
+        self.problems: list[Problem] = []
+        self.usable: dict[str, bytes] = {}
+        self.unusable: set[str] = set()
+        self.left_out: set[str] = set()  # addresses of pages that have a file and are not there
+        self.facts = self.read("service.toml", load_facts, self.kept_facts)
+
+    def file(self, name: str) -> tuple[Path, Path]:
+        """A file or folder, and its name in messages."""
+        return self.folder / name, Path(self.folder.name, name)
+
+    def read(
+        self,
+        name: str,
+        make: Callable[[Path, Path], Made],
+        kept: Made | None = None,
+        otherwise: Made | None = None,
+    ) -> Made:
+        """What a file says; where it cannot be used what is kept of it, its last good version or what else.
+
+        Raises:
+            Unreadable: where there is none of them.
+        """
+        path, shown = self.file(name)
+        try:
+            made = make(path, shown)
+        except Unreadable as unreadable:
+            found = kept or self._last_good(name, make) or otherwise
+            if found is None:
+                raise
+            self.problems += unreadable.problems
+            self.unusable.add(name)
+            return found
+        self._note_usable(path)
+        return made
+
+    def _last_good(self, name: str, make: Callable[[Path, Path], Made]) -> Made | None:
+        copy = self.last_good.of(name) if self.last_good else None
+        try:
+            return make(copy, Path(self.folder.name, name)) if copy else None
+        except Unreadable:
+            return None
+
+    def _note_usable(self, path: Path) -> None:
+        """Remember a file, or the tables in a folder, as they are now."""
+        if self.last_good:
+            for file in path.rglob("*.toml") if path.is_dir() else (path,):
+                name = file.relative_to(self.folder)
+                with suppress(Unreadable):
+                    self.usable[name.as_posix()] = read_bytes(file, self.folder.name / name)
+
+    def each(self, kind: str, make: Callable[[Document, str, Facts], Shown]) -> Iterator[Shown]:
+        """Every Markdown file of one folder that can be used, made into a page or a story."""
+        for path in sorted((self.folder / kind).glob("*.md"), key=lambda path: path.name):
+            made, problems = self._made(path, Path(self.folder.name, kind, path.name), make)
+            self.problems += problems
+            if kind != "case-studies":
+                made = self._or_last_good(made, problems, path, make)
+            if made is None or (made.draft and not self.drafts):
+                self.left_out.add(address_of(path.stem))
+            else:
+                yield made
+
+    def _made(
+        self, path: Path, shown: Path, make: Callable[[Document, str, Facts], Shown]
+    ) -> tuple[Shown | None, list[Problem]]:
+        """What one file says, or None where it cannot be used; and its problems."""
+        try:
+            named_well(path, shown)
+            document = frontmatter.read(path, shown)
+            return make(document, path.stem, self.facts), list(body_problems(document, self.facts))
+        except Unreadable as unreadable:
+            return None, list(unreadable.problems)
+
+    def _or_last_good(
+        self,
+        made: Shown | None,
+        problems: list[Problem],
+        path: Path,
+        make: Callable[[Document, str, Facts], Shown],
+    ) -> Shown | None:
+        """The page; where its file has a mistake, the last good version of it, if there is one."""
+        name = path.relative_to(self.folder).as_posix()
+        if all(problem.severity is Severity.PLEASE_MEND for problem in problems):
+            self._note_usable(path)
+        elif copy := self.last_good.of(name) if self.last_good else None:
+            return self._made(copy, Path(self.folder.name, name), make)[0] or made
+        return made
+
+    def pages(self) -> dict[str, Page]:
+        """Every page by its address."""
+        found = self.each("pages", _page)
+        return {page.address: replace(page, held="Draft") if page.draft else page for page in found}
+
+    def stories(self, day: date) -> list[Story]:
+        """Every story, the newest first; with what holds it back where the public does not see it yet."""
+        found = (
+            replace(story, held=_held(story)) if story.draft or story.published > day else story
+            for story in self.each("case-studies", _story)
+        )
+        return sorted(found, key=lambda story: (-story.published.toordinal(), story.title))
+
+    def navigation(self, pages: Mapping[str, Page]) -> Navigation:
+        """Menu, footer and site map, less what does not exist; none where the file cannot be read."""
+        written = self.read("navigation.toml", partial(read_as, Written), otherwise=Written())
+        if "navigation.toml" not in self.unusable:
+            self.problems += navigation_problems(written, *self.file("navigation.toml"), pages, self.left_out)
+        return navigation(written, pages)
+
+    def redirects(self) -> dict[str, str]:
+        """Old addresses and their new ones."""
+        written = self.read("redirects.toml", read_toml, otherwise=dict[str, Any]())
+        return {old: str(new) for old, new in written.items()}
+
+    def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
+        """Outcomes or errors by their names. Forms lead to them: none is lost because its file is gone."""
+        copies = self.last_good.of(kind) if self.last_good else None
+        there = {path.name for path in (self.folder / kind).glob("*.md")}
+        gone = [path for path in copies.glob("*.md") if path.name not in there] if copies else []
+        before = [self._made(path, Path(self.folder.name, kind, path.name), _plain)[0] for path in gone]
+        found = {page.address: page for page in self.each(kind, _plain)}
+        return {**{page.address: page for page in before if page}, **kept, **found}
+
+    def forms(self, outcomes: Mapping[str, Page], errors: Mapping[str, Page]) -> Mapping[str, Form]:
+        """Every form, with the facts of the service in its words.
+
+        Raises:
+            Unreadable: where one of them cannot be used, or words it shows are missing, and none is kept.
+        """
+        found = self.read("forms", partial(self._forms, outcomes, errors), self.kept_forms)
+        if found is self.kept_forms:
+            return found
+        return {a: form.filled(self.facts.fill, self.facts.has) for a, form in found.items()}
+
+    def _forms(
+        self, outcomes: Mapping[str, Page], errors: Mapping[str, Page], folder: Path, shown: Path
+    ) -> Mapping[str, Form]:
+        there = {path.stem for path in (self.folder / "forms").glob("*.toml")}
+        found = {a: form for a, form in load_forms(folder, shown).items() if form.key in there}
+        before = found if self.kept_forms is None else self.kept_forms
+        faults = [*lacking(found, outcomes, folder, shown), *moved(found, before, shown)]
+        for name in (name for name in NOTICES if name not in errors):
+            file = self.file(f"errors/{name}.md")[1]
+            faults.append(Problem(file, 1, "write this file, or mend it: forms show its words"))
+        if faults:
+            raise Unreadable(*([] if self.kept_forms else self.problems), *faults)
+        return found
+
+    def form_pages(self, forms: Mapping[str, Form]) -> dict[str, Page]:
+        """The opening words of each form; a slip in their file must not take the form down."""
+        written = {page.address: page for page in self.each("forms", _page)}
+        return {
+            address: replace(
+                written.get(f"/{form.key}") or bare_page(address, form.name, self.facts),
+                address=address,
+                listed=False,
+            )
+            for address, form in forms.items()
+        }
+
+
+def _held(story: Story) -> str:
+    """Why the public does not see a story yet."""
+    return "Draft" if story.draft else f"Not published until {story.published:%-d %B %Y}"
+
+
+def address_of(name: str) -> str:
+    """The address of a page by the name of its file."""
+    return {"index": HOME, "case-studies": STORIES}.get(name, f"/{name}")
+
+
+def bare_page(address: str, title: str, facts: Facts) -> Page:
+    """A page without its words, where a form cannot do without the page."""
+    return Page(address, Document(Path(), {}, {}, ""), facts, title, None, listed=False)
+
+
+def _page(document: Document, name: str, facts: Facts) -> Page:
+    return Page(address_of(name), document, facts, **dict(document.typed(PageFields)))
+
+
+def _plain(document: Document, name: str, facts: Facts) -> Page:
+    return Page(name, document, facts, listed=False, **dict(document.typed(PlainFields)))
+
+
+def _story(document: Document, name: str, facts: Facts) -> Story:
+    fields = dict(document.typed(StoryFields))
+    about = {"slug": name, "crumbs": STORY_CRUMBS, "description": fields["summary"]}
+    return Story(f"{STORIES}{name}", document, facts, **about, **fields)

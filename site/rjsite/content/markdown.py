@@ -1,0 +1,200 @@
+"""Markdown to safe HTML, cut into the parts a template knows how to show.
+
+Raw HTML is switched off, and what Markdown makes is cleaned with nh3 before it reaches a page.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element
+
+import nh3
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.treeprocessors import Treeprocessor
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from rjsite.content.model import Group, Story
+
+# parts whose "###" headings begin an item of a list
+WITH_ITEMS = frozenset({"choices", "steps", "promises", "quotes", "questions", "pictures", "write"})
+PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map", "paper"}
+
+_SECTION, _ENTRY = (re.compile(rf"^{level}[ \t]+(.*)$", re.MULTILINE) for level in ("##", "###"))
+_MARKS = re.compile(r"\{:([^}]*)\}$")  # at the end of a heading, like "{: .steps #how }"
+_LINKED = re.compile(r"^\[(?P<words>.+)\]\((?P<href>[^)\s]+)\)$")
+_LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # easier to hit than a link in a sentence
+_LONG_ADDRESS = re.compile(r'(<a href="mailto:[^>]*>)([^<]{33,})')  # wider than the narrowest screen
+
+_TAGS = {
+    "p", "ul", "ol", "li", "strong", "em", "a", "blockquote", "h2", "h3", "h4", "br", "hr",
+    "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "abbr", "span", "code",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "*": {"lang", "dir", "id"},
+    "a": {"href"},
+    "th": {"scope"},
+    "td": {"data-label"},
+    "abbr": {"title"},
+    "ol": {"start"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of a part: a step, a choice card, a question."""
+
+    title: str
+    href: str
+    id: str
+    tone: str  # icon or colour, as the writer named it
+    html: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What stands under one second-level heading."""
+
+    part: str
+    title: str
+    id: str
+    html: Markup
+    items: tuple[Item, ...] = ()
+    names: tuple[str, ...] = ()  # of part "stories": which ones
+    stories: tuple[Story, ...] = ()
+    groups: tuple[Group, ...] = ()
+
+
+class _TableLabels(Treeprocessor):
+    """Row heads, and column names on each cell, so that a narrow screen can show rows as blocks."""
+
+    def run(self, root: Element) -> None:
+        for table in root.iter("table"):
+            names = ["".join(cell.itertext()) for cell in table.iterfind("thead/tr/th")]
+            for cell in table.iterfind("thead/tr/th"):
+                cell.set("scope", "col")
+            for row in table.iterfind("tbody/tr"):
+                for name, cell in zip(names, row, strict=False):
+                    cell.set("data-label", name)
+                if len(row):
+                    row[0].tag = "th"
+                    row[0].attrib.pop("data-label", None)
+                    row[0].set("scope", "row")
+
+
+class _House(Extension):
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 (the library's name)
+        md.preprocessors.deregister("html_block")
+        md.inlinePatterns.deregister("html")
+        md.treeprocessors.register(_TableLabels(md), "table-labels", 5)
+
+
+class _Renderer(threading.local):
+    """A Markdown object for each thread: making one takes longer than a page does, and none can be shared."""
+
+    def __init__(self) -> None:
+        self.markdown = Markdown(extensions=["tables", "def_list", "attr_list", "sane_lists", _House()])
+
+
+_renderer = _Renderer()
+
+
+def to_html(text: str, title: str = "") -> Markup:
+    """Return Markdown (facts already put in) as HTML that is safe to show.
+
+    Args:
+        title: the heading above the text; it names tables to screen readers.
+    """
+    if not text.strip():
+        return Markup("")
+    html = _renderer.markdown.reset().convert(text)
+    clean = nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes={"https", "mailto", "tel"},
+        link_rel=None,
+    )
+    clean = _LONG_ADDRESS.sub(lambda found: found[1] + re.sub(r"(?=[@.])", "<wbr>", found[2]), clean)
+    if title:
+        clean = clean.replace("<table", Markup('<table aria-label="{}"').format(title))
+    return Markup(_LINK_ALONE.sub(r'<\1 class="next">', clean))  # noqa: S704 (cleaned above)
+
+
+def slug(words: str) -> str:
+    """An address or id from words: lower case, hyphens, plain letters."""
+    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower().replace("'", "")).strip("-") or "section"
+
+
+def opening_and_sections(text: str, title: str) -> tuple[Markup, tuple[Section, ...]]:
+    """Return the text before the first second-level heading, and the sections after it.
+
+    Args:
+        title: the heading of the page, above the opening text.
+    """
+    opening, blocks = _cut(text, _SECTION)
+    taken: set[str] = set()
+    return to_html(opening, title), tuple(_section(*block, taken, title) for block in blocks)
+
+
+def _cut(text: str, heading: re.Pattern[str]) -> tuple[str, list[tuple[str, str, str]]]:
+    """What stands before the first heading; then of each heading its words, its marks and what follows."""
+    opening, *rest = heading.split(text)
+    return opening, [(*_marked(line), below) for line, below in zip(rest[::2], rest[1::2], strict=True)]
+
+
+def _marked(heading: str) -> tuple[str, str]:
+    """The words of a heading, and its marks."""
+    heading = heading.strip()
+    found = _MARKS.search(heading)
+    return (heading[: found.start()].rstrip(), found[1]) if found else (heading, "")
+
+
+def _section(words: str, marks: str, text: str, taken: set[str], above: str) -> Section:
+    part = _mark(".", marks)
+    items, names = tuple[Item, ...](), tuple[str, ...]()
+    if part in WITH_ITEMS:
+        text, blocks = _cut(text, _ENTRY)
+        items = tuple(_item(*block, taken) for block in blocks)
+    elif part == "stories":
+        names = tuple(line[2:].strip() for line in text.splitlines() if line.startswith("- "))
+        text = "\n".join(line for line in text.splitlines() if not line.startswith("- "))
+    title, _ = _words_and_link(words)
+    return Section(part, title, _id(title, marks, taken), to_html(text, title or above), items, names)
+
+
+def _item(words: str, marks: str, text: str, taken: set[str]) -> Item:
+    title, href = _words_and_link(words)
+    return Item(title, href, _id(title, marks, taken), _mark(".", marks), to_html(text, title))
+
+
+def _mark(sign: str, marks: str) -> str:
+    return next((mark[1:] for mark in marks.split() if mark.startswith(sign)), "")
+
+
+def _words_and_link(words: str) -> tuple[str, str]:
+    found = _LINKED.match(words)
+    return (found["words"], found["href"]) if found else (words, "")
+
+
+def _id(title: str, marks: str, taken: set[str]) -> str:
+    """A name that no other heading of the page has."""
+    name = _mark("#", marks) or slug(title)
+    found = next(f for n in count(1) if (f := f"{name}-{n}" if n > 1 else name) not in taken)
+    taken.add(found)
+    return found
+
+
+def parts_used(text: str) -> Iterator[tuple[int, str]]:
+    """Line and name of every part that a body asks for."""
+    for heading in _SECTION.finditer(text):
+        if part := _mark(".", _marked(heading[1])[1]):
+            yield text.count("\n", 0, heading.start()) + 1, part

@@ -1,0 +1,131 @@
+"""A page and a story: one Markdown file each, with the facts of the service put in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+
+from markupsafe import Markup
+from pydantic import BaseModel, ConfigDict
+
+from rjsite.content import markdown as markup
+from rjsite.content.facts import Facts
+from rjsite.content.front_matter import Document
+from rjsite.content.markdown import Section
+from rjsite.content.schema import NOTE_FOR
+
+LANDSCAPES = 6
+
+
+class Link(BaseModel):
+    """A label and where it leads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pages that belong together in the site map."""
+
+    title: str
+    pages: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One Markdown file as a page. The body is rendered when it is first asked for."""
+
+    address: str
+    document: Document = field(repr=False)
+    facts: Facts = field(repr=False)
+    title: str
+    last_checked: date | None
+    description: str = ""
+    head: str = ""  # the document's title; the page's title where it is not given
+    crumb: str = ""
+    version: str = ""
+    grade: int = 6
+    listed: bool = True  # in the site map, and by search engines
+    draft: bool = False
+    held: str = ""  # why the public does not see it yet; empty where it does
+    crumbs: tuple[Link, ...] = ()
+    groups: tuple[Group, ...] = field(default=(), repr=False)  # of the site map
+    told: Mapping[str, Story] = field(default_factory=dict, repr=False)  # stories a section may name
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "head", self.head or self.title)
+
+    @property
+    def short(self) -> str:
+        """The name used in the site map and in breadcrumbs."""
+        return self.crumb or self.title
+
+    @property
+    def checked_on(self) -> date | None:
+        """The day to show as "Last checked"; None where the page shows a number that nobody has rung."""
+        return self.last_checked if self.facts.all_checked(self.document.body) else None
+
+    @cached_property
+    def _parts(self) -> tuple[Markup, tuple[Section, ...]]:
+        opening, sections = markup.opening_and_sections(
+            self.facts.fill_markdown(self.document.body), self.title
+        )
+        return opening, tuple(
+            replace(
+                section,
+                groups=self.groups if section.part == "site-map" else (),
+                stories=tuple(self.told[name] for name in section.names if name in self.told),
+            )
+            for section in sections
+        )
+
+    def forget(self) -> None:
+        """Let go of the rendered body."""
+        self.__dict__.pop("_parts", None)
+
+    @property
+    def opening(self) -> Markup:
+        """What stands before the first section."""
+        return self._parts[0]
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The sections in order."""
+        return self._parts[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story(Page):
+    """One case study."""
+
+    slug: str
+    summary: str
+    harm: tuple[str, ...]
+    way: tuple[str, ...]
+    began_by: str
+    ended: str
+    told_by: str
+    place: str
+    content_notes: tuple[str, ...]
+    names_changed: str
+    known: str
+    permission: date | None
+    video: str
+    published: date
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of harm that no content note names already, and the ways people took part."""
+        without_note = (harm for harm in self.harm if harm not in NOTE_FOR)
+        return tuple(kind for kind in (*without_note, *self.way) if kind != "not known")
+
+    @property
+    def landscape(self) -> int:
+        """Which of the drawn strips the card shows; always the same for the same file name."""
+        return hashlib.sha256(self.slug.encode()).digest()[1] % LANDSCAPES + 1

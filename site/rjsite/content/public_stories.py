@@ -1,0 +1,56 @@
+"""What the public sees: all content, less the stories that must not be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rjsite.content.last_good import LastGood
+from rjsite.content.library import Library
+from rjsite.content.limits import read_bytes
+from rjsite.content.lint.live_rules import live_problems
+from rjsite.content.lint.rules import Rules, load_rules
+from rjsite.content.model import Story
+from rjsite.content.problem import Problem, Severity, Unreadable
+
+RULES = "house-rules.toml"
+_NONE: dict[str, Any] = {"no_permission_yet": (), "sign": (), "content_notes": {}}
+NO_RULES = Rules.model_construct(**_NONE)  # of a service that has no such file
+
+
+def for_the_public(library: Library, folder: Path, today: date, last_good: LastGood | None = None) -> Library:
+    """The library without the stories that must not be shown; its problems name each of them, and why.
+
+    Args:
+        library: as it was read from `folder`. last_good: gives rules where those there cannot be used.
+    """
+    problems, usable = set(library.problems), dict(library.usable)
+    rules: Rules | None = NO_RULES
+    path, shown = folder / RULES, Path(folder.name, RULES)
+    copy = last_good.of(RULES) if last_good else None
+    try:
+        if path.exists() or copy:
+            rules = load_rules(path, shown)
+            usable[RULES] = read_bytes(path, shown)
+    except Unreadable as unreadable:
+        problems.update(unreadable.problems)
+        rules = load_rules(copy, shown) if copy else None
+    for story in library.stories:
+        problems.update(_against(story, rules, shown, today))
+    left_out = {problem.path.stem for problem in problems if _of_a_story(problem)}
+    return replace(library.without(left_out), problems=tuple(sorted(problems)), usable=usable)
+
+
+def _against(story: Story, rules: Rules | None, shown: Path, today: date) -> Iterator[Problem]:
+    """What the rules say against a story; without rules none may be shown."""
+    if rules:
+        yield from live_problems(story, rules, today)
+    else:
+        yield Problem(story.document.shown, 1, f"this story is not shown while {shown} cannot be used")
+
+
+def _of_a_story(problem: Problem) -> bool:
+    return problem.severity is Severity.MUST_NOT_BE_SHOWN and problem.path.parts[1:2] == ("case-studies",)

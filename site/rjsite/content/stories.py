@@ -1,0 +1,164 @@
+"""The list of stories, chosen by kind of harm, way, beginning and ending; each choice is an address.
+
+Plain links with counts, combined as the reader likes. The order never depends on what was read before:
+nothing leads from a softer story to a harder one (service design, section 11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress, islice
+from typing import get_args
+from urllib.parse import urlencode
+
+from rjsite.content.model import Story
+from rjsite.content.schema import Beginner, Ending, Harm, Way
+
+ON_A_PAGE = 12
+NOT_KNOWN = "not known"  # nobody looks for a story by what it does not say
+MOST_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """One thing that stories are chosen by."""
+
+    name: str  # in the address
+    title: str
+    says: str  # a value in the heading of a chosen list
+    values: tuple[str, ...]
+    of: Callable[[Story], tuple[str, ...]]  # the story's values
+    words: Mapping[str, str] = field(default_factory=dict, hash=False)  # values that read otherwise in it
+
+
+_WAYS = {"meeting": "a meeting", "letter": "a letter", "talk with our team": "a talk with our team"}
+_PEOPLE = {"police": "the police", **{who: f"the {who}" for who in ("person harmed", "person responsible")}}
+_ENDINGS = {
+    "met": "with a meeting",
+    "messages passed on": "with messages passed on",
+    "letter written": "with a letter",
+    "the other person did not take part": "when the other person did not take part",
+}
+ASPECTS = (
+    Aspect("harm", "Kind of harm", "about {}", get_args(Harm), lambda story: story.harm),
+    Aspect("way", "Way of communicating", "with {}", get_args(Way), lambda story: story.way, _WAYS),
+    Aspect("began", "Who began it", "begun by {}", get_args(Beginner), lambda s: (s.began_by,), _PEOPLE),
+    Aspect("ended", "How it ended", "that ended {}", get_args(Ending), lambda s: (s.ended,), _ENDINGS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One value to choose: how many stories it leaves, and where it leads. Chosen, it leads back."""
+
+    label: str
+    count: int
+    href: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One list as an address shows it."""
+
+    title: str
+    address: str
+    stories: tuple[Story, ...]
+    total: int
+    aspects: tuple[tuple[str, tuple[Option, ...]], ...]
+    page: int
+    pages: int
+    before: str  # address of the page before; empty where there is none
+    after: str
+    chosen: bool  # whether anything was chosen
+
+
+class Shelf:
+    """Stories in their order, each a bit of a number: ten thousand are chosen among and counted at once.
+
+    Args:
+        stories: all, in order.
+    """
+
+    def __init__(self, stories: Sequence[Story]) -> None:
+        self.stories = stories
+        self.having = {aspect: dict.fromkeys(aspect.values, 0) for aspect in ASPECTS}
+        for number, story in enumerate(stories):
+            for aspect, values in self.having.items():
+                for value in aspect.of(story):
+                    values[value] |= 1 << number
+
+    def listing(self, title: str, address: str, asked: Mapping[str, str]) -> Listing | None:
+        """The list that an address asks for.
+
+        Args:
+            title: of the whole list. address: of the whole list.
+            asked: the address's query; unknown names are ignored.
+
+        Returns:
+            The list, or None where no story is as asked or there is no such page.
+        """
+        chosen = {aspect.name: asked[aspect.name] for aspect in ASPECTS if asked.get(aspect.name)}
+        found = self._fitting(chosen)
+        total = found.bit_count()
+        pages = max(1, -(-total // ON_A_PAGE))
+        page = _page(asked.get("page", ""))
+        if (chosen and not found) or not 1 <= page <= pages:
+            return None
+        fitting = compress(self.stories, map(int, reversed(f"{found:b}")))
+        return Listing(
+            title=_title(title, chosen, page),
+            address=_address(address, chosen, page),
+            stories=tuple(islice(fitting, (page - 1) * ON_A_PAGE, page * ON_A_PAGE)),
+            total=total,
+            aspects=tuple((aspect.title, self._options(aspect, chosen, address)) for aspect in ASPECTS),
+            page=page,
+            pages=pages,
+            before=_address(address, chosen, page - 1) if page > 1 else "",
+            after=_address(address, chosen, page + 1) if page < pages else "",
+            chosen=bool(chosen),
+        )
+
+    def _fitting(self, chosen: Mapping[str, str]) -> int:
+        """The bits of the stories that have every value chosen."""
+        found = (1 << len(self.stories)) - 1
+        for aspect, values in self.having.items():
+            if aspect.name in chosen:
+                found &= values.get(chosen[aspect.name], 0)
+        return found
+
+    def _options(self, aspect: Aspect, chosen: Mapping[str, str], address: str) -> tuple[Option, ...]:
+        others = {name: value for name, value in chosen.items() if name != aspect.name}
+        left = self._fitting(others)
+        now = chosen.get(aspect.name)
+        return tuple(
+            Option(
+                label=value[0].upper() + value[1:],
+                count=count,
+                href=_address(address, others if value == now else {**others, aspect.name: value}, 1),
+                chosen=value == now,
+            )
+            for value, having in self.having[aspect].items()
+            if value != NOT_KNOWN and (count := (left & having).bit_count())
+        )
+
+
+def _page(asked: str) -> int:
+    """The number of the page asked for; 0, which no page has, where there are too many digits to read."""
+    if not asked.isdecimal():
+        return 1
+    return int(asked) if len(asked) <= MOST_DIGITS else 0
+
+
+def _title(title: str, chosen: Mapping[str, str], page: int) -> str:
+    values = [(aspect, chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
+    words = [aspect.says.format(aspect.words.get(value, value)) for aspect, value in values]
+    return title + (f" {', '.join(words)}" if words else "") + (f" (page {page})" if page > 1 else "")
+
+
+def _address(address: str, chosen: Mapping[str, str], page: int) -> str:
+    """The one true address of a list: its choices in a fixed order."""
+    query = [(aspect.name, chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
+    query += [("page", str(page))] if page > 1 else []
+    return address + (f"?{urlencode(query)}" if query else "")

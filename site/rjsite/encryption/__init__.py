@@ -1,0 +1,1 @@
+"""Encryption of what waits in the outbox, and of mail for the team."""

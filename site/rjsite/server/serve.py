@@ -1,0 +1,91 @@
+"""The site on a port: waitress, which reads a whole request before a thread sees it, and the worker."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+from flask import Flask
+from waitress.server import TcpWSGIServer, create_server
+
+from rjsite.outbox.schema import BROKEN
+from rjsite.server import at_once, metrics
+from rjsite.server import http_parser as connections
+from rjsite.services import services_of
+from rjsite.settings import Settings
+
+log = logging.getLogger("rjsite.server")
+
+
+def set_up_logs() -> None:
+    """Our own lines, to standard error; libraries only when something is wrong."""
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("rjsite").setLevel(logging.INFO)
+    # Python's manual, "Logging HOWTO: Optimization": no line of ours says where in the code it was written
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.getLogger("waitress").setLevel(logging.CRITICAL)  # it would print exception texts
+
+
+def keep_private(settings: Settings) -> None:
+    """Only the owner reads what this process writes, and only the owner enters the data folder."""
+    os.umask(0o077)
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # not made yet, or somebody else's
+        settings.data_dir.chmod(0o700)
+
+
+def serve(app: Flask, host: str, port: int) -> None:
+    """Serve until told to stop; then finish what is in hand."""
+    services = services_of(app)
+    settings, delivery = services.settings, services.delivery
+    if settings.production:  # in development SIGHUP says that the terminal was closed, and ends the site
+        services.content.take_up_on_signal()
+    services.static.prepare()
+    try:
+        services.outbox.prepare()
+    except BROKEN as error:  # the pages stay up, and forms are handed over directly
+        log.error("the outbox cannot be used (%s)", type(error).__name__)
+    connections.Parser.hosts = settings.hosts
+    TcpWSGIServer.channel_class = at_once.Channel
+    server = create_server(
+        app.wsgi_app,
+        host=host,
+        port=port,
+        _dispatcher=at_once.Dispatcher(services.page_cache.has, threads=8),
+        connection_limit=connections.room(),
+        channel_timeout=connections.PATIENCE,
+        cleanup_interval=connections.LOOK_EVERY,
+        asyncore_use_poll=True,
+        max_request_header_size=16 * 1024,
+        max_request_body_size=256 * 1024,
+        ident=None,
+        clear_untrusted_proxy_headers=False,  # the number of proxies decides: rjsite.web.client_address
+    )
+    if settings.metrics_port:
+        metrics.serve(services, settings.metrics_port)
+    services.background.start()
+    signal.signal(signal.SIGTERM, _stop)
+    _say_where(settings, server.effective_port if hasattr(server, "effective_port") else port, host)
+    try:
+        server.run()
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    finally:
+        server.close()
+        delivery.stop()
+
+
+def _stop(*_: Any) -> None:
+    raise SystemExit(0)
+
+
+def _say_where(settings: Settings, port: int, host: str) -> None:
+    folder = settings.folder_for_mail
+    mail = f"written to {folder}" if folder else f"sent to {settings.mail_server}"
+    print(f"The site is at http://{host}:{port} and its mail is {mail}. Stop it with Ctrl+C.", flush=True)

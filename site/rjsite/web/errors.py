@@ -1,0 +1,65 @@
+"""One page for each way to fail: what happened to the answers, the phone number, the way out."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+
+from flask import Flask, Response, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from rjsite.settings import Settings
+from rjsite.web.live_content import library, unlinked
+from rjsite.web.security import NO_STORE
+
+OUR_CODE = Path(__file__).parents[1]
+
+log = logging.getLogger("rjsite.errors")
+
+
+def show(status: int) -> Response:
+    """The page of a status; where none is written, that of its kind."""
+    content = library()
+    found = content.errors.get(str(status)) or content.errors.get("404" if status < 500 else "500")
+    if found is None:
+        return _plain(content.facts["phone"].value, status)
+    response = make_response(unlinked(render_template("page.html", page=found, here="")), status)
+    response.headers["Cache-Control"] = NO_STORE
+    return response
+
+
+def _plain(phone: str, status: int) -> Response:
+    """The last resort, without a template."""
+    response = make_response(f"This page does not work at the moment. Call us free on {phone}.\n", status)
+    response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    return response
+
+
+def _known(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()  # type: ignore[return-value]
+    response = show(status)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _unknown(error: Exception) -> Response:
+    """Our own fault. The log has its type and its place in our code; its text may hold answers."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = next((f for f in reversed(frames) if Path(f.filename).is_relative_to(OUR_CODE)), None)
+    place = f"{Path(ours.filename).relative_to(OUR_CODE)}:{ours.lineno}" if ours else "outside our code"
+    log.error("%s at %s (%s)", type(error).__name__, place, request.endpoint)
+    try:
+        return show(500)
+    except Exception:
+        return _plain(library().facts["phone"].value, 500)
+
+
+def init_app(app: Flask, _settings: Settings) -> None:
+    """Answer every failure with a page."""
+    app.register_error_handler(HTTPException, _known)
+    app.register_error_handler(Exception, _unknown)

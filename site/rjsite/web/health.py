@@ -1,0 +1,129 @@
+"""For machines that watch: does the process live, and can it do its work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Flask, Response, request
+
+from rjsite.mail.worker import NEEDS_SOMEBODY
+from rjsite.outbox.recovery import kept_aside
+from rjsite.outbox.schema import BROKEN
+from rjsite.outbox.store import Waiting
+from rjsite.services import Services, current_services, warnings
+from rjsite.settings import Settings
+from rjsite.web.live_content import library
+from rjsite.web.security import PROBES
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MAIL_LATE = 15 * 60
+REMEMBERED = 10 * 60  # seconds for which a form that could not be kept is told
+
+bp = Blueprint("health", __name__)
+ALIVE, READY = PROBES
+
+
+@bp.get(ALIVE)
+def alive() -> Response:
+    """200 while the process lives."""
+    return _plain(["ok"], 200)
+
+
+@bp.get(READY)
+def ready() -> Response:
+    """200, or 503 with one word for what is wrong; for who asks on this machine, the details as well.
+
+    `database`: it cannot be written, or a form could not be kept when it was last tried. `outbox`: too
+    much waits, a mail cannot leave until somebody acts (no key opens it, every certificate has ended, it is
+    for nobody in the team), or a damaged file was kept aside. `mail`: the oldest has waited for a quarter of
+    an hour, or the worker of this process does not run. `content`: there is no page; with 200, where
+    something is not shown as its file has it now, because of a mistake in it.
+    """
+    services = current_services()
+    waiting = _waiting(services)
+    error = _error(services, waiting)
+    details = _details(services, waiting) if asked_on_this_machine(request.environ) else ()
+    word = error or ("ok" if services.content.taken_up and not library().not_shown else "content")
+    return _plain([word, *details], 503 if error else 200)
+
+
+def _waiting(services: Services) -> Waiting | None:
+    """Return what waits in the outbox, or None where it cannot be written."""
+    try:
+        services.outbox.check()
+        return services.outbox.waiting()
+    except BROKEN:
+        return None
+
+
+def _error(services: Services, waiting: Waiting | None) -> str:
+    outbox, intake = services.outbox, services.intake
+    if waiting is None or (intake.broke_at and time.monotonic() - intake.broke_at < REMEMBERED):
+        return "database"
+    needs_somebody = not waiting.troubles.isdisjoint(NEEDS_SOMEBODY)
+    if needs_somebody or waiting.forms >= outbox.max_waiting or kept_aside(outbox.url):
+        return "outbox"
+    if waiting.oldest > MAIL_LATE or not services.background.sends():
+        return "mail"
+    return "" if library().pages else "content"
+
+
+def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
+    """Give lines that help to find the cause; nothing of any form."""
+    if not services.settings.deliver_in_server:
+        yield "worker: apart, as rjsite deliver"
+    else:
+        yield f"worker: {'runs' if services.background.sends() else 'does not run'} in this process"
+    if waiting and waiting.mails:
+        why = f" ({', '.join(sorted(waiting.troubles))})" if waiting.troubles else ""
+        yield f"waiting: {waiting.mails} mails, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
+    if not services.content.taken_up:
+        yield "content: the changed content could not be read; the log says why"
+    for problem in library().not_shown:
+        yield f"content: {problem}"
+    if count := len(library().problems) - len(library().not_shown):
+        yield f"content: {count} more to mend; the log and rjsite check name them"
+    for line in warnings(services.settings, services.intake.readers):
+        yield f"warning: {line}"
+
+
+def asked_on_this_machine(environ: WSGIEnvironment) -> bool:
+    """Return whether a request came from this machine, and not from elsewhere by way of a proxy on it."""
+    if any(
+        name.startswith(("HTTP_FORWARDED", "HTTP_X_FORWARDED", "HTTP_VIA")) or name.endswith("_IP")
+        for name in environ
+        if name.startswith("HTTP_")
+    ):
+        return False
+    try:
+        address = ip_address(environ.get("REMOTE_ADDR", ""))
+    except ValueError:  # a Unix socket, on which proxies ask
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _plain(lines: Iterable[str], status: int) -> Response:
+    return Response("".join(f"{line}\n" for line in lines), status, content_type="text/plain; charset=utf-8")
+
+
+def for_any_host(app: WSGIApplication, host: str) -> WSGIApplication:
+    """Return an app that answers probes as if they asked for `host`: load balancers ask by address."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] in PROBES:
+            environ["HTTP_HOST"] = host
+        return app(environ, start_response)
+
+    return answer
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Register both addresses; they answer whatever host is asked for."""
+    app.register_blueprint(bp)
+    app.wsgi_app = for_any_host(app.wsgi_app, settings.hosts[0])  # type: ignore[assignment, method-assign]

@@ -1,0 +1,112 @@
+"""Information pages and stories: GET only, the same for everyone."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from rjsite.content.library import GONE, HOME, STORIES, Library
+from rjsite.content.model import Page, Story
+from rjsite.content.stories import Listing
+from rjsite.settings import Settings
+from rjsite.web import page_cache as ready
+from rjsite.web.live_content import library, unlinked
+from rjsite.web.security import NO_STORE
+
+bp = Blueprint("pages", __name__)
+OTHERS = ("/sent", "/exit")  # answered by rjsite.web.forms
+
+
+@bp.get(STORIES, strict_slashes=False)
+def stories() -> ResponseReturnValue:
+    """The list of stories, or what of it an address asks for, at its one true address."""
+    content = library()
+    found = content.pages.get(STORIES) or abort(404)
+    asked = content.shelf.listing(found.title, STORIES, request.args) or abort(404)
+    if request.full_path.rstrip("?") != asked.address:
+        return redirect(asked.address, 301)
+    whole = not asked.chosen  # choices combine to more lists than can be kept
+    return ready.answer(asked.address, lambda: ready.page(_render_list(found, asked), hard=whole), keep=whole)
+
+
+@bp.get("/", defaults={"path": ""})
+@bp.get("/<path:path>")
+def page(path: str) -> ResponseReturnValue:
+    """One page by its address; another spelling of an address leads to the one true address."""
+    address = f"/{path}"
+    content = library()
+    found = _find(content, address)
+    if found is None:
+        return _elsewhere(content, address)
+
+    def make() -> ready.Page:
+        cache = cache_of(found)  # first: a story that was rendered forgets its words
+        return ready.page(render(found), cache=cache)
+
+    return ready.answer(address, make)
+
+
+def _find(content: Library, address: str) -> Page | None:
+    if address.startswith(STORIES) and address != STORIES:
+        return content.by_slug.get(address.removeprefix(STORIES))
+    found = content.pages.get(address)
+    return None if found is None or address == "/sent" else found
+
+
+def _elsewhere(content: Library, address: str) -> ResponseReturnValue:
+    """A permanent redirect for an old address, upper case or a slash too many; else gone or not found."""
+    plain = re.sub("/+", "/", address.lower()).rstrip("/") or HOME
+    for candidate in (plain, f"{plain}/"):
+        target = content.redirects.get(candidate, candidate)
+        if target == GONE:
+            return abort(410)
+        if target != address and (_find(content, target.partition("#")[0]) or _answered(target)):
+            query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+            return redirect(target + (query if target == candidate else ""), 301)
+    return abort(404)
+
+
+def _answered(address: str) -> bool:
+    """Whether another part of the site answers an address: a form, a feed."""
+    adapter = current_app.create_url_adapter(request)
+    return adapter is not None and adapter.match(address, "GET")[0] not in ("pages.page", "pages.stories")
+
+
+def cache_of(found: Page) -> str:
+    """What is written into a page must not stay in the browser."""
+    return NO_STORE if any(section.part == "write" for section in found.sections) else ready.FRESH
+
+
+def render(found: Page) -> str:
+    """A page or story as HTML; of stories, the first of the whole list."""
+    if found.address == STORIES and (asked := library().shelf.listing(found.title, STORIES, {})):
+        return _render_list(found, asked)
+    if isinstance(found, Story):
+        html = _template("story.html", found, story=found)
+        found.forget()  # the page is kept; ten thousand bodies beside it would fill the memory
+        return html
+    return _template("home.html" if found.address == HOME else "page.html", found)
+
+
+def _render_list(found: Page, asked: Listing) -> str:
+    return _template("stories.html", found, here=asked.address, listing=asked)
+
+
+def _template(name: str, found: Page, **given: object) -> str:
+    every = {"here": found.address, "noindex": not found.listed, "description": found.description}
+    return unlinked(render_template(name, page=found, **{**every, **given}))
+
+
+def day(value: date) -> str:
+    """A date as people read it: 3 March 2026."""
+    return f"{value:%-d %B %Y}"
+
+
+def init_app(app: Flask, _settings: Settings) -> None:
+    """Register the pages and what their templates use."""
+    app.jinja_env.filters["day"] = day
+    app.jinja_env.globals["site_url"] = ready.site_url
+    app.register_blueprint(bp)

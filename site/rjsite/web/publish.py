@@ -1,0 +1,135 @@
+"""Every information page and story as files, which a web server serves while the site itself is away.
+
+DIR/current leads to the files as they are now; it is led elsewhere in one step, when all is written.
+`pages` holds what a browser may keep if it asks again, `unkept` what it may not, `files` what stays the same
+for ever. A file is named after its address: /privacy is pages/privacy.html, and / is pages/.html.
+deploy/nginx-published.conf serves them; where the site does not answer, it shows /site-away, and /too-long
+for what is too large to be passed on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from flask import Flask
+
+from rjsite import create_app
+from rjsite.content.last_good import is_withdrawn
+from rjsite.content.list_file import PUBLISHED_FOLDERS, ListFile
+from rjsite.content.problem import Problem
+from rjsite.services import services_of
+from rjsite.settings import Settings
+from rjsite.web import errors, pages
+from rjsite.web import static as static_files
+from rjsite.web.live_content import library
+from rjsite.web.security import NO_STORE
+
+CURRENT = "current"
+
+
+def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Problem]]:
+    """Read the content and publish it; whoever publishes in the same folder takes turns.
+
+    Stories that were taken away go first, whatever is wrong with the rest.
+
+    Returns:
+        As `publish`, and the problems because of which something is not shown as its file has it now.
+
+    Raises:
+        Unreadable: where there is no content that could be shown.
+    """
+    stories = settings.content_dir / "case-studies"
+    take_down(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))
+    with suppress(OSError):  # `rjsite hide` then publishes there again
+        ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
+    with _alone_in(folder):
+        app = create_app(settings)
+        content = services_of(app).content
+        count, changed = publish(app, settings, folder)
+        content.keep_last_good()
+    return count, changed, content.now().not_shown
+
+
+def take_down(folder: Path, gone: Callable[[str], bool]) -> None:
+    """Delete at once the published files of stories that are gone, with their compressed copies."""
+    for page in (folder / CURRENT / "pages" / "case-studies").glob("*.html"):
+        slug = page.name.removesuffix(".html")  # empty for the list itself
+        if slug and gone(slug):
+            for copy in page.parent.glob(f"{page.name}*"):
+                copy.unlink(missing_ok=True)
+
+
+def publish(app: Flask, settings: Settings, folder: Path) -> tuple[int, int]:
+    """Write what changed since the last time, and take away what is no more.
+
+    Args:
+        app: shows the content. folder: for nothing else; made where it is missing.
+
+    Returns:
+        How many files there are, copies not counted, and how many of them are new or changed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    before = folder / CURRENT
+    release = Path(tempfile.mkdtemp(prefix="release-", dir=folder))
+    release.chmod(0o755)
+    count = changed = 0
+    for name, body in _files(app, settings):
+        count += 1
+        changed += _put(release / name, before / name, body)
+    link = release / "link"
+    link.symlink_to(release.name)
+    link.replace(before)
+    for old in folder.glob("release-*"):
+        if old != release:
+            shutil.rmtree(old)
+    return count, changed
+
+
+def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
+    with app.test_request_context(base_url=settings.public_url or None):
+        content = library()
+        for page in [*content.pages.values(), *content.stories]:
+            if page.address not in pages.OTHERS:
+                place = "unkept" if pages.cache_of(page) == NO_STORE else "pages"
+                yield f"{place}{page.address}.html", pages.render(page).encode()
+        for name, status in (("site-away", 500), ("too-long", 413)):
+            yield f"unkept/{name}.html", errors.show(status).data
+    for name, body in static_files.hashed(static_files.SOURCE).values():
+        yield f"files{static_files.PREFIX}{name}", body
+
+
+def _put(path: Path, before: Path, body: bytes) -> bool:
+    """Write a file with its compressed copies, or take those that are there already; whether it is new.
+
+    The time of a file is made of its bytes, for nginx makes its ETag of time and size: so the tag changes
+    whenever the bytes do, and is the same on every machine.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if before.is_file() and before.read_bytes() == body:
+        for ending in ("", ".br", ".gz"):
+            if (kept := before.with_name(before.name + ending)).exists():
+                os.link(kept, path.with_name(path.name + ending))
+        return False
+    stamp = int.from_bytes(hashlib.sha256(body).digest()[:4]) >> 1
+    for copy in static_files.write(path, body):
+        os.utime(copy, (stamp, stamp))
+    return True
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let whoever publishes there finish first: whoever comes last has read the latest content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,158 @@
+"""How many forms one network address may send. The counters hold no address: a keyed hash, changed daily."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import math
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, ParamSpec, TypeVar, cast
+
+from flask import Flask, request
+from flask_limiter import Limiter
+from limits import parse_many
+from limits.storage import MemoryStorage, storage_from_string
+
+from rjsite.settings import Settings
+from rjsite.web.client_address import client_address, network_of
+from rjsite.web.rate_limit_storage import SlidingWindows
+
+RETRY_STORE = 10.0  # seconds to count in memory before the store is tried again
+WIDER = 100  # times the limit, for all whose address cannot be read
+NOT_READ = (
+    "a visitor's network address cannot be read: is RJSITE_TRUSTED_PROXIES the number of proxies, and does "
+    "each of them append to X-Forwarded-For?"
+)
+
+log = logging.getLogger("rjsite.limits")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def network_key(network: str, key: str) -> str:
+    """Return a keyed hash of a network, salted with the day."""
+    day = datetime.now(UTC).date().isoformat()
+    return hmac.new(key.encode(), f"{day}/{network}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+class StorageWithFallback(SlidingWindows):
+    """Counters in one storage, or in the memory of this process while that does not answer.
+
+    Neither is opened before the first form is counted. Flask-Limiter's own fallback starts a thread while the
+    app is made, looks ever more rarely whether the storage is back, and counts nothing when it looks in vain.
+
+    Args:
+        uri: is not used: Flask-Limiter tells by it which class to make.
+        store: the URI of the storage, as `limits` reads it.
+    """
+
+    STORAGE_SCHEME = ["with-fallback"]  # noqa: RUF012
+
+    def __init__(self, uri: str, wrap_exceptions: bool = False, *, store: str, **_: Any) -> None:
+        super().__init__(uri, wrap_exceptions)
+        self._uri = store
+        self._retry_store_at = -math.inf
+
+    @cached_property
+    def _store(self) -> SlidingWindows:
+        patience = {"socket_connect_timeout": 1, "socket_timeout": 1}  # of Redis; else it waits for ever
+        return cast(SlidingWindows, storage_from_string(self._uri, **patience))
+
+    @cached_property
+    def _memory(self) -> MemoryStorage:
+        return MemoryStorage()  # starts a thread
+
+    def _ask(self, question: Callable[[SlidingWindows | MemoryStorage], R]) -> R:
+        if time.monotonic() >= self._retry_store_at:
+            try:
+                return question(self._store)
+            except Exception as error:  # each kind of store has its own; the text may name the store
+                log.error("forms are counted in memory: the store failed (%s)", type(error).__name__)
+                self._retry_store_at = time.monotonic() + RETRY_STORE
+        return question(self._memory)
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """Nothing: there is always an answer."""
+        return ()
+
+    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Count `amount` where the limit allows it; return whether it did."""
+        return self._ask(lambda storage: storage.acquire_sliding_window_entry(key, limit, expiry, amount))
+
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """Return the counts of the last and the present window, each with the seconds it still matters."""
+        return self._ask(lambda storage: storage.get_sliding_window(key, expiry))
+
+    def clear_sliding_window(self, key: str, expiry: int) -> None:
+        """Forget one key."""
+        self._ask(lambda storage: storage.clear_sliding_window(key, expiry))
+
+    def clear(self, key: str) -> None:
+        """Forget one key."""
+        self._ask(lambda storage: storage.clear(key))
+
+    def reset(self) -> int | None:
+        """Forget every key."""
+        return self._ask(lambda storage: storage.reset())
+
+    def check(self) -> bool:
+        """Return whether one of the two answers."""
+        return self._ask(lambda storage: storage.check())
+
+
+def make_limiter(app: Flask, settings: Settings) -> Limiter:
+    """Return the limiter of an app. It counts where `limited` says so, and nothing else."""
+
+    def key() -> str:
+        network = _network(settings)
+        if not network:
+            log.warning(NOT_READ)
+        return network_key(network, settings.secrets[0])
+
+    limiter = Limiter(
+        key,
+        strategy="sliding-window-counter",
+        storage_uri="with-fallback://",
+        storage_options={"store": settings.limits_url},
+        enabled=settings.ratelimit_forms != "off",
+    )
+    limiter.init_app(app)
+    return limiter
+
+
+def limited(limiter: Limiter, settings: Settings, function: Callable[P, R]) -> Callable[P, R]:
+    """Return the function with a limit to how often it is called for one network.
+
+    All whose address cannot be read are counted together; their limit is so much wider that it stops a flood
+    and no person.
+
+    Raises:
+        RateLimitExceeded: the function that is returned, in place of a call beyond the limit.
+    """
+
+    def allowed() -> str:
+        wider = 1 if _network(settings) else WIDER
+        limits = parse_many(settings.ratelimit_forms)
+        return ";".join(f"{one.amount * wider} per {one.multiples} {one.GRANULARITY.name}" for one in limits)
+
+    return limiter.shared_limit(allowed, scope="forms")(function)
+
+
+def _network(settings: Settings) -> str:
+    return network_of(client_address(request.environ, settings.trusted_proxies))
+
+
+def seconds_to_wait(limiter: Limiter) -> int:
+    """Return after how many seconds a request that was beyond the limit can be tried again.
+
+    Flask-Limiter's own header comes with others that tell, to anyone at the same network, that somebody sent
+    a form.
+    """
+    exceeded = limiter.current_limit
+    return max(1, math.ceil(exceeded.reset_at - time.time())) if exceeded else 1

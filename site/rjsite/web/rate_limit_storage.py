@@ -1,0 +1,150 @@
+"""Counters of sent forms in a database, exact across processes and machines: `limits` has no SQL storage."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from limits.storage import SlidingWindowCounterSupport, Storage
+from sqlalchemy import (
+    Column,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    delete,
+    text,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateTable
+
+from rjsite.outbox.migrate import take_turns
+from rjsite.outbox.schema import open_database
+
+_metadata = MetaData()
+_counts = Table(
+    "rate_limit",
+    _metadata,
+    Column("key", String(200), primary_key=True),
+    Column("win", Integer, nullable=False),  # number of the window
+    Column("cur", Integer, nullable=False),
+    Column("prev", Integer, nullable=False),
+    Column("ends", Float, nullable=False),  # from then on the row tells nothing
+)
+
+# Counts and decides in one statement, so that processes cannot pass the limit together. A part of a form
+# is none, as in `limits`, which says by that when to try again.
+_BEFORE = (
+    "CASE WHEN rate_limit.win=:w THEN rate_limit.prev WHEN rate_limit.win=:w-1 THEN rate_limit.cur ELSE 0 END"
+)
+_NOW = "CASE WHEN rate_limit.win=:w THEN rate_limit.cur ELSE 0 END"
+_ACQUIRE = text(f"""
+    INSERT INTO rate_limit(key, win, cur, prev, ends) VALUES(:k, :w, :a, 0, :ends)
+    ON CONFLICT(key) DO UPDATE SET prev={_BEFORE}, cur=({_NOW})+:a, win=:w, ends=:ends
+    WHERE ({_BEFORE})*CAST(:f AS double precision)+({_NOW})+:a < :lim + 1
+    RETURNING cur
+""")
+FORGET_EVERY = 60.0  # seconds
+_FORGET = text("DELETE FROM rate_limit WHERE ends < :now")
+
+
+class SlidingWindows(Storage, SlidingWindowCounterSupport):
+    """A storage for the only strategy that the site uses."""
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Only sliding windows are stored."""
+        raise NotImplementedError
+
+    def get(self, key: str) -> int:
+        """Only sliding windows are stored."""
+        raise NotImplementedError
+
+    def get_expiry(self, key: str) -> float:
+        """Only sliding windows are stored."""
+        raise NotImplementedError
+
+
+class SQLStorage(SlidingWindows):
+    """Counters in a database, for `limits`.
+
+    Args:
+        uri: `sqlalchemy+` and an SQLAlchemy URL of SQLite or PostgreSQL.
+    """
+
+    STORAGE_SCHEME = ["sqlalchemy+sqlite", "sqlalchemy+postgresql", "sqlalchemy+postgresql+psycopg"]  # noqa: RUF012
+
+    def __init__(self, uri: str, wrap_exceptions: bool = False, **_: Any) -> None:
+        super().__init__(uri, wrap_exceptions)
+        self._url = uri.removeprefix("sqlalchemy+")
+        self._engine: Engine | None = None
+        self._process = 0
+        self._forgot = 0.0
+
+    @property
+    def engine(self) -> Engine:
+        """The database, opened when first used so that a dead store stops no start.
+
+        A process that was forked opens its own and leaves the connections of its parent alone.
+        """
+        engine = self._engine
+        if engine is not None and self._process == os.getpid():
+            return engine
+        if engine is not None:
+            engine.dispose(close=False)
+        engine = open_database(self._url, synced=False)  # a lost count must not cost a sync for each form
+        with engine.begin() as connection:
+            take_turns(connection)  # PostgreSQL fails where two make the same table at once
+            connection.execute(CreateTable(_counts, if_not_exists=True))
+        self._engine, self._process = engine, os.getpid()
+        return engine
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """What counts as a dead store."""
+        return (SQLAlchemyError, OSError)
+
+    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Count `amount` where the limit allows it; whether it did."""
+        if amount > limit:
+            return False
+        now = time.time()
+        values = {"k": key, "w": int(now // expiry), "a": amount, "lim": limit, "ends": now + 2 * expiry}
+        with self.engine.begin() as connection:
+            if abs(now - self._forgot) > FORGET_EVERY:
+                connection.execute(_FORGET, {"now": now})
+                self._forgot = now
+            taken = connection.execute(_ACQUIRE, {**values, "f": 1 - now % expiry / expiry}).first()
+        return taken is not None
+
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """Counts of the last and the present window, each with the seconds it still matters."""
+        now = time.time()
+        window, left = int(now // expiry), expiry - now % expiry
+        with self.engine.connect() as connection:
+            row = connection.execute(_counts.select().where(_counts.c.key == key)).first()
+        if row is None or row.win < window - 1:
+            return 0, 0.0, 0, left + expiry
+        before, present = (row.prev, row.cur) if row.win == window else (row.cur, 0)
+        return before, left if before else 0.0, present, left + expiry
+
+    def clear_sliding_window(self, key: str, expiry: int) -> None:
+        """Forget one key."""
+        self.clear(key)
+
+    def clear(self, key: str) -> None:
+        """Forget one key."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(_counts).where(_counts.c.key == key))
+
+    def reset(self) -> int | None:
+        """Forget every key."""
+        with self.engine.begin() as connection:
+            return connection.execute(delete(_counts)).rowcount
+
+    def check(self) -> bool:
+        """Whether the database answers."""
+        with self.engine.connect() as connection:
+            return connection.execute(text("SELECT 1")).scalar() == 1

@@ -1,0 +1,115 @@
+"""What every answer carries, and what is refused before a view is asked.
+
+Rules: service design, section 5; contract, sections 5 and 7.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from urllib.parse import quote
+
+from flask import Flask, Response, abort, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as AnyResponse
+
+from rjsite.settings import Settings
+
+MAX_BODY = 64 * 1024
+TOO_LARGE = "rjsite.too-large"  # said of a request that the server did not read to its end
+NO_STORE = "no-store"
+PROBES = ("/healthz", "/readyz")  # machines ask for them by whatever name or address they know
+
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "img-src 'self'",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_NO_FEATURES = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "accelerometer", "autoplay", "browsing-topics", "camera", "display-capture", "geolocation",
+        "gyroscope", "magnetometer", "microphone", "midi", "payment", "publickey-credentials-get",
+        "screen-wake-lock", "usb",
+    )
+)  # fmt: skip
+
+log = logging.getLogger("rjsite.requests")
+
+
+def fixed_headers(settings: Settings) -> dict[str, str]:
+    """The headers that every answer carries, static files included."""
+    headers = {
+        "Content-Security-Policy": _POLICY,
+        "Cross-Origin-Embedder-Policy": "require-corp",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": _NO_FEATURES,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+    if settings.https:
+        headers["Strict-Transport-Security"] = "max-age=63072000"
+    return headers
+
+
+def forget_the_form(response: AnyResponse) -> None:
+    """Make the browser drop the form page it keeps in memory.
+
+    The one-second cookie says nothing about anyone (service design, section 5, point 6).
+    """
+    # written by hand: `set_cookie` would add the time of day
+    response.headers.add("Set-Cookie", "clear=1; Max-Age=1; Secure; HttpOnly; SameSite=Strict; Path=/")
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Set limits and headers, and refuse what no visitor of ours sends."""
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, TRUSTED_HOSTS=settings.hosts)
+    headers = fixed_headers(settings)
+    if settings.trusted_proxies:
+        # the visitor's address is read where forms are counted: rjsite.web.client_address
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=settings.trusted_proxies, x_host=0)  # type: ignore[method-assign]
+
+    @app.before_request
+    def _start_clock() -> None:
+        g.started = time.perf_counter()
+
+    app.before_request(_refuse_what_is_too_large)
+    app.before_request(_refuse_other_sites)
+
+    @app.after_request
+    def _finish(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Cache-Control", NO_STORE)
+        log_line(request.method, request.path, response.status_code, g.get("started", time.perf_counter()))
+        return response
+
+
+def _refuse_what_is_too_large() -> None:
+    if TOO_LARGE in request.environ:
+        abort(413)
+
+
+def _refuse_other_sites() -> None:
+    """A post that another site began is refused. Browsers post ours with `Origin: null` (no-referrer), so
+    that only `Sec-Fetch-Site` tells; where it is absent the form token decides."""
+    if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "none") not in (
+        "same-origin",
+        "none",
+    ):
+        abort(403)
+
+
+def log_line(method: str, path: str, status: int, started: float) -> None:
+    """One line: method, path without query, status, milliseconds. Nothing of the visitor."""
+    log.info("%s %s %d %.0f", method, quote(path), status, (time.perf_counter() - started) * 1000)

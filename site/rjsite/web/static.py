@@ -1,0 +1,187 @@
+"""Static files, each under a name that holds its content's hash, compressed once and kept for a year.
+
+WhiteNoise serves them; it takes the `.br` and `.gz` lying beside a file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import re
+import threading
+import time
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import brotli
+from flask import Flask, abort, redirect
+from flask.typing import ResponseReturnValue
+from whitenoise import WhiteNoise
+
+from rjsite.settings import ROOT, Settings
+from rjsite.web.security import fixed_headers, log_line
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+SOURCE = ROOT / "static"
+PREFIX = "/static/"
+COMPRESSED = (".html", ".css", ".js", ".svg", ".txt")
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    ".br": lambda body: brotli.compress(body, quality=11),
+    ".gz": lambda body: gzip.compress(body, 9, mtime=0),
+}
+_HASHED = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
+_CSS_COMMENT = re.compile(r"/\*.*?\*/\n?", re.DOTALL)
+_CSS_URL = re.compile(r'url\("([^":]+)"\)')
+
+log = logging.getLogger("rjsite.static")
+
+
+class Files(WhiteNoise):  # type: ignore[misc]
+    """WhiteNoise, with a year in place of its ten and a line in the log for each file.
+
+    The files are written when the first of them is asked for, or by `prepare`: making an app writes nothing.
+
+    Args:
+        folder: where the files are served from. options: see WhiteNoise.
+    """
+
+    FOREVER = 365 * 24 * 3600
+
+    def __init__(self, app: WSGIApplication, folder: Path, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._folder = folder
+        self._prepared = False
+        self._preparing = threading.Lock()
+
+    def prepare(self) -> None:
+        """Write the files to their folder and serve them from there, unless that is done."""
+        with self._preparing:
+            if not self._prepared:
+                prepare(SOURCE, self._folder)
+                self.add_files(str(self._folder), PREFIX)
+                self._prepared = True
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        if not self._prepared and environ["PATH_INFO"].startswith(PREFIX):
+            try:
+                self.prepare()
+            except OSError as error:  # answered as not found, and tried again with the next request
+                log.error("static files cannot be written (%s)", type(error).__name__)
+        answer: Iterable[bytes] = super().__call__(environ, start_response)
+        return answer
+
+    @staticmethod
+    def serve(static_file: Any, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer with a file."""
+        started = time.perf_counter()
+
+        def start(status: str, headers: list[tuple[str, str]]) -> Any:
+            log_line(environ["REQUEST_METHOD"], environ["PATH_INFO"], int(status[:3]), started)
+            return start_response(status, headers)
+
+        answer: Iterable[bytes] = WhiteNoise.serve(static_file, environ, start)
+        return answer
+
+
+def hashed(source: Path) -> dict[str, tuple[str, bytes]]:
+    """Return each file of a folder as it is served, by its own name ("site.css"): hashed name and content."""
+    files: dict[str, tuple[str, bytes]] = {}
+    # style sheets last: they name fonts and pictures by their hashed names
+    for path in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: (p.suffix == ".css", p)):
+        name = path.relative_to(source).as_posix()
+        body = path.read_bytes()
+        if path.suffix == ".css":
+            body = _CSS_URL.sub(
+                lambda found: f'url("{PREFIX + files[found[1]][0] if found[1] in files else found[1]}")',
+                _CSS_COMMENT.sub("", body.decode()),
+            ).encode()
+        digest = hashlib.sha256(body).hexdigest()[:12]
+        files[name] = f"{name.removesuffix(path.suffix)}.{digest}{path.suffix}", body
+    return files
+
+
+def prepare(source: Path, target: Path) -> dict[str, str]:
+    """Copy every static file to its hashed name, with compressed copies beside it.
+
+    Args:
+        source: as `static/`. target: a folder that may be there already, also of another process.
+
+    Returns:
+        The address of each file by its own name ("site.css").
+    """
+    files = hashed(source)
+    target.mkdir(parents=True, exist_ok=True)
+    for name, body in files.values():
+        write(target / name, body, by_way_of=target.parent)  # WhiteNoise reads whatever is in the target
+    return {own: PREFIX + name for own, (name, _) in files.items()}
+
+
+def write(path: Path, body: bytes, by_way_of: Path | None = None) -> list[Path]:
+    """Write a file with compressed copies beside it, each in one step and where it is not there yet.
+
+    Args:
+        by_way_of: a folder of the same disk in which a file lies until it is whole; else its own.
+
+    Returns:
+        The file and its copies. Several processes may write the same ones at once.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    endings = ("", *COMPRESSORS) if path.name.endswith(COMPRESSED) else ("",)
+    copies = [path.with_name(path.name + ending) for ending in endings]
+    for copy, ending in zip(copies, endings, strict=True):
+        if not copy.exists():
+            content = COMPRESSORS[ending](body) if ending else body
+            _put(copy, content, by_way_of or path.parent)
+    return copies
+
+
+def _put(path: Path, content: bytes, by_way_of: Path) -> None:
+    part = by_way_of / f".{path.name}.{uuid.uuid4().hex}.part"
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def init_app(app: Flask, settings: Settings) -> Files:
+    """Serve the files, and give templates `static_url` and `static_hash` (Subresource Integrity)."""
+    files = hashed(SOURCE)
+    names = {own: PREFIX + name for own, (name, _) in files.items()}
+    hashes = {own: _integrity(body) for own, (_, body) in files.items()}
+    headers = fixed_headers(settings)
+
+    def add_headers(sent: object, _path: str, _url: str) -> None:
+        for name, value in headers.items():
+            sent[name] = value  # type: ignore[index]
+
+    layer = Files(
+        app.wsgi_app,
+        settings.data_dir / "static",
+        max_age=0,
+        immutable_file_test=lambda _path, url: bool(_HASHED.search(url)),
+        add_headers_function=add_headers,
+        allow_all_origins=False,
+        mimetypes={".woff2": "font/woff2", ".js": "text/javascript"},
+    )
+    app.wsgi_app = layer  # type: ignore[method-assign]
+    app.jinja_env.globals["static_url"] = names.__getitem__
+    app.jinja_env.globals["static_hash"] = hashes.__getitem__
+
+    @app.get("/papers/<name>")
+    def paper(name: str) -> ResponseReturnValue:
+        """A form to print, by the name that pages and people use; its hashed name changes with its words."""
+        return redirect(names.get(f"papers/{name}") or abort(404))
+
+    return layer
+
+
+def _integrity(body: bytes) -> str:
+    return f"sha384-{b64encode(hashlib.sha384(body).digest()).decode()}"
