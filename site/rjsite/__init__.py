@@ -16,12 +16,18 @@ from rjsite.outbox.store import Outbox
 from rjsite.services import NAME, Services, make_outbox, warnings
 from rjsite.settings import ROOT, Settings
 from rjsite.settings.development_keys import keep_keys
-from rjsite.web import errors, feeds, health, pages, styleguide
-from rjsite.web import forms as refer
-from rjsite.web import live_content as site_content
-from rjsite.web import page_cache as ready
-from rjsite.web import security as safety
-from rjsite.web import static as static_files
+from rjsite.web import (
+    errors,
+    feeds,
+    forms,
+    health,
+    live_content,
+    page_cache,
+    pages,
+    security,
+    static,
+    styleguide,
+)
 from rjsite.web.rate_limit import make_limiter
 
 
@@ -40,12 +46,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.pop("config", None)  # no template can print a secret
-    page_cache = ready.init_app(app, settings)  # before what wraps it: proxies, static files
-    safety.init_app(app, settings)
-    content = site_content.init_app(app, settings)
-    static = static_files.init_app(app, settings)
-    services = app.extensions[NAME] = _services(app, settings, content, page_cache, static)
-    for part in (errors, pages, feeds, refer, health, styleguide):
+    cache = page_cache.init_app(app, settings)  # before what wraps it: proxies, static files
+    security.init_app(app, settings)
+    content = live_content.init_app(app, settings)
+    files = static.init_app(app, settings)
+    services = app.extensions[NAME] = _services(app, settings, content, cache, files)
+    for part in (errors, pages, feeds, forms, health, styleguide):
         part.init_app(app, settings)
     app.wsgi_app = services.background.start_with(app.wsgi_app)  # type: ignore[assignment, method-assign]
     return app
@@ -54,9 +60,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _services(
     app: Flask,
     settings: Settings,
-    content: site_content.LiveLibrary,
-    page_cache: ready.Layer,
-    static: static_files.Files,
+    content: live_content.LiveLibrary,
+    cache: page_cache.Layer,
+    files: static.Files,
 ) -> Services:
     outbox = make_outbox(settings)
     mail = TeamMail(app, settings, Gate(lambda: outbox.engine, lambda: credentials_digest(settings)))
@@ -67,8 +73,8 @@ def _services(
     return Services(
         settings=settings,
         content=content,
-        page_cache=page_cache,
-        static=static,
+        page_cache=cache,
+        static=files,
         outbox=outbox,
         mail=mail,
         delivery=delivery,

@@ -23,11 +23,11 @@ from rjsite.encryption.at_rest import Seal
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp import Parcel
 from rjsite.mail.worker import Delivery
-from rjsite.outbox import migrate as migrating
-from rjsite.outbox import schema as table
-from rjsite.outbox.migrate import migrate
+from rjsite.outbox import schema
+from rjsite.outbox.migrate import LOCK, NEWEST, migrate
 from rjsite.outbox.schema import metadata, open_database
 from rjsite.outbox.store import Envelope, Outbox
+from rjsite.settings import ROOT
 from rjsite.web.rate_limit_storage import SQLStorage
 from support.clock import Clock
 
@@ -36,7 +36,7 @@ SOON = 5000.0  # after what `older` holds was made
 BEFORE = "head-1"  # the newest migration but one
 START = """
 import sys
-from rjsite.outbox.migrate import migrate
+from rjsite.outbox.migrate import LOCK, NEWEST, migrate
 from rjsite.outbox.schema import open_database
 print("ready", flush=True)
 sys.stdin.readline()
@@ -81,9 +81,9 @@ def version_before(url: str, seal: Seal, monkeypatch: pytest.MonkeyPatch) -> Out
     store = importlib.util.module_from_spec(spec)
     with monkeypatch.context() as here:
         here.setitem(sys.modules, spec.name, store)  # dataclasses look there
-        here.setattr(table, "outbox", old.tables["outbox"])
+        here.setattr(schema, "outbox", old.tables["outbox"])
         if "outbox_counters" in old.tables:
-            here.setattr(table, "counters", old.tables["outbox_counters"])
+            here.setattr(schema, "counters", old.tables["outbox_counters"])
         spec.loader.exec_module(store)
     if "number" not in old.tables["outbox"].c:
         unsent = old.tables["outbox"].c.accepted_at.is_(None)
@@ -121,7 +121,7 @@ class Server:
 def run_migrations(connection: Connection, to: str) -> None:
     """Run them one after another on an empty database."""
     config = Config()
-    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(ROOT / "site/rjsite/outbox/migrations"))
     config.attributes["connection"] = connection
     command.upgrade(config, to)
 
@@ -191,7 +191,7 @@ def test_every_migration_from_nothing_leads_to_the_shape_a_new_database_has(engi
 
     assert faults(engine) == []
     with engine.connect() as connection:
-        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == migrating.NEWEST
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == NEWEST
 
 
 def test_a_database_whose_outbox_was_taken_out_gets_a_new_one(engine: Engine) -> None:
@@ -211,9 +211,9 @@ def test_tables_that_do_not_fit_their_version_are_a_fault_of_the_database(engine
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO alembic_version VALUES ('0001')"))
         off = "UPDATE alembic_version SET version_num = '0000' WHERE version_num = :newest"
-        connection.execute(text(off), {"newest": migrating.NEWEST})
+        connection.execute(text(off), {"newest": NEWEST})
 
-    with pytest.raises(table.BROKEN):
+    with pytest.raises(schema.BROKEN):
         migrate(engine)
 
 
@@ -260,7 +260,7 @@ def test_a_start_waits_while_another_migrates(engine: Engine, url: str) -> None:
     """The lock is what makes them take turns: while it is held, a start stands still."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": migrating.LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         (start,) = starts(url, 1)
         with pytest.raises(subprocess.TimeoutExpired):
             start.wait(1)

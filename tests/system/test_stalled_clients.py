@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.server import http_parser as connections
+from rjsite.server import http_parser
 from support import site_process
 from support.processes import LOOPBACK, wait_until
 from support.site_process import Site
@@ -99,5 +99,5 @@ def test_a_thousand_stalled_clients_hold_nobody_up_and_are_dropped(
 
 
 def test_the_real_patience_drops_them_within_ninety_seconds() -> None:
-    assert connections.PATIENCE + 2 * connections.LOOK_EVERY < 90
-    assert connections.MOST >= 2 * CLIENTS
+    assert http_parser.PATIENCE + 2 * http_parser.LOOK_EVERY < 90
+    assert http_parser.MOST >= 2 * CLIENTS

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.content import front_matter as frontmatter
-from rjsite.content import limits as bounds
-from rjsite.content import markdown as markup
+from rjsite.content import front_matter, limits, markdown
 from rjsite.content.library import load
 from rjsite.content.problem import Unreadable
 
@@ -84,7 +82,7 @@ def test_a_bomb_in_front_matter_is_a_message_with_a_line(tmp_path, kind):
     began = time.thread_time()
 
     with pytest.raises(Unreadable, match=r"page\.md:\d+: "):
-        frontmatter.read(file, file.relative_to(tmp_path))
+        front_matter.read(file, file.relative_to(tmp_path))
 
     assert time.thread_time() - began < 2
 
@@ -174,22 +172,22 @@ def test_a_link_within_the_content_folder_is_a_file_of_it(content):
 
 
 def test_the_longest_text_within_the_limits_is_rendered_in_a_moment():
-    lines = ["[" * bounds.OPEN_BRACKETS, *["*_" * 10] * (bounds.SIGNS // 40), *["[a](b) & < " * 20] * 190]
-    text = "\n".join(lines)[: bounds.MARKDOWN_BYTES - 1000]
-    assert list(bounds.beyond("", text)) == []
+    lines = ["[" * limits.OPEN_BRACKETS, *["*_" * 10] * (limits.SIGNS // 40), *["[a](b) & < " * 20] * 190]
+    text = "\n".join(lines)[: limits.MARKDOWN_BYTES - 1000]
+    assert list(limits.beyond("", text)) == []
     began = time.thread_time()
 
-    markup.opening_and_sections(text, "Title")
+    markdown.opening_and_sections(text, "Title")
 
     assert time.thread_time() - began < 10  # about one second on a quiet machine
 
 
 def test_rendering_one_page_never_delays_another():
-    slow = threading.Thread(target=markup.to_html, args=["[" * 4000])
+    slow = threading.Thread(target=markdown.to_html, args=["[" * 4000])
     slow.start()
     time.sleep(0.1)
 
-    markup.to_html("Words.")
+    markdown.to_html("Words.")
 
     assert slow.is_alive()
     slow.join()

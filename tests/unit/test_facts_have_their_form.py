@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.content import lint as guard
+from rjsite.content import lint
 from rjsite.content.fact_formats import GIVE, fault
 from rjsite.content.facts import load_facts
 from rjsite.content.library import load
@@ -29,7 +29,7 @@ def content(content: Path) -> Path:
 
 
 def findings(content: Path) -> list[str]:
-    return [str(found) for found in guard.check(load(content, drafts=True), content, TODAY)]
+    return [str(found) for found in lint.check(load(content, drafts=True), content, TODAY)]
 
 
 def add(content: Path, name: str, words: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from rjsite.content import front_matter as frontmatter
+from rjsite.content import front_matter
 from rjsite.content.library import load
 from rjsite.content.problem import Unreadable
 
@@ -233,14 +233,14 @@ ODD_LINES = some.lists(
 
 def as_yaml_reads(lines):
     try:
-        return frontmatter._fields("\n".join(lines), Path("x.md"))
+        return front_matter._fields("\n".join(lines), Path("x.md"))
     except Unreadable as unreadable:
         return [str(problem) for problem in unreadable.problems]
 
 
 @given(LINES)
 def test_plain_fields_are_read_at_once_and_as_yaml_reads_them(lines):
-    fast = frontmatter._at_once(lines)
+    fast = front_matter._at_once(lines)
 
     assert fast is not None
     assert fast == as_yaml_reads(lines)
@@ -248,12 +248,12 @@ def test_plain_fields_are_read_at_once_and_as_yaml_reads_them(lines):
 
 @given(some.builds(list.__add__, LINES, ODD_LINES))
 def test_what_is_odd_is_left_to_yaml_or_read_as_yaml_reads_it(lines):
-    fast = frontmatter._at_once(lines)
+    fast = front_matter._at_once(lines)
 
     assert fast is None or fast == as_yaml_reads(lines)
 
 
 def test_most_stories_are_read_at_once(content, monkeypatch):
-    monkeypatch.setattr(frontmatter.yaml, "compose", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(front_matter.yaml, "compose", lambda *_, **__: 1 / 0)
 
     load(content)

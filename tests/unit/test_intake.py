@@ -18,8 +18,7 @@ from rjsite.intake import Intake, NotKept
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp import Parcel
 from rjsite.mail.smtp_errors import NotTaken
-from rjsite.outbox import schema as table
-from rjsite.outbox import store
+from rjsite.outbox import schema, store
 from rjsite.outbox.schema import BROKEN
 from rjsite.outbox.store import Outbox
 from support.processes import wait_until
@@ -53,7 +52,7 @@ def server(impatient: None, opened: Callable[..., Outbox]) -> Server:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long for a locked database, or for it to be tried again."""
-    monkeypatch.setattr(table, "WAIT_FOR_LOCK", 0.2)
+    monkeypatch.setattr(schema, "WAIT_FOR_LOCK", 0.2)
     monkeypatch.setattr(store, "PREPARE_AGAIN", 0.0)
 
 

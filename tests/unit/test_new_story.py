@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 
 from rjsite.cli import main
-from rjsite.content import schema as fields
+from rjsite.content import schema
 from rjsite.content.library import load
 from rjsite.content.new_story import write_story
 from rjsite.settings import ROOT
@@ -99,16 +99,16 @@ def test_a_new_file_explains_every_field_and_gives_every_fixed_list(fresh):
     words = fresh.read_text()
     help_before = re.findall(r"((?:^# .+\n)+)(\w+):", words, re.MULTILINE)
 
-    assert [name for _, name in help_before] == list(fields.StoryFields.model_fields)
+    assert [name for _, name in help_before] == list(schema.StoryFields.model_fields)
     lists = (
-        fields.Harm,
-        fields.Way,
-        fields.Beginner,
-        fields.Ending,
-        fields.Teller,
-        fields.Note,
-        fields.Names,
-        fields.Known,
+        schema.Harm,
+        schema.Way,
+        schema.Beginner,
+        schema.Ending,
+        schema.Teller,
+        schema.Note,
+        schema.Names,
+        schema.Known,
     )
     for values in lists:
         assert f"# {', '.join(get_args(values))}\n" in words

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.content import lint as guard
+from rjsite.content import lint
 from rjsite.content.library import load
 from rjsite.settings import ROOT
 
@@ -28,7 +28,7 @@ def content(content: Path) -> Path:
 
 def findings(content: Path) -> list[str]:
     library = load(content, drafts=True, today=TODAY)
-    return [str(found) for found in (*library.problems, *guard.check(library, content, TODAY))]
+    return [str(found) for found in (*library.problems, *lint.check(library, content, TODAY))]
 
 
 def write(content: Path, name: str, words: str, right: str = "") -> None:

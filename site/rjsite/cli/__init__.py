@@ -17,8 +17,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from rjsite.cli import hide as hide_cli
-from rjsite.cli import outbox as outbox_cli
+from rjsite.cli import hide, outbox
 from rjsite.content.problem import Unreadable
 from rjsite.encryption.smime import Readers
 from rjsite.outbox.schema import BROKEN
@@ -80,8 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     run = add("with-settings", _with_settings, "run a program with every setting in its environment")
     run.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM ...")
 
-    hide_cli.add_to(commands)
-    outbox_cli.add_to(commands)
+    hide.add_to(commands)
+    outbox.add_to(commands)
     return parser
 
 
@@ -137,7 +136,7 @@ def _deliver(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    from rjsite.content import lint as guard
+    from rjsite.content import lint
     from rjsite.content.library import load
     from rjsite.content.lint.github_report import add_to_summary, annotation
     from rjsite.content.lint.server_examples import differences
@@ -147,7 +146,7 @@ def _check(given: argparse.Namespace) -> int:
     try:
         found = load(folder, drafts=True, today=today)
         copies = [*out_of_date(found, ROOT), *differences(found.facts, ROOT)]
-        problems = sorted({*found.problems, *guard.check(found, folder, today), *copies})
+        problems = sorted({*found.problems, *lint.check(found, folder, today), *copies})
         counted = f"{len(found.pages)} pages, {len(found.stories)} stories, {len(problems)} to mend"
     except Unreadable as unreadable:
         problems, counted = list(unreadable.problems), "The site cannot start until this is mended."

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from rjsite.content import fact_formats as fact_forms
+from rjsite.content import fact_formats
 from rjsite.content.fact_formats import FactForm
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
@@ -192,14 +192,16 @@ def load_facts(path: Path, shown: Path) -> Facts:
 def _settled(fact: Fact, name: str, written: Mapping[str, Fact]) -> Fact:
     """A fact with the facts that its value names put in, and with the link that its form gives it."""
     named = {found["name"]: written.get(found["name"], Fact()).value for found in USED.finditer(fact.value)}
-    known = all(value and fact_forms.is_answer(value) and not USED.search(value) for value in named.values())
-    value = USED.sub(lambda found: fact_forms.dialled(named[found["name"]]), fact.value).strip()
-    if not (known and fact_forms.is_answer(value)):
+    known = all(
+        value and fact_formats.is_answer(value) and not USED.search(value) for value in named.values()
+    )
+    value = USED.sub(lambda found: fact_formats.dialled(named[found["name"]]), fact.value).strip()
+    if not (known and fact_formats.is_answer(value)):
         value = ""
-    elif fact.form == "date" and (day := fact_forms.as_day(value)):
+    elif fact.form == "date" and (day := fact_formats.as_day(value)):
         value = f"{day:%-d %B %Y}"
     form = REQUIRED.get(name, fact.form)
-    made = fact_forms.link(form, value)
+    made = fact_formats.link(form, value)
     return fact.model_copy(update={"form": form, "value": value, "link": fact.link if made is None else made})
 
 
@@ -211,9 +213,9 @@ def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path)
         if not fact and any(found["name"] in REQUIRED for found in USED.finditer(value)):
             continue  # the one that it names is asked for
         if value and not fact:
-            words = f"“{value}” is no answer; write {fact_forms.GIVE[form]}"
+            words = f"“{value}” is no answer; write {fact_formats.GIVE[form]}"
             yield Problem(shown, lines.of((name, "value")), f"{name}: {words}")
         elif not fact:
             yield Problem(shown, lines.of((name,)), f'add [{name}] with a value = "..."')
-        elif fact_forms.link(form, fact.value) == "":
-            yield Problem(shown, lines.of((name, "value")), f"{name}: {fact_forms.fault(form, fact.value)}")
+        elif fact_formats.link(form, fact.value) == "":
+            yield Problem(shown, lines.of((name, "value")), f"{name}: {fact_formats.fault(form, fact.value)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from rjsite.content import markdown as markup
+from rjsite.content import markdown
 from rjsite.content.facts import USED, Facts
 from rjsite.content.front_matter import Document
 from rjsite.content.problem import Problem, Severity, Unreadable
@@ -35,7 +35,7 @@ def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -
 
 def named_well(path: Path, shown: Path) -> None:
     """A file's name is its address."""
-    name = markup.slug(path.stem)
+    name = markdown.slug(path.stem)
     if path.stem == name:
         return
     words = f"name the file {name}.md: small letters, figures and hyphens only"
@@ -53,7 +53,7 @@ def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
             if found["name"] not in facts:
                 words = f"there is no fact “{found['name']}”; see content/service.toml"
                 yield Problem(document.shown, number, words)
-    for number, part in markup.parts_used(document.body):
-        if part not in markup.PARTS:
-            words = f"there is no part “{part}”; use one of: {', '.join(sorted(markup.PARTS))}"
+    for number, part in markdown.parts_used(document.body):
+        if part not in markdown.PARTS:
+            words = f"there is no part “{part}”; use one of: {', '.join(sorted(markdown.PARTS))}"
             yield Problem(document.shown, document.body_line + number - 1, words, Severity.PLEASE_MEND)

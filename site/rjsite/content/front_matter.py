@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from rjsite.content import limits as bounds
+from rjsite.content import limits
 from rjsite.content.field_messages import in_words
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
@@ -82,7 +82,7 @@ def read(path: Path, shown: Path) -> Document:
     lines = read_source(path, shown).splitlines()
     begin, end = _fences(lines, shown)
     above, body = lines[begin + 1 : end], "\n".join(lines[end + 1 :]) + "\n"
-    for line, words in bounds.beyond("\n".join(above), body):
+    for line, words in limits.beyond("\n".join(above), body):
         raise Unreadable(Problem(shown, begin + line + 1, words))
     fields, where, otherwise = _at_once(above, begin + 2) or _fields("\n".join(above), shown, begin + 2)
     return Document(shown, fields, where, body, end + 2, otherwise)

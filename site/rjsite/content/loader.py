@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rjsite.content import front_matter as frontmatter
+from rjsite.content import front_matter
 from rjsite.content.facts import Facts, load_facts
 from rjsite.content.file_checks import body_problems, lacking, moved, named_well
 from rjsite.content.form_files import load_forms
@@ -117,7 +117,7 @@ class Reader:
         """What one file says, or None where it cannot be used; and its problems."""
         try:
             named_well(path, shown)
-            document = frontmatter.read(path, shown)
+            document = front_matter.read(path, shown)
             return make(document, path.stem, self.facts), list(body_problems(document, self.facts))
         except Unreadable as unreadable:
             return None, list(unreadable.problems)

@@ -11,7 +11,7 @@ from functools import cached_property
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict
 
-from rjsite.content import markdown as markup
+from rjsite.content import markdown
 from rjsite.content.facts import Facts
 from rjsite.content.front_matter import Document
 from rjsite.content.markdown import Section
@@ -73,7 +73,7 @@ class Page:
 
     @cached_property
     def _parts(self) -> tuple[Markup, tuple[Section, ...]]:
-        opening, sections = markup.opening_and_sections(
+        opening, sections = markdown.opening_and_sections(
             self.facts.fill_markdown(self.document.body), self.title
         )
         return opening, tuple(

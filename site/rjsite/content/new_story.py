@@ -8,19 +8,19 @@ from datetime import date
 from pathlib import Path
 from typing import get_args
 
-from rjsite.content import schema as fields
+from rjsite.content import schema
 from rjsite.content.markdown import slug
 
 FILE = Path(__file__).with_suffix(".md")
 LISTS = {
-    "harm": fields.Harm,
-    "way": fields.Way,
-    "began_by": fields.Beginner,
-    "ended": fields.Ending,
-    "told_by": fields.Teller,
-    "content_notes": fields.Note,
-    "names_changed": fields.Names,
-    "known": fields.Known,
+    "harm": schema.Harm,
+    "way": schema.Way,
+    "began_by": schema.Beginner,
+    "ended": schema.Ending,
+    "told_by": schema.Teller,
+    "content_notes": schema.Note,
+    "names_changed": schema.Names,
+    "known": schema.Known,
 }
 
 
@@ -42,7 +42,7 @@ def write_story(folder: Path, title: str, today: date) -> Path:
     path = folder / "case-studies" / f"{slug(words)}.md"
     filled = FILE.read_text(encoding="utf-8").format(
         title=json.dumps(words, ensure_ascii=False),  # YAML reads a quoted string of JSON
-        words=fields.SUMMARY_WORDS,
+        words=schema.SUMMARY_WORDS,
         today=today,
         **{name: ", ".join(get_args(values)) for name, values in LISTS.items()},
     )

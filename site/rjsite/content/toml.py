@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from rjsite.content import limits as bounds
+from rjsite.content import limits
 from rjsite.content.field_messages import in_words
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
@@ -76,7 +76,7 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
         Unreadable: where it is missing, not UTF-8 or not TOML.
     """
     text = read_source(path, shown)
-    for line, words in bounds.beyond_in_table(text):
+    for line, words in limits.beyond_in_table(text):
         raise Unreadable(Problem(shown, line + 1, words))
     try:
         return tomllib.loads(text)

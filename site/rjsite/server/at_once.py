@@ -12,7 +12,7 @@ from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
 
-from rjsite.server import http_parser as connections
+from rjsite.server import http_parser
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -40,7 +40,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
         super().add_task(task)
 
 
-class Channel(connections.Channel):
+class Channel(http_parser.Channel):
     """A connection that answers at once where it can."""
 
     due = False  # what was asked for is ready

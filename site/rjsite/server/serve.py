@@ -13,8 +13,7 @@ from flask import Flask
 from waitress.server import TcpWSGIServer, create_server
 
 from rjsite.outbox.schema import BROKEN
-from rjsite.server import at_once, metrics
-from rjsite.server import http_parser as connections
+from rjsite.server import at_once, http_parser, metrics
 from rjsite.services import services_of
 from rjsite.settings import Settings
 
@@ -51,16 +50,16 @@ def serve(app: Flask, host: str, port: int) -> None:
         services.outbox.prepare()
     except BROKEN as error:  # the pages stay up, and forms are handed over directly
         log.error("the outbox cannot be used (%s)", type(error).__name__)
-    connections.Parser.hosts = settings.hosts
+    http_parser.Parser.hosts = settings.hosts
     TcpWSGIServer.channel_class = at_once.Channel
     server = create_server(
         app.wsgi_app,
         host=host,
         port=port,
         _dispatcher=at_once.Dispatcher(services.page_cache.has, threads=8),
-        connection_limit=connections.room(),
-        channel_timeout=connections.PATIENCE,
-        cleanup_interval=connections.LOOK_EVERY,
+        connection_limit=http_parser.room(),
+        channel_timeout=http_parser.PATIENCE,
+        cleanup_interval=http_parser.LOOK_EVERY,
         asyncore_use_poll=True,
         max_request_header_size=16 * 1024,
         max_request_body_size=256 * 1024,

@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, Response, request
 from rjsite.content.library import STORIES, Library
 from rjsite.content.model import Page, Story
 from rjsite.settings import Settings
-from rjsite.web import page_cache as ready
+from rjsite.web import page_cache
 from rjsite.web.live_content import library
 
 SECURITY = "/.well-known/security.txt"
@@ -112,7 +112,9 @@ def _xml(root: Element) -> bytes:
 def show() -> Response:
     """The file of this address."""
     make, kind = FILES[request.path]
-    return ready.answer(request.path, lambda: ready.page(make(library(), ready.site_url()), kind))
+    return page_cache.answer(
+        request.path, lambda: page_cache.page(make(library(), page_cache.site_url()), kind)
+    )
 
 
 def init_app(app: Flask, _settings: Settings) -> None:

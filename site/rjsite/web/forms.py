@@ -26,7 +26,7 @@ from rjsite.forms.token import Signer
 from rjsite.intake import NotKept
 from rjsite.services import current_services, services_of
 from rjsite.settings import Settings
-from rjsite.web import page_cache as ready
+from rjsite.web import page_cache
 from rjsite.web.live_content import library, unlinked
 from rjsite.web.rate_limit import limited, seconds_to_wait
 from rjsite.web.security import NO_STORE, forget_the_form
@@ -65,12 +65,12 @@ def ask_or_take(take: Callable[[QuestionForm], Response]) -> ResponseReturnValue
 def _opened() -> Response:
     """The empty form: kept ready, with a new token each time."""
 
-    def make() -> ready.FormPage:
+    def make() -> page_cache.FormPage:
         form = _form()
         fresh = Signer(current_services().settings.secrets, form.definition.key).fresh
-        return ready.FormPage(_show(form).data, fresh)
+        return page_cache.FormPage(_show(form).data, fresh)
 
-    return ready.answer(request.path + ("?fill=1" if request.args.get("fill") == "1" else ""), make)
+    return page_cache.answer(request.path + ("?fill=1" if request.args.get("fill") == "1" else ""), make)
 
 
 def _take(form: QuestionForm) -> Response:

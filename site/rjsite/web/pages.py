@@ -12,7 +12,7 @@ from rjsite.content.library import GONE, HOME, STORIES, Library
 from rjsite.content.model import Page, Story
 from rjsite.content.stories import Listing
 from rjsite.settings import Settings
-from rjsite.web import page_cache as ready
+from rjsite.web import page_cache
 from rjsite.web.live_content import library, unlinked
 from rjsite.web.security import NO_STORE
 
@@ -29,7 +29,9 @@ def stories() -> ResponseReturnValue:
     if request.full_path.rstrip("?") != asked.address:
         return redirect(asked.address, 301)
     whole = not asked.chosen  # choices combine to more lists than can be kept
-    return ready.answer(asked.address, lambda: ready.page(_render_list(found, asked), hard=whole), keep=whole)
+    return page_cache.answer(
+        asked.address, lambda: page_cache.page(_render_list(found, asked), hard=whole), keep=whole
+    )
 
 
 @bp.get("/", defaults={"path": ""})
@@ -42,11 +44,11 @@ def page(path: str) -> ResponseReturnValue:
     if found is None:
         return _elsewhere(content, address)
 
-    def make() -> ready.Page:
+    def make() -> page_cache.Page:
         cache = cache_of(found)  # first: a story that was rendered forgets its words
-        return ready.page(render(found), cache=cache)
+        return page_cache.page(render(found), cache=cache)
 
-    return ready.answer(address, make)
+    return page_cache.answer(address, make)
 
 
 def _find(content: Library, address: str) -> Page | None:
@@ -77,7 +79,7 @@ def _answered(address: str) -> bool:
 
 def cache_of(found: Page) -> str:
     """What is written into a page must not stay in the browser."""
-    return NO_STORE if any(section.part == "write" for section in found.sections) else ready.FRESH
+    return NO_STORE if any(section.part == "write" for section in found.sections) else page_cache.FRESH
 
 
 def render(found: Page) -> str:
@@ -108,5 +110,5 @@ def day(value: date) -> str:
 def init_app(app: Flask, _settings: Settings) -> None:
     """Register the pages and what their templates use."""
     app.jinja_env.filters["day"] = day
-    app.jinja_env.globals["site_url"] = ready.site_url
+    app.jinja_env.globals["site_url"] = page_cache.site_url
     app.register_blueprint(bp)

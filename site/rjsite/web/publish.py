@@ -26,8 +26,7 @@ from rjsite.content.list_file import PUBLISHED_FOLDERS, ListFile
 from rjsite.content.problem import Problem
 from rjsite.services import services_of
 from rjsite.settings import Settings
-from rjsite.web import errors, pages
-from rjsite.web import static as static_files
+from rjsite.web import errors, pages, static
 from rjsite.web.live_content import library
 from rjsite.web.security import NO_STORE
 
@@ -101,8 +100,8 @@ def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
                 yield f"{place}{page.address}.html", pages.render(page).encode()
         for name, status in (("site-away", 500), ("too-long", 413)):
             yield f"unkept/{name}.html", errors.show(status).data
-    for name, body in static_files.hashed(static_files.SOURCE).values():
-        yield f"files{static_files.PREFIX}{name}", body
+    for name, body in static.hashed(static.SOURCE).values():
+        yield f"files{static.PREFIX}{name}", body
 
 
 def _put(path: Path, before: Path, body: bytes) -> bool:
@@ -118,7 +117,7 @@ def _put(path: Path, before: Path, body: bytes) -> bool:
                 os.link(kept, path.with_name(path.name + ending))
         return False
     stamp = int.from_bytes(hashlib.sha256(body).digest()[:4]) >> 1
-    for copy in static_files.write(path, body):
+    for copy in static.write(path, body):
         os.utime(copy, (stamp, stamp))
     return True
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from itertools import chain
 
 from rjsite.content.facts import USED
-from rjsite.content.lint import readability as text
+from rjsite.content.lint import readability
 from rjsite.content.lint.across_files import Addresses
 from rjsite.content.lint.rendered import Shown, marks_shown, words_lost
 from rjsite.content.lint.rules import Rules
@@ -73,15 +73,15 @@ def _long_paragraphs(read: Sequence[Unit], rules: Rules) -> Found:
 def _whole_page(page: Page, read: Sequence[Unit], rules: Rules) -> Found:
     """Grade and average, over what is written in whole sentences."""
     spoken = [s for unit in read if unit.kind != "row" for s in unit.sentences if _is_sentence(s)]
-    if sum(len(text.words(sentence)) for sentence in spoken) < rules.length.grade_from_words:
+    if sum(len(readability.words(sentence)) for sentence in spoken) < rules.length.grade_from_words:
         return
     line, most = page.document.body_line, rules.length.average
-    if (grade := text.grade(spoken)) > page.grade:
-        hardest = start(max(spoken, key=lambda sentence: text.grade([sentence])))
+    if (grade := readability.grade(spoken)) > page.grade:
+        hardest = start(max(spoken, key=lambda sentence: readability.grade([sentence])))
         words = f"the page reads at grade {grade:.1f}, and {page.grade} is allowed"
         yield line, f"{words}; use shorter words and sentences, first in “{hardest}”"
-    if (average := text.average(spoken)) > most:
-        longest = start(max(spoken, key=lambda sentence: len(text.words(sentence))))
+    if (average := readability.average(spoken)) > most:
+        longest = start(max(spoken, key=lambda sentence: len(readability.words(sentence))))
         words = f"sentences have {average:.1f} words on average, and {most:g} is the most"
         yield line, f"{words}; make two of the long ones, first of “{longest}”"
 
@@ -129,7 +129,7 @@ def _links(page: Page, body: Sequence[Unit], rules: Rules, addresses: Addresses)
             continue
         for found in _LINK.finditer(unit.shown):
             at = unit.at(f"({found['href']}")
-            if text.plain(found["words"]).lower().strip(" .") in ("", *rules.empty_links):
+            if readability.plain(found["words"]).lower().strip(" .") in ("", *rules.empty_links):
                 yield at, f"“{found['words']}” does not say where the link goes; name the page it leads to"
             if wrong := addresses.fault(found["href"], page):
                 yield at, wrong

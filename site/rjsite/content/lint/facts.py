@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rjsite.content import fact_formats as fact_forms
+from rjsite.content import fact_formats
 from rjsite.content.fact_formats import GIVE
 from rjsite.content.fact_uses import Use, fact_uses
 from rjsite.content.facts import REQUIRED, USED, Fact, Facts
@@ -82,20 +82,20 @@ def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
 def _value(fact: Fact, value: str, facts: Facts, capitals: str) -> Keyed:
     """A value that is no answer, or has not the form of its fact."""
     start = " ".join(value.split())[:_SHOWN]
-    if value and not fact_forms.is_answer(value):
+    if value and not fact_formats.is_answer(value):
         give = f"write {GIVE[fact.form]}" if fact.form else "write the answer"
         yield ("value",), f"“{start}” is no answer; {give}, or take this line out until it is known"
     elif fact.form == "relay":
-        right = f"18001 {fact_forms.dialled(facts['phone'].value)}"
-        if fact_forms.digits(fact.value) != fact_forms.digits(right):
+        right = f"18001 {fact_formats.dialled(facts['phone'].value)}"
+        if fact_formats.digits(fact.value) != fact_formats.digits(right):
             yield ("value",), f"this is not the phone number with 18001 before it; write {GIVE['relay']}"
-    elif fact.value and (words := fact_forms.fault(fact.form, fact.value, capitals)):
+    elif fact.value and (words := fact_formats.fault(fact.form, fact.value, capitals)):
         yield ("value",), f"“{start}”: {words}"
 
 
 def _link(fact: Fact, written: str) -> Keyed:
     """A link that is written where the site makes another, or that no reader can follow."""
-    made = fact_forms.link(fact.form, fact.value)
+    made = fact_formats.link(fact.form, fact.value)
     if made is not None and written not in ("", made):
         yield ("link",), "take this line out; the site makes the link from the value"
     elif made is None and written and not written.startswith("https://"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from rjsite.content import fact_formats as fact_forms
+from rjsite.content import fact_formats
 from rjsite.content.fact_formats import EMAIL
 from rjsite.content.facts import Facts
 from rjsite.content.library import Library
@@ -40,14 +40,14 @@ class WrittenOut:
         """Each as it is written, and the name of its fact; without a name where no fact has it."""
         for found in self._any.finditer(text):
             plain = _plain(re.sub(r"^(?:tel|mailto):", "", found[0]))
-            real = not _MADE_UP.match(plain) and ("@" in plain or not fact_forms.fault("phone", plain))
+            real = not _MADE_UP.match(plain) and ("@" in plain or not fact_formats.fault("phone", plain))
             if (name := self.names.get(plain, "")) or real:
                 yield found[0], name
 
 
 def _plain(value: str) -> str:
     """What two ways of writing the same number or address have in common."""
-    return value.lower() if "@" in value else fact_forms.digits(value)
+    return value.lower() if "@" in value else fact_formats.digits(value)
 
 
 def written_out(library: Library, folder: Path) -> Iterator[Problem]:

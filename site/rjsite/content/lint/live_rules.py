@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from rjsite.content.lint import readability as text
+from rjsite.content.lint import readability
 from rjsite.content.lint.rules import Rules
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem
@@ -24,7 +24,7 @@ def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
     if story.permission and story.permission > today:
         words = f"this day is still to come; write the day on which they agreed, like {today}"
         yield problem("permission", f"permission: {words}")
-    written = text.plain(f"{story.title}. {story.summary} {document.body}")
+    written = readability.plain(f"{story.title}. {story.summary} {document.body}")
     for note, word in rules.notes_needed(written):
         if note not in story.content_notes:
             words = f"add “{note}” to content_notes, because the story says “{word}”"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from rjsite.content import fact_formats as fact_forms
+from rjsite.content import fact_formats
 from rjsite.content.facts import Facts
 from rjsite.content.problem import Problem, Severity
 
@@ -27,7 +27,7 @@ def differences(facts: Facts, root: Path) -> Iterator[Problem]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             shown = path.relative_to(root)
             for other in _NUMBER.findall(line):
-                if fact_forms.digits(other) != fact_forms.digits(phone):
+                if fact_formats.digits(other) != fact_formats.digits(phone):
                     words = f"write “{phone}”, the phone number of the service, in place of “{other}”"
                     yield Problem(shown, number, words, Severity.PLEASE_MEND)
             if (way := _EXIT.search(line)) and (way[1] or way[2]) != leave:

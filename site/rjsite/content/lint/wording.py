@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from rjsite.content.lint import readability as text
+from rjsite.content.lint import readability
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
 from rjsite.content.markdown import parts_used
@@ -35,18 +35,18 @@ class Unit:
     @property
     def words(self) -> str:
         """What is read."""
-        return text.plain(unmarked(self.shown))
+        return readability.plain(unmarked(self.shown))
 
     @property
     def sentences(self) -> list[str]:
         """What is read as sentences. Quotations are somebody else's words."""
         if self.kind == "row":
-            return [sentence for cell in self.words.split("|") for sentence in text.sentences(cell)]
+            return [sentence for cell in self.words.split("|") for sentence in readability.sentences(cell)]
         if self.kind in ("heading", "term", "quote"):
             return []
-        spoken = text.sentences(self.words)
+        spoken = readability.sentences(self.words)
         labelled = unmarked(self.shown).startswith("**") and len(spoken) > 1
-        return spoken[1:] if labelled and len(text.words(spoken[0])) <= _LABEL else spoken
+        return spoken[1:] if labelled and len(readability.words(spoken[0])) <= _LABEL else spoken
 
     def at(self, fragment: str) -> int:
         """The line in the file that holds the fragment."""
@@ -81,7 +81,7 @@ def long_sentences(said: Sequence[Unit], limit: int) -> Found:
     """Sentences of more words than the limit."""
     for unit in said:
         for sentence in unit.sentences:
-            if (count := len(text.words(sentence))) > limit:
+            if (count := len(readability.words(sentence))) > limit:
                 words = f"“{start(sentence)}” has {count} words; make two sentences of {limit} at most"
                 if unit.kind == "entry":
                     words = f"this has {count} words; make it {limit} at most"
@@ -92,7 +92,7 @@ def banned(said: Sequence[Unit], rules: Rules) -> Found:
     """Words that may not stand, or stand twice where once is enough; exclamation marks."""
     told: set[str] = set()
     for unit in said:
-        bare = text.unquoted(unit.words)
+        bare = readability.unquoted(unit.words)
         if "!" in bare:
             yield unit.at("!"), "an exclamation mark stands here; end the sentence with a full stop"
         for word, say, once in rules.slips(bare):
@@ -107,7 +107,7 @@ def banned(said: Sequence[Unit], rules: Rules) -> Found:
 def initials(said: Sequence[Unit], rules: Rules, beside: Sequence[Unit] = ()) -> Found:
     """Initials whose full words stand neither near them nor near the same ones beside."""
     words = " . ".join(unit.words for unit in (*said, *beside))
-    for name in islice(text.unexplained_initials(words, rules.allowed.initials), MOST_INITIALS):
+    for name in islice(readability.unexplained_initials(words, rules.allowed.initials), MOST_INITIALS):
         if line := next((unit.at(name) for unit in said if name in unit.words), 0):
             yield line, f"say what {name} means: write the full words, then ({name})"
 

@@ -11,7 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from rjsite.encryption.at_rest import CannotOpen, Seal
-from rjsite.outbox import recovery as damage
+from rjsite.outbox import recovery
 from rjsite.outbox.recovery import keep_aside, kept_aside
 from rjsite.outbox.schema import BROKEN
 from rjsite.outbox.store import Envelope
@@ -175,8 +175,8 @@ def test_of_two_processes_that_find_the_damage_at_once_one_keeps_it_aside(opened
     """As after a power cut, when site and worker start together: the damaged file is never overwritten."""
     opened().engine.dispose()
     place.write_bytes(raw := b"\xa5" * 8192)
-    looked = damage._whole
-    monkeypatch.setattr(damage, "_whole", lambda file: (looked(file), time.sleep(0.3))[0])
+    looked = recovery._whole
+    monkeypatch.setattr(recovery, "_whole", lambda file: (looked(file), time.sleep(0.3))[0])
 
     def start(wait: float) -> Path | None:
         time.sleep(wait)

@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from rjsite import create_app
 from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
-from rjsite.web import page_cache as ready
+from rjsite.web import page_cache
 from support.forms import CONTACT, A, B, C, fresh, send
 
 STORY = "/case-studies/neighbours-dispute"
@@ -27,8 +27,8 @@ FORMS = [A, B, C, CONTACT]
 UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress}
 
 
-def kept(app: Flask) -> dict[str, ready.Ready]:
-    found: dict[str, ready.Ready] = services_of(app).content.now().ready
+def kept(app: Flask) -> dict[str, page_cache.Ready]:
+    found: dict[str, page_cache.Ready] = services_of(app).content.now().ready
     return found
 
 
@@ -112,9 +112,9 @@ def test_a_form_has_a_token_of_its_own_that_is_never_compressed(calm: FlaskClien
     answers = [calm.get(form + query, headers={"Accept-Encoding": "br, gzip"}) for _ in range(3)]
 
     bodies = [gzip.decompress(answer.data) for answer in answers]
-    tokens = [ready._TOKEN.findall(body)[0] for body in bodies]
+    tokens = [page_cache._TOKEN.findall(body)[0] for body in bodies]
     assert len(set(tokens)) == 3
-    assert len({ready._TOKEN.sub(b"", body) for body in bodies}) == 1
+    assert len({page_cache._TOKEN.sub(b"", body) for body in bodies}) == 1
     for answer, token in zip(answers, tokens, strict=True):
         assert token in answer.data  # as it is, between two compressed parts that are the same for everyone
         assert answer.headers["Cache-Control"] == "no-store"
@@ -132,7 +132,7 @@ def test_a_form_is_the_same_where_compression_is_not_taken(calm: FlaskClient, fo
     plain, packed = calm.get(form), calm.get(form, headers={"Accept-Encoding": "gzip"})
 
     assert "Content-Encoding" not in plain.headers
-    assert ready._TOKEN.sub(b"", plain.data) == ready._TOKEN.sub(b"", gzip.decompress(packed.data))
+    assert page_cache._TOKEN.sub(b"", plain.data) == page_cache._TOKEN.sub(b"", gzip.decompress(packed.data))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -174,7 +174,7 @@ def test_no_visitor_makes_the_site_keep_more_than_there_are_pages(app: Flask, cl
 
 
 def test_the_oldest_goes_when_there_is_too_much(app: Flask, client: FlaskClient, monkeypatch):
-    monkeypatch.setattr(ready, "KEPT", 2)
+    monkeypatch.setattr(page_cache, "KEPT", 2)
 
     answers = [client.get(address) for address in ("/", "/privacy", "/questions", "/")]
 

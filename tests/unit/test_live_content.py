@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
-from rjsite.web import live_content as site_content
+from rjsite.web import live_content
 from rjsite.web.live_content import LiveLibrary
 
 LONDON = ZoneInfo("Europe/London")
@@ -48,7 +48,7 @@ def test_in_production_content_is_read_only_when_asked(content: Path):
 def test_whatever_goes_wrong_what_there_was_stays(content: Path, monkeypatch, caplog, production):
     live = LiveLibrary(content, production=production)
     before = live.now()
-    monkeypatch.setattr(site_content, "load", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(live_content, "load", lambda *_, **__: 1 / 0)
 
     live.take_up()
 
@@ -247,7 +247,7 @@ def test_the_site_starts_also_where_a_file_that_it_cannot_do_without_is_gone(con
 def test_a_story_taken_away_goes_first_whatever_is_wrong_with_the_rest(content: Path, monkeypatch):
     live = started(content)
     (content / STORY).unlink()
-    monkeypatch.setattr(site_content, "load", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(live_content, "load", lambda *_, **__: 1 / 0)
 
     live.take_up()
 

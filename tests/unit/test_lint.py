@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from rjsite.cli import main
-from rjsite.content import lint as guard
+from rjsite.content import lint
 from rjsite.content.library import load
-from rjsite.content.lint import readability as text
+from rjsite.content.lint import readability
 from rjsite.content.lint.github_report import add_to_summary
 from rjsite.content.lint.rules import load_rules
 from rjsite.content.problem import Problem, Severity
@@ -36,7 +36,7 @@ def content(content: Path) -> Path:
 
 
 def findings(content: Path, today: date = TODAY) -> list[str]:
-    return [str(found) for found in guard.check(load(content, drafts=True), content, today)]
+    return [str(found) for found in lint.check(load(content, drafts=True), content, today)]
 
 
 def write(content: Path, name: str, words: str, right: str = "") -> None:
@@ -54,7 +54,7 @@ def test_a_folder_without_a_slip_has_no_finding(content):
 def test_a_file_that_is_old_or_hard_to_read_is_named_and_never_stops_anything(content):
     write(content, HOME, LONG)
 
-    found = guard.check(load(content, drafts=True), content, date(2028, 3, 1))
+    found = lint.check(load(content, drafts=True), content, date(2028, 3, 1))
 
     assert len(found) > 1
     assert {problem.severity for problem in found} == {Severity.PLEASE_MEND}
@@ -83,7 +83,7 @@ def test_our_own_words_have_no_finding():
     # the day on which the newest file was checked: that files grow old is for `make check` to say
     day = max(page.last_checked for page in found.every_page if page.last_checked)
 
-    assert [str(problem) for problem in guard.check(found, folder, day)] == []
+    assert [str(problem) for problem in lint.check(found, folder, day)] == []
 
 
 LONG = "We " + "walk and " * 10 + "stop."
@@ -391,11 +391,11 @@ def test_rules_that_cannot_be_read_are_named(content):
 
 def test_the_grade_is_the_automated_readability_index():
     # 13 letters, 4 words, 2 sentences: 4.71 * 13 / 4 + 0.5 * 4 / 2 - 21.43
-    assert text.grade(["The cat.", "It slept."]) == pytest.approx(4.71 * 13 / 4 + 1 - 21.43)
+    assert readability.grade(["The cat.", "It slept."]) == pytest.approx(4.71 * 13 / 4 + 1 - 21.43)
 
 
 def test_a_phone_number_is_one_word():
-    assert len(text.words("Call us free on 0800 043 8785.")) == 5
+    assert len(readability.words("Call us free on 0800 043 8785.")) == 5
 
 
 def test_every_rule_of_ours_can_be_read():
