@@ -95,7 +95,10 @@ def test_who_answers_reads_what_form_the_answer_has_and_the_sentence_it_complete
 
     assert run()[1][0].endswith(f": line: Which?; give {GIVE[form]}, for “{shown}” (for /)")
     run("--write", str(tmp_path / "page.md"))
-    assert f"| line | Which? | {GIVE[form]} | {shown} | `/` |" in (tmp_path / "page.md").read_text()
+    page = (tmp_path / "page.md").read_text()
+    assert f"| 1 | `line` | {GIVE[form]} | `/` |" in page
+    with_blank = shown.replace("{line}", "___").replace("{phone}", "01632 960 001")
+    assert f"**1.** Which?\n\n- It completes: “{with_blank}”\n- Answer: ____" in page
 
 
 @pytest.mark.parametrize("value", ["tbc", "to be confirmed"])
@@ -155,19 +158,100 @@ def test_a_certificate_that_ends_within_thirty_days_or_has_ended_is_listed(
     assert lines[1:] == ["1 to settle before release"]
 
 
-def test_the_page_is_written_without_settings(content, run, tmp_path, monkeypatch):
+@pytest.fixture
+def document(content, run, tmp_path):
+    """Return the document for the service, made from what the content asks after `facts` are added."""
+
+    def document(facts: str = "") -> str:
+        add(content / "service.toml", facts)
+        run("--write", str(tmp_path / "page.md"))
+        return (tmp_path / "page.md").read_text()
+
+    return document
+
+
+def test_the_document_is_written_without_settings(document, monkeypatch):
     monkeypatch.delenv("RJSITE_MAIL_SERVER")
-    add(content / "service.toml", '[pets]\nask = "Cats | dogs?"')
 
-    status, _ = run("--write", str(tmp_path / "page.md"))
+    page = document('[pets]\nask = "Cats | dogs?"')
 
-    page = (tmp_path / "page.md").read_text()
-    assert status == 0
-    assert "| pets | Cats \\| dogs? |  |  | none |" in page
+    assert "**1.** Cats | dogs?\n\n- Answer: ____" in page
+    assert "| 1 | `pets` |  | no page |" in page
     assert "RJSITE_" not in page
 
 
-def test_our_page_says_what_our_content_lacks_today():
+def test_the_most_urgent_question_comes_first_and_names_in_files_come_last(document):
+    asked = [
+        f'[{name}]\nask = "About {name}?"\nurgency = "{urgency}"'
+        for name, urgency in [("ants", "when convenient"), ("bees", "soon"), ("cats", "before launch")]
+    ]
+    page = document("\n".join([*asked, '[dogs]\nask = "About dogs?"']))
+
+    in_order = [
+        "## Part 1: before launch",
+        "**These block the release.**",
+        "**1.** About cats?",
+        "## Part 2: soon",
+        "**2.** About bees?",
+        "**3.** About dogs?",
+        "## Part 3: when convenient",
+        "**4.** About ants?",
+        "## How to type an answer in",
+        'value = "',
+        "| 1 | `cats`",
+        "| 4 | `ants`",
+    ]
+    places = [page.find(text) for text in in_order]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_a_part_without_questions_says_so(document):
+    part = document('[pets]\nask = "Which?"').split("## ")[1]
+
+    assert part.startswith("Part 1")
+    assert part.endswith("No questions are left here.\n\n")
+
+
+def test_a_question_shows_an_example_and_has_an_empty_place_for_the_answer_and_who_gave_it(document):
+    page = document('[pets]\nask = "Which?"\nexample = "cats, on a lead"')
+
+    assert "- For example: cats, on a lead\n- Answer: ____" in page
+    assert "____\n- Who answered, and when: ____" in page
+
+
+def test_a_question_about_what_the_site_says_shows_it_and_asks_if_it_is_right(content, document):
+    add(content / "pages" / "index.md", "We feed {pets}.")
+
+    page = document('[pets]\nvalue = "cats"\nask = "Still cats?"\nform = "phrase"')
+
+    assert "- The website says now: “We feed cats.”\n- Right, or what to write instead: ____" in page
+
+
+def test_another_fact_that_is_not_known_is_no_blank_to_fill_in(content, document):
+    add(content / "pages" / "index.md", "We feed {pets} at {time}.")
+
+    page = document('[pets]\nask = "Which?"\n[time]\nask = "When?"')
+
+    assert "“We feed ___ at (…).”" in page
+    assert "“We feed (…) at ___.”" in page
+
+
+def test_a_story_asks_for_its_permission_before_launch_and_for_the_rest_later(content, document):
+    story = content / "case-studies" / "the-shop-window.md"
+    fields = story.read_text().replace("permission: 2026-01-31", "permission:\nask: How did it end?")
+    story.write_text(fields.replace("Two people met.", "It is a video."))
+
+    page = document()
+
+    first, later = page.split("## Part 3", 1)
+    assert "**1.** “The shop window”: Did the people in this story agree" in first
+    assert "**2.** “The shop window”: What is the web address of the video" in later
+    assert "**3.** “The shop window”: How did it end?" in later
+    assert "| 1 | `content/case-studies/the-shop-window.md` | a date after `permission:` |" in later
+
+
+def test_our_document_asks_what_our_content_asks_today():
     folder = ROOT / "content"
     written = (ROOT / "docs" / "to-confirm.md").read_text(encoding="utf-8")
 
@@ -176,8 +260,14 @@ def test_our_page_says_what_our_content_lacks_today():
     )
 
 
+def test_our_document_asks_first_for_the_line_for_people_who_were_raped():
+    page = (ROOT / "docs" / "to-confirm.md").read_text(encoding="utf-8")
+
+    assert "| 1 | `sexual_violence_helpline` |" in page
+
+
 @pytest.mark.parametrize(
     "fact", ["hours", "reply_time", "controller", "retention", "confidentiality_limits", "figure_satisfied"]
 )
-def test_our_page_asks_for_what_the_service_must_supply(fact):
-    assert f"| {fact} |" in (ROOT / "docs" / "to-confirm.md").read_text(encoding="utf-8")
+def test_our_document_asks_for_what_the_service_must_supply(fact):
+    assert f"| `{fact}` |" in (ROOT / "docs" / "to-confirm.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -26,6 +26,9 @@ _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
 _MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")
 _WHOLE = re.compile(r"\s*[#|]")  # headings and table rows go or stay whole
 _SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=\S)")
+
+# How soon the service has to answer what a fact asks; the first blocks the release.
+Urgency = Literal["before launch", "soon", "when convenient"]
 
 # Facts that the site itself uses by name, each with the form that it has.
 REQUIRED: Mapping[str, FactForm] = {
@@ -50,8 +53,10 @@ class Fact(BaseModel):
     """One fact: its words, where it links to, and what the service still has to say about it.
 
     Attributes:
-        form: what kind of value it has (see `fact_forms`).
+        form: what kind of value it has (see `fact_formats`).
         link: where it leads. The link of a phone number, an email and a web address is made from the value.
+        ask: what the service still has to say or to confirm. `urgency` says how soon, and `example` shows
+            what kind of answer fits.
         checked: the fact that holds the day on which somebody last tried this one. Until that day is known, a
             page that shows this fact carries no date of its own ("Last checked").
     """
@@ -62,6 +67,8 @@ class Fact(BaseModel):
     value: Annotated[str, BeforeValidator(_day_in_words)] = ""
     link: str = ""
     ask: str = ""
+    urgency: Urgency = "soon"
+    example: str = ""
     source: str = ""
     year: str = ""
     checked: str = ""

@@ -118,6 +118,7 @@ class Story(Page):
     permission: date | None
     video: str
     published: date
+    ask: str = ""
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the service has still to supply, decide or permit, read from the content itself."""
+"""The questions that the content still asks the service, as lines and as a document to fill in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from rjsite.content.fact_formats import GIVE
 from rjsite.content.fact_uses import Use, fact_uses
+from rjsite.content.facts import USED, Facts, Urgency
 from rjsite.content.library import Library
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem
@@ -17,119 +19,144 @@ from rjsite.content.toml import Lines
 
 _IN_TEMPLATE = re.compile(r"\bfacts\.(?:get\(\")?(?P<name>[a-z_]+)")
 _SENTENCES = 3  # of one fact that are shown, at most
-_INTRO = """\
-# What the service has still to say
-
-`rjsite release-check --write docs/to-confirm.md` makes this page from the content, and a test fails when it
-is old. Answers go into `content/service.toml`; permissions and videos into the file of each story.
-
-To answer a question, find the name of the fact in `content/service.toml` and write the answer below it, in
-straight quotation marks. Take the line `ask` out once the answer is final. For example:
-
-```toml
-[hours]
-form = "phrase"
-value = "Monday to Friday, 9am to 5pm"
-```
-"""
+_BLANK = "____________________"
+_DOCUMENT = Path(__file__).with_suffix(".md")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Gaps of one kind: each as one line, and as the cells of a row."""
+class Question:
+    """One question for the service.
 
-    title: str
-    words: str
-    head: Sequence[str]
-    rows: Sequence[tuple[Problem, Sequence[str]]]
+    Attributes:
+        problem: the same question as one line of `release-check`.
+        completes: the sentences that the answer completes, with a blank in its place; what the website says
+            now where the answer has only to be confirmed.
+        goes_into: the name of the fact or the file of the story, and what kind of answer it takes.
+        used_on: the pages that wait for the answer.
+    """
+
+    problem: Problem
+    urgency: Urgency
+    text: str
+    goes_into: str
+    completes: Sequence[str] = ()
+    example: str = ""
+    value: str = ""
+    give: str = ""
+    used_on: Sequence[str] = ()
+
+    def markdown(self, number: int) -> str:
+        """Return the question with empty places for the answer, who gave it, and when."""
+        sentences = " ".join(f"“{sentence}”" for sentence in self.completes)
+        full_stop = "" if self.text.endswith(("?", ".")) else "."
+        lines = [
+            f"**{number}.** {self.text}{full_stop}\n",
+            f"- The website says now: {sentences or self.value}" if self.value else "",
+            f"- It completes: {sentences}" if sentences and not self.value else "",
+            f"- For example: {self.example}" if self.example else "",
+            f"- Right, or what to write instead: {_BLANK}" if self.value else f"- Answer: {_BLANK}",
+            f"- Who answered, and when: {_BLANK}\n",
+        ]
+        return "\n".join(filter(None, lines))
+
+    def row(self, number: int) -> str:
+        """Return the row of the table that says where the answer goes."""
+        cells = [str(number), f"`{self.goes_into}`", self.give, ", ".join(self.used_on) or "no page"]
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """All that stands between the content and its release."""
+    """All the questions that the content still asks."""
 
-    tables: Sequence[Table]
+    questions: Sequence[Question]
 
     def problems(self) -> Iterator[Problem]:
-        """Each as one line."""
-        return (problem for table in self.tables for problem, _ in table.rows)
+        """Yield each question as one line."""
+        return (question.problem for question in self.questions)
 
     def markdown(self) -> str:
-        """The same as a page for people."""
-        return "\n".join([_INTRO, *(_markdown(table) for table in self.tables if table.rows)])
+        """Return a document that the service can fill in and send back."""
+        parts = dict.fromkeys(get_args(Urgency), "")
+        names = ""
+        in_order = sorted(self.questions, key=lambda question: list(parts).index(question.urgency))
+        for number, question in enumerate(in_order, 1):
+            parts[question.urgency] += f"{question.markdown(number)}\n"
+            names += question.row(number)
+        parts = {urgency: part or "No questions are left here.\n\n" for urgency, part in parts.items()}
+        return _DOCUMENT.read_text(encoding="utf-8").format(names=names, **parts)
 
 
 def release(library: Library, folder: Path, templates: Path) -> Release:
-    """Read what is missing.
+    """Return what the content still asks.
 
     Args:
-        library: with drafts. folder: as `content/`. templates: which use facts too.
+        library: The content, with drafts.
+        folder: The folder it was read from.
+        templates: The folder of the templates, which use facts too.
     """
     return Release([*_facts(library, folder, templates), *_stories(library.stories)])
 
 
-def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Table]:
+def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question]:
     path = folder / "service.toml"
     lines, uses = Lines(read_source(path, path)), [*_in_templates(templates), *fact_uses(library, folder)]
-    unset, shown = list[tuple[Problem, Sequence[str]]](), list[tuple[Problem, Sequence[str]]]()
     for name, fact in library.facts.items():
-        if fact.ask:
-            here = [use for use in uses if use.name == name]
-            waits = list(dict.fromkeys(use.place for use in here))
-            said = list(dict.fromkeys(use.sentence for use in here if use.sentence))[:_SENTENCES]
-            give = GIVE[fact.form] if fact.form else ""
-            words = f"{name}: {fact.ask}" + (f"; give {give}" if give else "")
-            words += f", for “{'” and “'.join(said)}”" if said else ""
-            words += f" (for {', '.join(waits)})" if waits else ""
-            words += f"; the site says now: {fact.value}" if fact.value else ""
-            problem = Problem(Path(folder.name, path.name), lines.of((name,)), words)
-            pages = ", ".join(f"`{address}`" if "/" in address else address for address in waits) or "none"
-            cells = (fact.ask, give, " … ".join(said), pages)
-            if fact.value:
-                shown.append((problem, (name, fact.value, *cells)))
-            else:
-                unset.append((problem, (name, *cells)))
-    hides, says = "The site hides every sentence that needs one of these.", "The site says this now."
-    asked = ("Question", "What to give", "What it completes", "Pages")
-    yield Table("Not known yet", hides, ("Fact", *asked), unset)
-    yield Table("Shown, and to be confirmed", says, ("Fact", "Words", *asked), shown)
+        if not fact.ask:
+            continue
+        here = [use for use in uses if use.name == name]
+        places = list(dict.fromkeys(use.place for use in here))
+        sentences = list(dict.fromkeys(use.sentence for use in here if use.sentence))[:_SENTENCES]
+        give = GIVE[fact.form] if fact.form else ""
+        line = f"{name}: {fact.ask}" + (f"; give {give}" if give else "")
+        line += f", for “{'” and “'.join(sentences)}”" if sentences else ""
+        line += f" (for {', '.join(places)})" if places else ""
+        line += f"; the site says now: {fact.value}" if fact.value else ""
+        yield Question(
+            Problem(Path(folder.name, path.name), lines.of((name,)), line),
+            fact.urgency,
+            fact.ask,
+            goes_into=name,
+            completes=[_with_blank(sentence, name, library.facts) for sentence in sentences],
+            example=fact.example,
+            value=fact.value,
+            give=give,
+            used_on=[f"`{place}`" if "/" in place else place for place in places],
+        )
 
 
-def _stories(stories: Sequence[Story]) -> Iterator[Table]:
-    def table(field: str, title: str, words: str, say: str, lacking: Sequence[Story]) -> Table:
-        rows = [
-            (
-                Problem(s.document.shown, s.document.lines.get(field, 1), say),
-                (s.title, f"`{s.document.shown}`"),
-            )
-            for s in lacking
-        ]
-        return Table(title, words, ("Story", "File"), rows)
+def _with_blank(sentence: str, name: str, facts: Facts) -> str:
+    """Return the sentence with every fact that is known, and a blank for the one in question."""
 
-    yield table(
-        "permission",
-        "Stories without permission",
-        "Write the date into `permission:` in the file of each.",
-        "write the date of permission, like 2026-03-09",
-        [story for story in stories if not (story.permission or story.draft)],
-    )
-    yield table(
-        "video",
-        "Videos",
-        "Write the address into `video:`, and what is said in it below, as the transcript.",
-        "write the address of the video, and its words below",
-        [story for story in stories if not story.video and re.search(r"\bvideo\b", story.summary)],
-    )
+    def put(use: re.Match[str]) -> str:
+        unknown = "___" if use["name"] == name else "(…)"
+        return facts[use["name"]].value or unknown if use["name"] in facts else use[0]
+
+    return USED.sub(put, sentence)
+
+
+def _stories(stories: Sequence[Story]) -> Iterator[Question]:
+    def question(urgency: Urgency, field: str, text: str, line: str, give: str) -> Question:
+        shown = story.document.shown
+        problem = Problem(shown, story.document.lines.get(field, 1), line)
+        return Question(problem, urgency, f"“{story.title}”: {text}", goes_into=str(shown), give=give)
+
+    for story in stories:
+        if not (story.permission or story.draft):
+            ask = "Did the people in this story agree that the website may show it, and when?"
+            line = "write the date of permission, like 2026-03-09"
+            yield question("before launch", "permission", ask, line, "a date after `permission:`")
+    for story in stories:
+        if not story.video and re.search(r"\bvideo\b", story.summary):
+            ask = "What is the web address of the video, and what is said in it, word for word?"
+            line = "write the address of the video, and its words below"
+            yield question("when convenient", "video", ask, line, "an address after `video:`")
+        if story.ask:
+            yield question("when convenient", "ask", story.ask, story.ask, "the text of the story")
 
 
 def _in_templates(templates: Path) -> Iterator[Use]:
-    """Facts that stand around every page or form."""
+    """Yield the uses of facts around every page or form."""
     for path in sorted(templates.rglob("*.html")):
         for use in _IN_TEMPLATE.finditer(path.read_text(encoding="utf-8")):
             yield Use(use["name"], "all forms" if path.name == "form.html" else "all pages")
-
-
-def _markdown(table: Table) -> str:
-    lines = [table.head, ["---"] * len(table.head), *(cells for _, cells in table.rows)]
-    rows = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-    return f"## {table.title}\n\n{table.words}\n\n{rows}\n"

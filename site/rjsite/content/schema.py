@@ -146,6 +146,7 @@ class StoryFields(_Titled):
     known: Annotated[Known, Fixed] = "not stated"
     permission: DayOrNone
     video: str = ""
+    ask: str = ""
     last_checked: Day
     published: Annotated[Day, Field(default_factory=lambda given: given.get("last_checked", date.min))]
     draft: Flag = False
