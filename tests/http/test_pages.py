@@ -384,3 +384,23 @@ def test_help_now_has_a_number_for_each_person_who_may_look_for_one(calm):
         assert number in page
     assert "0808 802 9999" not in page  # the old number of the line for sexual violence
     assert "Last checked" not in page  # nobody has rung them yet
+
+
+def opening(page: str) -> str:
+    """Return what stands in `page` between its heading and the first heading below that."""
+    return page.split("</h1>", 1)[1].split("<h2", 1)[0]
+
+
+def test_the_way_to_help_now_is_in_the_first_lines_of_the_home_page(calm):
+    assert 'href="/get-help-now"' in opening(calm.get("/").text)
+
+
+@pytest.mark.parametrize(
+    ("section", "number"),
+    [("low", "116 123"), ("sexual-violence", "0808 500 2222"), ("domestic-abuse", "0808 2000 247")],
+)
+def test_the_first_lines_of_help_now_lead_to_the_number_for_each_distress(calm, section, number):
+    page = calm.get("/get-help-now").text
+
+    assert f'href="#{section}"' in opening(page)
+    assert number in page.split(f'id="{section}"', 1)[1].split("<h2", 1)[0]
