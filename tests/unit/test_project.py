@@ -147,6 +147,31 @@ def test_the_readme_lists_every_setting_and_no_other():
     assert sorted(listed) == sorted(f"RJSITE_{name.upper()}" for name in Settings.model_fields)
 
 
+FILE_NAME = re.compile(
+    r"(?<![\w./:*-])[\w-]+(?:/[\w.-]+)*\.(?:py|md|toml|html|js|css)\b|`((?!var/)[\w-]+/(?:[\w-]+/)*)`"
+)
+START_IN = (ROOT, ROOT / "site" / "rjsite", ROOT / "docs", ROOT / "content" / "forms")
+
+
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/forms.md",
+    "docs/glossary.md",
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_document_for_developers_names_only_files_that_exist(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    names = {match[1] or match[0] for match in FILE_NAME.finditer(text)}
+
+    assert names
+    assert [name for name in sorted(names) if not any((start / name).exists() for start in START_IN)] == []
+
+
 def test_make_help_lists_every_task():
     makefile = (ROOT / "Makefile").read_text()
     tasks = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
