@@ -229,6 +229,12 @@ def shows_no_code(v: Visit) -> list[str]:
     return re.findall(r"[{}]|\bNone\b(?! of these)|Traceback|Undefined|csrf|CSRF", v.html.text)
 
 
+def shows_no_half_sentence(v: Visit) -> list[str]:
+    """Return each paragraph with a quotation mark that has no other: a fact that is not set hid the rest."""
+    paragraphs = [words(element) for element in v.html.all("p", "li", "td", "h2", "h3")]
+    return [text for text in paragraphs if text.count("“") != text.count("”")]
+
+
 RULES = [
     is_html,
     is_kept_by_no_cache,
@@ -244,6 +250,7 @@ RULES = [
     sets_no_cookie,
     was_looked_at_this_year,
     shows_no_code,
+    shows_no_half_sentence,
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from rjsite.cli import main
-from rjsite.content.fact_formats import GIVE
+from rjsite.content.fact_formats import GIVE, fault
 from rjsite.content.library import load
 from rjsite.content.open_questions import release
 from rjsite.settings import ROOT
@@ -98,7 +98,8 @@ def test_who_answers_reads_what_form_the_answer_has_and_the_sentence_it_complete
     page = (tmp_path / "page.md").read_text()
     assert f"| 1 | `line` | {GIVE[form]} | `/` |" in page
     with_blank = shown.replace("{line}", "___").replace("{phone}", "01632 960 001")
-    assert f"**1.** Which?\n\n- It completes: “{with_blank}”\n- Answer: ____" in page
+    completes = f"- It completes: “{with_blank}”\n" if with_blank != "___" else ""
+    assert f"**1.** Which?\n\n{completes}- Answer: ____" in page
 
 
 @pytest.mark.parametrize("value", ["tbc", "to be confirmed"])
@@ -258,6 +259,14 @@ def test_our_document_asks_what_our_content_asks_today():
     assert written == release(load(folder, drafts=True), folder, ROOT / "templates").markdown(), (
         "docs/to-confirm.md is old: run “rjsite release-check --write docs/to-confirm.md”"
     )
+
+
+def test_each_of_our_examples_is_an_answer_of_the_form_that_is_asked_for():
+    facts = load(ROOT / "content").facts.values()
+
+    examples = [(fact.form, fact.example) for fact in facts if fact.example]
+    assert examples
+    assert [example for form, example in examples if fault(form, example)] == []
 
 
 def test_our_document_asks_first_for_the_line_for_people_who_were_raped():

@@ -117,7 +117,11 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question
             fact.urgency,
             fact.ask,
             goes_into=name,
-            completes=[_with_blank(sentence, name, library.facts) for sentence in sentences],
+            completes=[
+                _with_blank(sentence, name, library.facts)
+                for sentence in sentences
+                if sentence != f"{{{name}}}"  # it would be no more than a blank
+            ],
             example=fact.example,
             value=fact.value,
             give=give,
