@@ -8,8 +8,9 @@ from jinja2 import StrictUndefined
 from rjsite.encryption.smime import Readers
 from rjsite.intake import Intake
 from rjsite.mail.background import Background
+from rjsite.mail.credentials import credentials_digest
 from rjsite.mail.daily_count import DailyCount
-from rjsite.mail.sign_in import Gate, credentials_digest
+from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.worker import Delivery
 from rjsite.outbox.store import Outbox

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -59,6 +62,13 @@ class Received:
         return text_of(self.message)
 
 
+_LONGEST_LINE = 12_288  # RFC 4954, section 4: tokens are long
+
+
+class _TakesTokens(SMTP):
+    line_length_limit = _LONGEST_LINE
+
+
 @dataclass
 class MailServer:
     """An SMTP server on a loopback port that it keeps when it is stopped and started again.
@@ -72,6 +82,10 @@ class MailServer:
     certificate: str = GOOD
     encryption: str = STARTTLS
     login: tuple[str, str] | None = None
+    accepts_token: Callable[[str, str], bool] | None = None  # XOAUTH2 alone, for this user and token
+    client_ca: Path | None = None  # clients have to show a certificate of this authority
+    refusal: str = "535 5.7.3 Authentication unsuccessful"
+    sign_ins: int = 0
     port: int = field(default_factory=free_port)
     reply_to_data: str | None = None
     reply_to_recipient: str | None = None
@@ -141,7 +155,11 @@ class MailServer:
             WRONG_NAME: lambda: self.authority.sign("mail.example.org"),
             SELF_SIGNED: self.authority.self_signed,
         }
-        return server_context(files[self.certificate]())
+        context = server_context(files[self.certificate]())
+        if self.client_ca:
+            context.load_verify_locations(self.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
     async def _serve(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
@@ -158,16 +176,18 @@ class MailServer:
 
     def _connection(self) -> SMTP:
         starttls = self.encryption == STARTTLS
-        connection = SMTP(
+        connection = (_TakesTokens if self.accepts_token else SMTP)(
             self,
             hostname="localhost",  # else it asks the machine for its own name, which can take seconds
             loop=asyncio.get_running_loop(),
             tls_context=self._context if starttls else None,
             require_starttls=starttls,
-            auth_required=bool(self.login),
+            auth_required=bool(self.login or self.accepts_token),
+            auth_exclude_mechanism=("LOGIN", "PLAIN") if self.accepts_token else ("XOAUTH2",),
             auth_require_tls=starttls,
             authenticator=self._check_login,
         )
+        connection.command_size_limits["AUTH"] = _LONGEST_LINE
         self._connections.add(connection)
         return connection
 
@@ -177,6 +197,17 @@ class MailServer:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
         self.refused_sign_ins += given != self.login
         return AuthResult(success=given == self.login, handled=False)
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802
+        """Check a token; a refusal is a challenge first, as Microsoft and Google do it."""
+        user, auth, *_ = base64.b64decode(args[1]).decode().split("\x01")
+        self.sign_ins += 1
+        assert self.accepts_token
+        if self.accepts_token(user.removeprefix("user="), auth.removeprefix("auth=Bearer ")):
+            return AuthResult(success=True)
+        self.refused_sign_ins += 1
+        assert await server.challenge_auth('{"status":"401"}') == b""
+        return AuthResult(success=False, handled=False, message=self.refusal)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it by this name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]

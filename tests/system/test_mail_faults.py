@@ -63,8 +63,10 @@ FAULTS = [
     Fault("busy at EHLO", "mail server busy", {"ehlo": "421 4.3.2 too many connections"}),
     Fault("busy at STARTTLS", "mail server busy", {"starttls": "421 4.7.0 later"}),
     Fault("busy at EHLO under TLS", "mail server busy", {"ehlo again": "421 4.3.2 later"}),
-    Fault("busy at sign-in", "sign-in refused for now", {"auth": "421 4.7.0 too many errors"}),
-    Fault("sign-in put off", "sign-in refused for now", {"auth": "454 4.7.0 too many connections"}),
+    Fault("busy at sign-in", "sign-in refused for now (421 4.7.0)", {"auth": "421 4.7.0 too many errors"}),
+    Fault(
+        "sign-in put off", "sign-in refused for now (454 4.7.0)", {"auth": "454 4.7.0 too many connections"}
+    ),
     Fault("closes at sign-in", "sign-in not answered", {"auth": CLOSE}),
     Fault("silent at sign-in", "sign-in not answered", {"auth": SILENT}),
     Fault("slow without end at sign-in", "sign-in not answered", {"auth": DRIP}),
@@ -76,21 +78,21 @@ FAULTS = [
     Fault("closes at the sender", "unreachable", {"mail": CLOSE}),
     Fault("closes after DATA", "no answer", {"data": CLOSE}),
     Fault("closes after the mail", "no answer", {"body": CLOSE}, has_it=True),
-    Fault("4xx to the mail", "refused (451)", {"body": "451 4.3.0 later"}),
-    Fault("5xx to the mail", "refused (554)", {"body": "554 5.7.1 no"}),
+    Fault("4xx to the mail", "refused (451 4.3.0)", {"body": "451 4.3.0 later"}),
+    Fault("5xx to the mail", "refused (554 5.7.1)", {"body": "554 5.7.1 no"}),
     Fault("4xx to the sender", "refused (450)", {"mail": "450 later"}),
-    Fault("5xx to the sender", "refused (550)", {"mail": "550 5.7.60 not as this sender"}),
-    Fault("greylisting three times", "refused (450)", {"rcpt": ["450 4.2.0 greylisted"] * 3}),
-    Fault("a small SIZE", "refused (552)", {"mail": "552 5.3.4 too big"}),
-    Fault("repeats our text", "refused (554)", {"body": ECHO}),
+    Fault("5xx to the sender", "refused (550 5.7.60)", {"mail": "550 5.7.60 not as this sender"}),
+    Fault("greylisting three times", "refused (450 4.2.0)", {"rcpt": ["450 4.2.0 greylisted"] * 3}),
+    Fault("a small SIZE", "refused (552 5.3.4)", {"mail": "552 5.3.4 too big"}),
+    Fault("repeats our text", "refused (554 5.7.1)", {"body": ECHO}),
     Fault("STARTTLS taken away", "no encryption offered", options={"offers_tls": False}),
     Fault("STARTTLS refused", "no encryption offered", {"starttls": "454 not now"}),
     Fault("TLS 1.1 only", "no safe encryption offered", certificate="tls-1.1"),
     Fault("another's certificate", "certificate not trusted", certificate="wrong-name"),
     Fault("a certificate of nobody", "certificate not trusted", certificate="self-signed"),
     Fault("a certificate that ended", "certificate not trusted", certificate="ended"),
-    Fault("a wrong password", "sign-in refused", REFUSED_AT_LOGIN),
-    Fault("sign-in by password switched off", "sign-in refused", SWITCHED_OFF),
+    Fault("a wrong password", "sign-in refused (535 5.7.8)", REFUSED_AT_LOGIN),
+    Fault("sign-in by password switched off", "sign-in refused (550 5.7.30)", SWITCHED_OFF),
     Fault("no sign-in offered", "sign-in not possible", options={"offers": ("SIZE 1000",)}),
     Fault(
         "a way to sign in that we do not know", "sign-in not possible", options={"offers": ("AUTH XOAUTH2",)}
@@ -271,7 +273,7 @@ def test_one_of_two_recipients_refused_does_not_keep_the_mail_from_the_other(
 
     assert [one.recipients for one in server.received] == [(TWO,)]
     assert {row.recipient: _state(row).split(",")[0].split(" 2")[0] for row in both.rows()} == {
-        ONE: "refused (550) for good",
+        ONE: "refused (550 5.1.1) for good",
         TWO: "taken",
     }
 
@@ -301,7 +303,7 @@ def test_forty_mails_and_a_wrong_password_are_one_refused_sign_in_until_the_wait
         gate = services_of(stage.app).mail.gate.state()
 
     assert server.asked.count("auth") == 1
-    assert {row.trouble for row in rows} == {"sign-in refused"}
+    assert {row.trouble for row in rows} == {"sign-in refused (535 5.7.8)"}
     assert {row.due_at for row in rows} == {gate.closed_until}
     assert stage.box.waiting().refused == 0
 

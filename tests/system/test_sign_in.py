@@ -59,9 +59,9 @@ def test_a_wrong_password_is_refused_once_though_thirty_mails_wait_and_all_is_st
         time.sleep(2)
 
     assert server.refused_sign_ins == 1
-    assert (by_hand.returncode, by_hand.stdout) == (1, "30 still wait (sign-in refused).\n")
+    assert (by_hand.returncode, by_hand.stdout) == (1, "30 still wait (sign-in refused (535 5.7.8)).\n")
     listed = site.run("outbox", "list").stdout.splitlines()
-    assert [line for line in listed if "sign-in refused, next try" not in line] == []
+    assert [line for line in listed if "sign-in refused (535 5.7.8), next try" not in line] == []
 
     site.env["RJSITE_MAIL_PASSWORD"] = RIGHT[1]
     site.restart()

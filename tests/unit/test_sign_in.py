@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from rjsite.mail import sign_in
-from rjsite.mail.sign_in import Gate, credentials_digest
+from rjsite.mail.credentials import credentials_digest
+from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp_errors import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, NotTaken
 from rjsite.outbox import schema
 from rjsite.settings import Settings

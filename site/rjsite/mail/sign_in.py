@@ -9,9 +9,6 @@ memory. The row also holds when the next mail may leave, so that several workers
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import smtplib
 import threading
 import time
@@ -22,9 +19,15 @@ from dataclasses import asdict, dataclass, replace
 from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from rjsite.mail.smtp_errors import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, NotTaken
+from rjsite.mail.smtp_errors import (
+    BUSY,
+    SIGN_IN_DELAYED,
+    SIGN_IN_REFUSED,
+    SIGN_IN_UNANSWERED,
+    NotTaken,
+    reply_code,
+)
 from rjsite.outbox.schema import BROKEN, mail_gate
-from rjsite.settings import Settings
 
 FIRST_WAIT, LONGEST_WAIT = 120.0, 900.0  # seconds after refused sign-ins
 PATIENCE = 10.0  # seconds to wait while another thread or process signs in
@@ -44,17 +47,6 @@ class State:
     refusals: int = 0
     closed_until: float = 0.0
     failure: str = ""
-
-
-def credentials_digest(settings: Settings) -> str:
-    """Return a keyed digest of what the site signs in with.
-
-    The key is the last one of RJSITE_SECRET_KEY, which stays when a new one is put before it.
-    """
-    password = settings.mail_password.get_secret_value()
-    credentials = json.dumps([settings.mail_server, settings.mail_port, settings.mail_username, password])
-    key = f"sign-in:{settings.secrets[-1]}"
-    return hmac.new(key.encode(), credentials.encode(), hashlib.sha256).hexdigest()
 
 
 class Gate:
@@ -129,8 +121,8 @@ class Gate:
             self._wait_for_others(end)
             try:
                 yield
-            except (smtplib.SMTPException, OSError) as error:
-                failure = _failure(error)
+            except (smtplib.SMTPException, OSError, NotTaken) as error:
+                failure = error.trouble if isinstance(error, NotTaken) else _failure(error)
                 self.close(failure)
                 raise NotTaken(failure) from None
             self._save(State())
@@ -141,6 +133,12 @@ class Gate:
         """Open the gate after a success without a sign-in."""
         if self._known != State():
             self._save(State())
+
+    def reopen(self) -> None:
+        """Open the gate for one more attempt because a person asks; how often it was refused stays known."""
+        state = self.state()
+        if state.failure:
+            self._save(replace(state, closed_until=0.0, failure=""))
 
     def close(self, failure: str) -> None:
         """Close the gate, for twice as long as the last time unless a success came between."""
@@ -253,8 +251,9 @@ class Gate:
 
 
 def _failure(error: Exception) -> str:
-    """Return why a sign-in failed."""
-    code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
-    if 400 <= code < 500:
-        return SIGN_IN_DELAYED
-    return SIGN_IN_REFUSED if 500 <= code < 600 else SIGN_IN_UNANSWERED
+    """Return why a sign-in failed, with the codes of the reply where they say more than its first digit."""
+    if not isinstance(error, smtplib.SMTPResponseException) or not 400 <= error.smtp_code < 600:
+        return SIGN_IN_UNANSWERED
+    failure = SIGN_IN_DELAYED if error.smtp_code < 500 else SIGN_IN_REFUSED
+    code = reply_code(error.smtp_code, error.smtp_error)
+    return f"{failure} ({code})" if " " in code else failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 
@@ -15,9 +16,25 @@ SIGN_IN_DELAYED = "sign-in refused for now"
 SIGN_IN_UNANSWERED = "sign-in not answered"
 BUSY = "mail server busy"
 NO_SIGN_IN = "sign-in not possible"  # nothing was tried: no mechanism that both know
+NO_CERTIFICATE = "client certificate not accepted"
+TOKEN_REFUSED = "token refused"  # noqa: S105
+TOKEN_BUSY = "token server busy"  # noqa: S105
+TOKEN_MISSING = "token server gave no token"  # noqa: S105
+TOKEN_UNREACHABLE = "token server unreachable"  # noqa: S105
+TOKEN_NOT_TRUSTED = "token server not trusted"  # noqa: S105
 NOT_IN_TEAM = "for nobody in RJSITE_TEAM_EMAIL"
-ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION, NO_SIGN_IN)
-AT_THE_GATE = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY)  # of `rjsite.mail.sign_in`
+ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION, NO_SIGN_IN, NO_CERTIFICATE)
+# Failures of signing in, which close the gate of `rjsite.mail.sign_in`; how they begin.
+AT_THE_GATE = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY, "token ")
+_STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
+# what TLS calls it when the server wants a certificate of ours, or another one
+_ALERTS = (
+    "CERTIFICATE_REQUIRED",
+    "HANDSHAKE_FAILURE",
+    "BAD_CERTIFICATE",
+    "UNKNOWN_CA",
+    "CERTIFICATE_EXPIRED",
+)
 
 
 class NotTaken(Exception):
@@ -35,6 +52,13 @@ class NotTaken(Exception):
         self.unanswered = unanswered
 
 
+def reply_code(code: int, reply: bytes | str) -> str:
+    """Return the code of a reply with its enhanced status code, like `535 5.7.3`, and none of its text."""
+    text = reply if isinstance(reply, bytes) else reply.encode(errors="replace")
+    status = _STATUS.match(text.lstrip())
+    return f"{code} {status[0].decode()}" if status else str(code)
+
+
 def asks_to_wait(error: smtplib.SMTPResponseException) -> bool:
     """Whether a server that answers so, before anybody signed in, has too much to do."""
     connecting = isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError)
@@ -42,7 +66,7 @@ def asks_to_wait(error: smtplib.SMTPResponseException) -> bool:
 
 
 def not_taken(error: Exception, *, given: bool) -> NotTaken:
-    """The trouble behind an error.
+    """Return the failure that an exception of smtplib, or of the network below it, means.
 
     Args:
         given: whether the server was given the message itself.
@@ -51,21 +75,32 @@ def not_taken(error: Exception, *, given: bool) -> NotTaken:
     if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not given):
         # STARTTLS is not offered, or was refused
         return NotTaken(NOT_ENCRYPTED)
-    codes = (
-        [code for code, _ in error.recipients.values()]
-        if isinstance(error, smtplib.SMTPRecipientsRefused)
-        else []
-    )
     if isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
         return NotTaken(UNREACHABLE)
-    if isinstance(error, smtplib.SMTPResponseException):
-        codes = [error.smtp_code]
-    if codes and all(400 <= code < 600 for code in codes):
-        return NotTaken(f"refused ({codes[0]})", lasting=all(code >= 500 for code in codes))
+    replies = _replies(error)
+    if replies and all(400 <= code < 600 for code, _ in replies):
+        lasting = all(code >= 500 for code, _ in replies)
+        return NotTaken(f"refused ({reply_code(*replies[0])})", lasting=lasting)
     if given:
         return NotTaken("no answer", unanswered=True)
+    return NotTaken(_connection_failure(error))
+
+
+def _replies(error: Exception) -> list[tuple[int, bytes | str]]:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return list(error.recipients.values())
+    if isinstance(error, smtplib.SMTPResponseException):
+        return [(error.smtp_code, error.smtp_error)]
+    return []
+
+
+def _connection_failure(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, ssl.SSLError):
+        error = error.__context__  # smtplib hides that a TLS alert ended the connection
     if isinstance(error, ssl.SSLCertVerificationError):
-        return NotTaken(NOT_TRUSTED)
-    if isinstance(error, ssl.SSLError):
-        return NotTaken(NO_COMMON_ENCRYPTION)
-    return NotTaken(UNREACHABLE)
+        return NOT_TRUSTED
+    if isinstance(error, ssl.SSLError) and str(error.reason).endswith(_ALERTS):
+        return NO_CERTIFICATE
+    if isinstance(error, ssl.SSLEOFError):
+        return UNREACHABLE
+    return NO_COMMON_ENCRYPTION if isinstance(error, ssl.SSLError) else UNREACHABLE

@@ -61,6 +61,13 @@ class Settings(BaseModel):
     mail_password: Annotated[SecretStr, AfterValidator(checks.password)] = SecretStr("")
     mail_default_sender: Annotated[str, AfterValidator(checks.email_address)] = ""
     mail_ca_file: Path | None = None
+    mail_client_cert: Path | None = None
+    mail_client_key: Path | None = None
+    mail_oauth_token_url: Annotated[str, AfterValidator(checks.token_url)] = ""
+    mail_oauth_client_id: Annotated[str, AfterValidator(checks.user_name)] = ""
+    mail_oauth_client_secret: Annotated[SecretStr, AfterValidator(checks.password)] = SecretStr("")
+    mail_oauth_client_key: Path | None = None
+    mail_oauth_scope: Annotated[str, AfterValidator(checks.user_name)] = ""
     mail_timeout: Annotated[float, Field(gt=0, le=120)] = 10
     mail_folder: Path | None = None
     database_url: Annotated[SecretStr, AfterValidator(checks.database)] = SecretStr("")

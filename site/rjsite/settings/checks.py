@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -89,6 +92,19 @@ def _typed(value: str) -> None:
             "only letters a to z, digits and plain signs can be used to sign in; what was pasted may hold a "
             "character that nobody sees, so type it"
         )
+
+
+def token_url(value: str) -> str:
+    """Check the address of a token server: https, or http on this machine."""
+    try:
+        parts = urlsplit(value)
+        usable = parts.port != 0 and parts.hostname and not (parts.username or parts.fragment)
+    except ValueError:
+        usable = False
+    safe = usable and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))
+    if value and not (safe and value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError("write the address of the token server, which begins with https://")
+    return value
 
 
 def form_limit(value: str) -> str:
@@ -243,7 +259,8 @@ def mail_faults(settings: Settings) -> list[str]:
     faults = []
     if settings.mail_use_tls and settings.mail_use_ssl:
         faults.append(f"{PREFIX}MAIL_USE_TLS and {PREFIX}MAIL_USE_SSL: set only one of them to true")
-    if settings.mail_username and not settings.mail_password.get_secret_value():
+    by_password = settings.mail_username and not settings.mail_oauth_token_url
+    if by_password and not settings.mail_password.get_secret_value():
         faults.append(f"Set {PREFIX}MAIL_PASSWORD: {PREFIX}MAIL_USERNAME is set")
     plain = not (settings.mail_use_tls or settings.mail_use_ssl)
     if settings.mail_server and plain and settings.mail_server not in LOOPBACK:
@@ -255,4 +272,58 @@ def mail_faults(settings: Settings) -> list[str]:
             ssl.create_default_context(cafile=settings.mail_ca_file)
         except OSError:  # an ssl.SSLError is one
             faults.append(f"{PREFIX}MAIL_CA_FILE: there is no file of certificates in PEM form here")
+    return faults + _client_certificate_faults(settings) + _oauth_faults(settings)
+
+
+def _client_certificate_faults(settings: Settings) -> list[str]:
+    """Return a line for a client certificate that cannot be used, with its key, towards the mail server."""
+    certificate, key = settings.mail_client_cert, settings.mail_client_key
+    if not certificate:
+        return [f"Set {PREFIX}MAIL_CLIENT_CERT: {PREFIX}MAIL_CLIENT_KEY is set"] if key else []
+    faults = []
+    try:
+        ssl.create_default_context().load_cert_chain(certificate, key, password="")
+    except OSError:  # an ssl.SSLError is one
+        faults.append(
+            f"{PREFIX}MAIL_CLIENT_CERT: this and {PREFIX}MAIL_CLIENT_KEY have to name PEM files with a "
+            "certificate and its key, which no password protects"
+        )
+    if not (settings.mail_use_tls or settings.mail_use_ssl):
+        faults.append(f"{PREFIX}MAIL_CLIENT_CERT: it can be shown only where mail is encrypted")
     return faults
+
+
+def _oauth_faults(settings: Settings) -> list[str]:
+    """Return a line for each setting of OAuth that is missing, cannot be used or does not fit the others."""
+    secret, key = settings.mail_oauth_client_secret.get_secret_value(), settings.mail_oauth_client_key
+    given = {
+        "MAIL_OAUTH_TOKEN_URL": settings.mail_oauth_token_url,
+        "MAIL_OAUTH_CLIENT_ID": settings.mail_oauth_client_id,
+        "MAIL_OAUTH_SCOPE": settings.mail_oauth_scope,
+        "MAIL_USERNAME": settings.mail_username,
+    }
+    if not any((*list(given.values())[:3], secret, key)):
+        return []
+    faults = [f"Set {PREFIX}{name}: it is needed to sign in with OAuth" for name in given if not given[name]]
+    if bool(secret) == bool(key):
+        faults.append(
+            f"Set either {PREFIX}MAIL_OAUTH_CLIENT_SECRET or {PREFIX}MAIL_OAUTH_CLIENT_KEY, and not both"
+        )
+    if settings.mail_password.get_secret_value():
+        faults.append(f"{PREFIX}MAIL_PASSWORD: take it out; the site signs in with OAuth")
+    if key and not _is_client_key(key):
+        faults.append(
+            f"{PREFIX}MAIL_OAUTH_CLIENT_KEY: name a PEM file with an RSA key, which no password protects, "
+            "and its certificate"
+        )
+    return faults
+
+
+def _is_client_key(file: Path) -> bool:
+    try:
+        pem = file.read_bytes()
+        key = load_pem_private_key(pem, None)
+        certificate = load_pem_x509_certificate(pem)
+    except (OSError, ValueError, TypeError):
+        return False
+    return isinstance(key, RSAPrivateKey) and key.public_key() == certificate.public_key()

@@ -1,0 +1,202 @@
+"""A connection to the mail server: verified TLS, a sign-in through the gate, and an end to every wait."""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from flask_mail import Connection
+
+from rjsite.mail.message import domain_of
+from rjsite.mail.oauth import TokenSource
+from rjsite.mail.sign_in import Gate
+from rjsite.mail.smtp_errors import BUSY, NO_SIGN_IN, NotTaken, asks_to_wait
+from rjsite.settings import Settings
+
+# the first that the server offers is tried, and no other: each refusal brings an account nearer to its lock
+MECHANISMS = {"PLAIN": "auth_plain", "LOGIN": "auth_login", "CRAM-MD5": "auth_cram_md5"}
+XOAUTH2 = "XOAUTH2"
+
+
+class _Telling:
+    """A server that tells when the message itself is handed over: from then on it may have it."""
+
+    given = False
+    tell: Callable[[], None]
+
+    def data(self, msg: Any) -> Any:
+        self.tell()
+        self.given = True
+        return super().data(msg)  # type: ignore[misc]
+
+
+class _Server(_Telling, smtplib.SMTP):
+    pass
+
+
+class _ServerOverTLS(_Telling, smtplib.SMTP_SSL):
+    pass
+
+
+class VerifiedConnection(Connection):
+    """A connection that checks the server's certificate and never waits for ever."""
+
+    def __init__(
+        self, state: Any, settings: Settings, gate: Gate, tokens: TokenSource, within: float
+    ) -> None:
+        super().__init__(state)
+        self.settings = settings
+        self.gate = gate
+        self.tokens = tokens
+        self.within = within
+        self.context = _context(settings)
+        self.offered: Callable[[], None] = lambda: None
+        # each read has its time-out, but a server that sends a letter now and then never runs into it
+        self.end = threading.Timer(within, self._hang_up)
+        self.end.daemon = True
+
+    def _hang_up(self) -> None:
+        sock = getattr(self.host, "sock", None)
+        if sock:
+            with contextlib.suppress(OSError):
+                # the plain socket's own: that of TLS would first go over to plain text
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def configure_host(self) -> smtplib.SMTP:
+        """Connect, encrypt and sign in, as Flask-Mail asks for it.
+
+        Raises:
+            NotTaken: where the gate is closed, or the sign-in fails.
+            smtplib.SMTPException, OSError: where the server cannot be reached or trusted.
+        """
+        self.gate.ensure_open()
+        try:
+            self.open()
+            self.sign_in()
+        except BaseException:
+            self.close()
+            raise
+        return self.server
+
+    def open(self) -> None:
+        """Connect and encrypt. Nothing leaves before the certificate is checked."""
+        settings = self.settings
+        where: dict[str, Any] = {
+            "timeout": settings.mail_timeout,
+            "local_hostname": domain_of(settings.sender),  # else it gives away the machine's name
+        }
+        # made first and connected then, so that the end of the time reaches it from the first answer on
+        host: _ServerOverTLS | _Server
+        host = _ServerOverTLS(**where, context=self.context) if settings.mail_use_ssl else _Server(**where)
+        host._host = settings.mail_server  # type: ignore[union-attr]  # that the certificate has to bear
+        self.host = host
+        host.tell = self.offered
+        self.end.start()
+        self._greet(host)
+
+    @property
+    def server(self) -> smtplib.SMTP:
+        """The other end of an open connection."""
+        assert self.host  # noqa: S101 - for the type checker: callers open the connection first
+        return self.host
+
+    def close(self) -> None:
+        """Leave the server."""
+        if self.host is not None:
+            self.host.close()
+        self.end.cancel()
+
+    def _greet(self, host: smtplib.SMTP) -> None:
+        try:
+            code, _ = host.connect(self.settings.mail_server, self.settings.mail_port)
+            if code != 220:
+                raise smtplib.SMTPConnectError(code, "")
+            _say_hello(host)
+            if self.settings.mail_use_tls:
+                host.starttls(context=self.context)
+                _say_hello(host)
+        except smtplib.SMTPResponseException as error:
+            if asks_to_wait(error):
+                self.gate.close(BUSY)
+                raise NotTaken(BUSY) from None
+            raise
+
+    def sign_in(self) -> None:
+        """Sign in, where a user name is set.
+
+        Raises:
+            NotTaken: where the gate is closed, or the server does not accept the site.
+        """
+        host = self.server
+        name, password = self.settings.mail_username, self.settings.mail_password.get_secret_value()
+        if not name:
+            self.gate.open()
+            return
+        known = [XOAUTH2] if self.settings.mail_oauth_token_url else list(MECHANISMS)
+        offered = host.esmtp_features.get("auth", "").upper().split()
+        mechanism = next((name for name in known if name in offered), "")
+        if not mechanism:
+            raise NotTaken(NO_SIGN_IN)
+        host.user, host.password = name, password  # as `SMTP.login` does
+        with self.gate.attempt(self.within):
+            if mechanism == XOAUTH2:
+                self._sign_in_with_token(host)
+            else:
+                host.auth(mechanism, getattr(host, MECHANISMS[mechanism]))
+
+    def _sign_in_with_token(self, host: smtplib.SMTP) -> None:
+        """Sign in with an access token. One that worked before and is refused is replaced once."""
+        token = self.tokens.current(self.within)
+        try:
+            _authenticate(host, self.settings.mail_username, token.value)
+        except smtplib.SMTPAuthenticationError as error:
+            self.tokens.forget()  # rights that were granted meanwhile are in new tokens only
+            if not token.has_worked or error.smtp_code < 500:
+                raise
+            host.close()  # many servers hang up after a refusal
+            self._greet(host)
+            token = self.tokens.current(self.within)
+            try:
+                _authenticate(host, self.settings.mail_username, token.value)
+            except smtplib.SMTPAuthenticationError:
+                self.tokens.forget()
+                raise
+        token.has_worked = True
+
+    def __exit__(self, *_: Any) -> None:
+        """Leave; a server that breaks off now has taken the message all the same."""
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            self.server.quit()
+        self.close()
+
+
+def _context(settings: Settings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.mail_ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.mail_client_cert:
+        context.load_cert_chain(settings.mail_client_cert, settings.mail_client_key, password="")
+    return context
+
+
+def _authenticate(host: smtplib.SMTP, name: str, token: str) -> None:
+    """Sign in by XOAUTH2, as Microsoft and Google document it."""
+
+    def answer(challenge: bytes | None = None) -> str:
+        # a challenge means that it was refused; the reply comes after an empty line
+        return "" if challenge else f"user={name}\x01auth=Bearer {token}\x01\x01"
+
+    host.auth(XOAUTH2, answer)
+
+
+def _say_hello(host: smtplib.SMTP) -> None:
+    """Say EHLO, or HELO where that is unknown. `smtplib` would say HELO to a server that has hung up."""
+    code, _ = host.ehlo()
+    if 500 <= code < 600:
+        code, _ = host.helo()
+    if not 200 <= code < 300:
+        raise smtplib.SMTPHeloError(code, "")

@@ -1,0 +1,223 @@
+"""Access tokens for signing in to the mail server, by the client credentials of OAuth 2.0 (RFC 6749, 4.4).
+
+Getting a token is one form post, so http.client does it. A library for OAuth would bring an HTTP client of
+its own, which neither ends after a set time nor trusts the certificates that the settings name. Tokens stay
+in memory; no message, log or exception holds a token, a secret or the text of the token server.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+import socket
+import ssl
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from rjsite.mail.smtp_errors import (
+    TOKEN_BUSY,
+    TOKEN_MISSING,
+    TOKEN_NOT_TRUSTED,
+    TOKEN_REFUSED,
+    TOKEN_UNREACHABLE,
+    NotTaken,
+)
+from rjsite.settings import Settings
+
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523, section 2.2
+ASSERTION_LIFE = 600  # seconds
+RENEW_BEFORE_END = 300.0  # seconds, or half its life where a token lives for less than ten minutes
+SHORTEST_LIFE = 300.0  # seconds, assumed of a token whose life the server does not tell
+LARGEST_ANSWER = 65_536  # bytes
+_REASONS = re.compile(
+    r"AADSTS\d{4,7}"
+)  # Microsoft's error numbers, which say what an administrator has to do
+_ERRORS = ("invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "invalid_grant")
+_TOKEN = re.compile(r"[\x21-\x7e]+")  # no space or control character, which would end it in XOAUTH2
+
+
+@dataclass(slots=True)
+class Token:
+    """A token as the server gave it.
+
+    Attributes:
+        renew_at: when it has to be replaced, in seconds of the clock of its source.
+        has_worked: whether the mail server accepted it before.
+    """
+
+    value: str = field(repr=False)
+    renew_at: float
+    has_worked: bool = False
+
+
+class TokenSource:
+    """Gets tokens from the token server of the settings and keeps the newest one.
+
+    It takes no lock of its own: the gate lets one thread sign in at a time.
+
+    Args:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._token: Token | None = None
+
+    def current(self, within: float) -> Token:
+        """Return the present token, or a new one where there is none or it is about to expire.
+
+        Args:
+            within: seconds until the attempt is given up.
+
+        Raises:
+            NotTaken: where the token server gives none.
+        """
+        if not self._token or self._clock() >= self._token.renew_at:
+            self._token = None
+            self._token = self._get(within)
+        return self._token
+
+    def forget(self) -> None:
+        """Forget the present token: the mail server refused it."""
+        self._token = None
+
+    def _get(self, within: float) -> Token:
+        status, body = _post(self._settings, self._request(), within)
+        if status != 200:
+            raise NotTaken(_refusal(status, body))
+        answer = _json_object(body)
+        value = answer.get("access_token")
+        if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+            raise NotTaken(TOKEN_MISSING)
+        life = _seconds(answer.get("expires_in"))
+        return Token(value, self._clock() + life - min(RENEW_BEFORE_END, life / 2))
+
+    def _request(self) -> dict[str, str]:
+        settings = self._settings
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": settings.mail_oauth_client_id,
+            "scope": settings.mail_oauth_scope,
+        }
+        if not settings.mail_oauth_client_key:
+            return form | {"client_secret": settings.mail_oauth_client_secret.get_secret_value()}
+        assertion = client_assertion(settings)
+        return form | {"client_assertion_type": JWT_BEARER, "client_assertion": assertion}
+
+
+def client_assertion(settings: Settings) -> str:
+    """Return a JWT signed with the key of the client, which proves who asks (RFC 7523, section 3).
+
+    The header names the certificate by its SHA-256 digest, as Microsoft asks for it with PS256.
+    """
+    assert settings.mail_oauth_client_key  # noqa: S101 - the caller looks
+    pem = settings.mail_oauth_client_key.read_bytes()
+    key = serialization.load_pem_private_key(pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 - the settings were checked at the start
+    thumbprint = x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256())
+    now, client = int(time.time()), settings.mail_oauth_client_id
+    header = {"alg": "PS256", "typ": "JWT", "x5t#S256": _base64url(thumbprint)}
+    claims = {
+        "aud": settings.mail_oauth_token_url,
+        "iss": client,
+        "sub": client,
+        "jti": str(uuid.uuid4()),
+        "nbf": now - 60,  # the clock of the server may be behind ours
+        "exp": now + ASSERTION_LIFE,
+    }
+    signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    return f"{signed}.{_base64url(key.sign(signed.encode(), pss, hashes.SHA256()))}"
+
+
+def _post(settings: Settings, form: dict[str, str], within: float) -> tuple[int, bytes]:
+    """Post a form to the token server and return its status and body; a redirect is not followed."""
+    url = urlsplit(settings.mail_oauth_token_url)
+    timeout = min(settings.mail_timeout, within)
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=timeout)
+    if url.scheme == "https":
+        context = ssl.create_default_context()
+        if settings.mail_ca_file:
+            context.load_verify_locations(settings.mail_ca_file)
+        connection = HTTPSConnection(url.hostname or "", url.port, timeout=timeout, context=context)
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    path = url.path + (f"?{url.query}" if url.query else "")
+    try:
+        with _ended_after(within, connection) as sockets:
+            connection.connect()
+            sockets.append(connection.sock)  # the connection forgets it when the answer begins
+            connection.request("POST", path or "/", urlencode(form), headers)
+            response = connection.getresponse()
+            return response.status, response.read(LARGEST_ANSWER)
+    except ssl.SSLCertVerificationError:
+        raise NotTaken(TOKEN_NOT_TRUSTED) from None
+    except (HTTPException, OSError):
+        raise NotTaken(TOKEN_UNREACHABLE) from None
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[list[Any]]:
+    """Cut a connection after some seconds: a server that sends a byte now and then meets no time-out."""
+    sockets: list[Any] = []
+
+    def cut() -> None:
+        with contextlib.suppress(OSError, TypeError):  # TypeError: there is no socket yet
+            socket.socket.shutdown(
+                (sockets or [connection.sock])[0], socket.SHUT_RDWR
+            )  # that of TLS would wait
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield sockets
+    finally:
+        timer.cancel()
+
+
+def _refusal(status: int, body: bytes) -> str:
+    """Return the failure that a status other than 200 means, with a reason of a fixed form.
+
+    The result has at most 40 characters, as many as the database keeps.
+    """
+    if status == 429 or status >= 500:
+        return TOKEN_BUSY
+    answer = _json_object(body)
+    reasons = _REASONS.findall(str(answer.get("error_description")))
+    reasons += [code for code in _ERRORS if code == answer.get("error")]
+    return f"{TOKEN_REFUSED} ({reasons[0] if reasons else status})"
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _seconds(value: object) -> float:
+    """Return how long a token lives; some servers write the number as text."""
+    try:
+        return max(0.0, min(float(str(value)), 86_400.0))
+    except ValueError:
+        return SHORTEST_LIFE
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
