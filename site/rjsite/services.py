@@ -14,6 +14,7 @@ from rjsite.encryption.smime import Readers
 from rjsite.forms.form import QuestionForm
 from rjsite.intake import Intake
 from rjsite.mail.background import Background
+from rjsite.mail.check import ending
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.worker import Delivery
 from rjsite.outbox.recovery import kept_aside
@@ -72,6 +73,7 @@ def warnings(settings: Settings, readers: Readers) -> list[str]:
     """Return what somebody has to see to: certificates that end, damaged files, a failed daily run."""
     lines = [f"certificate {line}" for line in readers.warnings()]
     lines += [f"a damaged outbox was kept aside: {file.name}" for file in kept_aside(settings.outbox_url)]
+    lines += [f"certificate {line}" for line in ending(settings)]
     if daily := daily_run.warning(settings.data_dir):
         lines.append(daily)
     return lines

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from rjsite.cli import hide, outbox
+from rjsite.cli import hide, mail, outbox
 from rjsite.content.problem import Unreadable
 from rjsite.encryption.smime import Readers
 from rjsite.outbox.schema import BROKEN
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM ...")
 
     hide.add_to(commands)
+    mail.add_to(commands)
     outbox.add_to(commands)
     return parser
 
@@ -207,8 +208,13 @@ def _release_check(given: argparse.Namespace) -> int:
         return 0
     lines = [str(problem) for problem in found.problems()]
     try:
-        certificates = Settings.load(mode="production").team_certificates
-        lines += [f"certificate {line}" for line in Readers(certificates).warnings()]
+        settings = Settings.load(mode="production")
+        lines += [f"certificate {line}" for line in Readers(settings.team_certificates).warnings()]
+        if any(address.endswith(".cjsm.net") for address in settings.team) and not settings.mail_client_cert:
+            lines.append(
+                "RJSITE_TEAM_EMAIL: CJSM takes mail from servers that show a client certificate "
+                "(RJSITE_MAIL_CLIENT_CERT, docs/mail.md)"
+            )
     except SettingsError as error:
         lines += "\n".join(error.faults).splitlines()
     print(*lines, f"{len(lines)} to settle before release", sep="\n")

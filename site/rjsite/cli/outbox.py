@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rjsite.encryption.at_rest import CannotOpen
 from rjsite.encryption.smime import Readers
+from rjsite.mail.advice import advice
 from rjsite.outbox.store import FORMS, Outbox
 from rjsite.settings import Settings
 
@@ -47,11 +49,20 @@ def _open(settings: Settings) -> Outbox:
 
 
 def _list(_given: argparse.Namespace) -> int:
-    for row in _open(Settings.load()).rows():
+    outbox = _open(Settings.load())
+    for row in outbox.rows():
         number = f"number {row.number}" if row.number else "no number"
         kept = f"{row.reference}  version {row.version}  {number}  {_moment(row.made_at)}"
         print(f"{kept}  to {row.recipient}  tries {row.attempts}  {_state(row)}")
+    _explain(outbox.waiting().troubles)
     return 0
+
+
+def _explain(failures: Iterable[str]) -> None:
+    """Print what to do about each failure, once."""
+    for failure in sorted(failures):
+        if text := advice(failure):
+            print(f"{failure}: {text}")
 
 
 def _state(row: Any) -> str:
@@ -74,6 +85,7 @@ def _status(_given: argparse.Namespace) -> int:
     why = f" ({', '.join(sorted(waiting.troubles))})" if waiting.troubles else ""
     print(f"{waiting.mails} waiting, the oldest for {waiting.oldest / 60:.0f} minutes{why}")
     print(f"The last running number is {outbox.counter(FORMS)}.")
+    _explain(waiting.troubles)
     to_do = warnings(settings, Readers(settings.team_certificates))
     for line in to_do:
         print(f"Take care: {line}.")

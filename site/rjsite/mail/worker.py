@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rjsite.encryption.at_rest import CannotOpen
 from rjsite.encryption.smime import NoReader, Readers
+from rjsite.mail.advice import advice
 from rjsite.mail.daily_count import DailyCount, is_count
 from rjsite.mail.smtp import Parcel, TeamMail
 from rjsite.mail.smtp_errors import AT_THE_GATE, NOT_IN_TEAM, ON_THE_WAY, NotTaken
@@ -58,6 +59,7 @@ class Delivery:
     """
 
     __slots__ = (
+        "_last_failure",
         "_thread",
         "_to_probe",
         "_to_tidy",
@@ -92,6 +94,7 @@ class Delivery:
         self._thread: threading.Thread | None = None
         self._to_probe = _Every(PROBE_EVERY)
         self._to_tidy = _Every(TIDY_EVERY)
+        self._last_failure = ""
 
     def start(self) -> None:
         """Run in a thread of this process."""
@@ -210,6 +213,9 @@ class Delivery:
         except NotTaken as trouble:
             self.outbox.put_back(row, trouble.trouble, unanswered=trouble.unanswered, lasting=trouble.lasting)
             log.warning("mail %s not taken: %s; it is kept and tried again", row.reference, trouble.trouble)
+            if self._last_failure != trouble.trouble and (text := advice(trouble.trouble)):
+                log.warning("%s: %s", trouble.trouble, text)
+            self._last_failure = trouble.trouble
             return
         except BROKEN:
             raise
@@ -217,6 +223,7 @@ class Delivery:
             self.outbox.put_back(row, OUR_FAULT, unanswered=True)
             log.error("mail %s not sent: %s; it is kept and tried again", row.reference, type(error).__name__)
             return
+        self._last_failure = ""
         self.outbox.accepted(row, self.hold_hours)
         log.info("mail %s taken", row.reference)
         self.outbox.wake(PUT_OFF, recipient=row.recipient)  # the server takes mail for them again

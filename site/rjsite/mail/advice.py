@@ -1,0 +1,17 @@
+"""What an operator can do about each failure of mail, from advice.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+
+def advice(failure: str) -> str:
+    """Return what to do about a failure, in a sentence or two; empty where waiting is all there is to do."""
+    return next((sentence for part, sentence in _sentences().items() if part in failure), "")
+
+
+@cache
+def _sentences() -> dict[str, str]:
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
