@@ -34,9 +34,9 @@ check: ## check pages, stories, words and facts; names file and line
 	@$(PREPARE) run
 	$(BIN)/rjsite check
 
-soak: ## send forms while everything goes wrong (MINUTES=2 SEED=any), and account for each
+soak: ## send forms while everything goes wrong (MINUTES=2 SEED=any SIGN_IN=password), and account for each
 	@$(PREPARE) dev
-	@$(BIN)/python tests/soak.py --minutes $${MINUTES:-2} $${SEED:+--seed $$SEED}
+	@$(BIN)/python tests/soak.py --minutes $${MINUTES:-2} $${SEED:+--seed $$SEED} --sign-in $${SIGN_IN:-password}
 
 papers: ## make the PDF forms again where their words or look have changed (needs the library Pango)
 	@$(PREPARE) dev

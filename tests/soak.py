@@ -2,27 +2,30 @@
 
     make soak                      two minutes, a new seed
     make soak MINUTES=10 SEED=7    the same again, longer
+    make soak SIGN_IN=token        sign in to the mail server with OAuth
 
 Accepted means: delivered at least once. Refused means: every answer is back in the page. Nothing between.
-What goes wrong: the mail server in many ways, `kill -9` and SIGTERM of the site, a second worker that comes
-and is killed, a locked, full or damaged outbox, pages sent twice and changed answers.
+What goes wrong: the mail server in many ways, tokens that end early and a token server that refuses,
+`kill -9` and SIGTERM of the site, a second worker that comes and is killed, a locked, full or damaged outbox, pages sent twice and changed answers.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import ssl
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
+from types import MappingProxyType
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -34,6 +37,7 @@ from support.forms import CONTACT, Page, lost
 from support.mail import Received
 from support.processes import free_port, wait_until
 from support.site_process import Site
+from support.token_server import TokenServer
 from support.visitor import Visitor
 
 SETTLED = 900  # seconds, at most, until all that waited is sent; a busy machine sends a mail or two a second
@@ -60,6 +64,7 @@ class Soak:
     authority: Authority
     port: int
     chance: random.Random
+    tokens: TokenServer | None = None
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     taken: list[Received] = field(default_factory=list)
@@ -131,11 +136,28 @@ class Soak:
             if kind == "away":
                 self.over.wait(chance.random() * 3)
                 continue
-            with CrookedServer(self.port, wrong if kind == "untrusted" else good, says) as server:
+            if self.tokens:
+                self.tokens_go_wrong(self.tokens, chance)
+            with self.mail_server(wrong if kind == "untrusted" else good, says) as server:
                 self.over.wait(0.5 + chance.random() * 3)
             self.taken += server.taken
             if kind == "untrusted" and server.received:
                 self.fault("mail went over an unverified line")
+
+    def mail_server(
+        self, context: ssl.SSLContext, says: Mapping[str, str | list[str]] = MappingProxyType({})
+    ) -> CrookedServer:
+        accepts = self.tokens.accepts if self.tokens else None
+        return CrookedServer(self.port, context, says, accepts_token=accepts)
+
+    def tokens_go_wrong(self, tokens: TokenServer, chance: random.Random) -> None:
+        """Let tokens end before their time, or have the token server refuse, until the next change."""
+        what = chance.choice(["good", "good", "ended", "refused", "busy"])
+        self.went_wrong["tokens: " + what] += 1
+        answers = {"refused": (401, b'{"error":"invalid_client"}'), "busy": (503, b"")}
+        tokens.answer = answers.get(what)
+        if what == "ended":
+            tokens.valid.clear()
 
     def site_goes_wrong(self) -> None:
         """Kill, end, lock, fill, damage: one at a time."""
@@ -173,7 +195,9 @@ class Soak:
     def settle(self) -> None:
         """Mend everything, let hours pass, and wait until nothing waits."""
         self.site.terminate()
-        with CrookedServer(self.port, server_context(self.authority.sign())) as server:
+        if self.tokens:
+            self.tokens.answer = None
+        with self.mail_server(server_context(self.authority.sign())) as server:
             for aside in mend_aside(self.site.data_dir):
                 self.site.env["RJSITE_DATABASE_URL"] = f"sqlite:///{aside}"
                 done = self.site.run("deliver", "--once", seconds=SETTLED)
@@ -202,16 +226,15 @@ class Soak:
 
 
 @contextmanager
-def running(folder: Path, seed: int) -> Iterator[Soak]:
+def running(folder: Path, seed: int, sign_in: str) -> Iterator[Soak]:
     """A site with a mail server's place, ready to go wrong."""
     authority, port = Authority(folder), free_port()
+    tokens = TokenServer(authority) if sign_in == "token" else None
     env = {
         "RJSITE_MAIL_SERVER": "localhost",
         "RJSITE_MAIL_PORT": str(port),
         "RJSITE_MAIL_CA_FILE": str(authority.ca_file),
         "RJSITE_MAIL_TIMEOUT": "1",
-        "RJSITE_MAIL_USERNAME": LOGIN[0],
-        "RJSITE_MAIL_PASSWORD": LOGIN[1],
         "RJSITE_RATELIMIT_FORMS": "off",
         "RJSITE_DELIVER_PER_MINUTE": "6000",
         "RJSITE_HOLD_HOURS": "0",
@@ -221,8 +244,13 @@ def running(folder: Path, seed: int) -> Iterator[Soak]:
     site_process.RJSITE = site_process.hurried("rjsite.mail.sign_in", FIRST_WAIT=1, LONGEST_WAIT=4)
     place = folder / "site"
     place.mkdir()
-    with Site(place, env) as site:
-        yield Soak(site, authority, port, random.Random(seed))
+    with ExitStack() as stack:
+        if tokens:
+            env |= stack.enter_context(tokens).settings()
+        else:
+            env |= {"RJSITE_MAIL_USERNAME": LOGIN[0], "RJSITE_MAIL_PASSWORD": LOGIN[1]}
+        site = stack.enter_context(Site(place, env))
+        yield Soak(site, authority, port, random.Random(seed), tokens)
 
 
 def main() -> int:
@@ -230,11 +258,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--sign-in", choices=["password", "token"], default="password")
     given = parser.parse_args()
-    print(f"seed {given.seed}, {given.minutes:g} minutes", flush=True)
+    print(f"seed {given.seed}, {given.minutes:g} minutes, sign-in by {given.sign_in}", flush=True)
     with (
         tempfile.TemporaryDirectory(prefix="rjsite-soak-") as folder,
-        running(Path(folder), given.seed) as soak,
+        running(Path(folder), given.seed, given.sign_in) as soak,
     ):
         with ThreadPoolExecutor(6) as pool:
             work = [pool.submit(soak.mail_goes_wrong), pool.submit(soak.site_goes_wrong)]
