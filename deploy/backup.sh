@@ -1,5 +1,6 @@
 #!/bin/sh
 # Copy the outbox into a folder while the site runs: backup.sh FOLDER. Which one, the site's own settings say.
+# The list of hidden stories is copied beside it, so that none comes back with a restored server.
 #
 # Mail that the mail server has taken is cleared from the copy. What waits stays sealed: a copy is of use only
 # together with the keys, which are kept elsewhere. Copies go after 14 days (KEEP_DAYS).
@@ -12,6 +13,9 @@ trap 'rm -f part' EXIT
 # Copies go on their day also where no new one can be made. An hour or two early, so that a copy made at the same
 # time of day goes on its last day.
 find . -name 'outbox-*' -mmin +$((${KEEP_DAYS:-14} * 1440 - 120)) -delete
+
+hidden=${RJSITE_DATA_DIR:-}/hidden-stories
+test ! -f "$hidden" || cp "$hidden" hidden-stories
 
 url=${RJSITE_DATABASE_URL:-sqlite:///${RJSITE_DATA_DIR:?}/outbox.sqlite3}
 case $url in

@@ -6,7 +6,8 @@
 
 Accepted means: delivered at least once. Refused means: every answer is back in the page. Nothing between.
 What goes wrong: the mail server in many ways, tokens that end early and a token server that refuses,
-`kill -9` and SIGTERM of the site, a second worker that comes and is killed, a locked, full or damaged outbox, pages sent twice and changed answers.
+`kill -9` and SIGTERM of the site, a second worker that comes and is killed, a locked, full or damaged
+outbox, pages sent twice and changed answers.
 """
 
 from __future__ import annotations

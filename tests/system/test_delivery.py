@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from rjsite.mail.worker import PROBE_EVERY
 from support import mail, site_process
@@ -253,6 +254,25 @@ def test_a_kept_mail_can_be_sent_again_and_exported(start_site: Callable[..., Si
     assert exported.returncode == 0, exported.stderr
     assert copy.read_bytes() == first
     assert copy.stat().st_mode & 0o777 == 0o600
+
+
+def test_mail_whose_key_is_lost_can_be_taken_out_as_it_is_kept(start_site: Callable[..., Site]) -> None:
+    keys = [Fernet.generate_key().decode() for _ in range(2)]
+    site = start_site(
+        RJSITE_OUTBOX_KEYS=keys[0], RJSITE_DELIVER_IN_SERVER="false", RJSITE_DAILY_COUNT="false"
+    )
+    visitor = Visitor(site.base_url)
+    reference = visitor.reference(visitor.send())
+    site.env["RJSITE_OUTBOX_KEYS"] = keys[1]
+    assert site.run("deliver", "--once").returncode == 1
+    copy = site.data_dir / "copy"
+
+    assert site.run("outbox", "export", reference, str(copy)).returncode == 1
+    assert not copy.exists()
+    assert site.run("outbox", "export", reference, str(copy), "--sealed").returncode == 0
+
+    assert b"corner shop" in Fernet(keys[0]).decrypt(copy.read_bytes())
+    assert site.run("outbox", "status").stdout.startswith("0 waiting")
 
 
 def test_after_a_mailbox_is_mended_only_its_owner_gets_the_mail_again(

@@ -322,6 +322,19 @@ def test_a_backup_made_while_the_site_runs_stays_sealed_and_brings_back_what_wai
     assert "last running number is 1" in second.run("outbox", "status").stdout
 
 
+def test_a_backup_takes_along_which_stories_are_hidden(tmp_path: Path) -> None:
+    for name in ("data", "backups"):
+        (tmp_path / name).mkdir()
+    with closing(sqlite3.connect(tmp_path / "data" / "outbox.sqlite3")) as file:
+        file.execute("CREATE TABLE outbox (sealed BLOB, accepted_at FLOAT)")
+    (tmp_path / "data" / "hidden-stories").write_text("the-shop-window\n")
+
+    done = run(DEPLOY / "backup.sh", tmp_path / "backups", env={"RJSITE_DATA_DIR": str(tmp_path / "data")})
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "backups" / "hidden-stories").read_text() == "the-shop-window\n"
+
+
 def test_a_backup_holds_what_waits_and_no_mail_that_the_server_took(
     two_urls: list[str], mail_server: MailServer, tmp_path: Path
 ) -> None:

@@ -271,6 +271,15 @@ def test_a_draft_and_a_story_that_is_excepted_need_no_permission_yet(content):
     assert findings(content) == []
 
 
+def test_a_form_that_nobody_may_reply_to_has_no_address_to_reply_to(content):
+    write(content, "forms/ask.toml", 'address = "/ask"\nreply_to = "number"', 'address = "/ask"')
+    assert findings(content) == []
+
+    write(content, "house-rules.toml", 'no_reply = ["/ask",', "no_reply = [")
+    (found,) = findings(content)
+    assert found.startswith("content/forms/ask.toml:3: take this line out")
+
+
 def test_a_link_to_a_story_that_is_not_published_is_named(content):
     write(content, STORY, "known: full\ndraft: true", "known: full")
     write(content, HOME, "See [the story](/case-studies/the-shop-window).")

@@ -38,6 +38,9 @@ def add_to(commands: Any) -> None:
     export = actions.add_parser("export", help="write a kept mail to a file; it is not tried any more")
     export.add_argument("reference")
     export.add_argument("file", type=Path)
+    export.add_argument(
+        "--sealed", action="store_true", help="where no key opens it: write it as it is kept, still sealed"
+    )
     export.set_defaults(run=_export)
 
 
@@ -112,10 +115,11 @@ def _export(given: argparse.Namespace) -> int:
         return 1
     newest = rows[0]
     try:
-        body = outbox.open(newest)
+        body = newest.sealed if given.sealed else outbox.open(newest)
     except CannotOpen:
         print("No key in RJSITE_OUTBOX_KEYS opens this mail. Where it was closed to readers,")
-        print("RJSITE_TEAM_CERTIFICATES has to be set as it was then.")
+        print("RJSITE_TEAM_CERTIFICATES has to be set as it was then. If the key is lost, --sealed writes")
+        print("the mail as it is kept, in case the key is found, and the site stops asking for it.")
         return 1
     with open(os.open(given.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
         file.write(body)

@@ -60,6 +60,7 @@ class Rules(_Part):
 
     last_checked_months: int
     no_permission_yet: tuple[str, ...]
+    no_reply: tuple[str, ...] = ()
     empty_links: tuple[str, ...]
     length: _Length
     allowed: _Allowed

@@ -18,6 +18,11 @@ from rjsite.content.toml import Lines, Place, read_toml
 # what a visitor reads; the rest is for the team or the program
 _READ = frozenset({"title", "label", "hint", "missing", "malformed", "after", "send", "noun", "next"})
 
+NO_REPLY = (
+    "take this line out: a reply quotes the whole form into an inbox that somebody else may read; "
+    "house-rules.toml names this form in no_reply"
+)
+
 File = tuple[dict[str, Any], Lines]  # its tables, and where they stand
 
 
@@ -42,6 +47,8 @@ def _form(library: Library, file: File, rules: Rules, limit: int) -> Found:
     for line, words in placed:
         yield from _facts_named(library, line, words)
     yield from entries(said, rules, limit)
+    if "reply_to" in tables and tables.get("address") in rules.no_reply:
+        yield lines.of(("reply_to",)), NO_REPLY
     address = tables.get("address")  # questions that forms share have none
     pages = [page for page in library.form_pages.values() if page.address == address]
     yield from initials(said, rules, beside=[unit for page in pages for unit in units(page)])
