@@ -14,7 +14,7 @@ from rjsite.forms.referral import Referral
 from rjsite.mail.message import compose
 from rjsite.mail.smtp import Parcel, TeamMail
 from rjsite.mail.smtp_errors import NotTaken
-from rjsite.outbox.schema import BROKEN
+from rjsite.outbox.database import BROKEN
 from rjsite.outbox.store import Envelope, Outbox, OutboxFull
 
 DIRECTLY = 25.0  # seconds for a mail server while a person waits for the page

@@ -17,8 +17,8 @@ from rjsite.mail.background import Background
 from rjsite.mail.check import ending
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.worker import Delivery
+from rjsite.outbox.database import open_database
 from rjsite.outbox.recovery import kept_aside
-from rjsite.outbox.schema import open_database
 from rjsite.outbox.store import Outbox
 from rjsite.settings import Settings
 

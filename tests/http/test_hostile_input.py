@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rjsite.forms.validators import tidy
+from rjsite.outbox import operator
 from rjsite.services import services_of
 from support.forms import CONTACT, GOOD, A, Page, fresh, lost, send
 from support.mail import text_of
@@ -47,8 +48,8 @@ def sound(answer) -> None:
 def body_of_newest(app: Flask) -> str:
     """Give the words of the mail that was kept last."""
     box = services_of(app).outbox
-    newest = box.rows()[-1]
-    raw = box.open(box.named(newest.reference)[-1])
+    newest = operator.rows(box)[-1]
+    raw = box.open(operator.kept_mails(box, newest.reference)[-1])
     message = message_from_bytes(raw, policy=policy.default)
     assert b"\n" not in raw.replace(b"\r\n", b"")
     assert b"\r" not in raw.replace(b"\r\n", b"")
@@ -111,9 +112,9 @@ def test_no_address_to_reply_to_carries_more_than_an_address(app, client, addres
     if answer.status_code == 303:
         body_of_newest(app)
         raw = services_of(app).outbox
-        reply = message_from_bytes(raw.open(raw.named(raw.rows()[-1].reference)[-1]), policy=policy.default)[
-            "Reply-To"
-        ]
+        reply = message_from_bytes(
+            raw.open(operator.kept_mails(raw, operator.rows(raw)[-1].reference)[-1]), policy=policy.default
+        )["Reply-To"]
         assert str(reply).count("@") == 1
 
 

@@ -13,6 +13,7 @@ import time_machine
 
 from rjsite import create_app
 from rjsite.cli import main
+from rjsite.outbox import operator
 from rjsite.services import services_of
 from rjsite.settings import ROOT
 from rjsite.settings.development_keys import keep_keys
@@ -127,7 +128,7 @@ def test_changed_answers_are_a_second_version_of_the_same_reference(client, deli
 def test_an_exported_mail_brings_its_copy_along(settings, tmp_path, monkeypatch):
     site = create_app(keep_keys(settings))
     send(site.test_client(), A)
-    (row,) = services_of(site).outbox.rows()
+    (row,) = operator.rows(services_of(site).outbox)
     monkeypatch.setenv("RJSITE_MODE", "development")
     monkeypatch.setenv("RJSITE_DATA_DIR", str(settings.data_dir))
 

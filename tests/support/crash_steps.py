@@ -26,6 +26,7 @@ from flask import Flask
 from sqlalchemy import delete, event
 
 from rjsite import create_app
+from rjsite.outbox import operator
 from rjsite.outbox.schema import outbox
 from rjsite.services import services_of
 from rjsite.settings import Settings
@@ -116,7 +117,7 @@ def recover(app: Flask) -> None:
     box = services_of(app).outbox
     box.clock = services_of(app).mail.gate.clock = lambda: time.time() + LATER
     services_of(app).delivery.drain()
-    rows = [(row.reference, bool(row.wiped_at)) for row in box.rows()]
+    rows = [(row.reference, bool(row.wiped_at)) for row in operator.rows(box)]
     tell(rows=rows)
 
 

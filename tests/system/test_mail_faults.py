@@ -24,7 +24,8 @@ from rjsite import create_app
 from rjsite.cli.outbox import _state
 from rjsite.mail.smtp_errors import NotTaken
 from rjsite.mail.worker import PROBE_EVERY
-from rjsite.outbox.schema import WAIT_FOR_LOCK
+from rjsite.outbox import operator
+from rjsite.outbox.database import WAIT_FOR_LOCK
 from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.authority import Authority, server_context
@@ -132,7 +133,7 @@ class Stage:
         return CrookedServer(self.port, self.certificates["good"])
 
     def rows(self):
-        return [row for row in self.box.rows() if not row.wiped_at]
+        return [row for row in operator.rows(self.box) if not row.wiped_at]
 
     def work(self) -> None:
         """Let the worker send what is due, with every wait over."""
@@ -305,7 +306,7 @@ def test_forty_mails_and_a_wrong_password_are_one_refused_sign_in_until_the_wait
     assert server.asked.count("auth") == 1
     assert {row.trouble for row in rows} == {"sign-in refused (535 5.7.8)"}
     assert {row.due_at for row in rows} == {gate.closed_until}
-    assert stage.box.waiting().refused == 0
+    assert operator.waiting(stage.box).refused == 0
 
 
 def test_a_form_that_meets_a_closed_gate_is_answered_at_once_and_keeps_every_answer(stage: Stage) -> None:

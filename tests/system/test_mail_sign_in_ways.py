@@ -17,6 +17,7 @@ from flask import Flask
 from rjsite import create_app
 from rjsite.mail.smtp_errors import NO_CERTIFICATE, NO_SIGN_IN, UNREACHABLE
 from rjsite.mail.worker import Delivery
+from rjsite.outbox import operator
 from rjsite.outbox.store import Outbox
 from rjsite.services import services_of
 from rjsite.settings import Settings
@@ -88,7 +89,7 @@ class Charity:
         self.delivery.drain()
 
     def failures(self) -> set[str]:
-        return set(self.outbox.waiting().troubles)
+        return set(operator.waiting(self.outbox).failures)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,9 +22,10 @@ from rjsite.encryption.at_rest import Seal
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp import Parcel
 from rjsite.mail.worker import Delivery
-from rjsite.outbox import schema
+from rjsite.outbox import operator, schema
+from rjsite.outbox.database import BROKEN, open_database
 from rjsite.outbox.migrate import LOCK, NEWEST, migrate
-from rjsite.outbox.schema import metadata, open_database
+from rjsite.outbox.schema import metadata
 from rjsite.outbox.store import Envelope, Outbox
 from rjsite.settings import ROOT
 from rjsite.web.rate_limit_storage import SQLStorage
@@ -37,7 +37,7 @@ BEFORE = "head-1"  # the newest migration but one
 START = """
 import sys
 from rjsite.outbox.migrate import LOCK, NEWEST, migrate
-from rjsite.outbox.schema import open_database
+from rjsite.outbox.database import BROKEN, open_database
 print("ready", flush=True)
 sys.stdin.readline()
 migrate(open_database(sys.argv[1]))
@@ -99,7 +99,6 @@ def version_before(url: str, seal: Seal, monkeypatch: pytest.MonkeyPatch) -> Out
         return statement, many, one
 
     box: Outbox = store.Outbox(engine, seal, 1000, Clock(SOON))
-    box.me = f"{box.me.partition('/')[0]}/{os.getppid()}/before"  # a process of its own, that lives
     return box
 
 
@@ -213,7 +212,7 @@ def test_tables_that_do_not_fit_their_version_are_a_fault_of_the_database(engine
         off = "UPDATE alembic_version SET version_num = '0000' WHERE version_num = :newest"
         connection.execute(text(off), {"newest": NEWEST})
 
-    with pytest.raises(schema.BROKEN):
+    with pytest.raises(BROKEN):
         migrate(engine)
 
 
@@ -224,7 +223,7 @@ def test_an_older_database_keeps_its_rows_and_what_waits_is_sent(older: Engine, 
 
     box = Outbox(older, seal, 10)
     assert faults(older) == []
-    assert [(row.reference, row.accepted_at, row.number) for row in box.rows()] == [
+    assert [(row.reference, row.accepted_at, row.number) for row in operator.rows(box)] == [
         ("REF-0001", None, None),
         ("REF-0002", 2000.0, None),
     ]
@@ -232,7 +231,7 @@ def test_an_older_database_keeps_its_rows_and_what_waits_is_sent(older: Engine, 
     assert row is not None
     assert box.open(row) == b"Words 1"
     assert keep(box, 3) == 1
-    assert [row.number for row in box.rows()] == [None, None, 1]
+    assert [row.number for row in operator.rows(box)] == [None, None, 1]
 
 
 def test_servers_that_start_at_once_on_an_older_database_take_turns(older: Engine, url: str) -> None:
@@ -295,7 +294,11 @@ def test_this_version_keeps_delivers_and_wipes_beside_a_column_of_a_later_one(
     Delivery(box, server, per_minute=60_000, hold_hours=0).drain()  # type: ignore[arg-type]
 
     assert sorted(server.taken) == [b"No. 1", b"Words 1"]
-    assert [row.reference for row in box.rows() if row.wiped_at] == ["REF-0001", "REF-0002", "REF-0003"]
+    assert [row.reference for row in operator.rows(box) if row.wiped_at] == [
+        "REF-0001",
+        "REF-0002",
+        "REF-0003",
+    ]
 
 
 def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doubled(
@@ -327,8 +330,8 @@ def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doub
 
     forms = [b"Form %d" % number for number in [*range(20, 50)]]
     assert sorted(server.taken) == sorted([b"Words 1", b"No. 1", *forms])
-    assert new.waiting().mails == old.waiting().mails == 0
-    assert all(row.wiped_at for row in new.rows())
-    numbers = sorted(row.number for row in new.rows() if row.number is not None)
+    assert operator.waiting(new).mails == operator.waiting(old).mails == 0
+    assert all(row.wiped_at for row in operator.rows(new))
+    numbers = sorted(row.number for row in operator.rows(new) if row.number is not None)
     assert numbers == list(range(1, len(numbers) + 1))
     old.engine.dispose()

@@ -18,8 +18,10 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from rjsite.encryption.at_rest import Seal
+from rjsite.outbox import operator
+from rjsite.outbox.database import BROKEN, open_database
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.schema import BROKEN, metadata, open_database
+from rjsite.outbox.schema import metadata
 from rjsite.outbox.store import Outbox
 from support.clock import Clock
 from support.visitor import Visitor
@@ -50,7 +52,6 @@ globals().update(
         and "place" not in inspect.signature(function).parameters
     }
 )
-gone = UNIT[0].gone
 gates, breakable = UNIT[2].gates, UNIT[2].breakable
 
 
@@ -140,5 +141,5 @@ def test_two_hundred_posts_of_one_page_at_two_sites_at_once_are_one_reference_an
     assert {answer.status for answer in answers} == {303}
     assert len({visitors[0].reference(answer) for answer in answers[::20]}) == 1
     engine = open_database(postgres_url)
-    assert len(Outbox(engine, Seal([KEY]), 1000).rows()) == 1
+    assert len(operator.rows(Outbox(engine, Seal([KEY]), 1000))) == 1
     engine.dispose()

@@ -61,7 +61,9 @@ def test_a_wrong_password_is_refused_once_though_thirty_mails_wait_and_all_is_st
     assert server.refused_sign_ins == 1
     assert (by_hand.returncode, by_hand.stdout) == (1, "30 still wait (sign-in refused (535 5.7.8)).\n")
     listed = site.run("outbox", "list").stdout.splitlines()
-    assert [line for line in listed if "sign-in refused (535 5.7.8), next try" not in line] == []
+    *mails, advice = listed
+    assert [line for line in mails if "sign-in refused (535 5.7.8), next try" not in line] == []
+    assert advice.startswith("sign-in refused (535 5.7.8): Check RJSITE_MAIL_USERNAME")
 
     site.env["RJSITE_MAIL_PASSWORD"] = RIGHT[1]
     site.restart()

@@ -12,8 +12,8 @@ from cryptography.fernet import Fernet
 from rjsite.content.facts import REQUIRED
 from rjsite.content.library import NOTICES
 from rjsite.encryption.at_rest import Seal
+from rjsite.outbox.database import open_database
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.schema import open_database
 from rjsite.outbox.store import Outbox
 from support.clock import Clock
 

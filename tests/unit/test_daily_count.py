@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from rjsite.mail.daily_count import DailyCount
+from rjsite.outbox import operator
 from rjsite.outbox.store import FORMS, Envelope
 
 DAY = 86400.0
@@ -33,8 +34,8 @@ def keep(box, number, digest="d"):
 
 
 def counts(box):
-    found = {row.reference for row in box.rows() if row.reference.startswith("DAY-")}
-    rows = [claimed for reference in sorted(found) for claimed in box.named(reference)]
+    found = {row.reference for row in operator.rows(box) if row.reference.startswith("DAY-")}
+    rows = [claimed for reference in sorted(found) for claimed in operator.kept_mails(box, reference)]
     return [message_from_bytes(box.open(row), policy=policy.default) for row in rows]
 
 
@@ -67,7 +68,7 @@ def test_thirty_at_once_have_thirty_numbers_without_a_gap(box):
         numbers = [seen[-1] for seen in pool.map(lambda n: keep(box, n), range(30))]
 
     assert sorted(numbers) == list(range(1, 31))
-    assert box.counter(FORMS) == 30
+    assert operator.counter(box, FORMS) == 30
 
 
 def test_each_morning_the_team_reads_how_many_came_with_their_numbers(box, daily, clock):
@@ -133,7 +134,7 @@ def test_it_takes_no_number_and_counts_itself_as_no_form(box, daily, clock):
         clock.to(day, 8)
         daily.send_when_due()
 
-    assert box.counter(FORMS) == 0
+    assert operator.counter(box, FORMS) == 0
     assert text(counts(box)[-1]).startswith("No forms yesterday, no number was given so far")
 
 

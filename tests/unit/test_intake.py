@@ -18,8 +18,8 @@ from rjsite.intake import Intake, NotKept
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp import Parcel
 from rjsite.mail.smtp_errors import NotTaken
-from rjsite.outbox import schema, store
-from rjsite.outbox.schema import BROKEN
+from rjsite.outbox import database, operator
+from rjsite.outbox.database import BROKEN
 from rjsite.outbox.store import Outbox
 from support.processes import wait_until
 from support.referral import REFERRAL
@@ -52,8 +52,8 @@ def server(impatient: None, opened: Callable[..., Outbox]) -> Server:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long for a locked database, or for it to be tried again."""
-    monkeypatch.setattr(schema, "WAIT_FOR_LOCK", 0.2)
-    monkeypatch.setattr(store, "PREPARE_AGAIN", 0.0)
+    monkeypatch.setattr(database, "WAIT_FOR_LOCK", 0.2)
+    monkeypatch.setattr(database, "PREPARE_AGAIN", 0.0)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def locked(place: Path) -> Iterator[None]:
 
 
 def rows(intake: Intake) -> list[tuple[str, str, int]]:
-    return sorted((row.recipient, row.submission[:2], row.version) for row in intake.outbox.rows())
+    return sorted((row.recipient, row.submission[:2], row.version) for row in operator.rows(intake.outbox))
 
 
 def test_whoever_did_not_get_it_directly_gets_it_from_the_outbox_when_that_works_again(intake, server, place):
@@ -82,7 +82,7 @@ def test_whoever_did_not_get_it_directly_gets_it_from_the_outbox_when_that_works
 
     wait_until(lambda: rows(intake) == [(TEAM[1], "ab", 1)], "the outbox to have the rest", 10)
 
-    (kept,) = intake.outbox.named(REFERRAL.reference)
+    (kept,) = operator.kept_mails(intake.outbox, REFERRAL.reference)
     assert b"Message-ID: <7K3M-X9QF.1." in intake.outbox.open(kept)
 
 
@@ -158,7 +158,7 @@ def test_what_everybody_got_directly_is_not_kept_as_well(intake, server, place):
     intake.take(NEXT)
 
     assert server.taken == list(TEAM)
-    assert {row.submission for row in intake.outbox.rows()} == {"cd" * 32}
+    assert {row.submission for row in operator.rows(intake.outbox)} == {"cd" * 32}
 
 
 def test_what_nobody_took_is_not_thanked_for(intake, server, place):

@@ -9,6 +9,7 @@ import pytest
 from rjsite import create_app
 from rjsite.mail.smtp import Parcel
 from rjsite.mail.smtp_errors import NOT_IN_TEAM, NotTaken
+from rjsite.outbox import operator
 from rjsite.outbox.schema import outbox
 from rjsite.outbox.store import Envelope
 from rjsite.services import Services, services_of
@@ -51,7 +52,7 @@ def test_who_left_the_team_gets_no_form_and_the_operator_is_told(site, caplog):
     now = site("two@nowhere.example")
 
     assert sent(now) == [b"To: two@nowhere.example"]
-    assert now.outbox.waiting().troubles == {NOT_IN_TEAM}
+    assert operator.waiting(now.outbox).failures == {NOT_IN_TEAM}
     assert f"mail {REFERENCE} is for nobody in RJSITE_TEAM_EMAIL" in caplog.text
     assert "@" not in caplog.text
 

@@ -16,8 +16,10 @@ from cryptography.fernet import Fernet
 from sqlalchemy import event
 
 from rjsite.encryption.at_rest import CannotOpen, Seal
+from rjsite.outbox import operator
+from rjsite.outbox.database import BROKEN, WAIT_FOR_LOCK, open_database
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.schema import BROKEN, WAIT_FOR_LOCK, open_database
+from rjsite.outbox.queue import LEASE
 from rjsite.outbox.store import Envelope, Outbox, OutboxFull
 from support.processes import in_a_child
 
@@ -35,7 +37,7 @@ def keep(box, number=1, digest="d1", team=TEAM[:1], reference=None):
 
 
 def state(box):
-    return [(row.reference, row.version, row.recipient) for row in box.rows()]
+    return [(row.reference, row.version, row.recipient) for row in operator.rows(box)]
 
 
 def on_disk(place) -> bytes:
@@ -63,13 +65,13 @@ def test_each_recipient_has_a_row(box):
 def test_the_same_answers_sent_again_are_kept_once(box):
     assert [keep(box), keep(box), keep(box)] == [1, 1, 1]
 
-    assert len(box.rows()) == 1
+    assert len(operator.rows(box)) == 1
 
 
 def test_changed_answers_are_a_new_version_and_the_first_stays(box):
     assert [keep(box, digest="d1"), keep(box, digest="d2"), keep(box, digest="d3")] == [1, 2, 3]
 
-    assert [row.version for row in box.rows()] == [1, 2, 3]
+    assert [row.version for row in operator.rows(box)] == [1, 2, 3]
 
 
 def test_the_same_answers_sent_again_after_they_were_taken_are_not_sent_twice(box):
@@ -87,7 +89,7 @@ def test_answers_changed_back_reach_the_team_as_the_latest_version(box):
     version = keep(box, digest="call me")
 
     assert version == 3
-    assert [row.digest for row in box.rows()] == ["call me", "write to me", "call me"]
+    assert [row.digest for row in operator.rows(box)] == ["call me", "write to me", "call me"]
 
 
 @pytest.mark.parametrize(("kept", "version", "rows"), [("d1", 1, 1), ("others", 2, 2), ("", 1, 1)])
@@ -100,15 +102,18 @@ def test_what_some_have_without_the_outbox_is_kept_for_the_rest_once_and_as_that
 
     for _ in range(2):
         assert box.keep("REF-0001", f"{1:064}", "d1", envelopes(), at=1) == version
-    assert len(box.rows()) == rows
+    assert len(operator.rows(box)) == rows
 
 
 def test_two_submissions_with_one_reference_stay_apart(box):
     keep(box, 1, "d1", reference="SAME-REFS")
     keep(box, 2, "d1", reference="SAME-REFS")
 
-    assert [(row.reference, row.version) for row in box.rows()] == [("SAME-REFS", 1), ("SAME-REFS", 1)]
-    assert len({row.submission for row in box.rows()}) == 2
+    assert [(row.reference, row.version) for row in operator.rows(box)] == [
+        ("SAME-REFS", 1),
+        ("SAME-REFS", 1),
+    ]
+    assert len({row.submission for row in operator.rows(box)}) == 2
 
 
 def test_what_is_kept_survives_a_new_start(opened):
@@ -142,7 +147,7 @@ def test_eight_threads_with_eight_changes_lose_none(box):
         versions = list(pool.map(race, range(8)))
 
     assert sorted(versions) == list(range(1, 9))
-    assert {row.digest for row in box.rows()} == {f"d{number}" for number in range(8)}
+    assert {row.digest for row in operator.rows(box)} == {f"d{number}" for number in range(8)}
 
 
 def test_where_the_database_is_locked_nobody_waits_for_the_others(box, place):
@@ -172,7 +177,7 @@ def test_a_full_outbox_refuses_a_new_form_and_knows_the_ones_it_has(opened):
         keep(box, 3)
 
     assert keep(box, 1) == 1
-    assert len(box.rows()) == 2
+    assert len(operator.rows(box)) == 2
 
 
 def test_room_is_there_again_once_mail_was_taken(opened):
@@ -190,7 +195,7 @@ def test_a_form_that_cannot_be_composed_leaves_nothing_behind(box):
     with pytest.raises(ZeroDivisionError):
         box.keep("REF-0001", "1" * 64, "d", broken)
 
-    assert box.rows() == []
+    assert operator.rows(box) == []
 
 
 # -- on disk ----------------------------------------------------------------------------------------------
@@ -242,10 +247,10 @@ def test_a_wiped_body_is_gone_from_the_file_and_its_log(box, place, clock, hold_
 
     box.accepted(box.claim(), hold_hours)
     clock.now += 25 * HOUR
-    box.wipe(hold_hours)
+    operator.purge(box, hold_hours)
 
     assert sealed[100:160] not in on_disk(place)
-    assert [row.reference for row in box.rows()] == ["REF-0001"]
+    assert [row.reference for row in operator.rows(box)] == ["REF-0001"]
 
 
 # -- claiming ---------------------------------------------------------------------------------------------
@@ -283,9 +288,9 @@ def test_whoever_lost_a_lease_changes_nothing(opened, clock):
     one.put_back(slow, "unreachable")
     one.accepted(slow, 0)
 
-    assert two.waiting().mails == 1
+    assert operator.waiting(two).mails == 1
     two.accepted(quick, 24)
-    assert two.waiting().mails == 0
+    assert operator.waiting(two).mails == 0
 
 
 def test_the_mail_due_longest_goes_first(box, clock):
@@ -361,7 +366,7 @@ def wait_after(box, clock, **how) -> float:
     """Put a claimed row back and tell how long it stays away."""
     row = box.claim()
     box.put_back(row, "trouble", **how)
-    (due,) = (found.due_at for found in box.rows() if found.id == row.id)
+    (due,) = (found.due_at for found in operator.rows(box) if found.id == row.id)
     return float(due - clock.now)
 
 
@@ -388,7 +393,7 @@ def test_mail_refused_for_good_waits_about_an_hour(box, clock):
     keep(box)
 
     assert wait_after(box, clock, lasting=True) == pytest.approx(HOUR, rel=0.11)
-    assert box.rows()[0].refused_at == clock.now
+    assert operator.rows(box)[0].refused_at == clock.now
 
 
 @pytest.mark.parametrize(
@@ -398,21 +403,24 @@ def test_mail_refused_for_good_waits_about_an_hour(box, clock):
         lambda box: box.put_back(box.claim(), "unreachable"),
         lambda box: box.put_back(box.claim(), "refused (451)"),
         lambda box: box.put_back(box.claim(), "no answer", unanswered=True),
-        lambda box: box.resend("REF-0001"),
-        lambda box: (box.exported(box.named("REF-0001")[0]), box.resend("REF-0001")),
+        lambda box: operator.resend(box, "REF-0001"),
+        lambda box: (
+            operator.mark_exported(box, operator.kept_mails(box, "REF-0001")[0]),
+            operator.resend(box, "REF-0001"),
+        ),
     ],
     ids=["accepted", "unreachable", "refused for now", "no answer", "sent again", "exported, sent again"],
 )
 def test_only_what_is_refused_now_counts_as_refused_for_good(box, clock, then):
     keep(box)
     box.put_back(box.claim(), "refused (554)", lasting=True)
-    assert box.waiting().refused == 1
+    assert operator.waiting(box).refused == 1
     clock.now += 2 * HOUR
 
     then(box)
 
-    assert box.waiting().refused == 0
-    assert box.rows()[0].refused_at is None
+    assert operator.waiting(box).refused == 0
+    assert operator.rows(box)[0].refused_at is None
 
 
 def test_mail_without_an_answer_waits_a_few_minutes(box, clock):
@@ -435,25 +443,25 @@ def test_a_server_that_is_back_gets_at_once_what_waited_for_it(box, clock):
         keep(box, number)
         box.put_back(box.claim(), trouble)
 
-    assert box.waiting().troubles == {"unreachable", "refused (554)"}
+    assert operator.waiting(box).failures == {"unreachable", "refused (554)"}
     assert box.wake("unreachable") == 2
     assert [box.claim() is not None for _ in range(3)] == [True, True, False]
 
 
 def test_what_waits_is_counted_with_the_age_of_the_oldest(box, clock):
-    assert (box.waiting().mails, box.waiting().oldest) == (0, 0.0)
+    assert (operator.waiting(box).mails, operator.waiting(box).oldest) == (0, 0.0)
     keep(box, 1)
     clock.now += 10 * MINUTE
     keep(box, 2)
 
-    assert (box.waiting().mails, box.waiting().oldest) == (2, 10 * MINUTE)
+    assert (operator.waiting(box).mails, operator.waiting(box).oldest) == (2, 10 * MINUTE)
 
 
 def test_a_form_to_several_people_waits_as_one_form(opened):
     keep(opened(max_waiting=2), 1, team=TEAM)
     small = opened(max_waiting=2)  # has to count
     small.keep("DAY-0001", "d" * 64, "count", envelopes(TEAM), numbered=False)
-    assert (small.waiting().forms, small.waiting().mails) == (1, 4)
+    assert (operator.waiting(small).forms, operator.waiting(small).mails) == (1, 4)
 
     keep(opened(max_waiting=2), 2, team=TEAM)
 
@@ -465,7 +473,7 @@ def test_a_form_to_several_people_waits_as_one_form(opened):
 
 
 def opens(box, reference="REF-0001") -> bool:
-    return bool(box.named(reference))
+    return bool(operator.kept_mails(box, reference))
 
 
 def test_a_body_stays_for_the_hours_of_holding_and_then_goes(box, clock):
@@ -473,11 +481,11 @@ def test_a_body_stays_for_the_hours_of_holding_and_then_goes(box, clock):
     box.accepted(box.claim(), 24)
 
     clock.now += 24 * HOUR - 1
-    assert box.wipe(24) == 0
+    assert operator.purge(box, 24) == 0
     assert opens(box)
 
     clock.now += 2
-    assert box.wipe(24) == 1
+    assert operator.purge(box, 24) == 1
     assert not opens(box)
 
 
@@ -487,7 +495,7 @@ def test_with_nothing_to_hold_a_body_goes_as_the_server_takes_it(box):
     box.accepted(box.claim(), 0)
 
     assert not opens(box)
-    assert box.rows()[0].wiped_at
+    assert operator.rows(box)[0].wiped_at
 
 
 def test_the_rest_of_a_row_stays_thirty_days_and_then_goes(box, clock):
@@ -495,12 +503,12 @@ def test_the_rest_of_a_row_stays_thirty_days_and_then_goes(box, clock):
     box.accepted(box.claim(), 0)
 
     clock.now += 30 * DAY - 1
-    box.wipe(0)
-    assert len(box.rows()) == 1
+    operator.purge(box, 0)
+    assert len(operator.rows(box)) == 1
 
     clock.now += 2
-    box.wipe(0)
-    assert box.rows() == []
+    operator.purge(box, 0)
+    assert operator.rows(box) == []
 
 
 @pytest.mark.parametrize("later", [31 * DAY, 400 * DAY, 100 * 365 * DAY, -400 * DAY])
@@ -517,14 +525,14 @@ def test_nothing_unsent_is_ever_deleted_by_age(box, clock, what, later):
             box.offered(row)
         elif what == "sent again":
             box.accepted(row, 24)
-            box.resend("REF-0001")
+            operator.resend(box, "REF-0001")
 
     clock.now += later
-    box.wipe(0)
+    operator.purge(box, 0)
     clock.now += abs(later)
-    box.wipe(0)
+    operator.purge(box, 0)
 
-    (row,) = box.named("REF-0001")
+    (row,) = operator.kept_mails(box, "REF-0001")
     assert box.open(row) == b"version 1: " + WORDS
 
 
@@ -533,14 +541,14 @@ def test_a_held_mail_can_be_sent_again_and_is_then_due(box, clock):
     box.accepted(box.claim(), 24)
     assert box.claim() is None
 
-    assert box.resend("REF-0001") == (1, False)
+    assert operator.resend(box, "REF-0001") == (1, False)
 
     assert box.open(box.claim()) == b"version 1: " + WORDS
 
 
 def again(box, reference="REF-0001"):
     """Give whose mail of which version is sent once more."""
-    box.resend(reference)
+    operator.resend(box, reference)
     found = []
     while row := box.claim():
         found.append((row.version, row.recipient))
@@ -587,7 +595,7 @@ def test_a_mail_that_a_worker_has_in_hand_is_not_sent_beside_it(box, clock):
 
     assert again(box) == []
     box.accepted(row, 24)
-    assert box.waiting().mails == 0
+    assert operator.waiting(box).mails == 0
 
 
 def test_what_a_worker_that_died_had_in_hand_can_be_sent_again(box, clock):
@@ -601,16 +609,16 @@ def test_what_a_worker_that_died_had_in_hand_can_be_sent_again(box, clock):
 def test_exporting_one_mail_keeps_the_others_of_its_version_from_being_tried_and_says_whose(box):
     one_of_two_has(box)
 
-    assert box.exported(box.named("REF-0001")[0]) == [TEAM[1]]
-    assert box.waiting().mails == 0
+    assert operator.mark_exported(box, operator.kept_mails(box, "REF-0001")[0]) == [TEAM[1]]
+    assert operator.waiting(box).mails == 0
 
 
 def test_wiping_takes_what_one_has_and_leaves_what_another_waits_for(box, clock):
     one_of_two_has(box)
     clock.now += 25 * HOUR
 
-    assert box.wipe(24) == 1
-    assert [row.recipient for row in box.named("REF-0001")] == [TEAM[1]]
+    assert operator.purge(box, 24) == 1
+    assert [row.recipient for row in operator.kept_mails(box, "REF-0001")] == [TEAM[1]]
     assert again(box) == [(1, TEAM[1])]
 
 
@@ -618,7 +626,7 @@ def test_a_wiped_mail_cannot_be_sent_again(box):
     keep(box)
     box.accepted(box.claim(), 0)
 
-    assert box.resend("REF-0001") == (0, False)
+    assert operator.resend(box, "REF-0001") == (0, False)
 
 
 def test_a_body_swapped_into_another_row_does_not_open(box, place):
@@ -635,10 +643,10 @@ def test_a_body_swapped_into_another_row_does_not_open(box, place):
 def test_what_was_not_sent_is_named_first_and_then_the_newest_version(box):
     for digest in ("one", "two", "three"):
         box.keep("REF-0001", "1" * 64, digest, lambda version, _: [Envelope("t@x.example", b"%d" % version)])
-    newest = next(row for row in box.named("REF-0001") if row.version == 3)
-    box.exported(newest)
+    newest = next(row for row in operator.kept_mails(box, "REF-0001") if row.version == 3)
+    operator.mark_exported(box, newest)
 
-    assert [box.open(row) for row in box.named("REF-0001")] == [b"2", b"1", b"3"]
+    assert [box.open(row) for row in operator.kept_mails(box, "REF-0001")] == [b"2", b"1", b"3"]
 
 
 def test_migrating_again_does_no_harm(box):
@@ -652,7 +660,7 @@ def test_migrating_again_does_no_harm(box):
 START = """
 import sys
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.schema import open_database
+from rjsite.outbox.database import open_database
 migrate(open_database(sys.argv[1]))
 """
 
@@ -664,34 +672,15 @@ def test_processes_that_start_at_once_make_one_table(place):
     assert place.exists()
 
 
-@pytest.fixture
-def gone():
-    """The number of a process that has ended."""
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait(30)
-    return ended.pid
-
-
-@pytest.mark.parametrize("was_offered", [False, True])
-def test_what_a_dead_worker_held_is_free_at_once_unless_the_server_may_have_it(opened, gone, was_offered):
-    one, two = opened(), opened()
-    keep(one)
-    one.me = f"{one.me.partition('/')[0]}/{gone}/x"
-    row = one.claim()
-    if was_offered:
-        one.offered(row)
-
-    assert two.free_the_dead() == (0 if was_offered else 1)
-    assert (two.claim() is None) is was_offered
-
-
-def test_what_a_living_worker_holds_stays_with_it(opened):
+def test_what_a_dead_worker_held_is_free_when_its_lease_ends(opened, clock):
     one, two = opened(), opened()
     keep(one)
     one.claim()
 
-    assert two.free_the_dead() == 0
+    clock.now += LEASE - 1
     assert two.claim() is None
+    clock.now += 2
+    assert two.claim() is not None
 
 
 # -- before the first use, and after a fork -----------------------------------------------------------------
@@ -713,14 +702,13 @@ def test_nothing_is_opened_before_the_first_use(untouched, place):
 
 def test_parent_and_child_of_a_fork_share_no_connection_and_both_go_on(box):
     keep(box, 1)
-    name, connections = box.me, []
+    connections = []
     event.listen(box.engine, "connect", lambda *_: connections.append(os.getpid()))
 
     def work() -> bool:
-        return keep(box, 2) == 1 and box.me != name and connections == [os.getpid()]
+        return keep(box, 2) == 1 and connections == [os.getpid()]
 
     assert in_a_child(work)
     keep(box, 3)
 
-    assert [row.reference for row in box.rows()] == ["REF-0001", "REF-0002", "REF-0003"]
-    assert box.me == name
+    assert [row.reference for row in operator.rows(box)] == ["REF-0001", "REF-0002", "REF-0003"]

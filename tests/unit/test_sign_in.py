@@ -15,7 +15,7 @@ from rjsite.mail import sign_in
 from rjsite.mail.credentials import credentials_digest
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp_errors import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, NotTaken
-from rjsite.outbox import schema
+from rjsite.outbox import database
 from rjsite.settings import Settings
 
 MINUTE, DAY = 60.0, 86400.0
@@ -314,7 +314,7 @@ def test_a_locked_database_keeps_nobody_waiting_who_knows_of_it(gates, opened, p
         account.error = refusal(535)
         closed_gate.do_without_database()
         assert [account.sign_in(closed_gate) for _ in range(3)] == [SIGN_IN_REFUSED] * 3
-        assert time.monotonic() - began < schema.WAIT_FOR_LOCK
+        assert time.monotonic() - began < database.WAIT_FOR_LOCK
     other.close()
     assert account.asked == 2
 

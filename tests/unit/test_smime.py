@@ -15,6 +15,7 @@ from rjsite.forms.referral import Answer
 from rjsite.mail.message import compose
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.worker import NO_READER, NOT_OPENED, Delivery
+from rjsite.outbox import operator
 from rjsite.outbox.schema import outbox
 from rjsite.outbox.store import Envelope
 from support import referral
@@ -213,7 +214,7 @@ def test_an_envelope_is_stored_as_it_is_and_sent_to_the_byte(closed, readers):
     envelope = both.seal(MESSAGE)
     keep(closed, envelope)
 
-    assert closed.named("7K3M-X9QF")[0].sealed == envelope
+    assert operator.kept_mails(closed, "7K3M-X9QF")[0].sealed == envelope
     assert drain(closed, both) == [envelope]
 
 
@@ -222,8 +223,8 @@ def test_without_certificates_no_row_may_hold_an_envelope(box, readers):
     put_into_the_database(box, Readers([readers["one"].certificate]).seal(MESSAGE))
 
     assert drain(box, Readers(())) == []
-    assert box.rows()[0].trouble == NOT_OPENED
-    assert box.rotate() == (0, 1)
+    assert operator.rows(box)[0].trouble == NOT_OPENED
+    assert operator.rotate(box) == (0, 1)
 
 
 def test_an_envelope_waits_for_its_certificates_to_be_set_again(opened, readers):
@@ -273,12 +274,12 @@ def test_an_envelope_that_this_site_would_not_write_stays_and_is_shown(closed, r
     put_into_the_database(closed, forged)
 
     assert drain(closed, both) == []
-    assert closed.rows()[0].trouble == NOT_OPENED
+    assert operator.rows(closed)[0].trouble == NOT_OPENED
 
 
 def test_a_form_that_is_called_a_count_still_leaves_closed(closed, readers):
     keep(closed, MESSAGE)
-    put_into_the_database(closed, closed.named("7K3M-X9QF")[0].sealed, reference="DAY-1127")
+    put_into_the_database(closed, operator.kept_mails(closed, "7K3M-X9QF")[0].sealed, reference="DAY-1127")
 
     (sent,) = drain(closed, Readers([readers["one"].certificate]))
 
@@ -302,7 +303,7 @@ def test_without_a_usable_certificate_mail_is_held_until_there_is_one(box, reade
     server, ended = Server(box), readers["ended"].certificate
     Delivery(box, server, per_minute=60_000, hold_hours=24, readers=Readers([ended])).drain()
     assert server.taken == []
-    assert box.rows()[0].trouble == NO_READER
+    assert operator.rows(box)[0].trouble == NO_READER
 
     renewed = Readers([ended, readers["two"].certificate])
     Delivery(box, server, per_minute=60_000, hold_hours=24, readers=renewed).drain()

@@ -14,6 +14,7 @@ from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp import Parcel
 from rjsite.mail.smtp_errors import NotTaken
 from rjsite.mail.worker import OUR_FAULT, Delivery
+from rjsite.outbox import operator
 from rjsite.outbox.store import Envelope, Outbox
 from support.processes import wait_until
 
@@ -63,7 +64,7 @@ def keep(box, *numbers):
 
 
 def row(box, number=1):
-    (found,) = (row for row in box.rows() if row.reference == f"REF-{number:04}")
+    (found,) = (row for row in operator.rows(box) if row.reference == f"REF-{number:04}")
     return found
 
 
@@ -125,7 +126,7 @@ def test_mail_that_is_not_taken_is_kept_and_tried_again(box, server, worker, tro
     assert kept.trouble == str(trouble)
     assert least <= kept.due_at - kept.offered_at <= most
     assert bool(kept.refused_at) is refused
-    assert box.open(box.named("REF-0001")[0]) == SECRET.encode()
+    assert box.open(operator.kept_mails(box, "REF-0001")[0]) == SECRET.encode()
 
 
 def test_a_mail_that_is_refused_does_not_hold_up_the_others(box, server, worker):
@@ -282,4 +283,4 @@ def test_wiping_goes_on_beside_the_sending(box, server):
 
     worker.drain()
 
-    assert box.named("REF-0001") == []
+    assert operator.kept_mails(box, "REF-0001") == []

@@ -20,7 +20,8 @@ from cryptography.fernet import Fernet
 from rjsite.cli import hide, mail, outbox
 from rjsite.content.problem import Unreadable
 from rjsite.encryption.smime import Readers
-from rjsite.outbox.schema import BROKEN
+from rjsite.outbox import operator
+from rjsite.outbox.database import BROKEN
 from rjsite.settings import ROOT, Settings, SettingsError
 from rjsite.settings.development_keys import keep_keys
 from rjsite.settings.file import read_given
@@ -126,10 +127,10 @@ def _deliver(given: argparse.Namespace) -> int:
     delivery.readers.log_summary()
     if given.once:
         delivery.drain()
-        waiting = delivery.outbox.waiting()
-        if waiting.troubles:  # what another worker has in hand is none
-            print(f"{waiting.mails} still wait ({', '.join(sorted(waiting.troubles))}).")
-        return 1 if waiting.troubles else 0
+        waiting = operator.waiting(delivery.outbox)
+        if waiting.failures:  # what another worker has in hand is none
+            print(f"{waiting.mails} still wait ({', '.join(sorted(waiting.failures))}).")
+        return 1 if waiting.failures else 0
     for end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(end, lambda *_: delivery.stop())  # after the mail in hand
     delivery.run()

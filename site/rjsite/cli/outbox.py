@@ -12,6 +12,7 @@ from typing import Any
 from rjsite.encryption.at_rest import CannotOpen
 from rjsite.encryption.smime import Readers
 from rjsite.mail.advice import advice
+from rjsite.outbox import operator
 from rjsite.outbox.store import FORMS, Outbox
 from rjsite.settings import Settings
 
@@ -53,11 +54,11 @@ def _open(settings: Settings) -> Outbox:
 
 def _list(_given: argparse.Namespace) -> int:
     outbox = _open(Settings.load())
-    for row in outbox.rows():
+    for row in operator.rows(outbox):
         number = f"number {row.number}" if row.number else "no number"
         kept = f"{row.reference}  version {row.version}  {number}  {_moment(row.made_at)}"
         print(f"{kept}  to {row.recipient}  tries {row.attempts}  {_state(row)}")
-    _explain(outbox.waiting().troubles)
+    _explain(operator.waiting(outbox).failures)
     return 0
 
 
@@ -84,11 +85,11 @@ def _status(_given: argparse.Namespace) -> int:
 
     settings = Settings.load()
     outbox = _open(settings)
-    waiting = outbox.waiting()
-    why = f" ({', '.join(sorted(waiting.troubles))})" if waiting.troubles else ""
+    waiting = operator.waiting(outbox)
+    why = f" ({', '.join(sorted(waiting.failures))})" if waiting.failures else ""
     print(f"{waiting.mails} waiting, the oldest for {waiting.oldest / 60:.0f} minutes{why}")
-    print(f"The last running number is {outbox.counter(FORMS)}.")
-    _explain(waiting.troubles)
+    print(f"The last running number is {operator.counter(outbox, FORMS)}.")
+    _explain(waiting.failures)
     to_do = warnings(settings, Readers(settings.team_certificates))
     for line in to_do:
         print(f"Take care: {line}.")
@@ -96,7 +97,7 @@ def _status(_given: argparse.Namespace) -> int:
 
 
 def _resend(given: argparse.Namespace) -> int:
-    count, unsent = _open(Settings.load()).resend(_reference(given.reference))
+    count, unsent = operator.resend(_open(Settings.load()), _reference(given.reference))
     mails = "1 mail is" if count == 1 else f"{count} mails are"
     if count and unsent:
         print(f"{mails} tried again now. Whoever has it already gets no second one.")
@@ -109,7 +110,7 @@ def _resend(given: argparse.Namespace) -> int:
 
 def _export(given: argparse.Namespace) -> int:
     outbox = _open(Settings.load())
-    rows = outbox.named(_reference(given.reference))
+    rows = operator.kept_mails(outbox, _reference(given.reference))
     if not rows:
         print(NOT_KEPT)
         return 1
@@ -125,7 +126,7 @@ def _export(given: argparse.Namespace) -> int:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
-    given_up = ", ".join(outbox.exported(newest))
+    given_up = ", ".join(operator.mark_exported(outbox, newest))
     print(f"Version {newest.version} is in the file, as it goes to {newest.recipient}.")
     if given_up:
         print(f"The site does not try to send it to {given_up} any more.")
@@ -135,12 +136,12 @@ def _export(given: argparse.Namespace) -> int:
 
 def _purge(_given: argparse.Namespace) -> int:
     settings = Settings.load()
-    print(f"{_open(settings).wipe(settings.hold_hours)} texts wiped.")
+    print(f"{operator.purge(_open(settings), settings.hold_hours)} texts wiped.")
     return 0
 
 
 def _rotate(_given: argparse.Namespace) -> int:
-    done, lost = _open(Settings.load()).rotate()
+    done, lost = operator.rotate(_open(Settings.load()))
     print(f"{done} mails are sealed with the first key; {lost} cannot be opened with any.")
     return 1 if lost else 0
 

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from rjsite.mail.worker import Delivery
-from rjsite.outbox.schema import BROKEN
+from rjsite.outbox.database import BROKEN
 from rjsite.outbox.store import Outbox
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ from datetime import date, datetime, timedelta
 from email.utils import format_datetime
 
 from rjsite.mail.message import UK, domain_of, message_of
-from rjsite.outbox.store import Counted, Envelope, Outbox, OutboxFull, Waiting
+from rjsite.outbox import operator
+from rjsite.outbox.operator import Counted, Waiting
+from rjsite.outbox.store import Envelope, Outbox, OutboxFull
 
 HOUR = 7  # UK time
 COUNTED = "counted day"
@@ -45,9 +47,9 @@ class DailyCount:
     def send_when_due(self) -> bool:
         """Keep the mail of this morning; whether it did. A new outbox begins with the next morning."""
         now = datetime.fromtimestamp(self.outbox.clock(), UK)
-        today, counted = now.date().toordinal(), self.outbox.counter(COUNTED)
+        today, counted = now.date().toordinal(), operator.counter(self.outbox, COUNTED)
         if counted == 0:
-            self.outbox.set_counter(COUNTED, today)
+            operator.set_counter(self.outbox, COUNTED, today)
         # unlike, not earlier: after a clock that was far ahead the counts go on
         if now.hour < HOUR or counted in (0, today):
             return False
@@ -55,13 +57,13 @@ class DailyCount:
             self._keep(now)
         except OutboxFull:  # the forms that wait come first; the next minute tries again
             return False
-        self.outbox.set_counter(COUNTED, today)
+        operator.set_counter(self.outbox, COUNTED, today)
         return True
 
     def _keep(self, now: datetime) -> None:
         yesterday = now.date() - timedelta(days=1)
-        found = self.outbox.counted(_begin(yesterday), _begin(now.date()))
-        text = words(yesterday, found, self.outbox.waiting(), self.warnings())
+        found = operator.counted(self.outbox, _begin(yesterday), _begin(now.date()))
+        text = words(yesterday, found, operator.waiting(self.outbox), self.warnings())
         submission = hashlib.sha256(f"daily count {now.date()}".encode()).hexdigest()
 
         def compose(_version: int, _number: int) -> list[Envelope]:

@@ -27,7 +27,8 @@ from rjsite.mail.smtp_errors import (
     NotTaken,
     reply_code,
 )
-from rjsite.outbox.schema import BROKEN, mail_gate
+from rjsite.outbox.database import BROKEN
+from rjsite.outbox.schema import mail_gate
 
 FIRST_WAIT, LONGEST_WAIT = 120.0, 900.0  # seconds after refused sign-ins
 PATIENCE = 10.0  # seconds to wait while another thread or process signs in
@@ -158,7 +159,7 @@ class Gate:
             0.0 where the turn was taken, or for how many seconds to wait before asking again.
 
         Raises:
-            one of rjsite.outbox.schema.BROKEN: where the database cannot be used.
+            one of rjsite.outbox.database.BROKEN: where the database cannot be used.
         """
         now, column = self.clock(), mail_gate.c.next_mail_at
         due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # else the clock went back

@@ -14,8 +14,10 @@ from rjsite.mail.advice import advice
 from rjsite.mail.daily_count import DailyCount, is_count
 from rjsite.mail.smtp import Parcel, TeamMail
 from rjsite.mail.smtp_errors import AT_THE_GATE, NOT_IN_TEAM, ON_THE_WAY, NotTaken
-from rjsite.outbox.schema import BROKEN
-from rjsite.outbox.store import Claimed, Outbox
+from rjsite.outbox import operator
+from rjsite.outbox.database import BROKEN
+from rjsite.outbox.queue import Claimed
+from rjsite.outbox.store import Outbox
 
 LOOK_AGAIN = 1.0  # seconds between looks at an empty outbox; another process may have filled it
 PROBE_EVERY = 30.0
@@ -142,12 +144,11 @@ class Delivery:
                 self._rest(LOOK_AGAIN, nudged=True)
 
     def _begin(self) -> None:
-        """What a new start may change: processes that died, whatever was mended before it."""
+        """Try again what waits because of a failure that somebody may have mended before this start."""
         try:
-            self.outbox.free_the_dead()
             self.outbox.wake(*MENDABLE)
         except BROKEN as error:
-            log.error("the leases of dead workers are left to run out (%s)", type(error).__name__)
+            log.error("mail that waits keeps its time (%s)", type(error).__name__)
         for line in self.readers.warnings():
             log.warning("certificate %s", line)
 
@@ -237,7 +238,7 @@ class Delivery:
         """Where mail waits because of the way to the server, see whether that is over, without any mail."""
         if not self._to_probe.due():
             return
-        if self.outbox.waiting().troubles.isdisjoint(ON_THE_WAY):
+        if operator.waiting(self.outbox).failures.isdisjoint(ON_THE_WAY):
             return
         try:
             self.mail.check()
@@ -247,7 +248,7 @@ class Delivery:
 
     def _tidy(self) -> None:
         if self._to_tidy.due():
-            self.outbox.wipe(self.hold_hours)
+            operator.purge(self.outbox, self.hold_hours)
             if self.daily:
                 self.daily.send_when_due()
 

@@ -13,8 +13,9 @@ from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from werkzeug import Request, Response
 
-from rjsite.outbox.schema import BROKEN
-from rjsite.outbox.store import Waiting
+from rjsite.outbox import operator
+from rjsite.outbox.database import BROKEN
+from rjsite.outbox.operator import Waiting
 from rjsite.services import Services
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -33,7 +34,7 @@ def serve(services: Services, port: int) -> None:
     @Request.application
     def answer(_request: Request) -> Response:
         try:
-            return Response(figures(outbox.waiting(), dict(intake.taken)), content_type=TYPE)
+            return Response(figures(operator.waiting(outbox), dict(intake.taken)), content_type=TYPE)
         except BROKEN:
             return Response("database\n", 503)
 

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask
 from waitress.server import TcpWSGIServer, create_server
 
-from rjsite.outbox.schema import BROKEN
+from rjsite.outbox.database import BROKEN
 from rjsite.server import at_once, http_parser, metrics
 from rjsite.services import services_of
 from rjsite.settings import Settings

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Flask, Response, request
 
 from rjsite.mail.worker import NEEDS_SOMEBODY
+from rjsite.outbox import operator
+from rjsite.outbox.database import BROKEN
+from rjsite.outbox.operator import Waiting
 from rjsite.outbox.recovery import kept_aside
-from rjsite.outbox.schema import BROKEN
-from rjsite.outbox.store import Waiting
 from rjsite.services import Services, current_services, warnings
 from rjsite.settings import Settings
 from rjsite.web.live_content import library
@@ -56,7 +57,7 @@ def _waiting(services: Services) -> Waiting | None:
     """Return what waits in the outbox, or None where it cannot be written."""
     try:
         services.outbox.check()
-        return services.outbox.waiting()
+        return operator.waiting(services.outbox)
     except BROKEN:
         return None
 
@@ -65,7 +66,7 @@ def _error(services: Services, waiting: Waiting | None) -> str:
     outbox, intake = services.outbox, services.intake
     if waiting is None or (intake.broke_at and time.monotonic() - intake.broke_at < REMEMBERED):
         return "database"
-    needs_somebody = not waiting.troubles.isdisjoint(NEEDS_SOMEBODY)
+    needs_somebody = not waiting.failures.isdisjoint(NEEDS_SOMEBODY)
     if needs_somebody or waiting.forms >= outbox.max_waiting or kept_aside(outbox.url):
         return "outbox"
     if waiting.oldest > MAIL_LATE or not services.background.sends():
@@ -80,7 +81,7 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
     else:
         yield f"worker: {'runs' if services.background.sends() else 'does not run'} in this process"
     if waiting and waiting.mails:
-        why = f" ({', '.join(sorted(waiting.troubles))})" if waiting.troubles else ""
+        why = f" ({', '.join(sorted(waiting.failures))})" if waiting.failures else ""
         yield f"waiting: {waiting.mails} mails, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
     if not services.content.taken_up:
         yield "content: the changed content could not be read; the log says why"

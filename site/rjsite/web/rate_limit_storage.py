@@ -21,8 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
+from rjsite.outbox.database import open_database
 from rjsite.outbox.migrate import take_turns
-from rjsite.outbox.schema import open_database
 
 _metadata = MetaData()
 _counts = Table(

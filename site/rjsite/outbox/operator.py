@@ -1,0 +1,178 @@
+"""What an operator does with the outbox: list, count, resend, export, purge and rotate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+
+from rjsite.encryption.at_rest import CannotOpen
+from rjsite.outbox.queue import UNSENT, Claimed, as_claimed
+from rjsite.outbox.schema import counters, outbox
+from rjsite.outbox.store import COUNT_FORMS, FORMS, Outbox
+
+KEPT = 30 * 86400.0  # seconds until a row whose body was wiped goes too
+CLOCK_ERROR = 3600.0  # seconds; a time further ahead was written while the clock was wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What has not reached the mail server.
+
+    Attributes:
+        forms: how many forms.
+        mails: how many mails; a form has one for each recipient.
+        oldest: for how many seconds the oldest has waited.
+        failures: why they wait, each text once.
+        refused: how many mails were refused for good when they were last tried.
+    """
+
+    forms: int
+    mails: int
+    oldest: float
+    failures: frozenset[str]
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many forms came within a time, with their first and last running number."""
+
+    count: int
+    first: int
+    last: int
+
+
+def waiting(box: Outbox) -> Waiting:
+    """Return what has not reached the mail server."""
+    totals = COUNT_FORMS, func.count(), func.min(outbox.c.made_at), func.count(outbox.c.refused_at)
+    why = select(outbox.c.trouble).where(UNSENT).distinct()
+    with box.reading.connect() as connection:
+        forms, mails, made_at, refused = connection.execute(select(*totals).where(UNSENT)).one()
+        failures = frozenset(connection.execute(why).scalars()) if mails else frozenset()
+    oldest = max(0.0, box.clock() - made_at) if made_at else 0.0
+    return Waiting(forms, mails, oldest, failures - {""}, refused)
+
+
+def counted(box: Outbox, start: float, end: float) -> Counted:
+    """Return the forms that were kept from `start` to `end`, in seconds since 1970; each version counts.
+
+    If there were none, `last` is the last running number that was given.
+    """
+    forms = (
+        select(outbox.c.number)
+        .where(outbox.c.number.is_not(None), outbox.c.made_at >= start, outbox.c.made_at < end)
+        .distinct()
+        .subquery()
+    )
+    query = select(func.count(), func.min(forms.c.number), func.max(forms.c.number)).select_from(forms)
+    with box.reading.connect() as connection:
+        count, first, last = connection.execute(query).one()
+    return Counted(count, first or 0, last or counter(box, FORMS))
+
+
+def counter(box: Outbox, name: str) -> int:
+    """Return the value of a counter, or 0 if it was never set."""
+    query = select(counters.c.value).where(counters.c.name == name)
+    with box.reading.connect() as connection:
+        return connection.execute(query).scalar() or 0
+
+
+def set_counter(box: Outbox, name: str, value: int) -> None:
+    """Set a counter."""
+    with box.engine.begin() as connection:
+        mine = counters.c.name == name
+        if not connection.execute(update(counters).where(mine).values(value=value)).rowcount:
+            connection.execute(insert(counters).values(name=name, value=value))
+
+
+def rows(box: Outbox) -> Sequence[Row[tuple[object, ...]]]:
+    """Return every row without its body, the oldest first."""
+    columns = [column for column in outbox.c if column.name != "sealed"]
+    with box.reading.connect() as connection:
+        return connection.execute(select(*columns).order_by(outbox.c.id)).all()
+
+
+def kept_mails(box: Outbox, reference: str) -> list[Claimed]:
+    """Return the rows of a reference whose body is kept: first what was not sent, then the newest."""
+    wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
+    order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc(), outbox.c.id
+    with box.reading.connect() as connection:
+        return [as_claimed(row) for row in connection.execute(select(outbox).where(wanted).order_by(*order))]
+
+
+def resend(box: Outbox, reference: str) -> tuple[int, bool]:
+    """Make the unsent mails of a reference due now, or all of them if all were sent.
+
+    A mail that a worker is sending stays with it.
+
+    Returns:
+        How many mails, and whether they were unsent.
+    """
+    now = box.clock()
+    wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
+    unsent = and_(wanted, UNSENT)
+    idle = or_(outbox.c.lease == "", outbox.c.due_at <= now)
+    again = {
+        "accepted_at": None,
+        "refused_at": None,
+        "due_at": now,
+        "lease": "",
+        "attempts": 0,
+        "trouble": "",
+    }
+    with box.engine.begin() as connection:
+        any_unsent = connection.execute(select(outbox.c.id).where(unsent).limit(1)).first() is not None
+        which = and_(unsent, idle) if any_unsent else wanted
+        return connection.execute(update(outbox).where(which).values(**again)).rowcount, any_unsent
+
+
+def mark_exported(box: Outbox, row: Claimed) -> list[str]:
+    """Stop trying to send a version, because a person passes it on; return the recipients it waited for."""
+    same = and_(outbox.c.submission == row.submission, outbox.c.version == row.version)
+    done = {"accepted_at": box.clock(), "refused_at": None, "lease": "", "trouble": "exported"}
+    mark = update(outbox).where(same, UNSENT).values(**done).returning(outbox.c.recipient)
+    with box.engine.begin() as connection:
+        return list(connection.execute(mark).scalars())
+
+
+def purge(box: Outbox, hold_hours: float) -> int:
+    """Wipe bodies that the mail server took `hold_hours` ago, and delete rows that are thirty days old.
+
+    A time that lies ahead was written while the clock was wrong. It is taken as now, so that no body stays
+    for as long as the clock was ahead.
+
+    Returns:
+        How many bodies were wiped.
+    """
+    now = box.clock()
+    ahead = outbox.c.accepted_at > now + CLOCK_ERROR
+    held = and_(outbox.c.accepted_at < now - hold_hours * 3600, outbox.c.wiped_at.is_(None))
+    old = and_(outbox.c.wiped_at.is_not(None), outbox.c.accepted_at < now - KEPT)
+    with box.engine.begin() as connection:
+        connection.execute(update(outbox).where(ahead).values(accepted_at=now))
+        wiped = connection.execute(update(outbox).where(held).values(sealed=None, wiped_at=now)).rowcount
+        connection.execute(delete(outbox).where(old))
+    if wiped or box.log_needs_truncating:
+        box.truncate_log()
+    return wiped
+
+
+def rotate(box: Outbox) -> tuple[int, int]:
+    """Seal every kept body with the first key; return how many were, and how many no key opens."""
+    kept = select(outbox.c.id, outbox.c.sealed).where(outbox.c.sealed.is_not(None))
+    with box.reading.connect() as connection:
+        found = connection.execute(kept).all()
+    done = lost = 0
+    for row in found:
+        try:
+            sealed = box.seal.rotate(row.sealed)
+        except CannotOpen:
+            lost += 1
+            continue
+        unchanged = and_(outbox.c.id == row.id, outbox.c.sealed == row.sealed)  # and not wiped meanwhile
+        with box.engine.begin() as connection:
+            done += connection.execute(update(outbox).where(unchanged).values(sealed=sealed)).rowcount
+    box.truncate_log()
+    return done, lost
