@@ -1,6 +1,6 @@
-"""Reads every word of the site by the rules of content/house-rules.toml: a guard, not a proof.
+"""The check of the content: every text of the site, tried by the rules of content/house-rules.toml.
 
-People read the words too (service design, section 4). It knows nothing of Flask.
+It finds what a machine can find. People read the texts too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rjsite.content.library import Library
 from rjsite.content.lint.across_files import Addresses, whole_findings
 from rjsite.content.lint.document import document_findings
 from rjsite.content.lint.facts import fact_findings
-from rjsite.content.lint.hard_coded_facts import written_out
+from rjsite.content.lint.hard_coded_facts import HardCodedFacts
 from rjsite.content.lint.live_rules import live_problems
 from rjsite.content.lint.rules import Rules, load_rules
 from rjsite.content.lint.toml_files import table_findings
@@ -22,29 +22,31 @@ from rjsite.content.problem import Problem, Severity, Unreadable
 
 
 def check(library: Library, folder: Path, today: date) -> list[Problem]:
-    """What is wrong with the words, in the order of the files.
+    """Return what is wrong with the content, in the order of the files.
 
     Args:
-        library: with drafts, as it was read from `folder`. today: tells what is old.
+        library: what was read from `folder`, with drafts.
+        folder: the content folder.
+        today: decides which pages are old.
 
     Returns:
-        Findings, each with file, line and what to write. `library.problems` are not among them.
+        Problems with file, line and what to write. Those in `library.problems` are not repeated.
     """
     try:
         rules = load_rules(folder / "house-rules.toml", Path(folder.name, "house-rules.toml"))
-        found = _findings(library, folder, rules, today)
+        problems = _problems(library, folder, rules, today)
         live = [problem for story in library.stories for problem in live_problems(story, rules, today)]
-        return sorted([*live, *{replace(problem, severity=Severity.PLEASE_MEND) for problem in found}])
+        return sorted([*live, *{replace(problem, severity=Severity.PLEASE_MEND) for problem in problems}])
     except Unreadable as unreadable:
         return sorted(unreadable.problems)
 
 
-def _findings(library: Library, folder: Path, rules: Rules, today: date) -> Iterator[Problem]:
+def _problems(library: Library, folder: Path, rules: Rules, today: date) -> Iterator[Problem]:
     addresses = Addresses(library, rules.allowed.addresses)
+    hard_coded = HardCodedFacts(library.facts)
     for page in library.every_page:
-        for line, words in document_findings(page, rules, addresses, today):
-            yield Problem(page.document.shown, line, words)
-    yield from table_findings(library, folder, rules)
-    yield from fact_findings(library, folder, rules)
-    yield from written_out(library, folder)
+        for line, message in document_findings(page, rules, addresses, hard_coded, today):
+            yield Problem(page.document.shown, line, message)
+    yield from table_findings(library, folder, rules, hard_coded)
+    yield from fact_findings(library, folder, rules, hard_coded)
     yield from whole_findings(library, folder, addresses)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from itertools import chain
 
 from rjsite.content.facts import USED
 from rjsite.content.lint import readability
 from rjsite.content.lint.across_files import Addresses
+from rjsite.content.lint.hard_coded_facts import HardCodedFacts
 from rjsite.content.lint.rendered import Shown, marks_shown, words_lost
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
@@ -31,11 +32,13 @@ _STORY_FIELDS = ("title", "summary", "place")
 _ENDS_AS_SENTENCE = (".", "!", "?")
 
 
-def document_findings(page: Page, rules: Rules, addresses: Addresses, today: date) -> Found:
-    """Everything that is wrong in one file, as line and words to write."""
+def document_findings(
+    page: Page, rules: Rules, addresses: Addresses, hard_coded: HardCodedFacts, today: date
+) -> Found:
+    """Return everything that is wrong in one file, as the line and what to write there."""
     body, shown = units(page), Shown(page)
     read = [unit for unit in body if unit.part != "stories" or unit.kind != "item"]
-    names = fields_shown(page)
+    names = _STORY_FIELDS if isinstance(page, Story) else _FIELDS
     fields = [Unit("field", page.document.lines.get(name, 1), getattr(page, name)) for name in names]
     summary = fields[1:2] if isinstance(page, Story) else []
     return chain(
@@ -45,7 +48,8 @@ def document_findings(page: Page, rules: Rules, addresses: Addresses, today: dat
         banned([*fields, *(unit for unit in read if unit.kind != "quote")], rules),
         initials([fields[0], *read], rules),
         _headings(body),
-        _as_written(page, names),
+        _as_written(page, names, hard_coded),
+        _written_out(page, hard_coded),
         _each_line_once(
             _lines(page, rules),
             marks_shown(page, shown, body),
@@ -56,11 +60,6 @@ def document_findings(page: Page, rules: Rules, addresses: Addresses, today: dat
         _dates(page, rules, today),
         _story(page, read, rules, today) if isinstance(page, Story) else (),
     )
-
-
-def fields_shown(page: Page) -> Sequence[str]:
-    """The fields of a page that readers see."""
-    return _STORY_FIELDS if isinstance(page, Story) else _FIELDS
 
 
 def _long_paragraphs(read: Sequence[Unit], rules: Rules) -> Found:
@@ -110,15 +109,31 @@ def _each_line_once(*checks: Found) -> Found:
         named.update(line for line, _ in found)
 
 
-def _as_written(page: Page, names: Sequence[str]) -> Found:
-    """Fields that a reader sees otherwise than they are written; they are plain words, not Markdown."""
+def _written_out(page: Page, hard_coded: HardCodedFacts) -> Found:
+    """Yield the numbers and email addresses in the body that would not change with their fact."""
+    for number, line in _body_lines(page):
+        yield from ((number, message) for message in hard_coded.messages(line))
+
+
+def _body_lines(page: Page) -> Iterator[tuple[int, str]]:
+    return enumerate(page.document.body.splitlines(), page.document.body_line)
+
+
+def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) -> Found:
+    """Yield what readers would not see as it is written in the fields, which are plain text."""
     for name in names:
         line = page.document.lines.get(name, 1)
         if words := page.document.otherwise.get(name):
             yield line, words
-        for found, words in marks(str(page.document.fields.get(name, ""))):
-            fact = f"“{found[0]}” is shown as it is written; write its words, for the {name} holds no facts"
-            yield line, fact if found[0].startswith("{") else words
+        text = str(page.document.fields.get(name, ""))
+        for match, message in marks(text):
+            fact = f"“{match[0]}” is shown as it is written; write its words, for the {name} holds no facts"
+            yield line, fact if match[0].startswith("{") else message
+        for value, _ in hard_coded.find(text):
+            message = (
+                f"take “{value}” out; the {name} holds no facts, so it would stay when the number changes"
+            )
+            yield line, message
 
 
 def _links(page: Page, body: Sequence[Unit], rules: Rules, addresses: Addresses) -> Found:
@@ -152,7 +167,7 @@ def _other_links(page: Page, body: Sequence[Unit], shown: Shown, addresses: Addr
 
 def _lines(page: Page, rules: Rules) -> Found:
     """Signs that may not stand, and facts that hide others."""
-    for number, line in enumerate(page.document.body.splitlines(), page.document.body_line):
+    for number, line in _body_lines(page):
         for words in rules.signs(line, not_shown=False):
             yield number, words
         for words in () if isinstance(page, Story) else rules.signs(line, not_shown=True):

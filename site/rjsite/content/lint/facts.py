@@ -13,39 +13,40 @@ from rjsite.content.fact_formats import GIVE
 from rjsite.content.fact_uses import Use, fact_uses
 from rjsite.content.facts import REQUIRED, USED, Fact, Facts
 from rjsite.content.library import Library
+from rjsite.content.lint.hard_coded_facts import HardCodedFacts, instead
 from rjsite.content.lint.rules import Rules
+from rjsite.content.lint.toml_files import TomlFile
 from rjsite.content.lint.wording import Unit, entries
 from rjsite.content.problem import Problem
-from rjsite.content.source import read_source
-from rjsite.content.toml import Lines, read_toml
 
 _SHOWN = 60  # characters of a value in a message
 _WORD = re.compile(r"[\w’'-]+")
 
 
-def fact_findings(library: Library, folder: Path, rules: Rules) -> Iterator[Problem]:
-    """What is wrong in service.toml."""
-    path, shown = folder / "service.toml", Path(folder.name, "service.toml")
-    written, lines = read_toml(path, shown), Lines(read_source(path, shown))
+def fact_findings(
+    library: Library, folder: Path, rules: Rules, hard_coded: HardCodedFacts
+) -> Iterator[Problem]:
+    """Yield what is wrong in service.toml."""
+    file = TomlFile(folder, folder / "service.toml")
     uses = defaultdict[str, list[Use]](list)
     for use in fact_uses(library, folder):
         uses[use.name].append(use)
     capitals = " ".join(fact.value for fact in library.facts.values() if fact.form == "name")
     for name, fact in library.facts.items():
-        found = [
-            *_entry(name, fact, written[name]),
-            *_named(str(written[name].get("value", "")), written),
-            *(
-                list(_beside(fact, uses[name]))
-                or _value(fact, str(written[name].get("value", "")), library.facts, capitals)
-            ),
-            *_link(fact, written[name].get("link", "")),
+        written = file.tables[name]
+        value = str(written.get("value", ""))
+        problems = [
+            *_entry(name, fact, written),
+            *_named(value, file.tables),
+            *(list(_beside(fact, uses[name])) or _value(fact, value, library.facts, capitals)),
+            *_link(fact, written.get("link", "")),
+            *_written_out(fact, value, hard_coded),
         ]
-        yield from (Problem(shown, lines.of((name, *key)), words) for key, words in found)
+        yield from (file.problem((name, *key), message) for key, message in problems)
         if fact.value:
-            line = lines.of((name, "value"))
-            said = entries([Unit("entry", line, fact.value)], rules, rules.sentence_limit(shown))
-            yield from (Problem(shown, at, words) for at, words in said)
+            text = Unit("entry", file.line_of((name, "value")), fact.value)
+            for finding in entries([text], rules, rules.sentence_limit(file.shown)):
+                yield Problem(file.shown, *finding)
 
 
 Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of the line, and what to write there
@@ -99,10 +100,15 @@ def _link(fact: Fact, written: str) -> Keyed:
     if made is not None and written not in ("", made):
         yield ("link",), "take this line out; the site makes the link from the value"
     elif made is None and written and not written.startswith("https://"):
-        yield (
-            ("link",),
-            "write a web address that begins with https://",
-        )
+        yield ("link",), "write a web address that begins with https://"
+
+
+def _written_out(fact: Fact, value: str, hard_coded: HardCodedFacts) -> Keyed:
+    """Yield the numbers and addresses in a text that another fact holds already."""
+    if fact.form in ("sentence", "phrase", "address"):
+        for number, name in hard_coded.find(value):
+            if name:
+                yield ("value",), instead(number, name)
 
 
 def _beside(fact: Fact, uses: Sequence[Use]) -> Keyed:

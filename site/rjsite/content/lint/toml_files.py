@@ -1,4 +1,4 @@
-"""The words in TOML files by the rules: questions and messages of the forms, and the menus."""
+"""The check of TOML files: the questions and messages of the forms, and the menus."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from rjsite.content.facts import USED
 from rjsite.content.library import Library
+from rjsite.content.lint.hard_coded_facts import HardCodedFacts
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
 from rjsite.content.lint.wording import Found, Unit, entries, initials, units
@@ -15,7 +16,7 @@ from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, Place, read_toml
 
-# what a visitor reads; the rest is for the team or the program
+# The values that visitors read; the others are for the team or for the program.
 _READ = frozenset({"title", "label", "hint", "missing", "malformed", "after", "send", "noun", "next"})
 
 NO_REPLY = (
@@ -23,57 +24,69 @@ NO_REPLY = (
     "house-rules.toml names this form in no_reply"
 )
 
-File = tuple[dict[str, Any], Lines]  # its tables, and where they stand
+
+class TomlFile:
+    """A TOML file of the content folder, with the lines on which its values stand.
+
+    Raises:
+        Unreadable: if the file is missing, not UTF-8 or not TOML.
+    """
+
+    def __init__(self, folder: Path, path: Path) -> None:
+        self.shown = Path(folder.name, path.relative_to(folder))
+        self.tables = read_toml(path, self.shown)
+        self.line_of = Lines(read_source(path, self.shown)).of
+
+    def problem(self, place: Place, message: str) -> Problem:
+        """Return a problem on the line of a value."""
+        return Problem(self.shown, self.line_of(place), message)
 
 
-def table_findings(library: Library, folder: Path, rules: Rules) -> Iterator[Problem]:
-    """What is wrong in the definitions of the forms and in navigation.toml."""
-    forms = sorted((folder / "forms").rglob("*.toml"))
-    for findings, path in [(_navigation, folder / "navigation.toml"), *((_form, path) for path in forms)]:
-        shown = Path(folder.name, path.relative_to(folder))
+def table_findings(
+    library: Library, folder: Path, rules: Rules, hard_coded: HardCodedFacts
+) -> Iterator[Problem]:
+    """Yield what is wrong in the definitions of the forms and in navigation.toml."""
+    for path in [folder / "navigation.toml", *sorted((folder / "forms").rglob("*.toml"))]:
         try:
-            file = read_toml(path, shown), Lines(read_source(path, shown))
+            file = TomlFile(folder, path)
         except Unreadable as unreadable:
             yield from unreadable.problems
             continue
-        for line, words in findings(library, file, rules, rules.sentence_limit(shown)):
-            yield Problem(shown, line, words)
+        for place, text in strings(file.tables):
+            if place[-1] != "malformed":  # its example of a number is an invented one
+                yield from (file.problem(place, message) for message in hard_coded.messages(text))
+        if path.parent == folder:
+            for place, text in strings(file.tables):
+                yield from (file.problem(place, message) for _, message in marks(text))
+        else:
+            yield from (Problem(file.shown, *finding) for finding in _form(library, file, rules))
 
 
-def _form(library: Library, file: File, rules: Rules, limit: int) -> Found:
-    tables, lines = file
-    placed = [(lines.of(place), words) for place, words in strings(tables)]
-    said = [Unit("entry", line, library.facts.fill(words)) for line, words in placed]
-    for line, words in placed:
-        yield from _facts_named(library, line, words)
-    yield from entries(said, rules, limit)
-    if "reply_to" in tables and tables.get("address") in rules.no_reply:
-        yield lines.of(("reply_to",)), NO_REPLY
-    address = tables.get("address")  # questions that forms share have none
+def _form(library: Library, file: TomlFile, rules: Rules) -> Found:
+    placed = [(file.line_of(place), text) for place, text in strings(file.tables)]
+    texts = [Unit("entry", line, library.facts.fill(text)) for line, text in placed]
+    for line, text in placed:
+        yield from _facts_named(library, line, text)
+    yield from entries(texts, rules, rules.sentence_limit(file.shown))
+    address = file.tables.get("address")  # a file of shared questions has none
+    if "reply_to" in file.tables and address in rules.no_reply:
+        yield file.line_of(("reply_to",)), NO_REPLY
     pages = [page for page in library.form_pages.values() if page.address == address]
-    yield from initials(said, rules, beside=[unit for page in pages for unit in units(page)])
+    yield from initials(texts, rules, beside=[unit for page in pages for unit in units(page)])
 
 
-def _facts_named(library: Library, line: int, words: str) -> Found:
-    """Facts in the words of a form that do not exist, or whose absence takes all the words away."""
-    for found in USED.finditer(words):
-        if found["name"] not in library.facts:
-            yield line, f"there is no fact “{found['name']}”; see content/service.toml"
-        elif not library.facts.fill(words):
-            yield (
-                line,
-                f"nothing is shown here while {{{found['name']}}} has no value; write words without it",
-            )
-
-
-def _navigation(_library: Library, file: File, _rules: Rules, _limit: int) -> Found:
-    tables, lines = file
-    for place, words in strings(tables):
-        yield from ((lines.of(place), say) for _, say in marks(words))
+def _facts_named(library: Library, line: int, text: str) -> Found:
+    """Yield the facts in a text of a form that do not exist, or that hide all of it while they are unset."""
+    for match in USED.finditer(text):
+        name = match["name"]
+        if name not in library.facts:
+            yield line, f"there is no fact “{name}”; see content/service.toml"
+        elif not library.facts.fill(text):
+            yield line, f"nothing is shown here while {{{name}}} has no value; write words without it"
 
 
 def strings(table: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Every text below a table that a visitor reads, in order, with its place."""
+    """Yield every text in a table that visitors read, in order, with its place."""
     if isinstance(table, str) and next(name for name in reversed(place) if isinstance(name, str)) in _READ:
         yield place, table
     elif isinstance(table, dict):
