@@ -50,7 +50,7 @@ def rules() -> Rules:
 
 @pytest.mark.parametrize(("words", "instead"), HOUSE_WORDS, ids=[words for words, _ in HOUSE_WORDS])
 def test_the_check_names_a_word_that_is_not_ours_and_says_what_to_write(rules, words, instead):
-    (only,) = rules.slips(f"We say {words} here.")
+    (only,) = rules.banned_words(f"We say {words} here.")
 
     assert only[0] == words
     assert instead in only[1]

@@ -1,4 +1,4 @@
-"""What shows only when all files are seen together: addresses, titles, files that nothing uses."""
+"""The check of what only shows across files: addresses, titles and files that nothing uses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _USED = (
 
 
 class Addresses:
-    """Every address there is, and what is wrong with one that is not."""
+    """All addresses of the site."""
 
     def __init__(self, library: Library, also: tuple[str, ...]) -> None:
         self.redirects = library.redirects
@@ -30,11 +30,12 @@ class Addresses:
         self.pages: dict[str, Page] = {**library.pages, **library.form_pages, **stories}
         self.known = {*self.pages, *also}
 
-    def fault(self, href: str, page: Page) -> str:
-        """What to write in place of a link's address; empty where it leads somewhere.
+    def problem(self, href: str, page: Page) -> str:
+        """Return what to write in place of a link's address, or nothing if it leads somewhere.
 
         Args:
-            href: as written. page: the one it stands on.
+            href: the address as it is written.
+            page: the page that has the link.
         """
         if href.startswith(("https://", "mailto:", "tel:")):
             return ""
@@ -57,20 +58,20 @@ class Addresses:
 
 
 def _ids(page: Page) -> set[str]:
-    """Whatever a link to a part of the page can lead to."""
+    """Return the ids of all parts of a page that a link can lead to."""
     html = "".join([page.opening, *(section.html for section in page.sections)])
     items = {item.id for section in page.sections for item in section.items}
     return {"main", *_ID.findall(html), *(section.id for section in page.sections), *items}
 
 
 def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iterator[Problem]:
-    """Double titles and addresses, old addresses that lead nowhere, files that nothing uses."""
+    """Yield double titles and addresses, redirects that lead nowhere and files that nothing uses."""
     yield from _titles(library)
     path = folder / "redirects.toml"
     for old, new in library.redirects.items():
         if new != GONE and new.partition("#")[0] not in addresses.known:
-            words = f"there is no page {new}; write the address of one there is, or “{GONE}”"
-            yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), words)
+            message = f"there is no page {new}; write the address of one there is, or “{GONE}”"
+            yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), message)
     for address in library.pages.keys() & library.forms.keys():
         shown = library.pages[address].document.shown
         yield Problem(shown, 1, f"{address} is the address of a form; give this file another name")
@@ -83,8 +84,8 @@ def _titles(library: Library) -> Iterator[Problem]:
         other = first.setdefault(page.title.lower(), page)
         if other is not page:
             line = page.document.lines.get("title", 1)
-            words = f"{other.document.shown} has the same title; give this file a title of its own"
-            yield Problem(page.document.shown, line, words)
+            message = f"{other.document.shown} has the same title; give this file a title of its own"
+            yield Problem(page.document.shown, line, message)
 
 
 def _unused(folder: Path) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""One Markdown file by the rules: its words, its headings, its links, its fields."""
+"""The check of one Markdown file: its text, headings, links and fields."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rjsite.content.lint.wording import (
 from rjsite.content.model import Page, Story
 
 _LINK = re.compile(r"(?<!!)\[(?P<words>[^\]]*)\]\(\s*<?(?P<href>[^)\s>]*)[^)]*\)")
-_FIELDS = ("title", "description", "head", "crumb")  # that a reader sees
+_FIELDS = ("title", "description", "head", "crumb")  # those that readers see
 _STORY_FIELDS = ("title", "summary", "place")
 _ENDS_AS_SENTENCE = (".", "!", "?")
 
@@ -70,7 +70,7 @@ def _long_paragraphs(read: Sequence[Unit], rules: Rules) -> Found:
 
 
 def _whole_page(page: Page, read: Sequence[Unit], rules: Rules) -> Found:
-    """Grade and average, over what is written in whole sentences."""
+    """Yield a reading grade or an average length that is too high, over all whole sentences."""
     spoken = [s for unit in read if unit.kind != "row" for s in unit.sentences if _is_sentence(s)]
     if sum(len(readability.words(sentence)) for sentence in spoken) < rules.length.grade_from_words:
         return
@@ -85,12 +85,12 @@ def _whole_page(page: Page, read: Sequence[Unit], rules: Rules) -> Found:
         yield line, f"{words}; make two of the long ones, first of “{longest}”"
 
 
-def _is_sentence(words: str) -> bool:
-    return words.rstrip('”’")*').endswith(_ENDS_AS_SENTENCE)
+def _is_sentence(text: str) -> bool:
+    return text.rstrip('”’")*').endswith(_ENDS_AS_SENTENCE)
 
 
 def _headings(body: Sequence[Unit]) -> Found:
-    """A level that is left out. Headings of the first level are left to the rules of signs."""
+    """Yield headings that skip a level. A sign in house-rules.toml finds headings of the first level."""
     before = 1
     for unit in body:
         if unit.kind == "heading":
@@ -101,12 +101,15 @@ def _headings(body: Sequence[Unit]) -> Found:
 
 
 def _each_line_once(*checks: Found) -> Found:
-    """What each check finds on lines that none before it names: one mistake can show in several ways."""
+    """Yield what each check finds, except on lines that an earlier check names.
+
+    One mistake can show in several ways.
+    """
     named: set[int] = set()
     for check in checks:
-        found = list(check)
-        yield from (finding for finding in found if finding[0] not in named)
-        named.update(line for line, _ in found)
+        findings = list(check)
+        yield from (finding for finding in findings if finding[0] not in named)
+        named.update(line for line, _ in findings)
 
 
 def _written_out(page: Page, hard_coded: HardCodedFacts) -> Found:
@@ -123,8 +126,8 @@ def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) ->
     """Yield what readers would not see as it is written in the fields, which are plain text."""
     for name in names:
         line = page.document.lines.get(name, 1)
-        if words := page.document.otherwise.get(name):
-            yield line, words
+        if message := page.document.otherwise.get(name):
+            yield line, message
         text = str(page.document.fields.get(name, ""))
         for match, message in marks(text):
             fact = f"“{match[0]}” is shown as it is written; write its words, for the {name} holds no facts"
@@ -139,19 +142,19 @@ def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) ->
 def _links(page: Page, body: Sequence[Unit], rules: Rules, addresses: Addresses) -> Found:
     for unit in body:
         if unit.part == "stories" and unit.kind == "item":
-            if wrong := addresses.fault(f"/case-studies/{unit.words}", page):
+            if wrong := addresses.problem(f"/case-studies/{unit.words}", page):
                 yield unit.line, wrong
             continue
         for found in _LINK.finditer(unit.shown):
             at = unit.at(f"({found['href']}")
             if readability.plain(found["words"]).lower().strip(" .") in ("", *rules.empty_links):
                 yield at, f"“{found['words']}” does not say where the link goes; name the page it leads to"
-            if wrong := addresses.fault(found["href"], page):
+            if wrong := addresses.problem(found["href"], page):
                 yield at, wrong
 
 
 def _other_links(page: Page, body: Sequence[Unit], shown: Shown, addresses: Addresses) -> Found:
-    """Links that are written and not shown, or shown and written in another way."""
+    """Yield links that are written but not shown, and bad links that are written in another way."""
     written = {found["href"]: found["words"] for unit in body for found in _LINK.finditer(unit.shown)}
     leading = {href: words for words, href in shown.links}
     for href, words in [*leading.items(), *written.items()]:
@@ -161,30 +164,33 @@ def _other_links(page: Page, body: Sequence[Unit], shown: Shown, addresses: Addr
                 at,
                 f"“{words}” is no link on the page; write one in the text, to an address with / or https://",
             )
-        elif href not in written and (wrong := addresses.fault(href, page)):
+        elif href not in written and (wrong := addresses.problem(href, page)):
             yield at, wrong
 
 
 def _lines(page: Page, rules: Rules) -> Found:
-    """Signs that may not stand, and facts that hide others."""
+    """Yield signs that are not allowed, and facts that hide the sentence after them."""
     for number, line in _body_lines(page):
-        for words in rules.signs(line, not_shown=False):
-            yield number, words
-        for words in () if isinstance(page, Story) else rules.signs(line, not_shown=True):
-            yield number, words
-        for found in USED.finditer(line):
-            if _hides_the_next(page, line, found):
-                words = f"put {found[0]} at the end of its paragraph or in one of its own"
-                yield number, f"{words}; while it is not set, it hides the sentence after it"
+        for message in rules.signs(line, not_shown=False):
+            yield number, message
+        for message in () if isinstance(page, Story) else rules.signs(line, not_shown=True):
+            yield number, message
+        for match in USED.finditer(line):
+            if _hides_the_next(page, line, match):
+                message = f"put {match[0]} at the end of its paragraph or in one of its own"
+                yield number, f"{message}; while it is not set, it hides the sentence after it"
 
 
-def _hides_the_next(page: Page, line: str, found: re.Match[str]) -> bool:
-    """A fact of whole sentences that begins one takes the next sentence along when it is not set."""
-    fact = page.facts.get(found["name"])
-    before, after = unmarked(line[: found.start()]).rstrip(), line[found.end() :].lstrip()
+def _hides_the_next(page: Page, line: str, match: re.Match[str]) -> bool:
+    """Return whether a fact hides the sentence after it while it is not set.
+
+    It does if it holds whole sentences and stands where a sentence begins.
+    """
+    fact = page.facts.get(match["name"])
+    before, after = unmarked(line[: match.start()]).rstrip(), line[match.end() :].lstrip()
     begins = not before or before.endswith(_ENDS_AS_SENTENCE)
     whole = fact is not None and fact.form == "sentence"
-    return begins and whole and not found["quiet"] and bool(re.match(r"[A-Z{\[“*]", after))
+    return begins and whole and not match["quiet"] and bool(re.match(r"[A-Z{\[“*]", after))
 
 
 def _dates(page: Page, rules: Rules, today: date) -> Found:
@@ -193,14 +199,14 @@ def _dates(page: Page, rules: Rules, today: date) -> Found:
         return
     months = rules.last_checked_months
     if checked < today - timedelta(days=round(months * 365.25 / 12)):
-        words = f"nobody has checked this for {months} months; read it again, then write"
-        yield line, f"{words} last_checked: {today}"
+        message = f"nobody has checked this for {months} months; read it again, then write"
+        yield line, f"{message} last_checked: {today}"
     elif checked > today + timedelta(days=1):
         yield line, f"this day is still to come; write the day you checked it, like last_checked: {today}"
 
 
 def _published(story: Story, today: date) -> Found:
-    """A day that is a mistake in typing: the story would never go out, or stand below all others."""
+    """Yield a day that must be mistyped: the story would never appear, or only below all others."""
     if not today.year - 30 <= story.published.year <= today.year + 2:
         line = story.document.lines.get("published", 1)
         yield line, f"published: is this the right year? write the day on which it goes out, like {today}"
@@ -208,7 +214,7 @@ def _published(story: Story, today: date) -> Found:
 
 def _story(story: Story, read: Sequence[Unit], rules: Rules, today: date) -> Found:
     yield from _published(story, today)
-    told = any(unit.kind == "heading" and unit.part == "changed" for unit in read)
-    if not told and story.ended != "not known":
+    says_what_changed = any(unit.kind == "heading" and unit.part == "changed" for unit in read)
+    if not says_what_changed and story.ended != "not known":
         end = story.document.body_line + story.document.body.rstrip().count("\n")
         yield end, "end with “## What changed {: .changed }”, and say what changed for each person"

@@ -1,4 +1,4 @@
-"""The facts in service.toml: each has its form, fits the sentences around it, and stands nowhere else."""
+"""The check of service.toml: each fact has its form and fits the sentences that use it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of the line, and what t
 
 
 def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
-    """Lines that an entry lacks."""
+    """Yield the lines that an entry lacks."""
     if not written.get("value") and not fact.ask:
         yield (), f'add to [{name}] a value = "..." or an ask = "..." for the service'
     if name.startswith("figure_") and not (fact.source and fact.year):
@@ -66,7 +66,7 @@ def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
 
 
 def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
-    """Facts in a value that do not exist, or that name others themselves."""
+    """Yield facts in a value that do not exist, or whose own value names a fact."""
     for found in USED.finditer(value):
         if found["name"] not in written:
             yield (
@@ -81,7 +81,7 @@ def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
 
 
 def _value(fact: Fact, value: str, facts: Facts, capitals: str) -> Keyed:
-    """A value that is no answer, or has not the form of its fact."""
+    """Yield a value that is not an answer, or does not have the form of its fact."""
     start = " ".join(value.split())[:_SHOWN]
     if value and not fact_formats.is_answer(value):
         give = f"write {GIVE[fact.form]}" if fact.form else "write the answer"
@@ -95,7 +95,7 @@ def _value(fact: Fact, value: str, facts: Facts, capitals: str) -> Keyed:
 
 
 def _link(fact: Fact, written: str) -> Keyed:
-    """A link that is written where the site makes another, or that no reader can follow."""
+    """Yield a link that the site makes by itself, or that no reader can follow."""
     made = fact_formats.link(fact.form, fact.value)
     if made is not None and written not in ("", made):
         yield ("link",), "take this line out; the site makes the link from the value"
@@ -112,7 +112,7 @@ def _written_out(fact: Fact, value: str, hard_coded: HardCodedFacts) -> Keyed:
 
 
 def _beside(fact: Fact, uses: Sequence[Use]) -> Keyed:
-    """Words of a value that stand beside it in a sentence already."""
+    """Yield a value that repeats words of the sentence around it."""
     within = [use.around for use in uses if use.sentence and fact.value and fact.form != "sentence"]
     for before, after in dict.fromkeys(within):
         said = list(_WORD.finditer(fact.value))
@@ -129,6 +129,6 @@ def _words(text: str) -> list[str]:
 
 
 def _repeated(first: Sequence[str], then: Sequence[str]) -> int:
-    """How many words that end one text begin the next."""
+    """Return how many words at the end of one text are also at the start of the next."""
     longest = min(len(first), len(then))
     return next((n for n in range(longest, 0, -1) if first[-n:] == then[:n]), 0)

@@ -1,4 +1,4 @@
-"""What keeps a story from the live site, whatever else the check says of it."""
+"""The rules that keep a story off the live site, whatever else the check finds in it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from rjsite.content.problem import Problem
 
 
 def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
-    """Permission that is missing or still to come, missing content notes, and text left from the new file."""
+    """Yield missing or future permission, missing content notes, and text left over from the new file."""
     document = story.document
 
-    def problem(field: str, words: str) -> Problem:
-        return Problem(document.shown, document.lines.get(field, 1), words)
+    def problem(field: str, message: str) -> Problem:
+        return Problem(document.shown, document.lines.get(field, 1), message)
 
     if not story.permission and not story.draft and story.slug not in rules.no_permission_yet:
-        words = f"write the day on which the people in it agreed, like {today}; or keep it as a draft"
-        yield problem("permission", words)
+        message = f"write the day on which the people in it agreed, like {today}; or keep it as a draft"
+        yield problem("permission", message)
     if story.permission and story.permission > today:
-        words = f"this day is still to come; write the day on which they agreed, like {today}"
-        yield problem("permission", f"permission: {words}")
-    written = readability.plain(f"{story.title}. {story.summary} {document.body}")
-    for note, word in rules.notes_needed(written):
+        message = f"this day is still to come; write the day on which they agreed, like {today}"
+        yield problem("permission", f"permission: {message}")
+    text = readability.plain(f"{story.title}. {story.summary} {document.body}")
+    for note, word in rules.notes_needed(text):
         if note not in story.content_notes:
-            words = f"add “{note}” to content_notes, because the story says “{word}”"
-            yield problem("content_notes", words)
+            message = f"add “{note}” to content_notes, because the story says “{word}”"
+            yield problem("content_notes", message)
     for number, line in enumerate(document.body.splitlines(), document.body_line):
-        for words in rules.signs(line, not_shown=True):
-            yield Problem(document.shown, number, words)
+        for message in rules.signs(line, not_shown=True):
+            yield Problem(document.shown, number, message)

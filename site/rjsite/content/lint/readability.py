@@ -1,4 +1,4 @@
-"""Words, sentences and their measure. Plain text in, figures out."""
+"""Splitting text into words and sentences, and measuring how hard it is to read."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ _NEAR = 14  # words on either side within which initials are explained
 
 
 def plain(markdown: str) -> str:
-    """Markdown of one paragraph, item or heading as the words that a reader sees."""
+    """Return the Markdown of a paragraph, item or heading as the text that a reader sees."""
     text = _LINK.sub(r"\1", _IMAGE.sub("", markdown))
     return re.sub(r"\s+", " ", _MARKS.sub("", text)).strip()
 
 
 def unquoted(text: str) -> str:
-    """The text without what stands in quotation marks."""
+    """Return the text without what is in quotation marks."""
     return _QUOTED.sub(" ", text)
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a paragraph."""
-    found, start = [], 0
+    """Return the sentences of a paragraph."""
+    parts, start = [], 0
     for end in _END.finditer(text):
-        found.append(text[start : end.end()].strip())
+        parts.append(text[start : end.end()].strip())
         start = end.end()
-    found.append(text[start:].strip())
-    return [sentence for sentence in found if re.search(r"\w", sentence)]
+    parts.append(text[start:].strip())
+    return [sentence for sentence in parts if re.search(r"\w", sentence)]
 
 
 def words(sentence: str) -> list[str]:
-    """The words of a sentence; a phone number is one."""
+    """Return the words of a sentence. A phone number counts as one."""
     return [word for word in _LONG_NUMBER.sub("", sentence).split() if re.search(r"\w", word)]
 
 
 def average(spoken: Sequence[str]) -> float:
-    """Words in a sentence."""
+    """Return the average number of words in a sentence."""
     return sum(len(words(sentence)) for sentence in spoken) / len(spoken)
 
 
 def grade(spoken: Sequence[str]) -> float:
-    """The school grade that the sentences ask of a reader: the Automated Readability Index.
+    """Return the school grade that the sentences ask of a reader: the Automated Readability Index.
 
-    It counts letters, words and sentences. It needs no syllables, so that two people who count by hand
-    get the same figure. Email and web addresses are left out.
+    It counts letters, words and sentences but no syllables, so two people who count by hand get the
+    same figure. Email and web addresses are left out.
     """
     said = [word for sentence in spoken for word in words(_ADDRESS.sub("", sentence))]
     if not said:
@@ -62,10 +62,11 @@ def grade(spoken: Sequence[str]) -> float:
 
 
 def unexplained_initials(text: str, allowed: Sequence[str]) -> Iterator[str]:
-    """Initials whose full words stand nowhere near them, each once.
+    """Yield initials whose full words stand nowhere near them, each once.
 
     Args:
-        text: all words of a page. allowed: need no full words.
+        text: the whole text of a page.
+        allowed: initials that need no full words.
     """
     seen = set(allowed)
     tokens = re.findall(r"[A-Za-z]+(?:['’][a-z]+)?", text)
@@ -81,7 +82,7 @@ def unexplained_initials(text: str, allowed: Sequence[str]) -> Iterator[str]:
 
 
 def _explained(name: str, tokens: Sequence[str], at: int) -> bool:
-    """Whether initials are explained near one of the places where they stand."""
+    """Return whether the initials at this place are explained near it."""
     if tokens[at + 1 : at + 2] == ["means"]:
         return True
     before, after = tokens[max(0, at - _NEAR) : at], tokens[at + 1 : at + 1 + _NEAR]
@@ -89,6 +90,6 @@ def _explained(name: str, tokens: Sequence[str], at: int) -> bool:
 
 
 def _spells(name: str, tokens: Sequence[str]) -> bool:
-    """Whether words that stand one after the other begin with these letters; small words may be passed."""
+    """Return whether words in a row begin with these letters, with or without small words."""
     large = "".join(token[0] for token in tokens if token.lower() not in _SMALL)
     return name.lower() in large.lower() or name.lower() in "".join(token[0] for token in tokens).lower()

@@ -1,6 +1,6 @@
-"""The finished page against the file: marks that are shown, and words and links that are not.
+"""The check of the rendered page: marks that are shown, and words and links that are not.
 
-Whether a mark has done its work shows nowhere but in the HTML. The file only tells the line.
+Only the HTML shows whether a mark has worked. The file is read to find the line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NEW = re.compile(r"[A-Z“\"#]")  # begins a sentence or a heading
 
 @dataclass
 class Block:
-    """A paragraph, heading, item or cell of the finished page."""
+    """A paragraph, heading, item or cell of the rendered page."""
 
     tag: str
     text: str = ""
@@ -39,14 +39,14 @@ class Block:
 
 
 class Shown(HTMLParser):
-    """The words, links and program text of a finished page."""
+    """The text, links and program text of a rendered page."""
 
     def __init__(self, page: Page) -> None:
         super().__init__(convert_charrefs=True)
         self.blocks: list[Block] = []
         self.links: list[tuple[str, str]] = []  # words and address
         self.code: list[str] = []
-        self.letters = ""  # letters and figures of all that is shown, in order
+        self.letters = ""  # letters and digits of everything that is shown, in order
         self._open: list[str] = []
         self._take(str(page.opening))
         for section in page.sections:
@@ -86,7 +86,7 @@ class Shown(HTMLParser):
             self.blocks.append(Block(""))
 
     def handle_data(self, data: str) -> None:
-        """Take words in."""
+        """Add text to the block and the link that are open."""
         self.letters += _letters(data)
         if "code" in self._open:
             self.code.append(data)
@@ -100,7 +100,7 @@ class Shown(HTMLParser):
 
 
 def marks_shown(page: Page, shown: Shown, body: Sequence[Unit]) -> Found:
-    """Marks that a reader sees, and words that a mark makes into something else."""
+    """Yield marks that a reader sees, and text that a mark turned into something else."""
     lines = _Lines(page, body)
     for text in shown.code:
         how = "take out the spaces or tabs before it" if text.endswith("\n") else "take out the ` marks"
@@ -128,7 +128,7 @@ def marks_shown(page: Page, shown: Shown, body: Sequence[Unit]) -> Found:
 
 
 class _Lines:
-    """Finds the lines of a page's file by what is shown of them."""
+    """Finds the line of a page's file that rendered text comes from."""
 
     def __init__(self, page: Page, body: Sequence[Unit]) -> None:
         self.written: dict[int, str] = {page.document.body_line: ""}
@@ -138,13 +138,13 @@ class _Lines:
                 self.written[number] = f"{written}\n{shown}\n{html.unescape(written)}"
         self._last = page.document.body_line
 
-    def around(self, text: str, found: re.Match[str]) -> int:
-        """The line of a mark that was found in a text."""
-        before, after = text[: found.start()].split(), text[found.end() :].split()
-        return self.of(found[0].strip(), [*before[-2:], *after[:2]])
+    def around(self, text: str, match: re.Match[str]) -> int:
+        """Return the line of a mark that was found in a text."""
+        before, after = text[: match.start()].split(), text[match.end() :].split()
+        return self.of(match[0].strip(), [*before[-2:], *after[:2]])
 
     def of(self, mark: str, words: Sequence[str]) -> int:
-        """The line that holds a mark and most of the words around it; at best after the last one found."""
+        """Return the line with the mark and most of the words, preferring lines after the last result."""
         best, most = self._last, -1
         for number in sorted(self.written, key=lambda number: number < self._last):
             line = self.written[number]
@@ -158,7 +158,7 @@ class _Lines:
 
 
 def _run_on(page: Page) -> Found:
-    """Lines that a list, a quotation or a table takes in because no empty line stands before them."""
+    """Yield lines that become part of a list, quotation or table because no empty line is before them."""
     above = ""  # what the lines above are: an item, a quotation or a row
     body = enumerate(page.document.body.splitlines(), page.document.body_line)
     for before, (number, line) in pairwise([(0, ""), *body]):
@@ -175,7 +175,10 @@ def _run_on(page: Page) -> Found:
 
 
 def _numbers(page: Page) -> Found:
-    """Numbers of items that are shown as others: a list counts on from its first; all may be 1."""
+    """Yield numbers of items that are shown as other numbers.
+
+    A list counts on from its first number, and all numbers may be 1.
+    """
     last = 0
     for number, line in enumerate(page.document.body.splitlines(), page.document.body_line):
         if item := _NUMBERED.match(line):
@@ -194,7 +197,7 @@ def _letters(text: str) -> str:
 
 
 def words_lost(shown: Shown, body: Sequence[Unit]) -> Found:
-    """The first line of which not all letters and figures are shown, or others than are written."""
+    """Yield the first line whose letters and digits are not shown as they are written."""
     text, at = "\n".join(unit.shown for unit in body).lower(), 0
     for unit in body:
         if unit.part == "stories" and unit.kind == "item":

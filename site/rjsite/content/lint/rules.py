@@ -1,10 +1,9 @@
-"""The rules, as content/house-rules.toml says them."""
+"""The rules of content/house-rules.toml."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from rjsite.content.toml import read_as
 
 
 def either(words: Any) -> re.Pattern[str]:
-    """A pattern for any of the words, whole, with either kind of apostrophe and in any case."""
+    """Return a pattern that matches any of the words as a whole, in any case and with either apostrophe."""
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError("write a list of words in quotation marks")
     longest_first = sorted(words, key=len, reverse=True)
@@ -52,11 +51,11 @@ class _Words(_Part):
 class _Sign(_Part):
     find: re.Pattern[str]
     say: str
-    not_shown: bool = False  # a story that has it is not shown on the live site
+    not_shown: bool = False  # whether it keeps a story off the live site
 
 
 class Rules(_Part):
-    """All rules."""
+    """All rules, named as in the file."""
 
     last_checked_months: int
     no_permission_yet: tuple[str, ...]
@@ -70,51 +69,49 @@ class Rules(_Part):
     content_notes: dict[str, AnyOf]
 
     def sentence_limit(self, path: Path) -> int:
-        """Words that a sentence of this file may have."""
+        """Return how many words a sentence of this file may have."""
         inside = Path(*path.parts[1:])
         short = any(inside.is_relative_to(name) for name in self.length.short_in)
         return self.length.short_sentence if short else self.length.sentence
 
-    @cached_property
-    def _any(self) -> re.Pattern[str]:
-        return re.compile("|".join(rule.words.pattern for rule in (*self.never, *self.once)), re.IGNORECASE)
-
-    def slips(self, words: str) -> Iterator[tuple[str, str, bool]]:
-        """Words that may not stand, what to do instead, and whether one on a page is allowed.
+    def banned_words(self, text: str) -> Iterator[tuple[str, str, bool]]:
+        """Yield words that are not allowed, what to write instead, and whether a page may have one.
 
         Args:
-            words: without quotations.
+            text: what a reader sees, without quotations.
         """
-        if not self._any.search(words):
-            return
-        rest = self.allowed.names.sub(" ", words)
+        rest = self.allowed.names.sub(" ", text)
         for rules, once in ((self.never, False), (self.once, True)):
             for rule in rules:
-                for found in rule.words.finditer(rest):
-                    yield found[0], rule.say, once
+                for match in rule.words.finditer(rest):
+                    yield match[0], rule.say, once
 
     def signs(self, line: str, *, not_shown: bool) -> Iterator[str]:
-        """What to write in place of signs that may not stand in a line.
+        """Yield what to write in place of signs that are not allowed in a line.
 
         Args:
-            not_shown: of those that keep a story from the live site, or of the others.
+            line: a line of Markdown as it is written.
+            not_shown: look for the signs that keep a story off the live site, or for the others.
         """
         for rule in self.sign:
-            if rule.not_shown is not_shown and (found := rule.find.search(line)):
-                yield rule.say.replace("FOUND", found[0])
+            if rule.not_shown is not_shown and (match := rule.find.search(line)):
+                yield rule.say.replace("FOUND", match[0])
 
-    def notes_needed(self, words: str) -> Iterator[tuple[str, str]]:
-        """Content notes that words call for, each with the word; a word counts once."""
+    def notes_needed(self, text: str) -> Iterator[tuple[str, str]]:
+        """Yield the content notes that a text needs, each with the word that calls for it.
+
+        A word counts for the first note only.
+        """
         for note, pattern in self.content_notes.items():
-            if found := pattern.search(words):
-                yield note, found[0]
-                words = pattern.sub(" ", words)
+            if match := pattern.search(text):
+                yield note, match[0]
+                text = pattern.sub(" ", text)
 
 
 def load_rules(path: Path, shown: Path) -> Rules:
-    """Read the rules.
+    """Return the rules that a file holds.
 
     Raises:
-        Unreadable: with a problem for each thing to mend.
+        Unreadable: if the file has problems; it names each of them.
     """
     return read_as(Rules, path, shown)

@@ -1,4 +1,7 @@
-"""The examples for nginx and Caddy in deploy/, which repeat two facts to answer while the site is away."""
+"""The check of the examples for nginx and Caddy in deploy/.
+
+They repeat two facts, so that the server can answer while the site is down.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ _EXIT = re.compile(r"\b(?:redir (https://\S+) 303|return 303 (https://[^\s;]+))"
 
 
 def differences(facts: Facts, root: Path) -> Iterator[Problem]:
-    """Each phone number and each way out in an example that is not what service.toml says.
+    """Yield each phone number and exit address in an example that differs from service.toml.
 
     Args:
+        facts: the facts of the service.
         root: the folder of the project.
     """
     phone, leave = facts["phone"].value, facts["exit_url"].link
@@ -28,8 +32,8 @@ def differences(facts: Facts, root: Path) -> Iterator[Problem]:
             shown = path.relative_to(root)
             for other in _NUMBER.findall(line):
                 if fact_formats.digits(other) != fact_formats.digits(phone):
-                    words = f"write “{phone}”, the phone number of the service, in place of “{other}”"
-                    yield Problem(shown, number, words, Severity.PLEASE_MEND)
+                    message = f"write “{phone}”, the phone number of the service, in place of “{other}”"
+                    yield Problem(shown, number, message, Severity.PLEASE_MEND)
             if (way := _EXIT.search(line)) and (way[1] or way[2]) != leave:
-                words = f"write {leave}, where the exit leads, in place of {way[1] or way[2]}"
-                yield Problem(shown, number, words, Severity.PLEASE_MEND)
+                message = f"write {leave}, where the exit leads, in place of {way[1] or way[2]}"
+                yield Problem(shown, number, message, Severity.PLEASE_MEND)

@@ -1,4 +1,4 @@
-"""Marks of Markdown, HTML, facts and pasting that a reader sees and the writer did not mean to be seen."""
+"""Marks of Markdown, HTML, facts and pasting that readers see although nobody meant them to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 _BULLETS = "•·▪◦●○‣\uf0b7\uf0a7"
 _NUMBER = r"(?:\d{1,2}\.|\(?(?:\d{1,2}|[a-z])\))"
-_DAMAGED = "â€.|Ã[\x80-\xbf]|Â[\xa0-\xbf]"  # UTF-8 that was taken for another encoding
+_DAMAGED = "â€.|Ã[\x80-\xbf]|Â[\xa0-\xbf]"  # UTF-8 that was read in another encoding
 _TARGET = r"(?:/[\w#-]|#\w|https?:|mailto:|tel:|www\.)"
 _AS_IT_IS = "“FOUND” is shown as it is written; "
 
@@ -43,16 +43,13 @@ MARKS = tuple(
         (r"^\s*>+", f"{_AS_IT_IS}put an empty line before the quotation"),
     )
 )  # fmt: skip
-_ANY = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in MARKS), re.MULTILINE)
 
 
 def marks(text: str) -> Iterator[tuple[re.Match[str], str]]:
-    """Marks that stand in a text as a reader sees it, the first of each kind, each with what to write."""
-    if not _ANY.search(text):
-        return
+    """Yield the first stray mark of each kind in a text as readers see it, with what to write instead."""
     taken: set[int] = set()
-    for pattern, words in MARKS:
-        found = [each for each in pattern.finditer(text) if taken.isdisjoint(range(*each.span()))]
-        taken.update(*(range(*each.span()) for each in found))
-        if found:
-            yield found[0], words.replace("FOUND", found[0][0].strip())
+    for pattern, message in MARKS:
+        matches = [each for each in pattern.finditer(text) if taken.isdisjoint(range(*each.span()))]
+        taken.update(*(range(*each.span()) for each in matches))
+        if matches:
+            yield matches[0], message.replace("FOUND", matches[0][0].strip())

@@ -1,4 +1,4 @@
-"""What a reader sees, piece by piece, and what may be wrong with the words of any piece."""
+"""The pieces of text that a reader sees, and the rules for the words of any piece."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from rjsite.content.model import Page
 _BEGINS = re.compile(
     r"(?P<heading>(?=#))|\s*(?:(?P<row>(?=\|))|(?:(?P<item>[-*+]|\d+\.)|(?P<quote>>)|(?P<meaning>:))\s+)"
 )
-_LABEL = 3  # words in bold that begin a paragraph and are no sentence of it
+_LABEL = 3  # words in bold at the start of a paragraph that are not a sentence
 
-MOST_INITIALS = 20  # of one page that are named at once
+MOST_INITIALS = 20  # that are reported for one page
 Found = Iterator[tuple[int, str]]  # a line, and what to write there
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A paragraph, item, meaning, term, heading, row or quotation; also a field or an entry of a table."""
+    """A piece of text with its line: a paragraph, heading, item and so on, or an entry of a TOML file."""
 
     kind: str
     line: int  # in the file
@@ -34,12 +34,12 @@ class Unit:
 
     @property
     def words(self) -> str:
-        """What is read."""
+        """Return the text as a reader sees it, without marks."""
         return readability.plain(unmarked(self.shown))
 
     @property
     def sentences(self) -> list[str]:
-        """What is read as sentences. Quotations are somebody else's words."""
+        """Return the sentences of the text. Quotations have none, because they are somebody else's words."""
         if self.kind == "row":
             return [sentence for cell in self.words.split("|") for sentence in readability.sentences(cell)]
         if self.kind in ("heading", "term", "quote"):
@@ -49,14 +49,14 @@ class Unit:
         return spoken[1:] if labelled and len(readability.words(spoken[0])) <= _LABEL else spoken
 
     def at(self, fragment: str) -> int:
-        """The line in the file that holds the fragment."""
+        """Return the line of the file that holds the fragment."""
         lines = self.written.splitlines()
         return self.line + next((n for n, line in enumerate(lines) if fragment in line), 0)
 
 
 def units(page: Page) -> list[Unit]:
-    """All of a page's body that is shown, in order."""
-    found: list[Unit] = []
+    """Return everything in the body of a page that is shown, in order."""
+    shown_units: list[Unit] = []
     part = ""
     for line, written, shown in page.facts.units(page.document.body):
         if not shown.strip():
@@ -65,55 +65,55 @@ def units(page: Page) -> list[Unit]:
         kind = (begins and begins.lastgroup) or "paragraph"
         if kind == "heading" and not shown.startswith("###"):
             part = next((name for _, name in parts_used(shown)), "")
-        if kind == "meaning" and found and found[-1].kind == "paragraph":
-            found[-1] = replace(found[-1], kind="term")
-        found.append(Unit(kind, page.document.body_line + line - 1, shown, written, part))
-    return found
+        if kind == "meaning" and shown_units and shown_units[-1].kind == "paragraph":
+            shown_units[-1] = replace(shown_units[-1], kind="term")
+        shown_units.append(Unit(kind, page.document.body_line + line - 1, shown, written, part))
+    return shown_units
 
 
 def unmarked(line: str) -> str:
-    """A line without the sign that makes it an item, a meaning or a quotation."""
+    """Return a line without the sign that makes it an item, a meaning or a quotation."""
     begins = _BEGINS.match(line)
     return line[begins.end() :] if begins else line
 
 
 def long_sentences(said: Sequence[Unit], limit: int) -> Found:
-    """Sentences of more words than the limit."""
+    """Yield sentences with more words than the limit."""
     for unit in said:
         for sentence in unit.sentences:
             if (count := len(readability.words(sentence))) > limit:
-                words = f"“{start(sentence)}” has {count} words; make two sentences of {limit} at most"
+                message = f"“{start(sentence)}” has {count} words; make two sentences of {limit} at most"
                 if unit.kind == "entry":
-                    words = f"this has {count} words; make it {limit} at most"
-                yield unit.at(" ".join(sentence.split()[:3])), words
+                    message = f"this has {count} words; make it {limit} at most"
+                yield unit.at(" ".join(sentence.split()[:3])), message
 
 
 def banned(said: Sequence[Unit], rules: Rules) -> Found:
-    """Words that may not stand, or stand twice where once is enough; exclamation marks."""
-    told: set[str] = set()
+    """Yield words that are not allowed, or not a second time, and exclamation marks."""
+    used: set[str] = set()
     for unit in said:
         bare = readability.unquoted(unit.words)
         if "!" in bare:
             yield unit.at("!"), "an exclamation mark stands here; end the sentence with a full stop"
-        for word, say, once in rules.slips(bare):
+        for word, say, once in rules.banned_words(bare):
             if not once:
                 yield unit.at(word), f"“{word}” is not our word; {say}"
-            elif say in told:
+            elif say in used:
                 yield unit.at(word), f"“{word}” stands here again, and once on a page is enough; {say}"
             else:
-                told.add(say)
+                used.add(say)
 
 
 def initials(said: Sequence[Unit], rules: Rules, beside: Sequence[Unit] = ()) -> Found:
-    """Initials whose full words stand neither near them nor near the same ones beside."""
-    words = " . ".join(unit.words for unit in (*said, *beside))
-    for name in islice(readability.unexplained_initials(words, rules.allowed.initials), MOST_INITIALS):
+    """Yield initials whose full words stand near none of their uses, here or in the texts beside."""
+    text = " . ".join(unit.words for unit in (*said, *beside))
+    for name in islice(readability.unexplained_initials(text, rules.allowed.initials), MOST_INITIALS):
         if line := next((unit.at(name) for unit in said if name in unit.words), 0):
             yield line, f"say what {name} means: write the full words, then ({name})"
 
 
 def entries(said: Sequence[Unit], rules: Rules, limit: int) -> Found:
-    """What may be wrong with the words of a table's entries."""
+    """Yield what is wrong with the words of entries of a TOML file."""
     yield from long_sentences(said, limit)
     for unit in said:
         yield from banned([unit], rules)
@@ -121,6 +121,6 @@ def entries(said: Sequence[Unit], rules: Rules, limit: int) -> Found:
 
 
 def start(sentence: str) -> str:
-    """Enough of a sentence to find it by."""
+    """Return enough of a sentence to find it by."""
     first = sentence.split()[:6]
     return " ".join(first) + ("…" if len(first) == 6 else "")
