@@ -1,4 +1,4 @@
-"""The guard: every slip of the words is one line with file, line and what to write instead."""
+"""The check of the content: each mistake is one problem with file, line and what to write instead."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HOME = "pages/index.md"
 
 @pytest.fixture
 def content(content: Path) -> Path:
-    """The made-up service with our house rules, and no fault."""
+    """Return the content of the invented service with our house rules and without a problem."""
     shutil.copy(ROOT / "content" / "house-rules.toml", content)
     story = content / STORY
     story.write_text(story.read_text() + "\n## What changed {: .changed }\n\nThe window is whole.\n")
@@ -40,14 +40,14 @@ def findings(content: Path, today: date = TODAY) -> list[str]:
 
 
 def write(content: Path, name: str, words: str, right: str = "") -> None:
-    """Put words in the place of others, or below all others."""
+    """Replace a part of a file, or add to its end."""
     path = content / name
     before = path.read_text()
     assert right in before
     path.write_text(before.replace(right, words, 1) if right else f"{before}\n{words}\n")
 
 
-def test_a_folder_without_a_slip_has_no_finding(content):
+def test_a_folder_without_mistakes_has_no_problem(content):
     assert findings(content) == []
 
 
@@ -76,11 +76,11 @@ def test_a_problem_says_whether_the_file_may_be_shown(content, name, right, word
     assert {problem.severity for problem in load(content, drafts=True).problems} == {severity}
 
 
-def test_our_own_words_have_no_finding():
+def test_our_own_content_has_no_problem():
     folder = ROOT / "content"
     found = load(folder, drafts=True)
 
-    # the day on which the newest file was checked: that files grow old is for `make check` to say
+    # The day on which the newest file was checked, because only `make check` reports old files.
     day = max(page.last_checked for page in found.every_page if page.last_checked)
 
     assert [str(problem) for problem in lint.check(found, folder, day)] == []
@@ -115,7 +115,7 @@ IN_PAGES = [
 
 
 @pytest.mark.parametrize(("words", "line", "said"), IN_PAGES, ids=[said for _, _, said in IN_PAGES])
-def test_a_slip_in_a_page_is_named_on_its_line(content, words, line, said):
+def test_a_mistake_in_a_page_is_reported_on_its_line(content, words, line, said):
     write(content, HOME, words)
 
     (found,) = findings(content)
@@ -238,7 +238,7 @@ def test_a_story_ends_with_what_changed(content):
     assert found.startswith(f"content/{STORY}:23: end with “## What changed {{: .changed }}”")
 
 
-def test_a_story_whose_end_is_not_known_need_not_say_what_changed(content):
+def test_a_story_whose_end_is_not_known_does_not_have_to_say_what_changed(content):
     write(content, STORY, "## After that", "## What changed {: .changed }")
     write(content, STORY, "ended: not known", "ended: met")
 
@@ -322,7 +322,7 @@ def test_sentences_that_an_unset_fact_hides_are_not_read(content):
     assert len(findings(content)) == 3
 
 
-FORM_SLIPS = [
+FORM_MISTAKES = [
     ('label = "How do we reach you in {area}?"', 'label = "Please write"', 10, "“Please” is not our word"),
     ('label = "Phone"', 'label = "Phone!"', 13, "an exclamation mark"),
     ('missing = "Enter your number"', f'missing = "{LONG}"', 22, "this has 22 words; make it 15 at most"),
@@ -330,9 +330,11 @@ FORM_SLIPS = [
 ]
 
 
-@pytest.mark.parametrize(("right", "slip", "line", "said"), FORM_SLIPS, ids=[s for *_, s in FORM_SLIPS])
-def test_a_slip_in_a_question_is_named_on_its_line(content, right, slip, line, said):
-    write(content, "forms/ask.toml", slip, right)
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "said"), FORM_MISTAKES, ids=[s for *_, s in FORM_MISTAKES]
+)
+def test_a_mistake_in_a_question_is_reported_on_its_line(content, right, wrong, line, said):
+    write(content, "forms/ask.toml", wrong, right)
 
     (found,) = findings(content)
 
@@ -347,7 +349,7 @@ def test_a_slip_in_a_question_is_named_on_its_line(content, right, slip, line, s
         ('[figure_x]\nform = "number"\nvalue = "8%"', "add to [figure_x] a source"),
     ],
 )
-def test_a_slip_in_a_fact_is_named(content, words, said):
+def test_a_mistake_in_a_fact_is_reported(content, words, said):
     write(content, "service.toml", words)
 
     (found,) = findings(content)
@@ -421,7 +423,7 @@ def test_every_rule_of_ours_can_be_read():
 
 @pytest.fixture
 def check(content: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """`rjsite check` on the made-up service, which has no examples for servers: its status and its lines."""
+    """Return a function that runs `rjsite check` on the invented service and returns status and lines."""
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
     monkeypatch.setattr("rjsite.cli.ROOT", content.parent)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
@@ -518,7 +520,7 @@ def test_a_file_name_that_cannot_be_printed_is_named_on_one_line(content, check,
     assert all(line.isprintable() for line in lines)
 
 
-def test_a_site_that_cannot_start_is_said_too(content, check):
+def test_the_command_says_when_the_site_cannot_start(content, check):
     write(content, "forms/ask.toml", "nam =", "name =")
 
     status, lines = check()
@@ -529,7 +531,7 @@ def test_a_site_that_cannot_start_is_said_too(content, check):
 
 
 @pytest.mark.parametrize("table", ["step.questoin", "stepp"])
-def test_a_slip_in_the_name_of_a_table_loses_no_question(content, check, table):
+def test_a_mistake_in_the_name_of_a_table_is_reported(content, check, table):
     write(content, "forms/ask.toml", f"[[{table}]]", "[[step.question]]" if "." in table else "[[step]]")
 
     assert check()[0] == 1

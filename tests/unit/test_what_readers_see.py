@@ -1,4 +1,4 @@
-"""The check judges the finished page: what is shown otherwise than its writer meant is named on its line."""
+"""The check judges the rendered page: it reports what readers see differently from what was meant."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOME = "pages/index.md"
 
 @pytest.fixture
 def content(content: Path) -> Path:
-    """The made-up service with our house rules, and no fault."""
+    """Return the content of the invented service with our house rules and without a problem."""
     shutil.copy(ROOT / "content" / "house-rules.toml", content)
     story = content / STORY
     story.write_text(story.read_text() + "\n## What changed {: .changed }\n\nThe window is whole.\n")
@@ -32,7 +32,7 @@ def findings(content: Path) -> list[str]:
 
 
 def write(content: Path, name: str, words: str, right: str = "") -> None:
-    """Put words in the place of others, or below all others."""
+    """Replace a part of a file, or add to its end."""
     path = content / name
     before = path.read_text()
     assert right in before
