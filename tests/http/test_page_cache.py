@@ -5,13 +5,10 @@ from __future__ import annotations
 import gzip
 import logging
 import shutil
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import brotli
 import pytest
-import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -28,8 +25,8 @@ UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress}
 
 
 def kept(app: Flask) -> dict[str, page_cache.Ready]:
-    found: dict[str, page_cache.Ready] = services_of(app).content.now().ready
-    return found
+    services = services_of(app)
+    return services.page_cache.pages_of(services.content.now())
 
 
 @pytest.fixture
@@ -108,22 +105,16 @@ def test_what_is_written_in_a_page_is_never_asked_for_by_tag(calm: FlaskClient):
 
 @pytest.mark.parametrize("query", ["", "?fill=1"])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_has_a_token_of_its_own_that_is_never_compressed(calm: FlaskClient, form, query):
+def test_each_visitor_has_a_token_of_their_own_and_no_answer_is_kept(calm: FlaskClient, form, query):
     answers = [calm.get(form + query, headers={"Accept-Encoding": "br, gzip"}) for _ in range(3)]
 
     bodies = [gzip.decompress(answer.data) for answer in answers]
     tokens = [page_cache._TOKEN.findall(body)[0] for body in bodies]
     assert len(set(tokens)) == 3
     assert len({page_cache._TOKEN.sub(b"", body) for body in bodies}) == 1
-    for answer, token in zip(answers, tokens, strict=True):
-        assert token in answer.data  # as it is, between two compressed parts that are the same for everyone
+    for answer in answers:
         assert answer.headers["Cache-Control"] == "no-store"
         assert "ETag" not in answer.headers
-    # what differs is the token and its checksum: no length tells anything of it
-    assert (
-        len({answer.data.replace(token, b"")[:-8] for answer, token in zip(answers, tokens, strict=True)})
-        == 1
-    )
     assert (b' autocomplete="name"' in bodies[0]) == bool(query)
 
 
@@ -241,20 +232,3 @@ def test_a_change_of_content_swaps_everything_at_once(tmp_path: Path):
     after = {address: client.get(address, **there).text for address in addresses}
     assert all("Another Name" in words for words in after.values())
     assert all("Another Name" not in words for words in before.values())
-
-
-def test_on_a_new_day_the_thread_that_reads_requests_does_not_read_the_content(
-    app: Flask, client: FlaskClient
-):
-    client.get("/privacy")
-    asked = SimpleNamespace(
-        error=None, command="GET", url_scheme="http", headers={"HOST": "localhost"}, path="/privacy", query=""
-    )
-    live, layer = services_of(app).content, services_of(app).page_cache
-    yesterday = live.now()
-    with time_machine.travel(datetime.now(UTC) + timedelta(days=1)):
-        before = layer.has(asked), live._library is yesterday
-        client.get("/privacy")
-        after = layer.has(asked), live._library is yesterday
-
-    assert (before, after) == ((False, True), (True, False))

@@ -25,7 +25,7 @@ from support.processes import LOOPBACK, wait_until
 from support.site_process import RJSITE, Site, production_settings
 
 CONF = (ROOT / "deploy" / "nginx-published.conf").read_text()
-UNIT = (ROOT / "deploy" / "systemd" / "rjsite.service").read_text()
+UNIT = (ROOT / "deploy" / "systemd" / "rjsite@.service").read_text()
 PUBLISHED = "/var/lib/rjsite-published"
 OWN = {
     "Date",
@@ -372,7 +372,10 @@ def reload(site: Site, folder: Path) -> int:
     """Do what the unit says, as systemd does: one after the other, until one fails; its status."""
     places = {"$MAINPID": str(site.process_id), PUBLISHED: str(folder)}
     for line in re.findall(r"^ExecReload=(.+)$", UNIT, re.M):
-        words = [places.get(word, word) for word in shlex.split(line)]
+        words = [
+            re.sub("|".join(map(re.escape, places)), lambda name: places[name[0]], word)
+            for word in shlex.split(line)
+        ]
         if words[0] == "/srv/rjsite/current/.venv/bin/rjsite":
             words[:1] = RJSITE
         umask = int(re.findall(r"^UMask=(\d+)$", UNIT, re.M)[0], 8)

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as some
 
-from rjsite.content import front_matter
 from rjsite.content.library import load
-from rjsite.content.problem import Unreadable
 
 NAME = "content/case-studies/the-shop-window.md"
 
@@ -205,55 +200,3 @@ def test_a_slip_in_the_words_of_a_form_does_not_take_the_form_down(content):
 
     assert library.form_pages["/ask"].title == "A small form"
     assert [problem.path.name for problem in library.problems] == ["ask.md"]
-
-
-# Fields as nearly all are written: a name, and words or a list of words without signs that mean something.
-NAMES = some.text("abz_", min_size=1, max_size=4)
-SPACES = some.sampled_from([" ", "  "])
-WORDS = some.builds("{}{}".format, some.sampled_from("aZ7é"), some.text("aZ7é’ ,.;!?()/_-", max_size=9))
-ENTRIES = some.builds("{}{}".format, some.sampled_from("aZ7é"), some.text("aZ7é ./()_-", max_size=6))
-LISTS = some.builds(
-    lambda entries, comma: f"[{comma.join(entries)}]",
-    some.lists(ENTRIES, max_size=3),
-    some.sampled_from([", ", ",", ",  "]),
-)
-PLAIN = some.builds("{}{}{}".format, SPACES, some.one_of(WORDS, LISTS), some.sampled_from(["", " "]))
-VALUES = some.one_of(PLAIN, PLAIN, PLAIN, some.sampled_from(["", " "]))
-LINES = some.dictionaries(NAMES, VALUES, min_size=1, max_size=4).map(
-    lambda fields: [f"{name}:{value}" for name, value in fields.items()]
-)
-# What may hold anything, or stand twice, or have no space after its colon.
-SIGNS = some.text("aZ7é’' ,.;:!?()/_-[]{}#&*|>\"%@`~=+\t", max_size=12)
-ODD_LINES = some.lists(
-    some.builds("{}:{}{}".format, some.sampled_from(["title", "a_b", "A"]), some.sampled_from(" \t"), SIGNS),
-    min_size=1,
-    max_size=2,
-)
-
-
-def as_yaml_reads(lines):
-    try:
-        return front_matter._fields("\n".join(lines), Path("x.md"))
-    except Unreadable as unreadable:
-        return [str(problem) for problem in unreadable.problems]
-
-
-@given(LINES)
-def test_plain_fields_are_read_at_once_and_as_yaml_reads_them(lines):
-    fast = front_matter._at_once(lines)
-
-    assert fast is not None
-    assert fast == as_yaml_reads(lines)
-
-
-@given(some.builds(list.__add__, LINES, ODD_LINES))
-def test_what_is_odd_is_left_to_yaml_or_read_as_yaml_reads_it(lines):
-    fast = front_matter._at_once(lines)
-
-    assert fast is None or fast == as_yaml_reads(lines)
-
-
-def test_most_stories_are_read_at_once(content, monkeypatch):
-    monkeypatch.setattr(front_matter.yaml, "compose", lambda *_, **__: 1 / 0)
-
-    load(content)

@@ -24,9 +24,6 @@ FENCE = "---"
 _DASHES = re.compile(r"\s*[-–—][-–— ]*")
 _IN_FIELDS = re.compile(r"\s|#|- |$|[\w -]+:(?:\s|$)")
 _WORD = r"[^\W_][\w .()/-]*"
-_LINE = re.compile(
-    rf"([a-z_]{{1,40}}):(?: +(?:([^\W_][\w ,.;!?()/’-]*)|\[((?:{_WORD}(?:, *{_WORD})*)?)\]))? *"
-)
 
 Fields = TypeVar("Fields", bound=BaseModel)
 Read = tuple[dict[str, Any], dict[str, int], dict[str, str]]  # values, lines and what is read otherwise
@@ -84,7 +81,7 @@ def read(path: Path, shown: Path) -> Document:
     above, body = lines[begin + 1 : end], "\n".join(lines[end + 1 :]) + "\n"
     for line, words in limits.beyond("\n".join(above), body):
         raise Unreadable(Problem(shown, begin + line + 1, words))
-    fields, where, otherwise = _at_once(above, begin + 2) or _fields("\n".join(above), shown, begin + 2)
+    fields, where, otherwise = _fields("\n".join(above), shown, begin + 2)
     return Document(shown, fields, where, body, end + 2, otherwise)
 
 
@@ -108,18 +105,6 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
         close = next((number for number, line in below if not _IN_FIELDS.match(line)), begin)
     words = f"close the fields with a second line of three dashes: {FENCE}"
     raise Unreadable(Problem(shown, close + 1, words))
-
-
-def _at_once(lines: list[str], first: int = 2) -> Read | None:
-    """Fields of one line each and without signs, as YAML reads them and ten times as fast; else None."""
-    fields: dict[str, Any] = {}
-    for line in lines:
-        found = _LINE.fullmatch(line)
-        if found is None or found[1] in fields:
-            return None
-        name, words, many = found.groups()
-        fields[name] = (words or "").rstrip() if many is None else [w.strip() for w in many.split(",") if w]
-    return fields, {name: line for line, name in enumerate(fields, first)}, {}
 
 
 def _fields(text: str, shown: Path, first: int = 2) -> Read:

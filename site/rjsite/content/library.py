@@ -6,15 +6,12 @@ and goes on, for a slip in a story must never take a form down.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from rjsite.content.facts import Facts
 from rjsite.content.last_good import LastGood
@@ -46,7 +43,6 @@ class Library:
     redirects: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # files without a mistake, by name
-    ready: dict[str, Any] = field(default_factory=dict, repr=False)  # what rjsite.web.page_cache made of it
 
     @cached_property
     def by_slug(self) -> Mapping[str, Story]:
@@ -64,7 +60,7 @@ class Library:
             return self
         stories = tuple(story for story in self.stories if story.slug not in slugs)
         pages = _linked(self.pages, stories, self.navigation)
-        return replace(self, stories=stories, pages=pages, ready={})
+        return replace(self, stories=stories, pages=pages)
 
     @property
     def not_shown(self) -> list[Problem]:
@@ -78,17 +74,6 @@ class Library:
         yield from chain(self.outcomes.values(), self.errors.values())
 
 
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Reading makes a million objects and no cycles; to look for cycles among them takes as long again."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-@_without_collecting()
 def load(
     folder: Path,
     *,

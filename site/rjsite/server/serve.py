@@ -10,10 +10,11 @@ import sys
 from typing import Any
 
 from flask import Flask
-from waitress.server import TcpWSGIServer, create_server
+from waitress.server import create_server
 
 from rjsite.outbox.database import BROKEN
-from rjsite.server import at_once, http_parser, metrics
+from rjsite.server import http_parser, metrics
+from rjsite.server.dispatcher import Dispatcher
 from rjsite.services import services_of
 from rjsite.settings import Settings
 
@@ -26,9 +27,6 @@ def set_up_logs() -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("rjsite").setLevel(logging.INFO)
-    # Python's manual, "Logging HOWTO: Optimization": no line of ours says where in the code it was written
-    logging._srcfile = None
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.getLogger("waitress").setLevel(logging.CRITICAL)  # it would print exception texts
 
 
@@ -51,12 +49,13 @@ def serve(app: Flask, host: str, port: int) -> None:
     except BROKEN as error:  # the pages stay up, and forms are handed over directly
         log.error("the outbox cannot be used (%s)", type(error).__name__)
     http_parser.Parser.hosts = settings.hosts
-    TcpWSGIServer.channel_class = at_once.Channel
+    sockets: dict[int, Any] = {}
     server = create_server(
         app.wsgi_app,
         host=host,
         port=port,
-        _dispatcher=at_once.Dispatcher(services.page_cache.has, threads=8),
+        map=sockets,
+        _dispatcher=Dispatcher(),
         connection_limit=http_parser.room(),
         channel_timeout=http_parser.PATIENCE,
         cleanup_interval=http_parser.LOOK_EVERY,
@@ -66,6 +65,8 @@ def serve(app: Flask, host: str, port: int) -> None:
         ident=None,
         clear_untrusted_proxy_headers=False,  # the number of proxies decides: rjsite.web.client_address
     )
+    for listening in sockets.values():
+        listening.channel_class = http_parser.Channel
     if settings.metrics_port:
         metrics.serve(services, settings.metrics_port)
     services.background.start()

@@ -6,7 +6,6 @@ page that says what to mend, at the address of its own page.
 
 from __future__ import annotations
 
-import gc
 import logging
 import re
 import signal
@@ -52,7 +51,6 @@ class LiveLibrary:
         self._library = self._whole = self._load(None)
         self._to_keep = self._whole.usable
         self._show()
-        gc.freeze()  # what stays need not be looked through again and again
 
     def now(self) -> Library:
         """The library as it is now. One request reads what changed; in production others do not wait.
@@ -68,10 +66,6 @@ class LiveLibrary:
         if self._hidden_since():
             self._show()
         return self._library
-
-    def due(self) -> bool:
-        """Whether the next to ask has to wait while the content is read again."""
-        return self._seen != self._state() or self._hidden_since()
 
     def _hidden_since(self) -> bool:
         """Whether the list of hidden stories has changed."""

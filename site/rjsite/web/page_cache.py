@@ -1,7 +1,7 @@
 """Pages as ready bytes: rendered once, compressed once, and answered before Flask is asked.
 
-A view hands over what may be kept. It stays with the library that it was made of, so that a change of
-content swaps everything at once. Whatever is not kept goes to Flask: what is sent, /sent, /exit, errors.
+A view hands over what may be kept. A change of content is another library, which begins with no pages, so
+that everything changes together. Whatever is not kept goes to Flask: what is sent, /sent, /exit, errors.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-import struct
 import time
-import zlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from http import HTTPStatus
@@ -23,19 +21,18 @@ from werkzeug.exceptions import SecurityError
 from werkzeug.http import parse_accept_header
 from werkzeug.sansio.utils import host_is_trusted
 
-from rjsite.services import services_of
+from rjsite.content.library import Library
+from rjsite.services import current_services, services_of
 from rjsite.settings import Settings
 from rjsite.web.live_content import library
 from rjsite.web.security import NO_STORE, fixed_headers, log_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from waitress.parser import HTTPRequestParser
 
 HTML = "text/html; charset=utf-8"
 FRESH = "private, no-cache"
 KEPT = 500  # pages, lists and stories; about 30 kB each
-_GZIP = b"\x1f\x8b\x08" + b"\0" * 5 + b"\2\xff"  # a gzip file without name or time
 _TOKEN = re.compile(rb'(?<=name="form_token" value=")[^"]+')
 
 Headers = list[tuple[str, str]]
@@ -85,38 +82,25 @@ class Page:
 class FormPage:
     """A form with a token of its own for each visitor.
 
-    What stands before and after the token is compressed once, each part by itself. The token goes out as
-    it is, in a block of its own, so that no length of an answer says anything of it (BREACH).
+    It may be compressed: the token is new in every answer, and nobody can have text put beside it, so the
+    length of an answer tells nothing (BREACH).
 
     Args:
-        body: the page with some token. fresh: makes another.
+        body: the page with some token.
+        new_token: makes another.
     """
 
-    def __init__(self, body: bytes, fresh: Callable[[], str]) -> None:
+    def __init__(self, body: bytes, new_token: Callable[[], str]) -> None:
         self.before, self.after = _TOKEN.split(body)
-        self.packed = (_deflated(self.before, zlib.Z_FULL_FLUSH), _deflated(self.after, zlib.Z_FINISH))
-        self.crc = zlib.crc32(self.before)
-        self.fresh = fresh
+        self.new_token = new_token
 
     def answer(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
-        """The page with a new token."""
-        token = self.fresh().encode()
+        """Return status, headers and the page with a new token."""
+        body = b"".join((self.before, self.new_token().encode(), self.after))
         headers = [("Content-Type", HTML), ("Cache-Control", NO_STORE), ("Vary", "Accept-Encoding")]
-        if _coding(environ.get("HTTP_ACCEPT_ENCODING", ""), ("gzip",)):
-            return 200, [*headers, ("Content-Encoding", "gzip")], self._gzipped(token)
-        return 200, headers, b"".join((self.before, token, self.after))
-
-    def _gzipped(self, token: bytes) -> bytes:
-        """The page as RFC 1952 has it, the token in a stored block (RFC 1951, section 3.2.4)."""
-        stored = b"\0" + struct.pack("<HH", len(token), len(token) ^ 0xFFFF) + token
-        crc = zlib.crc32(self.after, zlib.crc32(token, self.crc))
-        size = len(self.before) + len(token) + len(self.after)
-        return b"".join((_GZIP, self.packed[0], stored, self.packed[1], struct.pack("<II", crc, size)))
-
-
-def _deflated(body: bytes, end: int) -> bytes:
-    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
-    return packer.compress(body) + packer.flush(end)
+        if not _coding(environ.get("HTTP_ACCEPT_ENCODING", ""), ("gzip",)):
+            return 200, headers, body
+        return 200, [*headers, ("Content-Encoding", "gzip")], gzip.compress(body, 6, mtime=0)
 
 
 @lru_cache(maxsize=256)  # browsers send a few
@@ -128,7 +112,7 @@ def _coding(accepted: str, offered: tuple[str, ...] = ("br", "gzip")) -> str:
 
 def answer(address: str, make: Callable[[], Ready], *, keep: bool = True) -> Response:
     """Answer from a view with what is kept for an address of ours; make it where it is not there yet."""
-    kept, key = library().ready, site_url() + address
+    kept, key = current_services().page_cache.pages_of(library()), site_url() + address
     found = kept.get(key)
     if found is None:
         found = make()
@@ -163,6 +147,7 @@ class Layer:
     def __init__(self, app: Flask, settings: Settings, below: WSGIApplication) -> None:
         self.app = app
         self.below = below
+        self._pages: tuple[Library | None, dict[str, Ready]] = (None, {})
         self.public_url = settings.public_url
         self.fixed = list(fixed_headers(settings).items())
         self.ours = lru_cache(maxsize=256)(lambda host: host_is_trusted(host, settings.hosts))
@@ -170,13 +155,7 @@ class Layer:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request (PEP 3333)."""
         method, started = environ["REQUEST_METHOD"], time.perf_counter()
-        found = self._found(
-            method,
-            environ["wsgi.url_scheme"],
-            environ.get("HTTP_HOST", ""),
-            environ["PATH_INFO"],
-            environ.get("QUERY_STRING", ""),
-        )
+        found = self._found(method, environ)
         if found is None:
             return self.below(environ, start_response)
         status, headers, body = found.answer(environ)
@@ -185,18 +164,19 @@ class Layer:
         log_line(method, environ["PATH_INFO"], status, started)
         return [body] if method == "GET" else []
 
-    def has(self, read: HTTPRequestParser) -> bool:
-        """Whether what waitress read can be answered without waiting for anything."""
-        if read.error or services_of(self.app).content.due():  # without an address; on a new day
-            return False
-        scheme, host = read.url_scheme, read.headers.get("HOST", "")
-        return bool(self._found(read.command, scheme, host, read.path, read.query))
+    def pages_of(self, shown: Library) -> dict[str, Ready]:
+        """Return the pages that were made of a library, by their URLs. Another library has none yet."""
+        if self._pages[0] is not shown:
+            self._pages = (shown, {})
+        return self._pages[1]
 
-    def _found(self, method: str, scheme: str, host: str, path: str, query: str) -> Ready | None:
+    def _found(self, method: str, environ: WSGIEnvironment) -> Ready | None:
+        host, query = environ.get("HTTP_HOST", ""), environ.get("QUERY_STRING", "")
         if method not in ("GET", "HEAD") or not self.ours(host):
             return None
-        kept: dict[str, Ready] = services_of(self.app).content.now().ready
-        return kept.get(f"{self.public_url or f'{scheme}://{host}'}{path}{query and '?'}{query}")
+        site = self.public_url or f"{environ['wsgi.url_scheme']}://{host}"
+        kept = self.pages_of(services_of(self.app).content.now())
+        return kept.get(f"{site}{environ['PATH_INFO']}{query and '?'}{query}")
 
 
 def init_app(app: Flask, settings: Settings) -> Layer:

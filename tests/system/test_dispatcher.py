@@ -1,4 +1,4 @@
-"""Ready pages go out from the thread that reads: in order, whole, and while all others wait."""
+"""Pages are there while every thread for forms waits; answers go out in order and whole."""
 
 from __future__ import annotations
 
