@@ -259,8 +259,7 @@ def mail_faults(settings: Settings) -> list[str]:
     faults = []
     if settings.mail_use_tls and settings.mail_use_ssl:
         faults.append(f"{PREFIX}MAIL_USE_TLS and {PREFIX}MAIL_USE_SSL: set only one of them to true")
-    by_password = settings.mail_username and not settings.mail_oauth_token_url
-    if by_password and not settings.mail_password.get_secret_value():
+    if settings.mail_username and not _uses_oauth(settings) and not settings.mail_password.get_secret_value():
         faults.append(f"Set {PREFIX}MAIL_PASSWORD: {PREFIX}MAIL_USERNAME is set")
     plain = not (settings.mail_use_tls or settings.mail_use_ssl)
     if settings.mail_server and plain and settings.mail_server not in LOOPBACK:
@@ -293,6 +292,11 @@ def _client_certificate_faults(settings: Settings) -> list[str]:
     return faults
 
 
+def _uses_oauth(settings: Settings) -> bool:
+    """Return whether any setting of OAuth is set."""
+    return any(name.startswith("mail_oauth") for name in settings.model_fields_set if getattr(settings, name))
+
+
 def _oauth_faults(settings: Settings) -> list[str]:
     """Return a line for each setting of OAuth that is missing, cannot be used or does not fit the others."""
     secret, key = settings.mail_oauth_client_secret.get_secret_value(), settings.mail_oauth_client_key
@@ -302,7 +306,7 @@ def _oauth_faults(settings: Settings) -> list[str]:
         "MAIL_OAUTH_SCOPE": settings.mail_oauth_scope,
         "MAIL_USERNAME": settings.mail_username,
     }
-    if not any((*list(given.values())[:3], secret, key)):
+    if not _uses_oauth(settings):
         return []
     faults = [f"Set {PREFIX}{name}: it is needed to sign in with OAuth" for name in given if not given[name]]
     if bool(secret) == bool(key):
