@@ -187,11 +187,12 @@ def test_the_feed_holds_every_story_with_its_notes(client: FlaskClient, stories:
         assert all(f"Note: {note}." in entry.findtext(f"{ATOM}summary", "") for note in story.content_notes)
 
 
-def test_a_story_that_waited_for_its_day_is_new_on_that_day_in_the_feed(content: Library) -> None:
+def test_a_story_that_waited_for_its_day_is_new_on_that_day_in_the_feed(app: Flask, content: Library) -> None:
     waited = replace(content.stories[-1], last_checked=date(2026, 1, 2), published=date(2027, 1, 1))
     others = [story for story in content.stories if story.slug != waited.slug]
 
-    told = fromstring(feed(replace(content, stories=(waited, *others)), "https://x.example"))
+    with app.app_context():
+        told = fromstring(feed(replace(content, stories=(waited, *others)), "https://x.example"))
 
     first = next(told.iter(f"{ATOM}entry"))
     assert first.findtext(f"{ATOM}published") == first.findtext(f"{ATOM}updated") == "2027-01-01T00:00:00Z"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.parser import text_string_to_metric_families
 
 from support.forms import CONTACT, GOOD, A
 from support.mail import MailServer
@@ -15,19 +16,17 @@ from support.processes import LOOPBACK, free_port, listens, wait_until
 from support.site_process import Site
 from support.visitor import Visitor
 
-LINE = re.compile(r'(# TYPE \w+ (counter|gauge)|(?P<name>\w+(\{form="[^"\n]+"\})?) (?P<value>\d+))')
 
-
-def figures(port: int) -> dict[str, int]:
+def figures(port: int) -> dict[str, float]:
     """Read as Prometheus does."""
     with urlopen(f"http://{LOOPBACK}:{port}/metrics", timeout=10) as answer:
-        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-        lines = [LINE.fullmatch(line) for line in answer.read().decode().splitlines()]
-    assert all(lines)
-    return {line["name"]: int(line["value"]) for line in lines if line and line["name"]}
+        assert answer.headers["Content-Type"] == CONTENT_TYPE_LATEST
+        families = text_string_to_metric_families(answer.read().decode())
+        samples = [sample for family in families for sample in family.samples]
+    return {f"{sample.name}{sample.labels.get('form', '')}": sample.value for sample in samples}
 
 
-def forms(found: dict[str, int]) -> list[int]:
+def forms(found: dict[str, float]) -> list[float]:
     return sorted(value for name, value in found.items() if name.startswith("rjsite_forms_total"))
 
 
