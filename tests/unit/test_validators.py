@@ -1,4 +1,4 @@
-"""The rules of an answer: any name and any script as typed, nothing that cannot be mailed or kept."""
+"""The filters and validators of a question: any name and script stays, and what cannot be mailed goes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
 
-from rjsite.forms.definition import Question
-from rjsite.forms.validators import fault, tidy, tidy_line, tidy_number
+from rjsite.forms.definition import Choice, Form, Question, Step
+from rjsite.forms.form import form_class
+from rjsite.forms.validators import tidy, tidy_line, tidy_number
 
 ANY_TEXT = st.text(st.characters())  # surrogates and control characters too
 
@@ -35,43 +37,43 @@ ANY_TEXT = st.text(st.characters())  # surrogates and control characters too
         (None, ""),
     ],
 )
-def test_words_are_kept_as_typed_less_what_no_mail_can_hold(typed, kept):
+def test_a_text_stays_as_typed_without_what_no_mail_can_hold(typed, kept):
     assert tidy(typed) == kept
 
 
 @pytest.mark.parametrize(
     ("typed", "kept"), [("a\r\nb", "a b"), ("a\n\n\tb", "a b"), (" a\n", "a"), ("a b", "a b")]
 )
-def test_an_answer_of_one_line_stays_on_one_line(typed, kept):
+def test_a_line_of_text_stays_on_one_line(typed, kept):
     assert tidy_line(typed) == kept
 
 
-def test_a_number_loses_the_marks_nobody_sees_and_nothing_else():
+def test_a_number_loses_invisible_characters_and_nothing_else():
     assert tidy_number(" \u202a+44 (0)7700\u00a0900982\u202c ") == "+44 (0)7700\u00a0900982"
 
 
 @given(ANY_TEXT)
-def test_tidied_words_stay_as_they_are(text):
+def test_tidying_twice_changes_nothing_more(text):
     assert tidy_number(tidy_number(text)) == tidy_number(text)
     assert tidy(tidy(text)) == tidy(text)
     assert tidy_line(tidy_line(text)) == tidy_line(text)
 
 
 @given(ANY_TEXT)
-def test_no_tidied_answer_holds_a_control_character_but_line_and_tab(text):
-    held = {c for c in tidy(text) if unicodedata.category(c) in ("Cc", "Cs")}
+def test_a_tidied_text_has_no_control_characters_but_newline_and_tab(text):
+    control = {c for c in tidy(text) if unicodedata.category(c) in ("Cc", "Cs")}
 
-    assert held <= {"\n", "\t"}
-    tidy(text).encode()  # can be mailed and kept
+    assert control <= {"\n", "\t"}
+    tidy(text).encode()  # so it can be mailed and stored
 
 
 @given(ANY_TEXT)
-def test_an_answer_of_one_line_never_breaks_a_header(text):
+def test_a_line_of_text_never_breaks_a_header(text):
     assert len(tidy_line(text).splitlines()) <= 1
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"))))
-def test_words_in_any_script_are_never_changed_but_at_their_ends(text):
+def test_a_text_in_any_script_only_loses_spaces_at_its_ends(text):
     assert tidy(text) == text.strip()
 
 
@@ -79,8 +81,49 @@ PHONE = Question(name="phone", kind="phone", label="Phone number", malformed="no
 EMAIL = Question(name="email", kind="email", label="Email address", malformed="no")
 
 
+def errors(question: Question, *typed: str) -> list[str]:
+    """Return the errors of a form with one question, to which this was sent as the answer."""
+    definition = Form(key="f", name="F", address="/f", steps=(Step(title="1", questions=(question,)),))
+    form = form_class(definition, ["key"])(MultiDict([(question.name, value) for value in typed]))
+    form.validate()
+    return list(form.errors.get(question.name, []))
+
+
 def refused(question: Question, typed: str) -> bool:
-    return fault(question, tidy_number(typed)) == "no"
+    """Return whether the answer has the one error "no"."""
+    messages = errors(question, typed)
+    assert messages in ([], ["no"])
+    return bool(messages)
+
+
+@pytest.mark.parametrize("typed", ["", "   ", "\x00", "\n\u2028"])
+@pytest.mark.parametrize("missing", ["", "Enter it"])
+def test_spaces_and_control_characters_alone_are_no_answer(missing, typed):
+    question = Question(name="q", kind="text", label="Q", limit=5, noun="It", missing=missing)
+
+    assert errors(question, typed) == ([missing] if missing else [])
+
+
+@pytest.mark.parametrize("question", [PHONE, EMAIL])
+def test_an_optional_number_may_consist_of_characters_that_are_dropped(question):
+    assert errors(question, " \u200b\x00") == []
+
+
+@pytest.mark.parametrize(("length", "expected"), [(5, []), (6, ["100% of it must be 5 characters or less"])])
+def test_a_text_over_the_limit_is_refused_in_the_words_of_its_question(length, expected):
+    question = Question(name="q", kind="text", label="Q", limit=5, noun="100% of it")
+
+    assert errors(question, "x" * length) == expected
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"), [(["none"], []), (["a", "b"], []), (["none", "a"], ["no"]), (["none", "?"], [])]
+)
+def test_a_choice_that_stands_alone_is_refused_beside_others(chosen, expected):
+    choices = tuple(Choice(value=value, label=value) for value in ("a", "b", "none"))
+    question = Question(name="q", kind="many", label="Q", choices=choices, alone="none", malformed="no")
+
+    assert errors(question, *chosen) == expected
 
 
 @pytest.mark.parametrize(
@@ -119,7 +162,7 @@ def test_a_phone_number_may_be_written_in_any_usual_way(typed):
         "1" + "-" * 9,
     ],
 )
-def test_what_cannot_be_rung_is_refused(typed):
+def test_a_text_that_is_no_phone_number_is_refused(typed):
     assert refused(PHONE, typed)
 
 
@@ -139,7 +182,7 @@ LONGEST = "a" * 64 + "@" + DOMAIN
         LONGEST,
     ],
 )
-def test_an_address_that_mail_can_be_sent_to_is_taken(typed):
+def test_an_address_that_mail_can_be_sent_to_is_accepted(typed):
     assert not refused(EMAIL, typed)
 
 
@@ -160,7 +203,7 @@ def test_an_address_that_mail_can_be_sent_to_is_taken(typed):
         "a@" + ".".join(["b" * 60] * 5) + ".com",
     ],
 )
-def test_what_is_no_address_is_refused(typed):
+def test_a_text_that_is_no_email_address_is_refused(typed):
     assert refused(EMAIL, typed)
 
 

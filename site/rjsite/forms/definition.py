@@ -16,10 +16,11 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-# Names that the form itself (rjsite/forms/form.py) and its page have: a question may not stand in their way.
-TAKEN = """ asked blocks came_back chosen data definition errors errors_in_order form form_errors form_token
- help-panel hidden_tag is_submitted keys main menu meta notice opened populate_obj post_process problem
- process stop to_referral token validate validate_on_submit values waited_too_long website """
+# Names that a question cannot have, because the form (rjsite/forms/form.py) or its page uses them. WTForms
+# would run `validate_on_submit` as the validator of a question named on_submit.
+TAKEN = """ asked blocks chosen data definition errors errors_in_order form form_errors form_token help-panel
+ hidden_tag is_submitted keys main menu meta notice on_submit opened populate_obj post_process problem process
+ sent_token stop to_referral token token_expired validate validate_on_submit values website """
 # as many as static/site.css knows: a question opened by a further one would never be seen
 CHOICES_THAT_OPEN = 8
 FURTHER_OPENERS = 2

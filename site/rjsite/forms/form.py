@@ -1,4 +1,4 @@
-"""From the definition of a form to the WTForms form that reads and checks what came back."""
+"""Makes a WTForms form of the definition of a form, and a referral of what was sent in it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, assert_never
 
-from flask import request
 from flask_wtf import FlaskForm
-from werkzeug.datastructures import MultiDict
 from wtforms import Field, HiddenField, StringField
 
 from rjsite.forms.definition import Choice, Form, Question, Step
 from rjsite.forms.referral import Answer, Referral
 from rjsite.forms.spam import signs_of_spam
-from rjsite.forms.token import Signer, Token
-from rjsite.forms.validators import fault, tidy, tidy_line, tidy_number
-
-TRAP = "website"
+from rjsite.forms.token import Signer
+from rjsite.forms.validators import tidy, tidy_line, tidy_number, validators
 
 
-class One(Field):
-    """One choice; an unknown value counts as not chosen."""
+class ChoiceField(Field):
+    """A field for one choice, which takes an unknown value as not chosen.
+
+    Args:
+        values: the values that can be chosen.
+    """
 
     data: Any
 
@@ -34,76 +34,64 @@ class One(Field):
         self.data = next((value for value in valuelist if value in self.values), "")
 
 
-class Many(One):
-    """Any of the choices, each once, in the form's order; unknown values count as not chosen."""
+class ChoicesField(ChoiceField):
+    """A field for any number of choices, each once and in the order of the form."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = [value for value in self.values if value in valuelist]
 
 
 class QuestionForm(FlaskForm):
-    """A form made of questions. Subclasses are made by `form_class`, one for each definition."""
+    """A form made of questions. `form_class` makes a subclass for each definition.
+
+    Attributes:
+        definition: the questions, with the facts of the service in their texts.
+        keys: the keys of the form token.
+        sent_token: the token that was sent with the answers.
+    """
 
     definition: Form
     keys: Sequence[str]
 
     class Meta:
-        csrf = False  # it needs a cookie; our own token stands in its place
-
-        def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
-            """What was sent in fields; neither files nor JSON, which Flask-WTF would take in as well."""
-            if isinstance(formdata, MultiDict):
-                return formdata
-            return request.form if form.is_submitted() else None
+        csrf = False  # Flask-WTF's token needs a cookie; ours (rjsite/forms/token.py) needs none
 
         def get_translations(self, _form: Any) -> None:
-            """None: no message of WTForms is shown."""
+            """Return None: every message is our own, and forms are also made without an app, for paper."""
 
     form_token = HiddenField()
-    website = HiddenField()
-
-    @property
-    def came_back(self) -> Token:
-        """The token that came with the answers."""
-        return self._opened
+    website = HiddenField()  # the trap: people do not see it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._signer = Signer(self.keys, self.definition.key)
-        self._opened = self._signer.open(self.form_token.data or "")
+        self.sent_token = self._signer.open(self.form_token.data or "")
 
     @property
     def token(self) -> str:
-        """The token for the page: the one that came while it is good, else a new one for the same answers."""
+        """Return the token for the page: the sent one while it is valid, or a new one."""
         if not self.is_submitted():
             return self._signer.fresh()
-        return self._signer.again(self._opened.nonce) if self.waited_too_long else str(self.form_token.data)
+        return self._signer.again(self.sent_token.nonce) if self.token_expired else str(self.form_token.data)
 
     @property
-    def waited_too_long(self) -> bool:
-        """Whether the page was open too long, or its token cannot be read."""
-        return self._opened.state != "good"
+    def token_expired(self) -> bool:
+        """Return whether the page was open for too long, or its token cannot be read."""
+        return self.sent_token.state != "good"
 
     @cached_property
     def asked(self) -> list[Question]:
-        """The questions whose every condition holds; what was typed at others is not checked or sent on."""
+        """Return the questions whose conditions all hold. Answers to others are neither checked nor sent."""
         asked: list[Question] = []
-        given: dict[str, Sequence[str]] = {}  # what opens a question stands before it
+        given: dict[str, Sequence[str]] = {}  # a question is opened by answers to earlier ones
         for q in self.definition.questions:
             if all(set(values).intersection(given.get(name, ())) for name, values in q.when.items()):
                 asked.append(q)
                 given[q.name] = self.values(q)
         return asked
 
-    def validate(self, extra_validators: Any = None) -> bool:
-        """Check what was asked, and keep the words for each fault at its field."""
-        for q in self.asked:
-            words = fault(q, self[q.name].data)
-            self[q.name].errors = [words] if words else []
-        return not any(self[q.name].errors for q in self.asked)
-
     def stop(self) -> str:
-        """The outcome that an answer leads to in place of sending; empty where none does."""
+        """Return the outcome that an answer leads to instead of sending; empty if there is none."""
         for question in self.asked:
             for choice in self.chosen(question):
                 if choice.stop and len(self.values(question)) == 1:
@@ -111,18 +99,18 @@ class QuestionForm(FlaskForm):
         return ""
 
     def values(self, question: Question) -> list[str]:
-        """What was typed or chosen in answer to a question; empty without an answer."""
+        """Return what was typed or chosen as the answer to a question."""
         data = self[question.name].data
         return data if isinstance(data, list) else [data] if data else []
 
     def chosen(self, question: Question) -> Iterator[Choice]:
-        """The choices selected in answer to a question."""
+        """Yield the choices that were selected as the answer to a question."""
         values = self.values(question)
         return (choice for choice in question.choices if choice.value in values)
 
     @property
     def errors_in_order(self) -> list[tuple[str, str]]:
-        """For the summary: the id each link leads to, and the message, in page order."""
+        """Return the id of each field with an error, and its message, in the order of the page."""
         return [
             (f"{q.name}-0" if q.kind in ("one", "many") else q.name, str(self[q.name].errors[0]))
             for q in self.definition.questions
@@ -130,12 +118,12 @@ class QuestionForm(FlaskForm):
         ]
 
     def blocks(self, step: Step) -> list[Question]:
-        """The questions of a step that stand on their own."""
+        """Return the questions of a step that no other question of the step opens."""
         names = {q.name for q in step.questions}
         return [q for q in step.questions if not (q.opened_by and q.opened_by.name in names)]
 
     def opened(self, question: Question, index: int) -> list[Question]:
-        """The questions that stand after choice number `index`: it is the last one that opens them."""
+        """Return the questions that appear after choice number `index`, the last one that opens them."""
         value, *later = [choice.value for choice in question.choices[index:]]
         step = next(step for step in self.definition.steps if question in step.questions)
         return [
@@ -148,56 +136,62 @@ class QuestionForm(FlaskForm):
         ]
 
     def to_referral(self, *, privacy_version: str) -> Referral:
-        """What the person told us, ready for the outbox."""
+        """Return the referral that was sent.
+
+        Args:
+            privacy_version: the version of the privacy page at the time of sending.
+        """
         first = sorted((q for q in self.asked if q.before), key=lambda q: q.before_rank)
-        answers = tuple(self._answer(q, q.label) for q in self.asked)
         typed = [value for q in self.asked if not q.choices for value in self.values(q)]
-        reply_to = (self.values(q) for q in self.asked if q.name == self.definition.reply_to)
+        reply_to = (self[q.name].data for q in self.asked if q.name == self.definition.reply_to)
         return Referral(
             key=self.definition.key,
             form=self.definition.name,
-            reference=self._opened.reference,
-            submission=self._opened.submission,
-            nonce=self._opened.nonce,
+            reference=self.sent_token.reference,
+            submission=self.sent_token.submission,
+            nonce=self.sent_token.nonce,
             sent_at=datetime.now(UTC),
             before=tuple(self._answer(q, q.before) for q in first),
             flags=tuple(choice.flag for q in self.asked for choice in self.chosen(q) if choice.flag),
-            answers=answers,
+            answers=tuple(self._answer(q, q.label) for q in self.asked),
             reply_to="".join(next(reply_to, ())),
-            spam=signs_of_spam(self[TRAP].data or "", self._opened.age, typed),
+            spam=signs_of_spam(self.website.data or "", self.sent_token.age, typed),
             privacy_version=privacy_version,
         )
 
-    def _answer(self, question: Question, words: str) -> Answer:
+    def _answer(self, question: Question, label: str) -> Answer:
+        """Return the answer to a question, which appears under the label."""
         labels = ["Yes"] if question.kind == "tick" else [choice.label for choice in self.chosen(question)]
         values = self.values(question)
-        return Answer(question.name, words, tuple(values), tuple(labels) if values else ())
+        return Answer(question.name, label, tuple(values), tuple(labels) if values else ())
 
 
 def form_class(definition: Form, keys: Sequence[str]) -> type[QuestionForm]:
-    """The WTForms class of a form.
+    """Return the WTForms class of a form.
 
     Args:
-        definition: with the service's facts already in its words. keys: sign and open its token.
+        definition: the form, with the facts of the service in its texts.
+        keys: sign and open the form token.
     """
-    fields: dict[str, Any] = {q.name: _field(q) for q in definition.questions}
-    return type("AskedForm", (QuestionForm,), {"definition": definition, "keys": keys, **fields})
+    fields = {question.name: _field(question) for question in definition.questions}
+    return type("DefinedForm", (QuestionForm,), {"definition": definition, "keys": keys, **fields})
 
 
 def _field(question: Question) -> Field:
-    """The field that reads the answer; one for each kind of question."""
+    """Return the field that reads the answer to a question."""
+    checks = validators(question)
     values = [choice.value for choice in question.choices]
     match question.kind:
         case "one":
-            return One(values=values, default="")
+            return ChoiceField(validators=checks, values=values, default="")
         case "many":
-            return Many(values=values, default=[])
+            return ChoicesField(validators=checks, values=values, default=[])
         case "tick":
-            return One(values=["yes"], default="")
+            return ChoiceField(validators=checks, values=["yes"], default="")
         case "long":
-            return StringField(filters=[tidy], default="")
+            return StringField(validators=checks, filters=[tidy], default="")
         case "text":
-            return StringField(filters=[tidy_line], default="")
+            return StringField(validators=checks, filters=[tidy_line], default="")
         case "phone" | "email":
-            return StringField(filters=[tidy_number], default="")
+            return StringField(validators=checks, filters=[tidy_number], default="")
     assert_never(question.kind)

@@ -1,73 +1,88 @@
-"""The rules of an answer: what is tidied, what is needed, what is too long or cannot be read."""
+"""The filters and validators of a question, for WTForms."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Callable
+from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
+from wtforms.validators import DataRequired, Email, Length, Regexp, StopValidation, ValidationError
 
 from rjsite.forms.definition import Question
 
+Validator = Callable[[Any, Any], object]
+
 _LINE_ENDS = re.compile(r"\r\n?|[\u0085\u2028\u2029\v\f]")
-_PHONE_PUNCTUATION = re.compile(r"[\s+().\u2010-\u2015\u2212-]")
-EMAIL_LIMIT = 254  # RFC 5321, section 4.5.3.1.3
+_PUNCTUATION = r"[\s+().\u2010-\u2015\u2212-]*"
+_PHONE = re.compile(rf"(?:{_PUNCTUATION}[0-9]){{7,20}}{_PUNCTUATION}")
 
 
 def tidy(text: str | None, dropped: tuple[str, ...] = ("Cc", "Cs")) -> str:
-    """A person's words as we keep them: one kind of line end, no control characters, ends trimmed.
+    """Return a text with one kind of line end, no control characters and trimmed ends.
 
-    Any script, name or emoji stays as it was typed. Lone surrogates go with the control characters:
-    no mail and no database can hold them.
+    Any script, name or emoji stays as it was typed. Lone surrogates are dropped with the control characters,
+    because neither a mail nor a database can hold them.
+
+    Args:
+        text: what was typed.
+        dropped: the Unicode categories of the characters to drop.
     """
     text = _LINE_ENDS.sub("\n", text or "")
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in dropped).strip()
 
 
 def tidy_line(text: str | None) -> str:
-    """The same for an answer of one line: line breaks become spaces."""
+    """Return a tidied text in one line: its line breaks and tabs become spaces."""
     return re.sub(r"[\n\t]+", " ", tidy(text))
 
 
 def tidy_number(text: str | None) -> str:
-    """The same for a phone number or an email address, less the marks nobody sees that pasting brings."""
+    """Return a phone number or an email address without the invisible characters that pasting brings."""
     return tidy_line(tidy(text, ("Cc", "Cs", "Cf")))
 
 
-def fault(question: Question, answer: str | Sequence[str]) -> str:
-    """What is wrong with a tidied answer, in the words of the question; empty where nothing is.
+def validators(question: Question) -> list[Validator]:
+    """Return the validators of a question, in the order in which they run."""
+    chain: list[Validator] = [stop_unless_asked]
+    chain.append(DataRequired(question.missing) if question.required else stop_if_empty)
+    if question.limit:
+        message = question.too_long.replace("%", "%%")  # WTForms puts numbers into this message with %
+        chain.append(Length(max=question.limit, message=message))
+    if question.kind == "phone":
+        chain.append(Regexp(_PHONE, message=question.malformed, matcher=re.fullmatch))
+    if question.kind == "email":
+        chain.append(Email(question.malformed))
+    if question.alone and question.malformed:
+        chain.append(chosen_alone(question.alone, question.malformed))
+    return chain
 
-    Spaces alone are no answer, and an optional question may go without one.
+
+def stop_unless_asked(form: Any, field: Any) -> None:
+    """Stop the validation of a question that was not asked, without an error."""
+    if all(question.name != field.name for question in form.asked):
+        raise StopValidation
+
+
+def stop_if_empty(_form: Any, field: Any) -> None:
+    """Stop the validation of an optional question without an answer, without an error.
+
+    The Optional validator of WTForms looks at what was sent. This one looks at what the filters left of it.
     """
-    if not answer:
-        return question.missing
-    if question.limit and len(answer) > question.limit:
-        return question.too_long
-    return "" if _well_formed(question, answer) else question.malformed
+    if not field.data:
+        raise StopValidation
 
 
-def _well_formed(question: Question, answer: str | Sequence[str]) -> bool:
-    """Whether an answer can be what its kind says."""
-    match question.kind:
-        case "phone":
-            return bool(re.fullmatch(r"[0-9]{7,20}", _PHONE_PUNCTUATION.sub("", str(answer))))
-        case "email":
-            return _is_address(str(answer))
-        case "many":
-            return question.alone not in answer or len(answer) == 1
-        case "text" | "long" | "one" | "tick":
-            return True
-    assert_never(question.kind)
+def chosen_alone(value: str, message: str) -> Validator:
+    """Return a validator that refuses one choice together with others.
 
+    Args:
+        value: the choice that may only be chosen alone.
+        message: the error where it was not.
+    """
 
-def _is_address(text: str) -> bool:
-    """Whether mail can be sent there; it is not looked up anywhere."""
-    if len(text) > EMAIL_LIMIT:
-        return False
-    try:
-        validate_email(text, check_deliverability=False)
-    except EmailNotValidError:
-        return False
-    return True
+    def validate(_form: Any, field: Any) -> None:
+        if value in field.data and len(field.data) > 1:
+            raise ValidationError(message)
+
+    return validate

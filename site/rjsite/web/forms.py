@@ -1,4 +1,4 @@
-"""The forms over HTTP: ask, keep, thank. Every answer stays in the page until it is safely kept."""
+"""The views of the forms. Every answer stays in the page until it is stored."""
 
 from __future__ import annotations
 
@@ -7,16 +7,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from flask import (
-    Blueprint,
-    Flask,
-    Response,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
+from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 
@@ -31,39 +22,38 @@ from rjsite.web.live_content import library, unlinked
 from rjsite.web.rate_limit import limited, seconds_to_wait
 from rjsite.web.security import NO_STORE, forget_the_form
 
-SENT_PAGE_LIVES = 600
-# posted by an outcome, which carries the answers: a wrong tap loses nothing; no question is named so
-BACK = "_back"
+SENT_PAGE_LIVES = 600  # seconds
+BACK = "_back"  # sent by the Back button of an outcome, together with the answers; no question has this name
 
 bp = Blueprint("refer", __name__)
 
 
-def ask_or_take(take: Callable[[QuestionForm], Response]) -> ResponseReturnValue:
-    """One form: shown on GET; on POST taken, or shown again with every answer kept.
+def form_view(send: Callable[[QuestionForm], Response]) -> ResponseReturnValue:
+    """Show a form, or send it. A form that cannot be sent is shown again with every answer.
 
     Args:
-        take: takes a form, unless too many came from its network.
+        send: sends a valid form, within the rate limit.
     """
     if request.method != "POST":
-        return _opened()
+        return _empty_form()
     form = _form()
     if BACK in request.form:
         return _show(form)
     if outcome := form.stop():
         return _outcome(form, outcome)
-    fits = form.validate()
-    if form.waited_too_long:
+    valid = form.validate()
+    if form.token_expired:
         return _show(form, 422, notice="old-page")
-    if not fits:
+    if not valid:
         return _show(form, 422)
     try:
-        return take(form)
+        return send(form)
     except RateLimitExceeded:
         return _too_many(form)
 
 
-def _opened() -> Response:
-    """The empty form: kept ready, with a new token each time."""
+def _empty_form() -> Response:
+    """Return the page of an empty form from the page cache, with a new token."""
 
     def make() -> page_cache.FormPage:
         form = _form()
@@ -73,38 +63,39 @@ def _opened() -> Response:
     return page_cache.answer(request.path + ("?fill=1" if request.args.get("fill") == "1" else ""), make)
 
 
-def _take(form: QuestionForm) -> Response:
-    """Keep the form and thank."""
+def _send(form: QuestionForm) -> Response:
+    """Store a referral, and redirect to the page that says thank you."""
     privacy = library().pages.get("/privacy")
     try:
         current_services().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
     except NotKept:
         return _show(form, 503, notice="503")
-    sealed = _reference_cipher().encrypt(form.came_back.reference.encode()).decode()
-    response = make_response(redirect(url_for("refer.sent", r=sealed), 303))
+    encrypted = _reference_cipher().encrypt(form.sent_token.reference.encode()).decode()
+    response = make_response(redirect(url_for("refer.sent", r=encrypted), 303))
     forget_the_form(response)
     return response
 
 
 def _too_many(form: QuestionForm) -> Response:
-    """Too many forms came from one network: the answers stay in the page, which says when to try again."""
+    """Return the form with its answers, and say when it can be sent again."""
     response = _show(form, 429, notice="429")
     response.headers["Retry-After"] = str(seconds_to_wait(current_services().limiter))
     return response
 
 
 def _form() -> QuestionForm:
-    """The form of this address, with what was sent to it; its class is made anew for new content."""
+    """Return the form at this URL, with what was sent. New content gets a new form class."""
     definition = library().forms[request.path]
     services = current_services()
     made = services.form_classes.get(request.path)
     if made is None or made.definition is not definition:
         made = form_class(definition, services.settings.secrets)
         services.form_classes[request.path] = made
-    return made()
+    return made(request.form if request.method == "POST" else None)
 
 
 def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
+    """Return the page of a form, with the notice of that name above it."""
     content = library()
     return _private(
         "form.html",
@@ -120,6 +111,7 @@ def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
 
 
 def _outcome(form: QuestionForm, name: str) -> Response:
+    """Return the page of an outcome, which carries the answers so that Back returns to them."""
     definition = form.definition
     return _private(
         "outcome.html",
@@ -131,8 +123,9 @@ def _outcome(form: QuestionForm, name: str) -> Response:
     )
 
 
-def _private(template: str, status: int, **shown: object) -> Response:
-    html = render_template(template, noindex=True, bare=True, **shown)
+def _private(template: str, status: int, **context: object) -> Response:
+    """Return a page that neither caches nor search engines keep."""
+    html = render_template(template, noindex=True, bare=True, **context)
     response = make_response(unlinked(html), status)
     response.headers["Cache-Control"] = NO_STORE
     return response
@@ -140,11 +133,10 @@ def _private(template: str, status: int, **shown: object) -> Response:
 
 @bp.get("/sent")
 def sent() -> ResponseReturnValue:
-    """Thanks, with the reference for ten minutes; it shows none of the answers."""
+    """Say thank you, with the reference for ten minutes and none of the answers."""
+    encrypted = request.args.get("r", "").encode()
     try:
-        reference = (
-            _reference_cipher().decrypt(request.args.get("r", "").encode(), ttl=SENT_PAGE_LIVES).decode()
-        )
+        reference = _reference_cipher().decrypt(encrypted, ttl=SENT_PAGE_LIVES).decode()
     except InvalidToken:
         reference = ""
     content = library()
@@ -158,7 +150,7 @@ def sent() -> ResponseReturnValue:
 
 
 def _reference_cipher() -> MultiFernet:
-    """Return what encrypts the reference in the address of /sent, which the browser's history keeps."""
+    """Return the cipher for the reference in the URL of /sent, which the browser keeps in its history."""
     secrets = current_services().settings.secrets
     keys = (hashlib.sha256(f"sent:{secret}".encode()).digest() for secret in secrets)
     return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
@@ -166,18 +158,18 @@ def _reference_cipher() -> MultiFernet:
 
 @bp.get("/exit")
 def leave() -> ResponseReturnValue:
-    """Leave quickly, where script does not run."""
+    """Redirect to the exit address, for browsers without JavaScript."""
     response = redirect(library().facts["exit_url"].link, 303)
     forget_the_form(response)
     return response
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Register the forms. What is about to be kept counts against the limit; faults in the answers do not."""
-    take = limited(services_of(app).limiter, settings, _take)
+    """Register the views. Only a form that is about to be stored counts towards the rate limit."""
+    send = limited(services_of(app).limiter, settings, _send)
 
     def form() -> ResponseReturnValue:
-        return ask_or_take(take)
+        return form_view(send)
 
     with app.app_context():
         for address, definition in library().forms.items():
