@@ -1,9 +1,9 @@
-"""What a form asks: the one definition of each question, written in content/forms/*.toml.
+"""The definitions of the forms and their questions, as content/forms/*.toml gives them.
 
-The page, the error messages, "Check your answers", the team's email and the printed form are all made
-from these values, so that a question is written in one place (docs/forms.md). No Flask, no WTForms.
+The page, the error messages, "Check your answers", the team's email and the printed form are all made from
+these values, so that each question is written in one place (docs/forms.md).
 
-Words may hold facts of the service by name, such as ``{area}``; `Form.filled` puts them in.
+A text may name facts of the service, such as ``{area}``. `Form.filled` replaces them with their values.
 """
 
 from __future__ import annotations
@@ -21,20 +21,18 @@ from pydantic_core import PydanticCustomError
 TAKEN = """ asked blocks chosen data definition errors errors_in_order form form_errors form_token help-panel
  hidden_tag is_submitted keys main menu meta notice on_submit opened populate_obj post_process problem process
  sent_token stop to_referral token token_expired validate validate_on_submit values website """
-# as many as static/site.css knows: a question opened by a further one would never be seen
+# static/site.css has rules for this many: it would never show a question that a later choice opens.
 CHOICES_THAT_OPEN = 8
 FURTHER_OPENERS = 2
 
-_FILLED = ("label", "hint", "missing", "noun", "malformed", "after")  # may hold facts of the service
+_TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name facts of the service
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
-
-
-Said = Annotated[str, Field(pattern=r"\S")]  # words that may not be left empty
+Text = Annotated[str, Field(pattern=r"\S")]  # may not be empty
 
 
 class Opener(NamedTuple):
-    """The question whose answer opens another one, and the answers that do."""
+    """A question that opens another one, and the answers that do so."""
 
     name: str
     values: tuple[str, ...]
@@ -45,35 +43,37 @@ class _Part(BaseModel):
 
 
 class Choice(_Part):
-    """One answer that can be chosen."""
+    """A choice of a question."""
 
-    value: Said
-    label: Said
+    value: Text
+    label: Text
     hint: str = ""
-    stop: str = ""  # the outcome shown in place of going on (content/outcomes/NAME.md)
-    flag: str = ""  # a line for the team: what to look out for
-    needs_fact: str = ""  # offered only where this fact of the service is set
+    stop: str = ""  # the outcome to show instead of sending the form (content/outcomes/NAME.md)
+    flag: str = ""  # a line in the team's email that says what to look out for
+    needs_fact: str = ""  # the choice is offered only if this fact of the service is set
 
 
 class Question(_Part):
-    """One question: its words, its rule and its messages."""
+    """A question: its texts, its rules and its error messages."""
 
-    name: Said
+    name: Text
     kind: Kind
-    label: Said
+    label: Text
     hint: str = ""
-    missing: str = ""  # the message where an answer is needed; without it the question is optional
-    noun: str = ""  # begins the message for an answer over `limit` characters
+    missing: str = ""  # the error if there is no answer; without it the question is optional
+    noun: str = ""  # the first words of the error for an answer over `limit` characters
     limit: int = 0
-    malformed: str = ""  # the message for an answer that cannot be what it says
+    malformed: str = ""  # the error for an answer that its kind does not allow
     choices: tuple[Choice, ...] = ()
-    alone: str = ""  # of "many": the choice that cannot stand beside others
-    when: dict[str, tuple[str, ...]] = {}  # asked only where each of these has one of its answers
-    spelling: bool = True  # of "long": whether the browser may look after the spelling; not of names
-    autofill: str = ""  # autocomplete token, used only where the person asks for it
-    before: str = ""  # its name in the block "BEFORE YOU CONTACT" of the team's email
-    before_rank: int = 1  # in that block: 1 how to reach the person, 2 what else to know first
-    after: str = ""  # words that stand below the question
+    alone: str = ""  # for "many": the choice that excludes all others
+    when: dict[str, tuple[str, ...]] = {}  # asked only if each of these questions has one of these answers
+    spelling: bool = True  # for "long": whether the browser may check the spelling; it must not for names
+    autofill: str = ""  # the autocomplete token, used only if the person asks for it
+    before: str = ""  # its label in the block "BEFORE YOU CONTACT" of the team's email
+    before_rank: int = (
+        1  # its place in that block: 1 for how to reach the person, 2 for what else to know first
+    )
+    after: str = ""  # a text below the question
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -94,50 +94,50 @@ class Question(_Part):
 
     @property
     def required(self) -> bool:
-        """Whether the form cannot be sent without an answer (where the question is asked at all)."""
+        """Return whether the question needs an answer if it is asked."""
         return bool(self.missing)
 
     @property
     def too_long(self) -> str:
-        """The message for an answer over the limit."""
+        """Return the error for an answer over the limit."""
         return f"{self.noun} must be {self.limit:,} characters or less"
 
     @property
     def opened_by(self) -> Opener | None:
-        """The answer that opens this question: the last of `when`."""
+        """Return what opens this question: the last condition of `when`."""
         return Opener(*list(self.when.items())[-1]) if self.when else None
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Question:
-        """The question with the service's facts in its words, less the choices it cannot offer."""
+        """Return the question with the facts in its texts, without the choices that it cannot offer."""
         offered = [choice for choice in self.choices if not choice.needs_fact or has(choice.needs_fact)]
-        words = {name: fill(getattr(self, name)) for name in _FILLED}
+        texts = {name: fill(getattr(self, name)) for name in _TEXTS}
         choices = tuple(c.model_copy(update={"label": fill(c.label), "hint": fill(c.hint)}) for c in offered)
-        return self.model_copy(update={**words, "choices": choices})
+        return self.model_copy(update={**texts, "choices": choices})
 
 
-def _wrong(question: Question, words: str) -> PydanticCustomError:
-    """A mistake in how one question fits into its form."""
-    return PydanticCustomError("form", "{words}", {"words": words, "question": question.name})
+def _problem(question: Question, message: str) -> PydanticCustomError:
+    """Return the error for a question that does not fit into its form."""
+    return PydanticCustomError("form", "{message}", {"message": message, "question": question.name})
 
 
 class Step(_Part):
-    """One topic of a form: a screen where script runs, a numbered section where it does not."""
+    """A topic of a form: a screen with JavaScript, and a numbered section without it."""
 
     title: str
     questions: tuple[Question, ...]
 
 
 class Form(_Part):
-    """A whole form: its name, its address and its topics in order."""
+    """A form: its name, its address and its steps in order."""
 
-    key: str  # names content/forms/KEY.md, its opening words
-    name: Said  # as the team's email names it
+    key: str  # content/forms/KEY.md has its opening text
+    name: Text  # its name in the team's email
     address: str
     steps: tuple[Step, ...]
-    by_step: bool = False  # shown one topic at a time where script runs
-    send: str = "Send to the team"  # on its button
-    reply_to: str = ""  # the question whose answer the team may reply to
-    next: tuple[str, ...] = ()  # what happens after Send, a line each
+    by_step: bool = False  # whether JavaScript shows one step at a time
+    send: str = "Send to the team"  # the text of its button
+    reply_to: str = ""  # the question whose answer becomes the Reply-To address
+    next: tuple[str, ...] = ()  # what happens after Send, in one line each
 
     @field_validator("address")
     @classmethod
@@ -151,17 +151,17 @@ class Form(_Part):
         seen: dict[str, list[str]] = {}
         for question in self.questions:
             if question.name in TAKEN.split() or not re.fullmatch(r"[a-z][a-z0-9_-]*", question.name):
-                raise _wrong(
+                raise _problem(
                     question, f"“{question.name}” cannot be a name; write another, such as best_time"
                 )
             if question.name in seen:
-                raise _wrong(question, f"two questions are named “{question.name}”")
+                raise _problem(question, f"two questions are named “{question.name}”")
             for name, values in question.when.items():
                 if not set(values) <= set(seen.get(name, ())):
-                    raise _wrong(question, f"{question.name}: “when” names no earlier answer “{name}”")
+                    raise _problem(question, f"{question.name}: “when” names no earlier answer “{name}”")
             if (by := question.opened_by) and set(by.values) & set(seen[by.name][CHOICES_THAT_OPEN:]):
-                words = f"one of the first {CHOICES_THAT_OPEN} choices of “{by.name}” has to open it"
-                raise _wrong(question, f"{question.name}: {words}")
+                message = f"one of the first {CHOICES_THAT_OPEN} choices of “{by.name}” has to open it"
+                raise _problem(question, f"{question.name}: {message}")
             seen[question.name] = [choice.value for choice in question.choices]
         if self.reply_to and self.reply_to not in seen:
             raise ValueError(f"“reply_to” names no question “{self.reply_to}”")
@@ -171,21 +171,21 @@ class Form(_Part):
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """Every question, in form order."""
+        """Return every question, in the order of the form."""
         return tuple(question for step in self.steps for question in step.questions)
 
     @cached_property
     def also(self) -> tuple[Opener, ...]:
-        """The answers that a question needs besides the one it stands after, each once."""
+        """Return the conditions that questions have besides the one that opens them, each once."""
         return tuple({Opener(*item): 0 for q in self.questions for item in list(q.when.items())[:-1]})
 
     @property
     def stops(self) -> Iterator[str]:
-        """The outcomes that answers may lead to."""
+        """Return the outcomes that answers can lead to."""
         return (choice.stop for question in self.questions for choice in question.choices if choice.stop)
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Form:
-        """The form with the service's facts in its words, less the choices it cannot offer."""
+        """Return the form with the facts in its texts, without the choices that it cannot offer."""
         steps = tuple(
             Step(title=fill(step.title), questions=tuple(q.filled(fill, has) for q in step.questions))
             for step in self.steps

@@ -1,4 +1,4 @@
-"""What a person told us, on its way to the team. Imports nothing of ours; prints none of it."""
+"""A referral: what a person sent to the team. The `repr` of its classes shows no answer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 NOT_ANSWERED = "Not answered"
-FAST = "fast"  # the sign of spam that a person may give as well
+FAST = "fast"  # a sign of spam that a person may also give
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: what was typed, or the names of the choices with their labels; without values, none."""
+    """An answer: what was typed, or the values of the choices and their labels. No values mean no answer."""
 
     name: str
     question: str
@@ -23,30 +23,32 @@ class Answer:
     labels: tuple[str, ...] = field(default=(), repr=False)
 
     @property
-    def words(self) -> str:
-        """The answer as the team reads it."""
+    def text(self) -> str:
+        """Return the answer as the team reads it."""
         return "; ".join(self.labels or self.values) or NOT_ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """One sent form. `sent_at` carries its time zone."""
+    """A form that was sent. `sent_at` has a time zone."""
 
-    key: str  # of the form, for machines
-    form: str  # its name, for people
+    key: str  # identifies the form, for programs
+    form: str  # the name of the form, for people
     reference: str
-    submission: str  # identity of this sending: 64 hexadecimal figures
-    nonce: str = field(repr=False)  # known to the page it was sent from, and kept nowhere
+    submission: str  # identifies what was sent from one page, in 64 hexadecimal digits
+    nonce: str = field(repr=False)  # is in the page that it was sent from, and stored nowhere
     sent_at: datetime
-    before: tuple[Answer, ...] = field(repr=False)  # what staff follow before any contact
+    before: tuple[Answer, ...] = field(repr=False)  # what staff must know before they contact anyone
     flags: tuple[str, ...] = field(repr=False)
     answers: tuple[Answer, ...] = field(repr=False)
     reply_to: str = field(default="", repr=False)
-    spam: Mapping[str, str] = field(default_factory=dict)  # signs that a program sent it: name, sentence
+    spam: Mapping[str, str] = field(
+        default_factory=dict
+    )  # the name of each sign of spam, and a sentence about it
     privacy_version: str = ""
 
     @property
     def digest(self) -> str:
-        """A keyed digest of the answers: tells whether two sendings say the same, and nothing else."""
-        said = json.dumps([(answer.name, answer.words) for answer in self.answers])
-        return hmac.new(self.nonce.encode(), said.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+        """Return a keyed digest of the answers, which tells whether two referrals say the same."""
+        text = json.dumps([(answer.name, answer.text) for answer in self.answers])
+        return hmac.new(self.nonce.encode(), text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()

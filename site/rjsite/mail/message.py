@@ -76,7 +76,7 @@ def body(referral: Referral, version: int, number: int = 0) -> str:
     before = ["BEFORE YOU CONTACT", *_lines(referral.before), ""] if referral.before else []
     reply = ["HOW TO REPLY", *_how_to_reply(referral.reply_to), ""] if referral.reply_to else []
     flags = ["PLEASE NOTE", *(f"- {flag}" for flag in referral.flags), ""] if referral.flags else []
-    answers = [line for answer in referral.answers for line in (answer.question, answer.words, "")]
+    answers = [line for answer in referral.answers for line in (answer.question, answer.text, "")]
     sent = referral.sent_at.astimezone(UK)
     last = [
         "ABOUT THIS FORM",
@@ -92,7 +92,7 @@ def body(referral: Referral, version: int, number: int = 0) -> str:
 
 def _lines(answers: Sequence[Answer]) -> Iterator[str]:
     for answer in answers:
-        yield f"{answer.question}: {answer.words}"
+        yield f"{answer.question}: {answer.text}"
 
 
 def reply_to(address: str) -> str:

@@ -1,4 +1,4 @@
-"""The forms to fill in by hand: the documents that their PDF files are made from, and which files are old."""
+"""The HTML documents that the PDFs of the paper forms are made from, and which PDFs are out of date."""
 
 from __future__ import annotations
 
@@ -24,44 +24,47 @@ _IDENTIFIER = re.compile(rb"/ID \[\((\w+)\)")
 
 
 def documents(content: Library) -> dict[str, str]:
-    """Give each paper's file name and its HTML, with its style in it; without links, which paper has not."""
-    made = Environment(
+    """Return the HTML of each paper form by the name of its PDF, with its style but without links."""
+    environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["day"] = day
-    template = made.get_template("paper.html", globals={"facts": content.facts, "outcomes": content.outcomes})
+    environment.filters["day"] = day
+    template = environment.get_template(
+        "paper.html", globals={"facts": content.facts, "outcomes": content.outcomes}
+    )
 
-    def document(form: Form, page: Page) -> str:
-        asked = form_class(form, ["paper"])()  # its token is not shown
-        return _LINK.sub("", template.render(form=asked, page=page))
+    def document(definition: Form, page: Page) -> str:
+        form = form_class(definition, ["paper"])()  # its token is not shown, so any key will do
+        return _LINK.sub("", template.render(form=form, page=page))
 
     return {
         f"form-{form.key}.pdf": document(form, page)
         for address, form in content.forms.items()
-        if form.key in ON_PAPER and (page := content.form_pages[address]).last_checked  # else unreadable
+        if form.key in ON_PAPER
+        and (page := content.form_pages[address]).last_checked  # a page that could not be read has no date
     }
 
 
 def digest(html: str) -> bytes:
-    """What tells one document from another; the PDF that is made from it has it as its identifier."""
+    """Return the digest of a document, which is also the identifier of the PDF made from it."""
     return hashlib.sha256(html.encode()).hexdigest().encode()
 
 
 def made_from(path: Path) -> bytes:
-    """The digest of the document that a PDF was made from; empty where there is no such PDF."""
-    found = _IDENTIFIER.search(path.read_bytes()) if path.exists() else None
-    return found[1] if found else b""
+    """Return the digest of the document that a PDF was made from; empty if there is no such PDF."""
+    match = _IDENTIFIER.search(path.read_bytes()) if path.exists() else None
+    return match[1] if match else b""
 
 
 def out_of_date(content: Library, root: Path = ROOT) -> Iterator[Problem]:
-    """Each PDF that does not say what its form says now."""
+    """Yield a problem for each PDF that does not say what its form says now."""
     for name, html in documents(content).items():
         if made_from(root / FOLDER / name) != digest(html):
-            words = (
+            message = (
                 "this PDF does not say what the form says now; run “make papers”, or ask who runs the site to"
             )
-            yield Problem(FOLDER / name, 1, words, Severity.PLEASE_MEND)
+            yield Problem(FOLDER / name, 1, message, Severity.PLEASE_MEND)
