@@ -176,8 +176,8 @@ def test_an_answer_that_the_page_could_not_open_by_is_refused():
 def test_as_many_answers_open_others_as_the_style_sheet_knows():
     style = (ROOT / "static" / "site.css").read_text()
 
-    assert set(re.findall(r"> \.c(\d)", style)) == {str(number) for number in range(CHOICES_THAT_OPEN)}
-    assert set(re.findall(r"\.k(\d)", style)) == {str(number) for number in range(FURTHER_OPENERS)}
+    assert set(re.findall(r"> \.choice-(\d)", style)) == {str(number) for number in range(CHOICES_THAT_OPEN)}
+    assert set(re.findall(r"\.gives-(\d)", style)) == {str(number) for number in range(FURTHER_OPENERS)}
 
 
 def test_no_name_that_the_form_has_for_itself_can_be_a_question(ours):
