@@ -1,4 +1,4 @@
-"""The forms: every slip is named where it is, nothing typed is lost, and nothing is sent before its time."""
+"""The forms: each error appears at its question, no answer is lost, and nothing is sent too early."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMS = list(GOOD)
 
 
 def field_of(page: Page, name: str):
-    """Give the controls of a question, the elements that may say it is wrong, and what describes them.
+    """Return the controls of a question, the elements that may show its error, and what describes them.
 
     A text or a single tick says so itself; radios cannot (WAI-ARIA), so their group does. A group of ticks
     cannot either, and none of its ticks is wrong: it has its message alone.
@@ -34,7 +34,7 @@ def field_of(page: Page, name: str):
 
 @dataclass(frozen=True)
 class Refused:
-    """A form that was sent with one slip, and the page that came back."""
+    """A form that was sent with one error, and the page that it led to."""
 
     slip: Slip
     status: int

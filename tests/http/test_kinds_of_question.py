@@ -1,4 +1,4 @@
-"""Every kind of question works from the page to the team's mail; a new kind is not done before this holds."""
+"""Every kind of question works from the page to the team's mail, and so must a new one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.mail import copy_of, text_of
 
 
 class Sample(NamedTuple):
-    """What a kind needs in its definition, how it is shown, and an answer with what is wrong with another."""
+    """What a kind needs in its definition, its control, and a right and a wrong answer."""
 
     lines: str
     control: tuple[str, str | None]
@@ -51,7 +51,7 @@ def test_there_is_a_sample_of_every_kind():
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The site with a form that asks one question of each kind."""
+    """Return a site with a form that has a question of each kind."""
     folder = tmp_path_factory.mktemp("kinds")
     shutil.copytree(ROOT / "content", folder / "content")
     questions = [
@@ -71,7 +71,7 @@ def site(tmp_path_factory):
 
 
 def answers(**changed: list[str]) -> dict[str, list[str]]:
-    """A right answer to each kind, but for the changed ones."""
+    """Return a right answer to each kind of question, except for those that are given."""
     return {f"the_{kind}": changed.get(kind, sample.answer) for kind, sample in KINDS.items()}
 
 

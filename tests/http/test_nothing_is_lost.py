@@ -1,4 +1,4 @@
-"""Nothing typed is lost: each field of each form, made from the definitions, whatever goes wrong at Send."""
+"""No answer to any question of any form is lost, whatever goes wrong after Send."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PIECE = "It’s “mine” & <b> 👩🏽‍🦱 نعم "
 
 
 def full(address: str, letters: str = "") -> dict[str, Value]:
-    """Answer every question, those that nothing opens too; at full length where letters are given."""
+    """Return an answer to every question, opened or not. Given letters, a text is as long as it may be."""
     answers: dict[str, Value] = {}
     for question in FORMS[address].questions:
         going_on = [c.value for c in question.choices if not c.stop and c.value != question.alone]
@@ -37,7 +37,7 @@ def full(address: str, letters: str = "") -> dict[str, Value]:
 
 
 def arrived(answers: dict[str, Value], said: dict) -> bool:
-    """Whether a mail's copy holds each answer that was asked for, as it was given."""
+    """Return whether the copy in a mail has every answer that was asked for, as it was given."""
     given = {name: value if isinstance(value, list) else [value] for name, value in answers.items()}
     return bool(said["answers"]) and all(
         answer["values"] == [value.replace("\r\n", "\n") for value in given[name]]
@@ -86,7 +86,7 @@ def test_no_answer_is_lost_by_a_slip_at_any_question(calm, form):
 
 
 def tokens(form: str, calm_app) -> dict[str, str]:
-    """Give tokens that no longer do: of a page open for 25 hours, of a key that was taken out, none."""
+    """Return tokens that are not valid: one of 25 hours ago, one of a former key, and none at all."""
     keys = services_of(calm_app).settings.secrets
     with time_machine.travel(time.time() - 25 * 3600, tick=False):
         old = Signer(keys, FORMS[form].key).fresh()

@@ -1,4 +1,4 @@
-"""referral.json: each mail carries what a case system needs to take a form in, and it is as documented."""
+"""Each mail has a referral.json, as documented, from which a case system can import the form."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_mail_handed_over_directly_has_a_copy_without_a_number(app, client, de
 
 
 def sent_after(client, seconds: float, form: str = A, change=None):
-    """Open a form at one moment and send it at another."""
+    """Open a form at one time and send it at another."""
     with time_machine.travel(NOON, tick=False) as clock:
         page = fresh(client, form)
         clock.shift(seconds)

@@ -1,4 +1,4 @@
-"""Sending a form: kept before anyone is thanked, one mail for each of the team, nothing lost on the way."""
+"""Sending a form: it is stored before the page says thank you, and each recipient gets one mail."""
 
 from __future__ import annotations
 
@@ -442,7 +442,7 @@ def test_thirty_forms_in_ten_minutes_pass_and_the_next_keeps_its_answers(client,
 
 @pytest.fixture
 def strict(tmp_path, frozen):
-    """A visitor of a site that takes two forms in ten minutes and has just taken them."""
+    """Return a client of a site that has just accepted as many forms as its limit allows in ten minutes."""
     settings = Settings.load(mode="development", data_dir=tmp_path, ratelimit_forms="2 per 10 minutes")
     client = create_app(settings).test_client()
 
@@ -549,7 +549,7 @@ def test_a_dead_store_of_counts_stops_no_form(tmp_path):
 
 
 def break_the_database(app, settings) -> None:
-    """Put a folder where the file was, as a broken disk would have it."""
+    """Replace the file by a folder, so that it fails as on a broken disk."""
     services_of(app).outbox.engine.dispose()
     for path in settings.data_dir.glob("outbox.sqlite3*"):
         path.unlink()
@@ -566,7 +566,7 @@ BROKEN = pytest.mark.parametrize("broken", [break_the_database, empty_the_databa
 
 @pytest.fixture
 def without_mail(tmp_path):
-    """A site whose mail server is away."""
+    """Return a site whose mail server does not answer."""
     settings = Settings.load(
         mode="development",
         data_dir=tmp_path / "away",

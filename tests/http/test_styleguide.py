@@ -1,4 +1,4 @@
-"""The style guide is for those who build the site, and for nobody else."""
+"""The style guide exists in development only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which questions were asked: an answer to any other is not checked and goes nowhere."""
+"""Which questions are asked. An answer to any other question is neither checked nor sent."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ TOO_LONG = "x" * 501
 
 
 def filled(definition: Form, answers) -> QuestionForm:
+    """Return the form with these answers."""
     with Flask(__name__).test_request_context():
         return form_class(definition, ["key"])(formdata=MultiDict(answers))
 
@@ -27,7 +28,7 @@ def filled(definition: Form, answers) -> QuestionForm:
     ("side", "adult", "led"),
     [*product(["harmed", "caused", "dispute"], ["yes", "no"], ["yes", "no", "not-sure"])],
 )
-def test_form_c_asks_what_depends_on_two_answers_only_where_both_were_given(side, adult, led):
+def test_form_c_asks_a_question_with_two_conditions_only_if_both_hold(side, adult, led):
     asks = {
         "yjs_reason": side == "caused" and adult == "no",
         "harmed_asked": side == "caused" and led == "yes",
@@ -47,7 +48,7 @@ CHOICES = (Choice(value="yes", label="Yes"), Choice(value="no", label="No", stop
 
 
 def nested() -> Form:
-    """Give a form in which each question is opened by the one before; the first takes several answers."""
+    """Return a form in which each question opens the next one. The first takes several answers."""
     questions = [
         Question(name="first", kind="many", label="1", choices=CHOICES),
         Question(name="second", kind="one", label="2", choices=CHOICES, when={"first": ("yes",)}),
@@ -66,7 +67,7 @@ def nested() -> Form:
         ({"second": "yes", "third": "yes"}, ["first"]),
     ],
 )
-def test_a_question_is_asked_only_where_the_one_that_opens_it_was(answers, asked):
+def test_a_question_is_asked_only_if_the_question_that_opens_it_is(answers, asked):
     form = filled(nested(), {**answers, "fourth": TOO_LONG})
 
     assert [q.name for q in form.asked] == asked
@@ -78,5 +79,5 @@ def test_a_question_is_asked_only_where_the_one_that_opens_it_was(answers, asked
     ("answers", "outcome"),
     [({"first": ["no"]}, "outside"), ({"first": ["no", "yes"]}, ""), ({"third": "no"}, "")],
 )
-def test_an_answer_stops_a_form_only_alone_and_where_it_was_asked_for(answers, outcome):
+def test_an_answer_stops_a_form_only_alone_and_only_if_it_was_asked_for(answers, outcome):
     assert filled(nested(), answers).stop() == outcome

@@ -1,4 +1,4 @@
-"""The token of a form: good for a day, never lost, and the same reference however often it is sent."""
+"""The token of a form: valid for a day, and with the same reference however often it is sent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def signer():
         (-6 * MINUTE, "old"),
     ],
 )
-def test_a_token_is_good_for_a_day_and_five_minutes_ahead(signer, later, state):
+def test_a_token_is_valid_for_a_day_even_if_a_clock_is_five_minutes_fast(signer, later, state):
     with time_machine.travel(NOON, tick=False):
         text = signer.again("nonce")
 
@@ -43,7 +43,7 @@ def test_a_token_is_good_for_a_day_and_five_minutes_ahead(signer, later, state):
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "é😀", "." * 9, "\x00", "IlxuIg.aaa.bbb", "A" * 60_000])
-def test_what_is_no_token_is_unreadable_and_gets_an_identity_of_its_own(signer, text):
+def test_a_text_that_is_no_token_is_unreadable_and_gets_a_new_identity(signer, text):
     opened, again = signer.open(text), signer.open(text)
 
     assert opened.state == "unreadable"
@@ -66,7 +66,7 @@ def test_a_token_of_another_site_is_unreadable(signer):
     assert Signer(["some-other-key-5"], "a").open(signer.fresh()).state == "unreadable"
 
 
-def test_a_rotated_key_still_opens_and_the_new_one_signs():
+def test_the_former_key_still_opens_and_the_new_one_signs():
     before, after = Signer([OLD], "a"), Signer([NEW, OLD], "a")
 
     assert after.open(before.again("nonce")) == Token("nonce", "good")
@@ -74,7 +74,7 @@ def test_a_rotated_key_still_opens_and_the_new_one_signs():
     assert before.open(after.again("nonce")).state == "unreadable"
 
 
-def test_a_new_token_for_an_old_page_keeps_its_reference(signer):
+def test_a_new_token_for_an_old_page_has_the_same_reference(signer):
     with time_machine.travel(NOON, tick=False):
         old = signer.open(signer.fresh())
         text = signer.again(old.nonce)
@@ -93,14 +93,14 @@ def test_every_page_has_an_identity_of_its_own(signer):
     assert len({token.reference for token in tokens}) == 200
 
 
-def test_a_reference_is_derived_in_the_same_way_for_ever():
+def test_the_reference_of_a_token_never_changes():
     assert Token("nonce", "good").reference == "QF92-62HR"
     assert (
         Token("nonce", "old").submission == "659fb242cf8caf8a2b81025747e8e29f04ed4a437a3a1aa4c3de24e1adcc5d86"
     )
 
 
-def test_a_reference_has_only_symbols_that_cannot_be_mistaken():
+def test_a_reference_has_only_symbols_that_cannot_be_confused():
     references = [Token(str(number), "good").reference for number in range(500)]
 
     assert REFERENCE_SYMBOLS == "2346789FHKMQRWXY"

@@ -1,4 +1,4 @@
-"""The PDF forms: they say what the forms say, and everybody's reader can read them."""
+"""The PDF forms have the same text as the forms, and are accessible."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def paper(key) -> Paper:
 
 
 def kids(element) -> list:
-    """What hangs on an element: elements, and numbers of marked content."""
+    """Return the children of an element: elements, and numbers of marked content."""
     held = element.get("/K", [])
     held = held.get_object()
     return [kid.get_object() for kid in (held if isinstance(held, list) else [held])]
 
 
 def walk(element) -> Iterator:
-    """Every structure element, in order."""
+    """Yield every structure element, in order."""
     for kid in kids(element):
         if hasattr(kid, "get") and "/S" in kid:
             yield kid

@@ -1,4 +1,4 @@
-"""Signs of spam: told to the team in plain words, and never a reason to lose a form."""
+"""The signs of spam, each with the sentence that the team reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NEVER = math.inf
 
 
 @pytest.mark.parametrize(
-    ("age", "words"),
+    ("age", "sentence"),
     [
         (0, "It was sent less than 1 second after the page was opened."),
         (0.99, "It was sent less than 1 second after the page was opened."),
@@ -20,13 +20,13 @@ NEVER = math.inf
         (2.99, "It was sent 2 seconds after the page was opened."),
         (3, None),
         (3600, None),
-        (-0.5, None),  # opened by a machine whose clock is ahead
+        (-0.5, None),  # the clock of the machine that opened it is fast
         (-299, None),
         (NEVER, None),
     ],
 )
-def test_what_no_person_could_fill_in_so_fast_is_told(age, words):
-    assert signs_of_spam("", age, []).get("fast") == words
+def test_a_form_that_was_sent_too_fast_for_a_person_has_a_sign(age, sentence):
+    assert signs_of_spam("", age, []).get("fast") == sentence
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_what_no_person_could_fill_in_so_fast_is_told(age, words):
         ([], None),
     ],
 )
-def test_many_web_links_are_told_and_a_few_are_not(typed, count):
+def test_many_web_links_are_a_sign_and_a_few_are_not(typed, count):
     assert signs_of_spam("", NEVER, typed) == ({"links": f"It holds {count} web links."} if count else {})
 
 
-def test_what_stands_in_the_trap_is_told_and_not_repeated():
+def test_a_filled_trap_is_a_sign_that_does_not_repeat_its_text():
     assert signs_of_spam("buy pills", NEVER, []) == {
         "trap": "A hidden field that people do not see was filled in."
     }
