@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
-from email.policy import EmailPolicy
+from email.policy import SMTP
 from email.utils import format_datetime
-from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
@@ -19,39 +16,9 @@ from rjsite.forms.referral import FAST, Answer, Referral
 
 UK = ZoneInfo("Europe/London")
 SCHEMA_VERSION = 1  # of referral.json: raised when something is taken away or changes its meaning
-MAIL_LINE = 76
-
-
-class _Headers(HeaderRegistry):
-    """Reads the same header of each mail's parts once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._once = lru_cache(maxsize=20)(super().__call__)
-
-    def __call__(self, name: str, value: str) -> Any:
-        ours = name.lower().startswith("content-")  # no one's address stays in memory
-        return (self._once if ours else super().__call__)(name, value)
-
-
-class _Policy(EmailPolicy):
-    """Takes a short header in plain characters as it is: to read its grammar takes longest of all."""
-
-    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
-        """The header, as the message keeps it."""
-        if len(name) + len(value) < MAIL_LINE - 2 and value.isascii() and value.isprintable():
-            return name, value
-        return super().header_store_parse(name, value)
-
-    @staticmethod
-    @lru_cache(maxsize=100)
-    def header_max_count(name: str) -> int | None:
-        """How often a header may stand in one message."""
-        return EmailPolicy().header_max_count(name)
-
 
 # 7-bit with encoded lines of 76 at most: any server takes it, whatever the person wrote
-POLICY = _Policy(linesep="\r\n", cte_type="7bit", max_line_length=MAIL_LINE, header_factory=_Headers())
+POLICY = SMTP.clone(cte_type="7bit", max_line_length=76)
 
 
 def subject(referral: Referral) -> str:
