@@ -178,7 +178,7 @@ def firefox(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_worker_inside_the_test() -> Iterator[None]:
-    """Let tests say when an app inside the test sends mail: `services_of(app).delivery.drain()`."""
+    """Let tests say when an app inside the test sends mail: `services_of(app).worker.drain()`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RJSITE_DELIVER_IN_SERVER", "false")
         yield

@@ -5,14 +5,14 @@ from __future__ import annotations
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from rjsite.encryption.smime import Readers
+from rjsite.encryption.smime import TeamCertificates
 from rjsite.intake import Intake
 from rjsite.mail.background import Background
 from rjsite.mail.credentials import credentials_digest
 from rjsite.mail.daily_count import DailyCount
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp import TeamMail
-from rjsite.mail.worker import Delivery
+from rjsite.mail.worker import Worker
 from rjsite.outbox.store import Outbox
 from rjsite.services import NAME, Services, make_outbox, warnings
 from rjsite.settings import ROOT, Settings
@@ -67,10 +67,10 @@ def _services(
 ) -> Services:
     outbox = make_outbox(settings)
     mail = TeamMail(app, settings, Gate(lambda: outbox.engine, lambda: credentials_digest(settings)))
-    readers = Readers(settings.team_certificates)
-    delivery = _delivery(settings, outbox, mail, readers)
-    background = Background(outbox, delivery, deliver=settings.deliver_in_server)
-    intake = Intake(outbox, mail, settings.team, settings.sender, readers, delivery.nudge)
+    certificates = TeamCertificates(settings.team_certificates)
+    worker = _worker(settings, outbox, mail, certificates)
+    background = Background(outbox, worker, deliver=settings.deliver_in_server)
+    intake = Intake(outbox, mail, settings.team, settings.sender, certificates, worker.notify)
     return Services(
         settings=settings,
         content=content,
@@ -78,20 +78,20 @@ def _services(
         static=files,
         outbox=outbox,
         mail=mail,
-        delivery=delivery,
+        worker=worker,
         background=background,
         intake=intake,
         limiter=make_limiter(app, settings),
     )
 
 
-def _delivery(settings: Settings, outbox: Outbox, mail: TeamMail, readers: Readers) -> Delivery:
-    daily = DailyCount(outbox, settings.team, settings.sender, lambda: warnings(settings, readers))
-    return Delivery(
+def _worker(settings: Settings, outbox: Outbox, mail: TeamMail, certificates: TeamCertificates) -> Worker:
+    daily = DailyCount(outbox, settings.team, settings.sender, lambda: warnings(settings, certificates))
+    return Worker(
         outbox,
         mail,
         per_minute=settings.deliver_per_minute,
         hold_hours=settings.hold_hours,
-        readers=readers,
+        certificates=certificates,
         daily=daily if settings.daily_count else None,
     )

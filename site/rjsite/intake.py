@@ -1,4 +1,4 @@
-"""A referral is safe before anyone is thanked: kept in the outbox or, failing that, handed over directly."""
+"""Stores a referral before anyone is thanked: in the outbox or, if that fails, by direct delivery."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ import threading
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from rjsite.encryption.smime import NoReader, Readers
+from rjsite.encryption.smime import NoCertificate, TeamCertificates
 from rjsite.forms.referral import Referral
 from rjsite.mail.message import compose
-from rjsite.mail.smtp import Parcel, TeamMail
-from rjsite.mail.smtp_errors import NotTaken
-from rjsite.outbox.database import BROKEN
-from rjsite.outbox.store import Envelope, Outbox, OutboxFull
+from rjsite.mail.smtp import OutgoingMail, TeamMail
+from rjsite.mail.smtp_errors import MailFailure
+from rjsite.outbox.database import DATABASE_ERRORS
+from rjsite.outbox.store import Outbox, OutboxFull
 
-DIRECTLY = 25.0  # seconds for a mail server while a person waits for the page
-REMEMBERED = 1000
-AGAIN = 1.0  # seconds until the outbox is asked again to keep what is owed
-LOCKS = 64  # sendings of one page share a lock; two pages seldom do
+DIRECT_TIMEOUT = 25.0  # seconds for the mail server, while a person waits for the page
+REMEMBERED = 1000  # submissions that were sent directly
+RETRY_EVERY = 1.0  # seconds
+LOCKS = 64  # two forms seldom share a lock; the same form sent twice always does
 
 log = logging.getLogger("rjsite.intake")
 
 
-class NotKept(Exception):
-    """Neither the outbox nor the mail server has it: the person must hear so, with every answer kept."""
+class NotStored(Exception):
+    """Neither the outbox nor the mail server has the form: the person is told, and keeps every answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Owed:
-    """A version that some of the team have without the outbox, and who has still to get it."""
+class _Missing:
+    """A version that was sent directly to some of the team, and the recipients who did not get it."""
 
     referral: Referral
     version: int
@@ -39,163 +40,170 @@ class _Owed:
     recipients: Sequence[str]
 
 
-def _locks() -> tuple[threading.Lock, ...]:
-    return tuple(threading.Lock() for _ in range(LOCKS))
-
-
 @dataclass(slots=True)
 class Intake:
-    """Takes in what a person sent.
+    """Accepts the forms that people send.
 
     Args:
-        team: who receives it. sender: who the mail is from.
-        readers: whose certificates close each mail as it is made.
-        kept: called when something was kept, so that the worker looks at once.
+        outbox: stores them.
+        mail: delivers them if the outbox fails.
+        team: the recipients.
+        sender: the address that the mail is from.
+        certificates: encrypt each mail when it is made.
+        on_stored: called when a form was stored, so that the worker looks for it.
 
     Attributes:
-        broke_at: when the outbox could not be written, in seconds of `time.monotonic`; 0 for never.
-        taken: how many forms of each name this process took; changed answers count again.
+        failed_at: when the outbox could not be written, in seconds of `time.monotonic`; 0 if it works.
+        taken: the number of forms of each name that this process accepted, with each changed version.
     """
 
     outbox: Outbox
     mail: TeamMail
     team: tuple[str, ...]
     sender: str
-    readers: Readers
-    kept: Callable[[], None]
-    broke_at: float = 0.0
+    certificates: TeamCertificates
+    on_stored: Callable[[], None]
+    failed_at: float = 0.0
     taken: Counter[str] = field(default_factory=Counter)
-    _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    # what went out without the outbox: the last version of each submission, with its digest
-    _directly: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict, repr=False)
-    _one_by_one: tuple[threading.Lock, ...] = field(default_factory=_locks, repr=False)
-    # kept by a thread of its own, for as long as this process lives (the log names it too)
-    _owed: deque[_Owed] = field(default_factory=deque, repr=False)
-    _keeping: bool = False  # whether that thread runs
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    # the last version and its digest of each submission that was sent directly
+    _sent_directly: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict, repr=False)
+    _locks: tuple[threading.Lock, ...] = field(
+        default_factory=lambda: tuple(threading.Lock() for _ in range(LOCKS)), repr=False
+    )
+    # only in memory: the log names each one, in case the process ends before the outbox works again
+    _missing: deque[_Missing] = field(default_factory=deque, repr=False)
+    _storing_missing: bool = False  # whether the thread for these runs
 
     def take(self, referral: Referral) -> None:
-        """Keep a referral; when this returns it is on disk, or the mail server has it.
+        """Store a referral. Then it is on disk, or the mail server has it.
 
         Raises:
-            NotKept: where neither could be done.
+            NotStored: if neither is possible.
         """
         digest = referral.digest
-        gone, said = self._directly.get(referral.submission, (0, ""))
-        if said == digest:
+        last, last_digest = self._sent_directly.get(referral.submission, (0, ""))
+        if last_digest == digest:
             return
         new = False
 
-        def envelopes(version: int, number: int) -> list[Envelope]:
+        def compose_all(version: int, number: int) -> dict[str, bytes]:
             nonlocal new
             new = True
-            return self._envelopes(referral, digest, self.team, version, number)
+            return self._compose_all(referral, digest, self.team, version, number)
 
         try:
-            self.outbox.keep(referral.reference, referral.submission, digest, envelopes, after=gone)
+            self.outbox.insert(referral.reference, referral.submission, digest, compose_all, after=last)
         except OutboxFull:
             log.error("the outbox is full: forms are answered with the phone number")
-            raise NotKept from None
-        except (*BROKEN, RuntimeError) as error:
-            log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
-            self.broke_at = time.monotonic()
-            with self._one_by_one[hash(referral.submission) % LOCKS]:
-                self._hand_over(referral, digest)
+            raise NotStored from None
+        except (*DATABASE_ERRORS, RuntimeError) as error:
+            self._take_without_outbox(referral, digest, error)
             new = True
         else:
-            self.broke_at = 0.0
-            self._directly.pop(referral.submission, None)
-            self.kept()
-        with self._counting:
+            self.failed_at = 0.0
+            self._sent_directly.pop(referral.submission, None)
+            self.on_stored()
+        with self._lock:
             self.taken[referral.form] += new
 
-    def _envelopes(
-        self, referral: Referral, digest: str, team: Sequence[str], version: int, number: int
-    ) -> list[Envelope]:
-        return [Envelope(to, self._made(referral, version, to, digest, number)) for to in team]
+    def _take_without_outbox(self, referral: Referral, digest: str, error: Exception) -> None:
+        log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
+        self.failed_at = time.monotonic()
+        with self._locks[hash(referral.submission) % LOCKS]:
+            self._send_directly(referral, digest)
 
-    def _owe(self, owed: _Owed) -> None:
-        """Let a thread keep this as soon as the outbox works again; a visitor's request waits for nothing."""
-        with self._counting:
-            self._owed.append(owed)
-            if not self._keeping:
-                self._keeping = True
-                threading.Thread(target=self._keep_what_is_owed, name="owed", daemon=True).start()
+    def _compose_all(
+        self, referral: Referral, digest: str, recipients: Sequence[str], version: int, number: int
+    ) -> dict[str, bytes]:
+        """Return the message for each recipient, encrypted if that is possible."""
+        messages = {}
+        for recipient in recipients:
+            message = compose(referral, version, recipient, self.sender, number, digest)
+            # without a usable certificate the worker keeps the mail back until there is one
+            with suppress(NoCertificate):
+                message = self.certificates.encrypt(message)
+            messages[recipient] = message
+        return messages
 
-    def _keep_what_is_owed(self) -> None:
-        while True:
-            with self._counting:
-                if not self._owed:
-                    self._keeping = False
-                    return
-                owed = self._owed.popleft()
-            if not self._kept(owed):
-                self._owed.append(owed)
-                time.sleep(AGAIN)
+    def _send_directly(self, referral: Referral, digest: str) -> None:
+        """Deliver a form to everyone in the team who can be reached now; store it later for the others."""
+        last, last_digest = self._sent_directly.get(referral.submission, (0, ""))
+        if last_digest == digest:  # another request sent it meanwhile
+            return
+        stored, stored_digest = self._latest_stored(referral.submission)
+        if stored_digest == digest and not last:  # the outbox failed after it had stored the form
+            return
+        version = max(stored, last) + 1
+        self.mail.gate.do_without_database()
+        end = time.monotonic() + DIRECT_TIMEOUT
+        reached = [to for to in self.team if self._delivered(referral, version, to, digest, end)]
+        if not reached:
+            raise NotStored
+        if missing := [to for to in self.team if to not in reached]:
+            self._store_later(_Missing(referral, version, digest, missing))
+        self._sent_directly[referral.submission] = version, digest
+        while len(self._sent_directly) > REMEMBERED:
+            self._sent_directly.popitem(last=False)
 
-    def _kept(self, owed: _Owed) -> bool:
-        """Keep for the rest of the team what some of them got without the outbox; whether that worked."""
-        referral = owed.referral
+    def _latest_stored(self, submission: str) -> tuple[int, str]:
+        """Return the last version in the outbox and its digest, or 0 and "" if it cannot be read."""
         try:
-            self.outbox.keep(
+            return self.outbox.latest(submission)
+        except DATABASE_ERRORS:
+            return 0, ""
+
+    def _delivered(self, referral: Referral, version: int, to: str, digest: str, end: float) -> bool:
+        """Deliver a form to one recipient and return whether the mail server accepted it."""
+        left = max(1.0, end - time.monotonic())
+        try:
+            message = self.certificates.encrypt(compose(referral, version, to, self.sender, digest=digest))
+            self.mail.deliver(OutgoingMail(referral.reference, to, message), within=left)
+        except NoCertificate:
+            log.error("mail %s cannot be closed: every certificate has ended", referral.reference)
+            return False
+        except MailFailure as error:
+            log.error("mail %s not taken: %s", referral.reference, error.failure)
+            return False
+        except Exception as error:  # an error of the site: the person is told, and keeps every answer
+            log.error("mail %s not sent: %s", referral.reference, type(error).__name__)
+            return False
+        return True
+
+    def _store_later(self, missing: _Missing) -> None:
+        """Let a thread store this as soon as the outbox works again, so that no request waits for it."""
+        with self._lock:
+            self._missing.append(missing)
+            if not self._storing_missing:
+                self._storing_missing = True
+                threading.Thread(target=self._store_missing, name="owed", daemon=True).start()
+
+    def _store_missing(self) -> None:
+        while True:
+            with self._lock:
+                if not self._missing:
+                    self._storing_missing = False
+                    return
+                missing = self._missing.popleft()
+            if not self._stored(missing):
+                self._missing.append(missing)
+                time.sleep(RETRY_EVERY)
+
+    def _stored(self, missing: _Missing) -> bool:
+        """Store a version for the recipients who did not get it, and return whether that worked."""
+        referral, digest = missing.referral, missing.digest
+        try:
+            self.outbox.insert(
                 referral.reference,
                 referral.submission,
-                owed.digest,
-                lambda version, number: self._envelopes(
-                    referral, owed.digest, owed.recipients, version, number
+                digest,
+                lambda version, number: self._compose_all(
+                    referral, digest, missing.recipients, version, number
                 ),
-                at=owed.version,
+                at=missing.version,
             )
         except Exception as error:
             log.error("mail %s still waits to be kept (%s)", referral.reference, type(error).__name__)
             return False
-        self.kept()
-        return True
-
-    def _made(self, referral: Referral, version: int, to: str, digest: str, number: int) -> bytes:
-        message = compose(referral, version, to, self.sender, number, digest)
-        try:
-            return self.readers.seal(message)
-        except NoReader:  # held by the worker until there is a certificate
-            return message
-
-    def _hand_over(self, referral: Referral, digest: str) -> None:
-        gone, said = self._directly.get(referral.submission, (0, ""))
-        if said == digest:  # sent twice at once
-            return
-        last, said = self._kept_before(referral.submission)
-        if said == digest and not gone:  # the outbox broke after it had kept it
-            return
-        version = max(last, gone) + 1
-        self.mail.gate.do_without_database()
-        end = time.monotonic() + DIRECTLY
-        taken = [to for to in self.team if self._delivered(referral, version, to, digest, end)]
-        if not taken:
-            raise NotKept
-        if rest := [to for to in self.team if to not in taken]:
-            self._owe(_Owed(referral, version, digest, rest))
-        self._directly[referral.submission] = version, digest
-        while len(self._directly) > REMEMBERED:
-            self._directly.popitem(last=False)
-
-    def _kept_before(self, submission: str) -> tuple[int, str]:
-        """The last version that the outbox has and its digest, where it can still be read."""
-        try:
-            return self.outbox.latest(submission)
-        except BROKEN:
-            return 0, ""
-
-    def _delivered(self, referral: Referral, version: int, to: str, digest: str, end: float) -> bool:
-        left = max(1.0, end - time.monotonic())
-        try:
-            message = self.readers.seal(compose(referral, version, to, self.sender, digest=digest))
-            self.mail.deliver(Parcel(referral.reference, to, message), within=left)
-        except NoReader:
-            log.error("mail %s cannot be closed: every certificate has ended", referral.reference)
-            return False
-        except NotTaken as trouble:
-            log.error("mail %s not taken: %s", referral.reference, trouble.trouble)
-            return False
-        except Exception as error:  # ours: the person hears of it with every answer kept
-            log.error("mail %s not sent: %s", referral.reference, type(error).__name__)
-            return False
+        self.on_stored()
         return True

@@ -9,16 +9,16 @@ from flask import Flask, current_app
 from flask_limiter import Limiter
 
 from rjsite import daily_run
-from rjsite.encryption.at_rest import Seal
-from rjsite.encryption.smime import Readers
+from rjsite.encryption.at_rest import RowCipher
+from rjsite.encryption.smime import TeamCertificates
 from rjsite.forms.form import QuestionForm
 from rjsite.intake import Intake
 from rjsite.mail.background import Background
 from rjsite.mail.check import ending
 from rjsite.mail.smtp import TeamMail
-from rjsite.mail.worker import Delivery
+from rjsite.mail.worker import Worker
 from rjsite.outbox.database import open_database
-from rjsite.outbox.recovery import kept_aside
+from rjsite.outbox.recovery import corrupt_files
 from rjsite.outbox.store import Outbox
 from rjsite.settings import Settings
 
@@ -45,7 +45,7 @@ class Services:
     static: Files
     outbox: Outbox
     mail: TeamMail
-    delivery: Delivery
+    worker: Worker
     background: Background
     intake: Intake
     limiter: Limiter
@@ -65,14 +65,14 @@ def current_services() -> Services:
 
 def make_outbox(settings: Settings) -> Outbox:
     """Return the outbox of these settings; it opens its database when it is first used."""
-    seal = Seal(settings.outbox_secrets, settings.sender if settings.team_certificates else "")
-    return Outbox(open_database(settings.outbox_url), seal, settings.outbox_max_waiting)
+    cipher = RowCipher(settings.outbox_secrets, settings.sender if settings.team_certificates else "")
+    return Outbox(open_database(settings.outbox_url), cipher, settings.outbox_max_waiting)
 
 
-def warnings(settings: Settings, readers: Readers) -> list[str]:
+def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
     """Return what somebody has to see to: certificates that end, damaged files, a failed daily run."""
-    lines = [f"certificate {line}" for line in readers.warnings()]
-    lines += [f"a damaged outbox was kept aside: {file.name}" for file in kept_aside(settings.outbox_url)]
+    lines = [f"certificate {line}" for line in certificates.warnings()]
+    lines += [f"a damaged outbox was kept aside: {file.name}" for file in corrupt_files(settings.outbox_url)]
     lines += [f"certificate {line}" for line in ending(settings)]
     if daily := daily_run.warning(settings.data_dir):
         lines.append(daily)

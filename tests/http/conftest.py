@@ -38,7 +38,7 @@ def delivered(app: Flask, settings: Settings) -> Callable[[], list[EmailMessage]
     """Let the worker send what waits, and give all mail of the team, in the order of the files' names."""
 
     def drain() -> list[EmailMessage]:
-        services_of(app).delivery.drain()
+        services_of(app).worker.drain()
         read = [
             message_from_bytes(path.read_bytes(), policy=policy.default)
             for path in sorted((settings.data_dir / "mail").glob("*.eml"))

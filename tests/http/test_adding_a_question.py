@@ -53,7 +53,7 @@ def test_the_mail_and_its_copy_say_it(site):
 
     box = services_of(site).outbox
     message = message_from_bytes(
-        box.open(operator.kept_mails(box, operator.rows(box)[-1].reference)[-1]), policy=policy.default
+        box.open(operator.stored_mails(box, operator.rows(box)[-1].reference)[-1]), policy=policy.default
     )
     first, _, answers = text_of(message).partition("\n\nANSWERS\n")
     assert "\nBest time: After 6pm" in first

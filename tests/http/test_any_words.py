@@ -153,7 +153,7 @@ def arrives(request, calm_app):
 
         assert client.post(form.address, data=body, content_type=KIND).status_code == 303
 
-        (row,) = operator.kept_mails(box, operator.rows(box)[-1].reference)
+        (row,) = operator.stored_mails(box, operator.rows(box)[-1].reference)
         message = message_from_bytes(box.open(row), policy=policy.default)
         text, copy = text_of(message), copy_of(message)
         due = {q.name: (q, *expected(q, asked[q.name])) for q in form.questions if q.name in asked}

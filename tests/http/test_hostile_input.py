@@ -49,7 +49,7 @@ def body_of_newest(app: Flask) -> str:
     """Give the words of the mail that was kept last."""
     box = services_of(app).outbox
     newest = operator.rows(box)[-1]
-    raw = box.open(operator.kept_mails(box, newest.reference)[-1])
+    raw = box.open(operator.stored_mails(box, newest.reference)[-1])
     message = message_from_bytes(raw, policy=policy.default)
     assert b"\n" not in raw.replace(b"\r\n", b"")
     assert b"\r" not in raw.replace(b"\r\n", b"")
@@ -113,7 +113,7 @@ def test_no_address_to_reply_to_carries_more_than_an_address(app, client, addres
         body_of_newest(app)
         raw = services_of(app).outbox
         reply = message_from_bytes(
-            raw.open(operator.kept_mails(raw, operator.rows(raw)[-1].reference)[-1]), policy=policy.default
+            raw.open(operator.stored_mails(raw, operator.rows(raw)[-1].reference)[-1]), policy=policy.default
         )["Reply-To"]
         assert str(reply).count("@") == 1
 

@@ -102,7 +102,7 @@ def test_the_team_reads_each_answer(site):
 
     box = services_of(site).outbox
     message = message_from_bytes(
-        box.open(operator.kept_mails(box, operator.rows(box)[-1].reference)[-1]), policy=policy.default
+        box.open(operator.stored_mails(box, operator.rows(box)[-1].reference)[-1]), policy=policy.default
     )
     copy, text = copy_of(message)["answers"], text_of(message)
     assert {name: answer["values"] for name, answer in copy.items()} == {

@@ -9,8 +9,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from rjsite import create_app
-from rjsite.encryption.at_rest import Seal
-from rjsite.encryption.smime import Readers
+from rjsite.encryption.at_rest import RowCipher
+from rjsite.encryption.smime import TeamCertificates
 from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.forms import A, send
@@ -59,7 +59,7 @@ def test_ready_says_ok_and_then_what_is_wrong(tmp_path):
 
 
 def lose_the_key(app, _):
-    services_of(app).outbox.seal = Seal([Fernet.generate_key().decode()])
+    services_of(app).outbox.cipher = RowCipher([Fernet.generate_key().decode()])
 
 
 def swap_rows(app, _):
@@ -69,20 +69,20 @@ def swap_rows(app, _):
 
 
 def let_certificates_end(app, folder):
-    ended = Readers([make_reader(folder, "ended", days=-1).certificate])
-    services_of(app).delivery.readers = ended
+    ended = TeamCertificates([make_reader(folder, "ended", days=-1).certificate])
+    services_of(app).worker.certificates = ended
 
 
 def break_the_sealing(app, _):
-    class Broken(Readers):
+    class Broken(TeamCertificates):
         def seal(self, message: bytes) -> bytes:
             raise ValueError
 
-    services_of(app).delivery.readers = Broken(())
+    services_of(app).worker.certificates = Broken(())
 
 
 def break_the_sending(app, _):
-    services_of(app).delivery.mail.site = None
+    services_of(app).worker.mail.site = None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_mail_that_cannot_leave_until_somebody_acts_is_told_at_once(app, client,
     send(client, A)
     broken(app, tmp_path)
 
-    services_of(app).delivery.drain()
+    services_of(app).worker.drain()
 
     assert ready(client) == (503, "outbox")
 

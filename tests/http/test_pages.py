@@ -50,12 +50,12 @@ def test_every_page_has_a_tag_of_its_own(calm):
 def test_head_answers_as_get_does_without_the_words(calm, address):
     got, head = calm.get(address), calm.head(address)
 
-    def lasting(answer):
+    def permanent(answer):
         return {n: v for n, v in answer.headers if n not in ("Content-Length", "Set-Cookie")}
 
     assert head.data == b""
     assert head.status_code == got.status_code
-    assert lasting(head) == lasting(got)
+    assert permanent(head) == permanent(got)
 
 
 # -- addresses ---------------------------------------------------------------------------------------------

@@ -345,7 +345,7 @@ def test_each_of_the_team_has_a_mail_of_their_own(tmp_path):
 
     box = services_of(site).outbox
     assert [row.recipient for row in operator.rows(box)] == ["one@nowhere.example", "two@nowhere.example"]
-    bodies = [box.open(row) for row in operator.kept_mails(box, operator.rows(box)[0].reference)]
+    bodies = [box.open(row) for row in operator.stored_mails(box, operator.rows(box)[0].reference)]
     assert [b"two@" in bodies[0], b"one@" in bodies[1]] == [False, False]
 
 
@@ -661,10 +661,10 @@ def test_where_only_the_mail_server_is_away_the_form_is_kept(without_mail):
 
     answer = send(site.test_client(), A)
 
-    services_of(site).delivery.drain()
+    services_of(site).worker.drain()
     (row,) = operator.rows(services_of(site).outbox)
     assert answer.status_code == 303
-    assert (row.accepted_at, row.trouble) == (None, "unreachable")
+    assert (row.accepted_at, row.failure) == (None, "unreachable")
 
 
 def test_where_too_much_waits_a_form_keeps_its_answers(tmp_path):
@@ -682,7 +682,7 @@ def test_a_fault_of_our_own_in_a_form_shows_no_answer_in_the_log(app, client, mo
     def fail(*_, **__):
         raise ValueError(STORY)
 
-    monkeypatch.setattr(services_of(app).intake.outbox, "keep", fail)
+    monkeypatch.setattr(services_of(app).intake.outbox, "insert", fail)
 
     answer = send(client, A)
 

@@ -109,14 +109,14 @@ def send_and_work(app: Flask, steps: Steps) -> None:
     steps.watch(app)
     answer = client.post("/contact", data={**ANSWERS, "form_token": token[1]})
     tell(status=answer.status_code)
-    services_of(app).delivery.drain()
+    services_of(app).worker.drain()
 
 
 def recover(app: Flask) -> None:
     """What a new process finds, minutes later."""
     box = services_of(app).outbox
     box.clock = services_of(app).mail.gate.clock = lambda: time.time() + LATER
-    services_of(app).delivery.drain()
+    services_of(app).worker.drain()
     rows = [(row.reference, bool(row.wiped_at)) for row in operator.rows(box)]
     tell(rows=rows)
 

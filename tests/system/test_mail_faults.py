@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from rjsite import create_app
 from rjsite.cli.outbox import _state
-from rjsite.mail.smtp_errors import NotTaken
+from rjsite.mail.smtp_errors import MailFailure
 from rjsite.mail.worker import PROBE_EVERY
 from rjsite.outbox import operator
 from rjsite.outbox.database import WAIT_FOR_LOCK
@@ -140,7 +140,7 @@ class Stage:
         with self.box.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
             connection.exec_driver_sql("DELETE FROM mail_gate")
-        services_of(self.app).delivery.drain()
+        services_of(self.app).worker.drain()
 
     def empty(self) -> None:
         with self.box.engine.begin() as connection:
@@ -294,8 +294,8 @@ def test_forty_mails_and_a_wrong_password_are_one_refused_sign_in_until_the_wait
     with CrookedServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN) as server:
         for _ in range(3):
             site = create_app(settings)  # each as after a restart
-            services_of(site).delivery.drain()
-            with pytest.raises(NotTaken):
+            services_of(site).worker.drain()
+            with pytest.raises(MailFailure):
                 services_of(site).mail.check()
             with locked(stage):
                 answer = send(site.test_client(), A, ANSWERS)
@@ -304,7 +304,7 @@ def test_forty_mails_and_a_wrong_password_are_one_refused_sign_in_until_the_wait
         gate = services_of(stage.app).mail.gate.state()
 
     assert server.asked.count("auth") == 1
-    assert {row.trouble for row in rows} == {"sign-in refused (535 5.7.8)"}
+    assert {row.failure for row in rows} == {"sign-in refused (535 5.7.8)"}
     assert {row.due_at for row in rows} == {gate.closed_until}
     assert operator.waiting(stage.box).refused == 0
 
@@ -340,23 +340,23 @@ def test_forty_mails_are_out_soon_after_the_password_is_mended(stage: Stage) -> 
     keep(stage, 40)
     wrong = services_of(stage.app).mail.settings.model_copy(update={"mail_password": SecretStr("wrong")})
     with stage.mended() as server:
-        services_of(create_app(wrong)).delivery.drain()
+        services_of(create_app(wrong)).worker.drain()
         assert (server.asked.count("auth"), server.received) == (1, [])
-        services_of(stage.app).delivery.drain()  # with the right one
+        services_of(stage.app).worker.drain()  # with the right one
 
     assert len({str(one.message["Message-ID"]) for one in server.received}) == len(server.received) == 40
 
 
 def test_mails_put_off_by_a_closed_gate_leave_by_themselves_when_the_wait_is_over(stage: Stage) -> None:
     keep(stage, 5)
-    gate, delivery = services_of(stage.app).mail.gate, services_of(stage.app).delivery
+    gate, delivery = services_of(stage.app).mail.gate, services_of(stage.app).worker
     with CrookedServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN):
         delivery.drain()
     real = gate.clock
     gate.clock = stage.box.clock = lambda: real() + 121
     try:
         with stage.mended() as good:
-            while delivery.step():
+            while delivery.run_once():
                 pass
     finally:
         gate.clock = stage.box.clock = real
@@ -366,7 +366,7 @@ def test_mails_put_off_by_a_closed_gate_leave_by_themselves_when_the_wait_is_ove
 
 def test_fifty_mails_that_waited_are_out_soon_after_the_server_is_mended(stage: Stage) -> None:
     """Without anybody's help: the worker asks the server now and then, and what was put off follows."""
-    box, delivery = stage.box, services_of(stage.app).delivery
+    box, delivery = stage.box, services_of(stage.app).worker
     keep(stage, 50)
     with box.engine.begin() as connection:  # as after hours of trying
         connection.exec_driver_sql(
@@ -374,11 +374,11 @@ def test_fifty_mails_that_waited_are_out_soon_after_the_server_is_mended(stage: 
             "trouble = CASE id % 2 WHEN 0 THEN 'unreachable' ELSE 'refused (451)' END"
         )
     delivery._to_probe.last = time.monotonic() - PROBE_EVERY + 0.5
-    assert not delivery.step()  # it asked half a minute ago, less half a second
+    assert not delivery.run_once()  # it asked half a minute ago, less half a second
     time.sleep(0.5)
 
     with stage.mended() as good:
-        while delivery.step():
+        while delivery.run_once():
             pass
 
     assert len({str(one.message["Message-ID"]) for one in good.received}) == len(good.received) == 50

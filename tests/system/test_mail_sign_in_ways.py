@@ -16,7 +16,7 @@ from flask import Flask
 
 from rjsite import create_app
 from rjsite.mail.smtp_errors import NO_CERTIFICATE, NO_SIGN_IN, UNREACHABLE
-from rjsite.mail.worker import Delivery
+from rjsite.mail.worker import Worker
 from rjsite.outbox import operator
 from rjsite.outbox.store import Outbox
 from rjsite.services import services_of
@@ -75,7 +75,7 @@ class Charity:
         self.app: Flask = create_app(self.settings)
         services = services_of(self.app)
         self.outbox: Outbox = services.outbox
-        self.delivery: Delivery = services.delivery
+        self.worker: Worker = services.worker
         self.gate = services.mail.gate
         real = self.outbox.clock
         self.outbox.clock = self.gate.clock = lambda: real() + self.later
@@ -86,7 +86,7 @@ class Charity:
             assert send(client, A, {**GOOD[A], "name": f"Ally {number}"}).status_code == 303
 
     def work(self) -> None:
-        self.delivery.drain()
+        self.worker.drain()
 
     def failures(self) -> set[str]:
         return set(operator.waiting(self.outbox).failures)

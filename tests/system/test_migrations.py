@@ -18,15 +18,15 @@ from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, Engine, Insert, MetaData, Table, event, func, inspect, select, text
 
-from rjsite.encryption.at_rest import Seal
+from rjsite.encryption.at_rest import RowCipher
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.smtp import Parcel
-from rjsite.mail.worker import Delivery
+from rjsite.mail.smtp import OutgoingMail
+from rjsite.mail.worker import Worker
 from rjsite.outbox import operator, schema
-from rjsite.outbox.database import BROKEN, open_database
+from rjsite.outbox.database import DATABASE_ERRORS, open_database
 from rjsite.outbox.migrate import LOCK, NEWEST, migrate
 from rjsite.outbox.schema import metadata
-from rjsite.outbox.store import Envelope, Outbox
+from rjsite.outbox.store import Outbox
 from rjsite.settings import ROOT
 from rjsite.web.rate_limit_storage import SQLStorage
 from support.clock import Clock
@@ -37,7 +37,7 @@ BEFORE = "head-1"  # the newest migration but one
 START = """
 import sys
 from rjsite.outbox.migrate import LOCK, NEWEST, migrate
-from rjsite.outbox.database import BROKEN, open_database
+from rjsite.outbox.database import DATABASE_ERRORS, open_database
 print("ready", flush=True)
 sys.stdin.readline()
 migrate(open_database(sys.argv[1]))
@@ -60,11 +60,11 @@ def engine(url: str):
 
 
 @pytest.fixture
-def seal() -> Seal:
-    return Seal([Fernet.generate_key().decode()])
+def cipher() -> RowCipher:
+    return RowCipher([Fernet.generate_key().decode()])
 
 
-def version_before(url: str, seal: Seal, monkeypatch: pytest.MonkeyPatch) -> Outbox:
+def version_before(url: str, cipher: RowCipher, monkeypatch: pytest.MonkeyPatch) -> Outbox:
     """The outbox of the version before this one, on its database before this one has migrated it.
 
     It is a second copy of our own store that knows no more tables and columns than there are now.
@@ -98,7 +98,7 @@ def version_before(url: str, seal: Seal, monkeypatch: pytest.MonkeyPatch) -> Out
             many = [{name: row[name] for name in row if name in statement.table.c} for row in many]
         return statement, many, one
 
-    box: Outbox = store.Outbox(engine, seal, 1000, Clock(SOON))
+    box: Outbox = store.Outbox(engine, cipher, 1000, Clock(SOON))
     return box
 
 
@@ -109,9 +109,9 @@ class Server:
         self.gate = Gate(lambda: engine, lambda: "digest")
         self.taken: list[bytes] = []
 
-    def deliver(self, parcel: Parcel, offered: Callable[[], None]) -> None:
+    def deliver(self, outgoing: OutgoingMail, offered: Callable[[], None]) -> None:
         offered()
-        self.taken.append(parcel.body)
+        self.taken.append(outgoing.body)
 
     def check(self) -> None:
         """Always there."""
@@ -126,7 +126,7 @@ def run_migrations(connection: Connection, to: str) -> None:
 
 
 @pytest.fixture
-def older(engine: Engine, seal: Seal) -> Engine:
+def older(engine: Engine, cipher: RowCipher) -> Engine:
     """A database as the version before this one left it: a mail that waits, one that went."""
     row = (
         "INSERT INTO outbox (reference, submission, digest, version, recipient, sealed, made_at, due_at,"
@@ -137,7 +137,7 @@ def older(engine: Engine, seal: Seal) -> Engine:
         run_migrations(connection, BEFORE)
         for number, accepted_at in ((1, None), (2, 2000.0)):
             submission = f"{number:064}"
-            sealed = seal.close(f"{submission}/1/{TEAM}", b"Words %d" % number)
+            sealed = cipher.encrypt(f"{submission}/1/{TEAM}", b"Words %d" % number)
             values = {"reference": f"REF-000{number}", "submission": submission, "to": TEAM}
             connection.execute(text(row), {**values, "sealed": sealed, "accepted_at": accepted_at})
     return engine
@@ -168,11 +168,11 @@ def starts(url: str, count: int) -> list[subprocess.Popen[str]]:
 
 
 def keep(box: Outbox, number: int) -> int:
-    return box.keep(
+    return box.insert(
         f"REF-{number:04}",
         f"{number:064}",
         "d",
-        lambda _version, running: [Envelope(TEAM, b"No. %d" % running)],
+        lambda _version, running: {TEAM: b"No. %d" % running},
     )
 
 
@@ -212,16 +212,16 @@ def test_tables_that_do_not_fit_their_version_are_a_fault_of_the_database(engine
         off = "UPDATE alembic_version SET version_num = '0000' WHERE version_num = :newest"
         connection.execute(text(off), {"newest": NEWEST})
 
-    with pytest.raises(BROKEN):
+    with pytest.raises(DATABASE_ERRORS):
         migrate(engine)
 
 
-def test_an_older_database_keeps_its_rows_and_what_waits_is_sent(older: Engine, seal: Seal) -> None:
+def test_an_older_database_keeps_its_rows_and_what_waits_is_sent(older: Engine, cipher: RowCipher) -> None:
     assert faults(older)
 
     migrate(older)
 
-    box = Outbox(older, seal, 10)
+    box = Outbox(older, cipher, 10)
     assert faults(older) == []
     assert [(row.reference, row.accepted_at, row.number) for row in operator.rows(box)] == [
         ("REF-0001", None, None),
@@ -268,7 +268,9 @@ def test_a_start_waits_while_another_migrates(engine: Engine, url: str) -> None:
     assert faults(engine) == []
 
 
-def test_a_database_that_a_later_version_has_changed_is_left_as_it_is(older: Engine, seal: Seal) -> None:
+def test_a_database_that_a_later_version_has_changed_is_left_as_it_is(
+    older: Engine, cipher: RowCipher
+) -> None:
     migrate(older)
     with older.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -276,22 +278,22 @@ def test_a_database_that_a_later_version_has_changed_is_left_as_it_is(older: Eng
 
     migrate(older)
 
-    box = Outbox(older, seal, 10)
+    box = Outbox(older, cipher, 10)
     assert len(faults(older)) == 1
     assert keep(box, 3) == 1
     assert box.claim() is not None
 
 
 def test_this_version_keeps_delivers_and_wipes_beside_a_column_of_a_later_one(
-    older: Engine, seal: Seal
+    older: Engine, cipher: RowCipher
 ) -> None:
     migrate(older)
     with older.begin() as connection:
         connection.execute(text("ALTER TABLE outbox ADD COLUMN later VARCHAR(10)"))
-    box, server = Outbox(older, seal, 10, Clock(SOON)), Server(older)
+    box, server = Outbox(older, cipher, 10, Clock(SOON)), Server(older)
 
     keep(box, 3)
-    Delivery(box, server, per_minute=60_000, hold_hours=0).drain()  # type: ignore[arg-type]
+    Worker(box, server, per_minute=60_000, hold_hours=0).drain()  # type: ignore[arg-type]
 
     assert sorted(server.taken) == [b"No. 1", b"Words 1"]
     assert [row.reference for row in operator.rows(box) if row.wiped_at] == [
@@ -302,10 +304,10 @@ def test_this_version_keeps_delivers_and_wipes_beside_a_column_of_a_later_one(
 
 
 def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doubled(
-    older: Engine, url: str, seal: Seal, monkeypatch: pytest.MonkeyPatch
+    older: Engine, url: str, cipher: RowCipher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As while one server of two has the new version: both take forms and send, on a migrated database."""
-    old, new = version_before(url, seal, monkeypatch), Outbox(older, seal, 1000, Clock(SOON))
+    old, new = version_before(url, cipher, monkeypatch), Outbox(older, cipher, 1000, Clock(SOON))
     keep(old, 10)
     server = Server(older)
     in_hand = old.claim()  # while the new version migrates, the old one is giving a mail to the server
@@ -314,18 +316,18 @@ def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doub
     migrate(older)
 
     def form(number: int) -> None:
-        words = [Envelope(TEAM, b"Form %d" % number)]
-        assert (old, new)[number % 2].keep(f"REF-{number:04}", f"{number:064}", "d", lambda *_: words) == 1
+        words = {TEAM: b"Form %d" % number}
+        assert (old, new)[number % 2].insert(f"REF-{number:04}", f"{number:064}", "d", lambda *_: words) == 1
 
     def work(box: Outbox) -> None:
-        Delivery(box, server, per_minute=60_000, hold_hours=0).drain()  # type: ignore[arg-type]
+        Worker(box, server, per_minute=60_000, hold_hours=0).drain()  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(form, range(20, 40)))
         more = [pool.submit(form, number) for number in [*range(20, 30), *range(40, 50)]]  # some sent again
         list(pool.map(work, (old, new)))
     assert [one.result() for one in more] == [None] * 20
-    old.accepted(in_hand, 0)
+    old.mark_accepted(in_hand, 0)
     work(new)
 
     forms = [b"Form %d" % number for number in [*range(20, 50)]]

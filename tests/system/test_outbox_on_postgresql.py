@@ -17,9 +17,9 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from rjsite.encryption.at_rest import Seal
+from rjsite.encryption.at_rest import RowCipher
 from rjsite.outbox import operator
-from rjsite.outbox.database import BROKEN, open_database
+from rjsite.outbox.database import DATABASE_ERRORS, open_database
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.schema import metadata
 from rjsite.outbox.store import Outbox
@@ -73,7 +73,7 @@ def opened(url: str, clock: Clock) -> Iterator[Callable[..., Outbox]]:
     def make(*keys: str, max_waiting: int = 1000) -> Outbox:
         engines.append(open_database(url))
         migrate(engines[-1])
-        return Outbox(engines[-1], Seal(keys or [KEY]), max_waiting, clock)
+        return Outbox(engines[-1], RowCipher(keys or [KEY]), max_waiting, clock)
 
     with make().engine.begin() as connection:
         for table in metadata.sorted_tables:
@@ -94,7 +94,7 @@ def test_a_database_that_may_only_be_read_is_not_ready(box: Outbox, url: str) ->
         connection.execute(text("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on"))
     box.engine.dispose()
     try:
-        with pytest.raises(BROKEN):
+        with pytest.raises(DATABASE_ERRORS):
             box.check()
     finally:
         with box.engine.connect() as connection:
@@ -119,7 +119,7 @@ def test_nobody_waits_long_for_a_lock(box: Outbox, opened: Callable[..., Outbox]
     with box.engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE outbox_counters")
 
-        with pytest.raises(UNIT[1].BROKEN, match="lock timeout"):
+        with pytest.raises(UNIT[1].DATABASE_ERRORS, match="lock timeout"):
             UNIT[0].keep(opened(), 2)
 
 
@@ -141,5 +141,5 @@ def test_two_hundred_posts_of_one_page_at_two_sites_at_once_are_one_reference_an
     assert {answer.status for answer in answers} == {303}
     assert len({visitors[0].reference(answer) for answer in answers[::20]}) == 1
     engine = open_database(postgres_url)
-    assert len(operator.rows(Outbox(engine, Seal([KEY]), 1000))) == 1
+    assert len(operator.rows(Outbox(engine, RowCipher([KEY]), 1000))) == 1
     engine.dispose()

@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 from rjsite.content.facts import REQUIRED
 from rjsite.content.library import NOTICES
-from rjsite.encryption.at_rest import Seal
+from rjsite.encryption.at_rest import RowCipher
 from rjsite.outbox.database import open_database
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.store import Outbox
@@ -137,7 +137,7 @@ def opened(place: Path, clock: Clock) -> Iterator[Callable[..., Outbox]]:
         engine = open_database(f"sqlite:///{place}")
         engines.append(engine)
         migrate(engine)
-        return Outbox(engine, Seal(keys or [key], envelopes_from), max_waiting, clock)
+        return Outbox(engine, RowCipher(keys or [key], envelopes_from), max_waiting, clock)
 
     yield make
     for engine in engines:

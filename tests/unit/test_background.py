@@ -32,7 +32,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     """That site; its worker stops when the test ends."""
     site = create_app(settings)
     yield site
-    services_of(site).delivery.stop()
+    services_of(site).worker.stop()
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def workers() -> list[str]:
 
 @pytest.mark.parametrize("address", ["/", "/healthz", "/readyz", "/static/nothing.css", "/no-such-page"])
 def test_whatever_is_asked_first_starts_the_worker(app: Flask, services: Services, address: str) -> None:
-    assert not services.delivery.runs()
+    assert not services.worker.runs()
 
     app.test_client().get(address)
 
-    assert services.delivery.runs()
+    assert services.worker.runs()
 
 
 def test_the_worker_starts_once_however_many_ask_at_once(app: Flask) -> None:
@@ -71,7 +71,7 @@ def test_each_process_has_its_own_worker_also_after_a_fork(app: Flask, services:
     app.test_client().get("/healthz")
 
     def work() -> bool:
-        gone = not services.delivery.runs()
+        gone = not services.worker.runs()
         app.test_client().get("/healthz")
         return gone and workers() == ["delivery"]
 
@@ -87,7 +87,7 @@ def test_no_command_starts_the_worker_or_opens_the_outbox(
 
     assert app.test_cli_runner().invoke(flask, [command], input="").exit_code == 0
 
-    assert not services.delivery.runs()
+    assert not services.worker.runs()
     assert not (settings.data_dir / "outbox.sqlite3").exists()
 
 
@@ -97,7 +97,7 @@ def test_where_the_worker_runs_apart_a_server_prepares_the_outbox_and_sends_noth
     assert site.test_client().get("/readyz").status_code == 200
 
     assert (tmp_path / "outbox.sqlite3").exists()
-    assert not services_of(site).delivery.runs()
+    assert not services_of(site).worker.runs()
 
 
 def test_a_form_that_is_the_first_request_is_kept_and_sent(app: Flask, settings: Settings) -> None:
@@ -124,7 +124,7 @@ def test_a_site_whose_worker_does_not_run_is_not_ready(app: Flask, services: Ser
     client = app.test_client()
     assert client.get("/readyz").status_code == 200
 
-    services.delivery.stop()
+    services.worker.stop()
 
     answer = client.get("/readyz")
     assert (answer.status_code, answer.text.splitlines()) == (

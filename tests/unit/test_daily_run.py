@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from rjsite import daily_run
 from rjsite.cli import main
-from rjsite.encryption.smime import Readers
+from rjsite.encryption.smime import TeamCertificates
 from rjsite.services import warnings
 from rjsite.settings import Settings
 
@@ -60,7 +60,7 @@ def test_the_team_who_watches_and_who_asks_hear_of_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     ended(settings.data_dir, "failed\n")
-    (line,) = warnings(settings, Readers(()))  # what the daily count says to the team
+    (line,) = warnings(settings, TeamCertificates(()))  # what the daily count says to the team
 
     assert line.startswith("the daily run, which publishes the pages and backs up the outbox, failed at ")
     assert f"warning: {line}" in client.get("/readyz").text.splitlines()

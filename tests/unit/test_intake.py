@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.encryption.smime import Readers
-from rjsite.intake import Intake, NotKept
+from rjsite.encryption.smime import TeamCertificates
+from rjsite.intake import Intake, NotStored
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.smtp import Parcel
-from rjsite.mail.smtp_errors import NotTaken
+from rjsite.mail.smtp import OutgoingMail
+from rjsite.mail.smtp_errors import MailFailure
 from rjsite.outbox import database, operator
-from rjsite.outbox.database import BROKEN
+from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox
 from support.processes import wait_until
 from support.referral import REFERRAL
@@ -37,11 +37,11 @@ class Server:
         self.seconds = 0.0
         self.taken: list[str] = []
 
-    def deliver(self, parcel: Parcel, within: float) -> None:
+    def deliver(self, outgoing: OutgoingMail, within: float) -> None:
         time.sleep(self.seconds)
-        if parcel.recipient in self.refused:
-            raise NotTaken("refused (550)", lasting=True)
-        self.taken.append(parcel.recipient)
+        if outgoing.recipient in self.refused:
+            raise MailFailure("refused (550)", permanent=True)
+        self.taken.append(outgoing.recipient)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def intake(impatient: None, opened: Callable[..., Outbox], server: Server) -> Intake:
-    return Intake(opened(), server, TEAM, "site@nowhere.example", Readers(()), lambda: None)  # type: ignore[arg-type]
+    return Intake(opened(), server, TEAM, "site@nowhere.example", TeamCertificates(()), lambda: None)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def test_whoever_did_not_get_it_directly_gets_it_from_the_outbox_when_that_works
 
     wait_until(lambda: rows(intake) == [(TEAM[1], "ab", 1)], "the outbox to have the rest", 10)
 
-    (kept,) = operator.kept_mails(intake.outbox, REFERRAL.reference)
+    (kept,) = operator.stored_mails(intake.outbox, REFERRAL.reference)
     assert b"Message-ID: <7K3M-X9QF.1." in intake.outbox.open(kept)
 
 
@@ -106,14 +106,14 @@ def test_many_visitors_at_once_meet_nothing_of_what_is_owed_to_the_team(intake, 
 
 def test_a_failure_of_what_is_owed_reaches_no_visitor_and_holds_up_no_other(intake, server, place, caplog):
     server.refused = {TEAM[1]}
-    keep = intake.outbox.keep
+    insert = intake.outbox.insert
 
     def fail(reference: str, submission: str, *rest: object, **named: object) -> int:
         if submission == REFERRAL.submission and named.get("at"):
             raise ValueError("words of a form")
-        return keep(reference, submission, *rest, **named)
+        return insert(reference, submission, *rest, **named)
 
-    intake.outbox.keep = fail
+    intake.outbox.insert = fail
     with locked(place):
         for referral in (REFERRAL, NEXT):
             intake.take(referral)
@@ -122,7 +122,7 @@ def test_a_failure_of_what_is_owed_reaches_no_visitor_and_holds_up_no_other(inta
     wait_until(lambda: (TEAM[1], "cd", 1) in rows(intake), "the other to be kept", 10)
     assert "ValueError" in caplog.text
     assert "words of a form" not in caplog.text
-    intake.outbox.keep = keep
+    intake.outbox.insert = insert
     wait_until(lambda: (TEAM[1], "ab", 1) in rows(intake), "the first to be kept", 10)
 
 
@@ -132,7 +132,7 @@ def test_the_rest_of_the_team_never_reads_the_older_answers_as_the_latest(intake
     changed = dataclasses.replace(REFERRAL, answers=())
     with locked(place):
         intake.take(REFERRAL)
-        with pytest.raises(BROKEN):  # still locked: what is owed waits
+        with pytest.raises(DATABASE_ERRORS):  # still locked: what is owed waits
             intake.outbox.check()
     intake.take(changed)
 
@@ -164,5 +164,5 @@ def test_what_everybody_got_directly_is_not_kept_as_well(intake, server, place):
 def test_what_nobody_took_is_not_thanked_for(intake, server, place):
     server.refused = set(TEAM)
 
-    with locked(place), pytest.raises(NotKept):
+    with locked(place), pytest.raises(NotStored):
         intake.take(REFERRAL)

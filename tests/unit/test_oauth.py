@@ -18,7 +18,7 @@ from rjsite.mail.smtp_errors import (
     TOKEN_NOT_TRUSTED,
     TOKEN_REFUSED,
     TOKEN_UNREACHABLE,
-    NotTaken,
+    MailFailure,
 )
 from rjsite.settings import Settings
 from support.authority import Authority
@@ -46,10 +46,10 @@ def source(server: TokenServer, **changed: Any) -> TokenSource:
 
 
 def failure(tokens: TokenSource, within: float = 10) -> str:
-    with pytest.raises(NotTaken) as raised:
+    with pytest.raises(MailFailure) as raised:
         tokens.current(within)
     assert raised.value.__cause__ is None
-    return raised.value.trouble
+    return raised.value.failure
 
 
 def test_a_token_is_fetched_once_and_used_until_five_minutes_before_it_expires(server: TokenServer) -> None:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from rjsite import create_app
-from rjsite.mail.smtp import Parcel
-from rjsite.mail.smtp_errors import NOT_IN_TEAM, NotTaken
+from rjsite.mail.smtp import OutgoingMail
+from rjsite.mail.smtp_errors import NOT_IN_TEAM, MailFailure
 from rjsite.outbox import operator
 from rjsite.outbox.schema import outbox
-from rjsite.outbox.store import Envelope
 from rjsite.services import Services, services_of
 from rjsite.settings import Settings
 from rjsite.settings.development_keys import keep_keys
@@ -35,13 +34,13 @@ def site(tmp_path, content):
 
 
 def keep(services: Services, *recipients: str) -> None:
-    services.outbox.keep(
-        REFERENCE, "1" * 64, "d", lambda *_: [Envelope(to, b"To: " + to.encode()) for to in recipients]
+    services.outbox.insert(
+        REFERENCE, "1" * 64, "d", lambda *_: {to: b"To: " + to.encode() for to in recipients}
     )
 
 
 def sent(services: Services) -> Sequence[bytes]:
-    services.delivery.drain()
+    services.worker.drain()
     folder = services.settings.folder_for_mail
     assert folder
     return sorted(path.read_bytes() for path in folder.glob("*.eml"))
@@ -81,5 +80,5 @@ def test_a_recipient_written_into_the_database_gets_nothing(site):
 
 @pytest.mark.parametrize("recipient", ["press@elsewhere.example", "", "one@nowhere.example,a@b.example"])
 def test_no_way_of_sending_takes_another_recipient(site, recipient):
-    with pytest.raises(NotTaken, match=NOT_IN_TEAM):
-        site("one@nowhere.example").mail.deliver(Parcel(REFERENCE, recipient, b"words"))
+    with pytest.raises(MailFailure, match=NOT_IN_TEAM):
+        site("one@nowhere.example").mail.deliver(OutgoingMail(REFERENCE, recipient, b"words"))

@@ -10,18 +10,17 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.encryption.at_rest import CannotOpen, Seal
+from rjsite.encryption.at_rest import CannotDecrypt, RowCipher
 from rjsite.outbox import operator, recovery
-from rjsite.outbox.database import BROKEN
-from rjsite.outbox.recovery import keep_aside, kept_aside
-from rjsite.outbox.store import Envelope
+from rjsite.outbox.database import DATABASE_ERRORS
+from rjsite.outbox.recovery import corrupt_files, move_corrupt_file_aside
 
 HOUR, DAY = 3600.0, 86400.0
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 
 def keep(box, number=1):
-    box.keep(f"REF-{number:04}", f"{number:064}", "d", lambda *_: [Envelope("t@x.example", b"words")])
+    box.insert(f"REF-{number:04}", f"{number:064}", "d", lambda *_: {"t@x.example": b"words"})
 
 
 def test_a_file_that_was_moved_away_is_not_written_to_any_more(opened, place):
@@ -45,10 +44,10 @@ def test_after_rotating_the_old_key_is_needed_no_more(opened):
     assert operator.rotate(both) == (2, 0)
 
     assert [
-        opened(NEW).open(row) for n in (1, 2) for row in operator.kept_mails(opened(NEW), f"REF-000{n}")
+        opened(NEW).open(row) for n in (1, 2) for row in operator.stored_mails(opened(NEW), f"REF-000{n}")
     ] == [b"words"] * 2
-    with pytest.raises(CannotOpen):
-        opened(OLD).open(operator.kept_mails(opened(OLD), "REF-0001")[0])
+    with pytest.raises(CannotDecrypt):
+        opened(OLD).open(operator.stored_mails(opened(OLD), "REF-0001")[0])
 
 
 def test_rotating_tells_what_no_key_opens_and_leaves_it_as_it_is(opened):
@@ -56,7 +55,7 @@ def test_rotating_tells_what_no_key_opens_and_leaves_it_as_it_is(opened):
     keep(opened(NEW), 2)
 
     assert operator.rotate(opened(NEW)) == (1, 1)
-    assert opened(OLD).open(operator.kept_mails(opened(OLD), "REF-0001")[0]) == b"words"
+    assert opened(OLD).open(operator.stored_mails(opened(OLD), "REF-0001")[0]) == b"words"
 
 
 @pytest.mark.parametrize("jump", [-HOUR, 25 * HOUR, 400 * DAY, -400 * DAY])
@@ -73,7 +72,7 @@ def test_a_body_sent_while_the_clock_was_ahead_is_wiped_a_day_later_and_not_a_ye
     box = opened()
     clock.now += 400 * DAY
     keep(box)
-    box.accepted(box.claim(), 24)
+    box.mark_accepted(box.claim(), 24)
     clock.now -= 400 * DAY
 
     assert operator.purge(box, 24) == 0
@@ -84,11 +83,11 @@ def test_a_body_sent_while_the_clock_was_ahead_is_wiped_a_day_later_and_not_a_ye
 def test_an_exported_mail_is_tried_no_more_until_it_is_sent_again_by_hand(opened, clock):
     box = opened()
     keep(box)
-    operator.mark_exported(box, operator.kept_mails(box, "REF-0001")[0])
+    operator.mark_exported(box, operator.stored_mails(box, "REF-0001")[0])
     clock.now += HOUR
 
     assert box.claim() is None
-    assert operator.rows(box)[0].trouble == "exported"
+    assert operator.rows(box)[0].failure == "exported"
     assert operator.resend(box, "REF-0001") == (1, False)
     assert box.claim() is not None
 
@@ -100,7 +99,7 @@ def test_a_site_of_the_version_before_goes_on_beside_this_one(opened, place):
         connection.execute(
             "INSERT INTO outbox (reference, submission, digest, version, recipient, sealed, made_at, due_at,"
             " attempts, lease, trouble) VALUES ('OLD-0001', ?, 'd', 1, 't@x.example', ?, 1, 1, 0, '', '')",
-            ("1" * 64, Seal([NEW]).close(f"{'1' * 64}/1/t@x.example", b"words")),
+            ("1" * 64, RowCipher([NEW]).encrypt(f"{'1' * 64}/1/t@x.example", b"words")),
         )
     connection.close()
 
@@ -148,11 +147,11 @@ def test_a_damaged_file_is_kept_aside_whole_and_private(opened, place, where):
     raw[start : start + 4096] = b"\xa5" * 4096
     place.write_bytes(raw)
 
-    aside = keep_aside(f"sqlite:///{place}")
+    aside = move_corrupt_file_aside(f"sqlite:///{place}")
 
     assert aside.read_bytes() == bytes(raw)
     assert not place.exists()
-    assert kept_aside(f"sqlite:///{place}") == [aside]
+    assert corrupt_files(f"sqlite:///{place}") == [aside]
     keep(opened())
 
 
@@ -160,12 +159,12 @@ def test_of_two_processes_that_find_the_damage_at_once_one_keeps_it_aside(opened
     """As after a power cut, when site and worker start together: the damaged file is never overwritten."""
     opened().engine.dispose()
     place.write_bytes(raw := b"\xa5" * 8192)
-    looked = recovery._whole
-    monkeypatch.setattr(recovery, "_whole", lambda file: (looked(file), time.sleep(0.3))[0])
+    looked = recovery._is_intact
+    monkeypatch.setattr(recovery, "_is_intact", lambda file: (looked(file), time.sleep(0.3))[0])
 
     def start(wait: float) -> Path | None:
         time.sleep(wait)
-        aside = keep_aside(f"sqlite:///{place}")
+        aside = move_corrupt_file_aside(f"sqlite:///{place}")
         keep(opened())
         return aside
 
@@ -174,15 +173,15 @@ def test_of_two_processes_that_find_the_damage_at_once_one_keeps_it_aside(opened
 
     (aside,) = filter(None, asides)
     assert aside.read_bytes() == raw
-    assert kept_aside(f"sqlite:///{place}") == [aside]
+    assert corrupt_files(f"sqlite:///{place}") == [aside]
 
 
 def test_a_sound_a_locked_or_a_missing_file_is_left_where_it_is(opened, place):
-    assert keep_aside(f"sqlite:///{place}") is None
+    assert move_corrupt_file_aside(f"sqlite:///{place}") is None
     keep(opened())
     with sqlite3.connect(place, isolation_level=None) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        assert keep_aside(f"sqlite:///{place}") is None
+        assert move_corrupt_file_aside(f"sqlite:///{place}") is None
     connection.close()
     assert place.exists()
 
@@ -193,6 +192,6 @@ def test_what_can_be_written_is_told_from_what_cannot(opened, place):
     other = sqlite3.connect(place, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(BROKEN):
+    with pytest.raises(DATABASE_ERRORS):
         box.check()
     other.close()

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from rjsite.mail import sign_in
 from rjsite.mail.credentials import credentials_digest
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.smtp_errors import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, NotTaken
+from rjsite.mail.smtp_errors import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, MailFailure
 from rjsite.outbox import database
 from rjsite.settings import Settings
 
@@ -37,8 +37,8 @@ class Account:
                 time.sleep(self.seconds)
                 if self.error:
                     raise self.error
-        except NotTaken as failure:
-            return failure.trouble
+        except MailFailure as failure:
+            return failure.failure
         return ""
 
 
@@ -94,7 +94,7 @@ def test_what_one_process_was_refused_holds_for_every_other_and_for_the_next_sta
 
     assert [account.sign_in(gate) for gate in (there, gates(), here)] == [SIGN_IN_REFUSED] * 3
     assert account.asked == 1
-    with pytest.raises(NotTaken, match=SIGN_IN_REFUSED):
+    with pytest.raises(MailFailure, match=SIGN_IN_REFUSED):
         there.ensure_open()
 
 
@@ -179,7 +179,7 @@ def test_who_is_told_to_wait_when_connecting_waits_as_well(gates, clock):
     for _ in range(5):  # threads that met the same at the same moment
         gate.close(BUSY)
 
-    with pytest.raises(NotTaken, match=BUSY):
+    with pytest.raises(MailFailure, match=BUSY):
         gates().ensure_open()
     assert gate.state().closed_until == clock.now + 2 * MINUTE
 

@@ -10,14 +10,13 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from rjsite.encryption.smime import NoReader, Readers, is_envelope, load_readers
+from rjsite.encryption.smime import NoCertificate, TeamCertificates, is_envelope, load_certificates
 from rjsite.forms.referral import Answer
 from rjsite.mail.message import compose
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.worker import NO_READER, NOT_OPENED, Delivery
+from rjsite.mail.worker import NO_CERTIFICATE_LEFT, NOT_OPENED, Worker
 from rjsite.outbox import operator
 from rjsite.outbox.schema import outbox
-from rjsite.outbox.store import Envelope
 from support import referral
 from support.mail import copy_of, text_of
 from support.needs import program
@@ -60,7 +59,7 @@ def told(inner: bytes) -> tuple[str, dict]:
 
 
 def test_every_reader_opens_it_whole_and_nobody_else(readers):
-    envelope = Readers([readers["one"].certificate, readers["two"].certificate]).seal(MESSAGE)
+    envelope = TeamCertificates([readers["one"].certificate, readers["two"].certificate]).encrypt(MESSAGE)
 
     original = told(MESSAGE)
     assert [told(opened_by(envelope, readers[name])) for name in ("one", "two")] == [original, original]
@@ -72,7 +71,7 @@ def test_every_reader_opens_it_whole_and_nobody_else(readers):
 
 
 def test_outside_stands_what_a_mail_needs_to_travel_and_nothing_of_the_person(readers):
-    envelope = Readers([readers["one"].certificate]).seal(MESSAGE)
+    envelope = TeamCertificates([readers["one"].certificate]).encrypt(MESSAGE)
 
     message = message_from_bytes(envelope, policy=policy.default)
     plain = message_from_bytes(MESSAGE, policy=policy.default)
@@ -92,7 +91,9 @@ def test_outside_stands_what_a_mail_needs_to_travel_and_nothing_of_the_person(re
 
 
 def test_the_text_is_closed_with_aes_256(readers, tmp_path):
-    der = message_from_bytes(Readers([readers["one"].certificate]).seal(MESSAGE)).get_payload(decode=True)
+    der = message_from_bytes(TeamCertificates([readers["one"].certificate]).encrypt(MESSAGE)).get_payload(
+        decode=True
+    )
     shown = subprocess.run(
         [program("openssl"), "asn1parse", "-inform", "DER"], input=der, capture_output=True, check=True
     )
@@ -101,26 +102,26 @@ def test_the_text_is_closed_with_aes_256(readers, tmp_path):
 
 
 def test_a_certificate_that_ended_is_no_recipient_any_more(readers):
-    envelope = Readers([readers["ended"].certificate, readers["one"].certificate]).seal(MESSAGE)
+    envelope = TeamCertificates([readers["ended"].certificate, readers["one"].certificate]).encrypt(MESSAGE)
 
     assert opened_by(envelope, readers["ended"]) is None
     assert opened_by(envelope, readers["one"])
 
 
 def test_without_certificates_mail_is_as_it_was():
-    assert Readers(()).seal(MESSAGE) == MESSAGE
+    assert TeamCertificates(()).encrypt(MESSAGE) == MESSAGE
 
 
 def test_a_closed_mail_is_not_closed_twice(readers):
-    both = Readers([readers["one"].certificate])
-    envelope = both.seal(MESSAGE)
+    both = TeamCertificates([readers["one"].certificate])
+    envelope = both.encrypt(MESSAGE)
 
-    assert both.seal(envelope) == envelope
+    assert both.encrypt(envelope) == envelope
 
 
 def test_where_every_certificate_ended_nothing_is_sent_open(readers):
-    with pytest.raises(NoReader):
-        Readers([readers["ended"].certificate]).seal(MESSAGE)
+    with pytest.raises(NoCertificate):
+        TeamCertificates([readers["ended"].certificate]).encrypt(MESSAGE)
 
 
 def test_nobody_can_write_an_answer_that_passes_for_an_envelope():
@@ -133,7 +134,7 @@ def test_nobody_can_write_an_answer_that_passes_for_an_envelope():
 
 @pytest.mark.parametrize(("name", "word"), [("soon", "ends on"), ("ended", "ended on")])
 def test_a_certificate_that_ends_within_thirty_days_is_told(readers, name, word):
-    (line,) = Readers([readers[name].certificate, readers["one"].certificate]).warnings()
+    (line,) = TeamCertificates([readers[name].certificate, readers["one"].certificate]).warnings()
 
     assert line.startswith(f"{name}.pem {word} ")
 
@@ -150,13 +151,13 @@ def test_a_certificate_that_ends_within_thirty_days_is_told(readers, name, word)
 def test_the_start_says_in_one_line_who_can_read_the_mail(readers, caplog, names, line):
     caplog.set_level("INFO", "rjsite")
 
-    Readers([readers[name].certificate for name in names]).log_summary()
+    TeamCertificates([readers[name].certificate for name in names]).log_summary()
 
     assert [record.getMessage() for record in caplog.records] == [line]
 
 
 def test_a_certificate_with_a_year_left_is_not_told(readers):
-    assert Readers([readers["one"].certificate]).warnings() == []
+    assert TeamCertificates([readers["one"].certificate]).warnings() == []
 
 
 @pytest.mark.parametrize("kind", ["ec", "small", "rubbish", "missing"])
@@ -169,7 +170,7 @@ def test_what_cannot_be_used_as_a_certificate_is_named(tmp_path, kind):
             file.write_text("nothing of the kind")
 
     with pytest.raises(ValueError, match=r"RSA|PEM|no such file"):
-        load_readers(file)
+        load_certificates(file)
 
 
 # -- in the outbox ----------------------------------------------------------------------------------------
@@ -182,12 +183,12 @@ class Server:
         self.gate = Gate(lambda: box.engine, lambda: "digest")
         self.taken: list[bytes] = []
 
-    def deliver(self, parcel, _offered) -> None:
-        self.taken.append(parcel.body)
+    def deliver(self, outgoing, _offered) -> None:
+        self.taken.append(outgoing.body)
 
 
 def keep(box, body):
-    box.keep("7K3M-X9QF", REFERRAL.submission, "d", lambda *_: [Envelope(TEAM, body)])
+    box.insert("7K3M-X9QF", REFERRAL.submission, "d", lambda *_: {TEAM: body})
 
 
 @pytest.fixture
@@ -199,7 +200,7 @@ def closed(opened):
 def drain(box, readers):
     """Send what is due; give the bodies that left."""
     server = Server(box)
-    Delivery(box, server, per_minute=60_000, hold_hours=24, readers=readers).drain()
+    Worker(box, server, per_minute=60_000, hold_hours=24, certificates=readers).drain()
     return server.taken
 
 
@@ -210,35 +211,35 @@ def put_into_the_database(box, body, reference="7K3M-X9QF"):
 
 
 def test_an_envelope_is_stored_as_it_is_and_sent_to_the_byte(closed, readers):
-    both = Readers([readers["one"].certificate])
-    envelope = both.seal(MESSAGE)
+    both = TeamCertificates([readers["one"].certificate])
+    envelope = both.encrypt(MESSAGE)
     keep(closed, envelope)
 
-    assert operator.kept_mails(closed, "7K3M-X9QF")[0].sealed == envelope
+    assert operator.stored_mails(closed, "7K3M-X9QF")[0].sealed == envelope
     assert drain(closed, both) == [envelope]
 
 
 def test_without_certificates_no_row_may_hold_an_envelope(box, readers):
     keep(box, MESSAGE)
-    put_into_the_database(box, Readers([readers["one"].certificate]).seal(MESSAGE))
+    put_into_the_database(box, TeamCertificates([readers["one"].certificate]).encrypt(MESSAGE))
 
-    assert drain(box, Readers(())) == []
-    assert operator.rows(box)[0].trouble == NOT_OPENED
+    assert drain(box, TeamCertificates(())) == []
+    assert operator.rows(box)[0].failure == NOT_OPENED
     assert operator.rotate(box) == (0, 1)
 
 
 def test_an_envelope_waits_for_its_certificates_to_be_set_again(opened, readers):
-    both = Readers([readers["one"].certificate])
-    envelope = both.seal(MESSAGE)
+    both = TeamCertificates([readers["one"].certificate])
+    envelope = both.encrypt(MESSAGE)
     keep(opened(envelopes_from=SENDER), envelope)
-    assert drain(opened(), Readers(())) == []
+    assert drain(opened(), TeamCertificates(())) == []
 
     assert drain(opened(envelopes_from=SENDER), both) == [envelope]
 
 
 def test_an_envelope_leaves_from_the_present_sender(opened, readers):
-    both = Readers([readers["one"].certificate])
-    keep(opened(envelopes_from=SENDER), both.seal(MESSAGE))
+    both = TeamCertificates([readers["one"].certificate])
+    keep(opened(envelopes_from=SENDER), both.encrypt(MESSAGE))
 
     (sent,) = drain(opened(envelopes_from="new@nowhere.example"), both)
 
@@ -266,22 +267,22 @@ FORGED = {
 
 @pytest.mark.parametrize("kind", FORGED)
 def test_an_envelope_that_this_site_would_not_write_stays_and_is_shown(closed, readers, kind):
-    both = Readers([readers["one"].certificate])
-    envelope = both.seal(MESSAGE)
+    both = TeamCertificates([readers["one"].certificate])
+    envelope = both.encrypt(MESSAGE)
     keep(closed, envelope)
     forged = envelope.replace(*FORGED[kind])
     assert forged != envelope
     put_into_the_database(closed, forged)
 
     assert drain(closed, both) == []
-    assert operator.rows(closed)[0].trouble == NOT_OPENED
+    assert operator.rows(closed)[0].failure == NOT_OPENED
 
 
 def test_a_form_that_is_called_a_count_still_leaves_closed(closed, readers):
     keep(closed, MESSAGE)
-    put_into_the_database(closed, operator.kept_mails(closed, "7K3M-X9QF")[0].sealed, reference="DAY-1127")
+    put_into_the_database(closed, operator.stored_mails(closed, "7K3M-X9QF")[0].sealed, reference="DAY-1127")
 
-    (sent,) = drain(closed, Readers([readers["one"].certificate]))
+    (sent,) = drain(closed, TeamCertificates([readers["one"].certificate]))
 
     assert WORDS.encode() not in sent
     assert told(opened_by(sent, readers["one"])) == told(MESSAGE)
@@ -291,8 +292,12 @@ def test_what_was_kept_before_there_were_certificates_leaves_closed(box, readers
     keep(box, MESSAGE)
     server = Server(box)
 
-    Delivery(
-        box, server, per_minute=60_000, hold_hours=24, readers=Readers([readers["one"].certificate])
+    Worker(
+        box,
+        server,
+        per_minute=60_000,
+        hold_hours=24,
+        certificates=TeamCertificates([readers["one"].certificate]),
     ).drain()
 
     assert told(opened_by(server.taken[0], readers["one"])) == told(MESSAGE)
@@ -301,22 +306,22 @@ def test_what_was_kept_before_there_were_certificates_leaves_closed(box, readers
 def test_without_a_usable_certificate_mail_is_held_until_there_is_one(box, readers):
     keep(box, MESSAGE)
     server, ended = Server(box), readers["ended"].certificate
-    Delivery(box, server, per_minute=60_000, hold_hours=24, readers=Readers([ended])).drain()
+    Worker(box, server, per_minute=60_000, hold_hours=24, certificates=TeamCertificates([ended])).drain()
     assert server.taken == []
-    assert operator.rows(box)[0].trouble == NO_READER
+    assert operator.rows(box)[0].failure == NO_CERTIFICATE_LEFT
 
-    renewed = Readers([ended, readers["two"].certificate])
-    Delivery(box, server, per_minute=60_000, hold_hours=24, readers=renewed).drain()
+    renewed = TeamCertificates([ended, readers["two"].certificate])
+    Worker(box, server, per_minute=60_000, hold_hours=24, certificates=renewed).drain()
 
     assert told(opened_by(server.taken[0], readers["two"])) == told(MESSAGE)
 
 
 def test_a_certificate_ends_while_the_site_runs(readers):
     clock = [NOW]
-    one = Readers([readers["soon"].certificate], lambda: clock[0])
-    assert is_envelope(one.seal(MESSAGE))
+    one = TeamCertificates([readers["soon"].certificate], lambda: clock[0])
+    assert is_envelope(one.encrypt(MESSAGE))
 
     clock[0] += 21 * DAY
 
-    with pytest.raises(NoReader):
-        one.seal(MESSAGE)
+    with pytest.raises(NoCertificate):
+        one.encrypt(MESSAGE)

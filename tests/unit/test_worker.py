@@ -9,13 +9,13 @@ from collections.abc import Callable
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.encryption.at_rest import Seal
+from rjsite.encryption.at_rest import RowCipher
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.smtp import Parcel
-from rjsite.mail.smtp_errors import NotTaken
-from rjsite.mail.worker import OUR_FAULT, Delivery
+from rjsite.mail.smtp import OutgoingMail
+from rjsite.mail.smtp_errors import MailFailure
+from rjsite.mail.worker import OUR_FAULT, Worker
 from rjsite.outbox import operator
-from rjsite.outbox.store import Envelope, Outbox
+from rjsite.outbox.store import Outbox
 from support.processes import wait_until
 
 SECRET = "It was my shop"
@@ -27,21 +27,21 @@ class Server:
     def __init__(self, box: Outbox) -> None:
         self.gate = Gate(lambda: box.engine, lambda: "digest")
         self.troubles: list[Exception | None] = []
-        self.taken: list[Parcel] = []
+        self.taken: list[OutgoingMail] = []
         self.away = False
         self.asked = 0
 
-    def deliver(self, parcel: Parcel, offered: Callable[[], None]) -> None:
+    def deliver(self, outgoing: OutgoingMail, offered: Callable[[], None]) -> None:
         offered()
         trouble = self.troubles.pop(0) if self.troubles else None
         if trouble:
             raise trouble
-        self.taken.append(parcel)
+        self.taken.append(outgoing)
 
     def check(self) -> None:
         self.asked += 1
         if self.away:
-            raise NotTaken("unreachable")
+            raise MailFailure("unreachable")
 
 
 @pytest.fixture
@@ -51,16 +51,14 @@ def server(box):
 
 @pytest.fixture
 def worker(box, server):
-    delivery = Delivery(box, server, per_minute=60_000, hold_hours=24)
+    delivery = Worker(box, server, per_minute=60_000, hold_hours=24)
     yield delivery
     delivery.stop()
 
 
 def keep(box, *numbers):
     for number in numbers:
-        box.keep(
-            f"REF-{number:04}", f"{number:064}", "d", lambda *_: [Envelope("t@x.example", SECRET.encode())]
-        )
+        box.insert(f"REF-{number:04}", f"{number:064}", "d", lambda *_: {"t@x.example": SECRET.encode()})
 
 
 def row(box, number=1):
@@ -71,18 +69,18 @@ def row(box, number=1):
 @pytest.mark.parametrize("trouble", ["refused (550)", "refused (451)", "a fault of the site"])
 def test_whatever_was_mended_is_tried_at_the_next_start(box, server, worker, trouble):
     keep(box, 1)
-    server.troubles = [NotTaken(trouble, lasting=True)]
+    server.troubles = [MailFailure(trouble, permanent=True)]
     worker.drain()
     assert server.taken == []
 
     worker.drain()  # begins anew, as `rjsite deliver --once` does
 
-    assert [parcel.name for parcel in server.taken] == ["REF-0001"]
+    assert [outgoing.name for outgoing in server.taken] == ["REF-0001"]
 
 
 def test_where_no_answer_came_a_new_start_is_no_reason_to_send_it_twice(box, server, worker):
     keep(box, 1)
-    server.troubles = [NotTaken("no answer", unanswered=True)]
+    server.troubles = [MailFailure("no answer", unanswered=True)]
     worker.drain()
 
     worker.drain()
@@ -100,19 +98,19 @@ def test_mail_that_is_taken_goes_once_with_every_byte(box, server, worker):
         ("REF-0001", "t@x.example", SECRET.encode())
     ]
     assert row(box).accepted_at
-    assert row(box).trouble == ""
+    assert row(box).failure == ""
 
 
 @pytest.mark.parametrize(
     ("trouble", "least", "most", "refused"),
     [
-        (NotTaken("unreachable"), 50, 70, False),
-        (NotTaken("certificate not trusted"), 50, 70, False),
-        (NotTaken("refused (451)"), 50, 70, False),
-        (NotTaken("no answer", unanswered=True), 120, 360, False),
-        (NotTaken("refused (554)", lasting=True), 3200, 4000, True),
+        (MailFailure("unreachable"), 50, 70, False),
+        (MailFailure("certificate not trusted"), 50, 70, False),
+        (MailFailure("refused (451)"), 50, 70, False),
+        (MailFailure("no answer", unanswered=True), 120, 360, False),
+        (MailFailure("refused (554)", permanent=True), 3200, 4000, True),
     ],
-    ids=lambda value: str(value) if isinstance(value, NotTaken) else None,
+    ids=lambda value: str(value) if isinstance(value, MailFailure) else None,
 )
 def test_mail_that_is_not_taken_is_kept_and_tried_again(box, server, worker, trouble, least, most, refused):
     keep(box, 1)
@@ -123,37 +121,58 @@ def test_mail_that_is_not_taken_is_kept_and_tried_again(box, server, worker, tro
 
     kept = row(box)
     assert kept.accepted_at is None
-    assert kept.trouble == str(trouble)
+    assert kept.failure == str(trouble)
     assert least <= kept.due_at - kept.offered_at <= most
     assert bool(kept.refused_at) is refused
-    assert box.open(operator.kept_mails(box, "REF-0001")[0]) == SECRET.encode()
+    assert box.open(operator.stored_mails(box, "REF-0001")[0]) == SECRET.encode()
+
+
+def test_each_wait_is_longer_than_the_last_and_none_is_much_over_an_hour(box, clock, server, worker):
+    keep(box, 1)
+    server.troubles = [MailFailure("too many mails")] * 14
+    for attempt in range(14):
+        worker.run_once()
+
+        wait = row(box).due_at - clock.now
+        assert wait == pytest.approx(min(3600, 60 * 2**attempt), rel=0.11)
+        clock.now += wait + 1
+
+
+def test_waits_differ_so_that_mails_do_not_become_due_together(box, clock, server, worker):
+    keep(box, *range(20))
+    server.troubles = [MailFailure("unreachable") for _ in range(20)]
+    server.away = True
+
+    worker.drain()
+
+    assert len({round(found.due_at - clock.now, 3) for found in operator.rows(box)}) > 10
 
 
 def test_a_mail_that_is_refused_does_not_hold_up_the_others(box, server, worker):
     keep(box, 1, 2, 3)
-    server.troubles = [NotTaken("refused (554)", lasting=True)]
+    server.troubles = [MailFailure("refused (554)", permanent=True)]
 
     worker.drain()
 
-    assert [parcel.name for parcel in server.taken] == ["REF-0002", "REF-0003"]
+    assert [outgoing.name for outgoing in server.taken] == ["REF-0002", "REF-0003"]
 
 
 def test_a_mail_that_cannot_be_opened_is_shown_and_does_not_hold_up_the_others(box, server, caplog):
     keep(box, 1)
-    other = Outbox(box.engine, Seal([Fernet.generate_key().decode()]), 1000)  # the key was lost
+    other = Outbox(box.engine, RowCipher([Fernet.generate_key().decode()]), 1000)  # the key was lost
     keep(other, 2)
 
-    Delivery(other, server, per_minute=60_000, hold_hours=24).drain()
+    Worker(other, server, per_minute=60_000, hold_hours=24).drain()
 
-    assert [parcel.name for parcel in server.taken] == ["REF-0002"]
-    assert row(box, 1).trouble == "cannot be opened"
+    assert [outgoing.name for outgoing in server.taken] == ["REF-0002"]
+    assert row(box, 1).failure == "cannot be opened"
     assert row(box, 1).accepted_at is None
     assert "REF-0001 cannot be opened" in caplog.text
 
 
 def test_changed_versions_have_names_of_their_own(box, server, worker):
     for digest in ("d1", "d2"):
-        box.keep("REF-0001", "1" * 64, digest, lambda v, _: [Envelope("t@x.example", b"%d" % v)])
+        box.insert("REF-0001", "1" * 64, digest, lambda v, _: {"t@x.example": b"%d" % v})
 
     worker.drain()
 
@@ -162,7 +181,7 @@ def test_changed_versions_have_names_of_their_own(box, server, worker):
 
 def test_a_server_that_is_back_gets_its_mail_without_a_long_wait(box, server, worker):
     keep(box, 1)
-    server.troubles = [NotTaken("unreachable")]
+    server.troubles = [MailFailure("unreachable")]
     server.away = True
     worker.drain()
     assert server.taken == []
@@ -184,7 +203,7 @@ def test_mail_kept_later_is_sent_by_the_running_worker(box, server, worker):
     worker.start()
 
     keep(box, 1)
-    worker.nudge()
+    worker.notify()
 
     wait_until(lambda: len(server.taken) == 1, "the mail was taken", 5)
 
@@ -208,8 +227,8 @@ def test_a_fault_of_ours_holds_up_no_other_mail_and_is_shown(box, server, worker
 
     worker.drain()
 
-    assert [parcel.name for parcel in server.taken] == ["REF-0002"]
-    assert row(box, 1).trouble == OUR_FAULT
+    assert [outgoing.name for outgoing in server.taken] == ["REF-0002"]
+    assert row(box, 1).failure == OUR_FAULT
     assert "REF-0001 not sent: ValueError" in caplog.text
     assert SECRET not in caplog.text
 
@@ -218,13 +237,13 @@ def test_a_mail_that_a_jump_of_the_clock_gave_to_another_worker_is_not_given_to_
     box, server, worker
 ):
     keep(box, 1)
-    other = Outbox(box.engine, box.seal, 1000, lambda: box.clock() + 3600)
+    other = Outbox(box.engine, box.cipher, 1000, lambda: box.clock() + 3600)
     connect = server.deliver
 
-    def slow(parcel, offered):
+    def slow(outgoing, offered):
         server.deliver = connect
-        Delivery(other, server, per_minute=60_000, hold_hours=24).drain()
-        connect(parcel, offered)
+        Worker(other, server, per_minute=60_000, hold_hours=24).drain()
+        connect(outgoing, offered)
 
     server.deliver = slow
     worker.drain()
@@ -235,12 +254,12 @@ def test_a_mail_that_a_jump_of_the_clock_gave_to_another_worker_is_not_given_to_
 
 def test_a_full_mailbox_of_one_does_not_hold_up_the_mail_of_another(box, server, worker):
     for number, to in enumerate(["full@x.example", "well@x.example"]):
-        box.keep(f"REF-{number:04}", f"{number:064}", "d", lambda *_, to=to: [Envelope(to, b"words")])
-    server.troubles = [NotTaken("refused (452)")]
+        box.insert(f"REF-{number:04}", f"{number:064}", "d", lambda *_, to=to: {to: b"words"})
+    server.troubles = [MailFailure("refused (452)")]
 
     worker.drain()
 
-    assert [parcel.recipient for parcel in server.taken] == ["well@x.example"]
+    assert [outgoing.recipient for outgoing in server.taken] == ["well@x.example"]
     assert row(box, 0).attempts == 1
 
 
@@ -255,7 +274,7 @@ def test_the_worker_stops_when_told(worker):
 
 def test_mail_leaves_at_the_pace_that_was_set(box, server):
     keep(box, *range(20))
-    slow = Delivery(box, server, per_minute=60, hold_hours=24)
+    slow = Worker(box, server, per_minute=60, hold_hours=24)
 
     slow.start()
     wait_until(lambda: bool(server.taken), "the first mail was taken", 5)
@@ -267,7 +286,7 @@ def test_mail_leaves_at_the_pace_that_was_set(box, server):
 def test_the_log_names_references_and_troubles_only(box, server, worker, caplog):
     caplog.set_level(logging.INFO, "rjsite")
     keep(box, 1, 2)
-    server.troubles = [NotTaken("refused (554)", lasting=True)]
+    server.troubles = [MailFailure("refused (554)", permanent=True)]
 
     worker.drain()
 
@@ -279,8 +298,8 @@ def test_the_log_names_references_and_troubles_only(box, server, worker, caplog)
 
 def test_wiping_goes_on_beside_the_sending(box, server):
     keep(box, 1)
-    worker = Delivery(box, server, per_minute=60_000, hold_hours=0)
+    worker = Worker(box, server, per_minute=60_000, hold_hours=0)
 
     worker.drain()
 
-    assert operator.kept_mails(box, "REF-0001") == []
+    assert operator.stored_mails(box, "REF-0001") == []

@@ -19,9 +19,9 @@ from cryptography.fernet import Fernet
 
 from rjsite.cli import hide, mail, outbox
 from rjsite.content.problem import Unreadable
-from rjsite.encryption.smime import Readers
+from rjsite.encryption.smime import TeamCertificates
 from rjsite.outbox import operator
-from rjsite.outbox.database import BROKEN
+from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.settings import ROOT, Settings, SettingsError
 from rjsite.settings.development_keys import keep_keys
 from rjsite.settings.file import read_given
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unreadable as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         return 1
-    except BROKEN as error:
+    except DATABASE_ERRORS as error:
         name = f"the database of the outbox cannot be used ({type(error).__name__})"
         print(f"That did not work: {getattr(error, 'strerror', '') or name}.", file=sys.stderr)
         return 1
@@ -123,17 +123,17 @@ def _deliver(given: argparse.Namespace) -> int:
     keep_private(settings)
     if settings.production:  # `systemctl reload` of every instance; the worker shows no content
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    delivery = services_of(create_app(settings)).delivery
-    delivery.readers.log_summary()
+    worker = services_of(create_app(settings)).worker
+    worker.certificates.log_summary()
     if given.once:
-        delivery.drain()
-        waiting = operator.waiting(delivery.outbox)
+        worker.drain()
+        waiting = operator.waiting(worker.outbox)
         if waiting.failures:  # what another worker has in hand is none
             print(f"{waiting.mails} still wait ({', '.join(sorted(waiting.failures))}).")
         return 1 if waiting.failures else 0
     for end in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(end, lambda *_: delivery.stop())  # after the mail in hand
-    delivery.run()
+        signal.signal(end, lambda *_: worker.stop())  # after the mail in hand
+    worker.run()
     return 0
 
 
@@ -210,7 +210,7 @@ def _release_check(given: argparse.Namespace) -> int:
     lines = [str(problem) for problem in found.problems()]
     try:
         settings = Settings.load(mode="production")
-        lines += [f"certificate {line}" for line in Readers(settings.team_certificates).warnings()]
+        lines += [f"certificate {line}" for line in TeamCertificates(settings.team_certificates).warnings()]
         if any(address.endswith(".cjsm.net") for address in settings.team) and not settings.mail_client_cert:
             lines.append(
                 "RJSITE_TEAM_EMAIL: CJSM takes mail from servers that show a client certificate "

@@ -37,6 +37,6 @@ def _check(given: argparse.Namespace) -> int:
     to_do = ending(settings)
     for line in to_do:
         print(f"Take care: {line}.")
-    if works and (count := services.outbox.wake(*MENDABLE)):
+    if works and (count := services.outbox.retry_now(*MENDABLE)):
         print(f"{count} mails that waited are due now.")
     return 0 if works and not to_do else 1

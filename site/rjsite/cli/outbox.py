@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rjsite.encryption.at_rest import CannotOpen
-from rjsite.encryption.smime import Readers
+from rjsite.encryption.at_rest import CannotDecrypt
+from rjsite.encryption.smime import TeamCertificates
 from rjsite.mail.advice import advice
 from rjsite.outbox import operator
 from rjsite.outbox.store import FORMS, Outbox
@@ -73,10 +73,10 @@ def _state(row: Any) -> str:
     if row.wiped_at:
         return f"wiped {_moment(row.wiped_at)}"
     if row.accepted_at:
-        return f"{row.trouble or 'taken'} {_moment(row.accepted_at)}"
+        return f"{row.failure or 'taken'} {_moment(row.accepted_at)}"
     if row.lease:
         return "being sent"
-    why = f"{row.trouble or 'waiting'}{' for good' if row.refused_at else ''}"
+    why = f"{row.failure or 'waiting'}{' for good' if row.refused_at else ''}"
     return f"{why}, next try {_moment(row.due_at)}"
 
 
@@ -90,7 +90,7 @@ def _status(_given: argparse.Namespace) -> int:
     print(f"{waiting.mails} waiting, the oldest for {waiting.oldest / 60:.0f} minutes{why}")
     print(f"The last running number is {operator.counter(outbox, FORMS)}.")
     _explain(waiting.failures)
-    to_do = warnings(settings, Readers(settings.team_certificates))
+    to_do = warnings(settings, TeamCertificates(settings.team_certificates))
     for line in to_do:
         print(f"Take care: {line}.")
     return 1 if waiting.mails or to_do else 0
@@ -110,14 +110,14 @@ def _resend(given: argparse.Namespace) -> int:
 
 def _export(given: argparse.Namespace) -> int:
     outbox = _open(Settings.load())
-    rows = operator.kept_mails(outbox, _reference(given.reference))
+    rows = operator.stored_mails(outbox, _reference(given.reference))
     if not rows:
         print(NOT_KEPT)
         return 1
     newest = rows[0]
     try:
         body = newest.sealed if given.sealed else outbox.open(newest)
-    except CannotOpen:
+    except CannotDecrypt:
         print("No key in RJSITE_OUTBOX_KEYS opens this mail. Where it was closed to readers,")
         print("RJSITE_TEAM_CERTIFICATES has to be set as it was then. If the key is lost, --sealed writes")
         print("the mail as it is kept, in case the key is found, and the site stops asking for it.")

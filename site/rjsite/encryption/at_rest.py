@@ -1,7 +1,7 @@
-"""Mail at rest is sealed with Fernet keys; the identity of its row is sealed in with it.
+"""Encryption of the bodies that wait in the outbox: Fernet, with the identity of the row in each token.
 
-So two rows cannot be swapped, and a copy of the database tells nothing (cryptography, MultiFernet).
-Where the readers' certificates are set, an S/MIME envelope is kept as it is: only its readers can open it.
+A body cannot be moved to another row, and a copy of the database discloses nothing. Where the team has
+certificates, a body that is already an S/MIME envelope is stored as it is, because only the team can open it.
 """
 
 from __future__ import annotations
@@ -13,45 +13,62 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from rjsite.encryption.smime import checked_envelope, is_envelope
 
 
-class CannotOpen(Exception):
-    """No key opens it, it belongs to another row, or it is an envelope that this site would not send."""
+class CannotDecrypt(Exception):
+    """No key fits, the body belongs to another row, or it is an envelope that this site would not send."""
 
 
-class Seal:
-    """Seals with the first key, opens with all.
+class RowCipher:
+    """Encrypts bodies with the first key and decrypts them with any key.
 
     Args:
-        keys: Fernet keys, url-safe base64.
-        envelopes_from: who S/MIME envelopes are from, where certificates are set. Without it no row may hold
-            an envelope: whoever can write to the database could send anything by one.
+        keys: Fernet keys in URL-safe base64.
+        envelopes_from: the sender of S/MIME envelopes, if the team has certificates. Without it no row may
+            hold an envelope, because whoever can write to the database could send anything in one.
     """
 
     def __init__(self, keys: Sequence[str], envelopes_from: str = "") -> None:
         self._envelopes_from = envelopes_from
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
-    def close(self, identity: str, body: bytes) -> bytes:
-        """The body, sealed to the row it belongs to."""
-        if self._envelopes_from and is_envelope(body):
+    def encrypt(self, identity: str, body: bytes) -> bytes:
+        """Return a body as the row with this identity stores it."""
+        if self._may_stay(body):
             return body
         return self._fernet.encrypt(identity.encode() + b"\0" + body)
 
-    def open(self, identity: str, sealed: bytes) -> bytes:
-        """The body again.
+    def decrypt(self, identity: str, stored: bytes) -> bytes:
+        """Return the body that a row stores.
 
         Raises:
-            CannotOpen: where no key fits or the seal belongs to another row.
+            CannotDecrypt: if no key fits, or the body belongs to another row.
         """
-        if self._envelopes_from and is_envelope(sealed):
-            return self._checked(identity, sealed)
+        if self._may_stay(stored):
+            return self._checked(identity, stored)
         try:
-            text = self._fernet.decrypt(sealed)
+            text = self._fernet.decrypt(stored)
         except InvalidToken:
-            raise CannotOpen from None
-        named, _, body = text.partition(b"\0")
-        if named != identity.encode():
-            raise CannotOpen
+            raise CannotDecrypt from None
+        own_identity, _, body = text.partition(b"\0")
+        if own_identity != identity.encode():
+            raise CannotDecrypt
         return body
+
+    def rotate(self, stored: bytes) -> bytes:
+        """Return a stored body encrypted with the first key.
+
+        Raises:
+            CannotDecrypt: if no key fits.
+        """
+        if self._may_stay(stored):
+            return stored
+        try:
+            return self._fernet.rotate(stored)
+        except InvalidToken:
+            raise CannotDecrypt from None
+
+    def _may_stay(self, body: bytes) -> bool:
+        """Return whether this is an envelope, and rows may hold envelopes."""
+        return bool(self._envelopes_from) and is_envelope(body)
 
     def _checked(self, identity: str, envelope: bytes) -> bytes:
         submission, version, recipient = identity.split("/", 2)
@@ -64,17 +81,4 @@ class Seal:
                 version=version,
             )
         except ValueError:
-            raise CannotOpen from None
-
-    def rotate(self, sealed: bytes) -> bytes:
-        """The same, sealed with the first key.
-
-        Raises:
-            CannotOpen: where no key fits.
-        """
-        if self._envelopes_from and is_envelope(sealed):
-            return sealed
-        try:
-            return self._fernet.rotate(sealed)
-        except InvalidToken:
-            raise CannotOpen from None
+            raise CannotDecrypt from None

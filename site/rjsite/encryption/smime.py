@@ -49,12 +49,12 @@ _SUBJECT = re.compile(rb"Website form ([A-Z0-9]{4}-[A-Z0-9]{4})(?: \(possible sp
 log = logging.getLogger("rjsite.sealing")
 
 
-class NoReader(Exception):
+class NoCertificate(Exception):
     """Certificates are set and every one of them has ended: the mail is held, never sent open."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class TeamCertificate:
     """A certificate, and the file it stands in."""
 
     file: Path
@@ -66,7 +66,7 @@ class Reader:
         return self.certificate.not_valid_after_utc
 
 
-def load_readers(file: Path) -> list[Reader]:
+def load_certificates(file: Path) -> list[TeamCertificate]:
     """The certificates of a PEM file.
 
     Raises:
@@ -82,7 +82,7 @@ def load_readers(file: Path) -> list[Reader]:
         key = certificate.public_key()
         if not isinstance(key, RSAPublicKey) or key.key_size < SMALLEST_KEY:
             raise ValueError(f"the certificate's key has to be RSA with {SMALLEST_KEY} bits or more")
-    return [Reader(file, certificate) for certificate in found]
+    return [TeamCertificate(file, certificate) for certificate in found]
 
 
 def is_envelope(message: bytes) -> bool:
@@ -129,7 +129,7 @@ def _wrapped(encrypted: bytes) -> bytes:
     return _WRAPPING + b"\r\n\r\n" + base64.encodebytes(encrypted).replace(b"\n", b"\r\n")
 
 
-class Readers:
+class TeamCertificates:
     """Those who may read the mail.
 
     Args:
@@ -137,20 +137,20 @@ class Readers:
     """
 
     def __init__(self, files: Sequence[Path], clock: Callable[[], float] = time.time) -> None:
-        self._all = [reader for file in files for reader in load_readers(file)]
+        self._all = [reader for file in files for reader in load_certificates(file)]
         self._clock = clock
 
-    def seal(self, message: bytes) -> bytes:
+    def encrypt(self, message: bytes) -> bytes:
         """A composed message, closed; as it is where no certificate is set or it is closed already.
 
         Raises:
-            NoReader: where every certificate has ended.
+            NoCertificate: where every certificate has ended.
         """
         if not self._all or is_envelope(message):
             return message
         usable = [reader.certificate for reader in self._all if reader.ends > self._now()]
         if not usable:
-            raise NoReader
+            raise NoCertificate
         head, _, text = message.partition(b"\r\n\r\n")
         headers = _headers(head)
         inner = [header for header in headers if header.lower().startswith((b"content-", b"mime-version"))]

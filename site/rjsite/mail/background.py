@@ -8,8 +8,8 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from rjsite.mail.worker import Delivery
-from rjsite.outbox.database import BROKEN
+from rjsite.mail.worker import Worker
+from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ class Background:
         deliver: whether this process sends mail; else `rjsite deliver` does, and the outbox is prepared only.
     """
 
-    def __init__(self, outbox: Outbox, delivery: Delivery, *, deliver: bool) -> None:
+    def __init__(self, outbox: Outbox, worker: Worker, *, deliver: bool) -> None:
         self._outbox = outbox
-        self._delivery = delivery
+        self._worker = worker
         self._deliver = deliver
         self._process = 0  # that has started its thread
         self._starting = threading.Lock()
@@ -51,22 +51,22 @@ class Background:
             self._starting.release()
 
     def _start_thread(self) -> None:
-        self._delivery.readers.log_summary()
+        self._worker.certificates.log_summary()
         if self._deliver:
-            self._delivery.start()
-            atexit.register(self._delivery.stop)  # after the mail in hand
+            self._worker.start()
+            atexit.register(self._worker.stop)  # after the mail in hand
         else:
             threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
 
     def _prepare(self) -> None:
         try:
             self._outbox.prepare()
-        except BROKEN as error:
+        except DATABASE_ERRORS as error:
             log.error("the outbox cannot be used (%s)", type(error).__name__)
 
     def sends(self) -> bool:
         """Return whether mail is sent: by this process, or by another where that is set."""
-        return not self._deliver or self._delivery.runs()
+        return not self._deliver or self._worker.runs()
 
     def start_with(self, app: WSGIApplication) -> WSGIApplication:
         """Return an app that starts the thread with its first request, and answers as `app` does."""

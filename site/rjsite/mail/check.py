@@ -17,8 +17,8 @@ from cryptography.x509 import load_pem_x509_certificate
 from rjsite.mail.advice import advice
 from rjsite.mail.connection import VerifiedConnection
 from rjsite.mail.message import domain_of, message_of
-from rjsite.mail.smtp import Parcel, TeamMail
-from rjsite.mail.smtp_errors import NotTaken, not_taken, reply_code
+from rjsite.mail.smtp import OutgoingMail, TeamMail
+from rjsite.mail.smtp_errors import MailFailure, mail_failure, reply_code
 from rjsite.settings import Settings
 
 WARN_DAYS = 30
@@ -76,8 +76,8 @@ def _encrypt(connection: VerifiedConnection) -> Step:
     except ssl.SSLCertVerificationError as error:
         why = _UNTRUSTED.get(error.verify_code, "is signed by nobody whom this machine knows")
         return Step(name, False, f"The certificate of the mail server {why}.")
-    except NotTaken as failure:
-        return _failed(name, failure.trouble)
+    except MailFailure as failure:
+        return _failed(name, failure.failure)
     except (smtplib.SMTPException, OSError) as error:
         if settings.mail_port == PORT_OF_TLS and settings.mail_use_tls:
             text = "This port begins with TLS: set RJSITE_MAIL_USE_TLS=false and RJSITE_MAIL_USE_SSL=true."
@@ -85,7 +85,7 @@ def _encrypt(connection: VerifiedConnection) -> Step:
         if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
             text = "It begins without TLS: set RJSITE_MAIL_USE_TLS=true and RJSITE_MAIL_USE_SSL=false."
             return Step(name, False, text)
-        return _failed(name, not_taken(error, given=False).trouble)
+        return _failed(name, mail_failure(error, given=False).failure)
     encrypted = settings.mail_use_tls or settings.mail_use_ssl
     text = (
         "encrypted, and the certificate is in order" if encrypted else "not encrypted, on this machine only"
@@ -97,8 +97,8 @@ def _sign_in(connection: VerifiedConnection) -> Step:
     name = "sign-in"
     try:
         connection.sign_in()
-    except NotTaken as failure:
-        return _failed(name, failure.trouble)
+    except MailFailure as failure:
+        return _failed(name, failure.failure)
     how = "a token" if connection.settings.mail_oauth_token_url else "a password"
     text = (
         f"The server took {how}."
@@ -116,7 +116,7 @@ def _accepts(connection: VerifiedConnection) -> Step:
         replies += [(address, server.rcpt(address)) for address in settings.team]
         server.rset()
     except (smtplib.SMTPException, OSError) as error:
-        return _failed(name, not_taken(error, given=False).trouble)
+        return _failed(name, mail_failure(error, given=False).failure)
     for address, (code, reply) in replies:
         if not 200 <= code < 300:
             failure = f"refused ({reply_code(code, reply)})"
@@ -126,9 +126,9 @@ def _accepts(connection: VerifiedConnection) -> Step:
 
 def _send(mail: TeamMail, address: str) -> Step:
     try:
-        mail.deliver(Parcel("test", address, _test_mail(mail.settings.sender, address)))
-    except NotTaken as failure:
-        return _failed("test mail", failure.trouble)
+        mail.deliver(OutgoingMail("test", address, _test_mail(mail.settings.sender, address)))
+    except MailFailure as failure:
+        return _failed("test mail", failure.failure)
     return Step("test mail", True, f"The server took one for {address}. Look into the inbox, and into junk.")
 
 

@@ -15,7 +15,7 @@ from flask_mail import Connection
 from rjsite.mail.message import domain_of
 from rjsite.mail.oauth import TokenSource
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.smtp_errors import BUSY, NO_SIGN_IN, NotTaken, asks_to_wait
+from rjsite.mail.smtp_errors import BUSY, NO_SIGN_IN, MailFailure, asks_to_wait
 from rjsite.settings import Settings
 
 # the first that the server offers is tried, and no other: each refusal brings an account nearer to its lock
@@ -71,7 +71,7 @@ class VerifiedConnection(Connection):
         """Connect, encrypt and sign in, as Flask-Mail asks for it.
 
         Raises:
-            NotTaken: where the gate is closed, or the sign-in fails.
+            MailFailure: where the gate is closed, or the sign-in fails.
             smtplib.SMTPException, OSError: where the server cannot be reached or trusted.
         """
         self.gate.ensure_open()
@@ -123,14 +123,14 @@ class VerifiedConnection(Connection):
         except smtplib.SMTPResponseException as error:
             if asks_to_wait(error):
                 self.gate.close(BUSY)
-                raise NotTaken(BUSY) from None
+                raise MailFailure(BUSY) from None
             raise
 
     def sign_in(self) -> None:
         """Sign in, where a user name is set.
 
         Raises:
-            NotTaken: where the gate is closed, or the server does not accept the site.
+            MailFailure: where the gate is closed, or the server does not accept the site.
         """
         host = self.server
         name, password = self.settings.mail_username, self.settings.mail_password.get_secret_value()
@@ -141,7 +141,7 @@ class VerifiedConnection(Connection):
         offered = host.esmtp_features.get("auth", "").upper().split()
         mechanism = next((name for name in known if name in offered), "")
         if not mechanism:
-            raise NotTaken(NO_SIGN_IN)
+            raise MailFailure(NO_SIGN_IN)
         host.user, host.password = name, password  # as `SMTP.login` does
         with self.gate.attempt(self.within):
             if mechanism == XOAUTH2:

@@ -13,8 +13,8 @@ from email.utils import format_datetime
 
 from rjsite.mail.message import UK, domain_of, message_of
 from rjsite.outbox import operator
-from rjsite.outbox.operator import Counted, Waiting
-from rjsite.outbox.store import Envelope, Outbox, OutboxFull
+from rjsite.outbox.operator import FormCount, Waiting
+from rjsite.outbox.store import Outbox, OutboxFull
 
 HOUR = 7  # UK time
 COUNTED = "counted day"
@@ -62,15 +62,15 @@ class DailyCount:
 
     def _keep(self, now: datetime) -> None:
         yesterday = now.date() - timedelta(days=1)
-        found = operator.counted(self.outbox, _begin(yesterday), _begin(now.date()))
+        found = operator.count_forms(self.outbox, _begin(yesterday), _begin(now.date()))
         text = words(yesterday, found, operator.waiting(self.outbox), self.warnings())
         submission = hashlib.sha256(f"daily count {now.date()}".encode()).hexdigest()
 
-        def compose(_version: int, _number: int) -> list[Envelope]:
-            return [Envelope(to, self._message(to, now, text)) for to in self.team]
+        def compose(_version: int, _number: int) -> dict[str, bytes]:
+            return {to: self._message(to, now, text) for to in self.team}
 
         reference = f"{_REFERENCE}{now:%m%d}"
-        self.outbox.keep(reference, submission, "count", compose, numbered=False)
+        self.outbox.insert(reference, submission, "count", compose, numbered=False)
 
     def _message(self, to: str, now: datetime, text: str) -> bytes:
         headers = {
@@ -83,7 +83,7 @@ class DailyCount:
         return message_of(headers, text)
 
 
-def words(day: date, found: Counted, waiting: Waiting, warnings: Sequence[str]) -> str:
+def words(day: date, found: FormCount, waiting: Waiting, warnings: Sequence[str]) -> str:
     """What the mail says."""
     forms = "No forms" if not found.count else "1 form" if found.count == 1 else f"{found.count} forms"
     if found.count > 1:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask_mail import Connection
 
 if TYPE_CHECKING:
-    from rjsite.mail.smtp import Parcel
+    from rjsite.mail.smtp import OutgoingMail
 
 
 class FolderConnection(Connection):
@@ -33,13 +33,13 @@ class FolderConnection(Connection):
             file.write(message.as_bytes())
             file.flush()
             os.fsync(file.fileno())
-        Path(file.name).replace(self._free_name(message.parcel))
+        Path(file.name).replace(self._free_name(message.outgoing))
 
-    def _free_name(self, parcel: Parcel) -> Path:
+    def _free_name(self, outgoing: OutgoingMail) -> Path:
         """REFERENCE.eml; another recipient's copy is numbered, the same copy again keeps its name."""
         number = 1
         while True:
-            path = self.folder / (f"{parcel.name}.eml" if number == 1 else f"{parcel.name}-{number}.eml")
-            if not path.exists() or path.read_bytes() == parcel.body:
+            path = self.folder / (f"{outgoing.name}.eml" if number == 1 else f"{outgoing.name}-{number}.eml")
+            if not path.exists() or path.read_bytes() == outgoing.body:
                 return path
             number += 1

@@ -32,7 +32,7 @@ from rjsite.mail.smtp_errors import (
     TOKEN_NOT_TRUSTED,
     TOKEN_REFUSED,
     TOKEN_UNREACHABLE,
-    NotTaken,
+    MailFailure,
 )
 from rjsite.settings import Settings
 
@@ -83,7 +83,7 @@ class TokenSource:
             within: seconds until the attempt is given up.
 
         Raises:
-            NotTaken: where the token server gives none.
+            MailFailure: where the token server gives none.
         """
         if not self._token or self._clock() >= self._token.renew_at:
             self._token = None
@@ -97,11 +97,11 @@ class TokenSource:
     def _get(self, within: float) -> Token:
         status, body = _post(self._settings, self._request(), within)
         if status != 200:
-            raise NotTaken(_refusal(status, body))
+            raise MailFailure(_refusal(status, body))
         answer = _json_object(body)
         value = answer.get("access_token")
         if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-            raise NotTaken(TOKEN_MISSING)
+            raise MailFailure(TOKEN_MISSING)
         life = _seconds(answer.get("expires_in"))
         return Token(value, self._clock() + life - min(RENEW_BEFORE_END, life / 2))
 
@@ -163,9 +163,9 @@ def _post(settings: Settings, form: dict[str, str], within: float) -> tuple[int,
             response = connection.getresponse()
             return response.status, response.read(LARGEST_ANSWER)
     except ssl.SSLCertVerificationError:
-        raise NotTaken(TOKEN_NOT_TRUSTED) from None
+        raise MailFailure(TOKEN_NOT_TRUSTED) from None
     except (HTTPException, OSError):
-        raise NotTaken(TOKEN_UNREACHABLE) from None
+        raise MailFailure(TOKEN_UNREACHABLE) from None
     finally:
         connection.close()
 

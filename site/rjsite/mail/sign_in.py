@@ -24,10 +24,10 @@ from rjsite.mail.smtp_errors import (
     SIGN_IN_DELAYED,
     SIGN_IN_REFUSED,
     SIGN_IN_UNANSWERED,
-    NotTaken,
+    MailFailure,
     reply_code,
 )
-from rjsite.outbox.database import BROKEN
+from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.schema import mail_gate
 
 FIRST_WAIT, LONGEST_WAIT = 120.0, 900.0  # seconds after refused sign-ins
@@ -79,7 +79,7 @@ class Gate:
         if self._uses_database:
             try:
                 self._read()
-            except BROKEN:
+            except DATABASE_ERRORS:
                 self._give_up_database()
         known = self._known
         closed = known.closed_until > self.clock() and (known.failure or self._uses_database)
@@ -89,10 +89,10 @@ class Gate:
         """Return where anybody may connect, or somebody is just signing in.
 
         Raises:
-            NotTaken: with the failure that closed the gate.
+            MailFailure: with the failure that closed the gate.
         """
         if failure := self.state().failure:
-            raise NotTaken(failure)
+            raise MailFailure(failure)
 
     def do_without_database(self) -> None:
         """Keep the state in memory for some seconds, after reading it once more where that is possible.
@@ -113,19 +113,19 @@ class Gate:
             within: seconds to wait, at most, for others who are signing in.
 
         Raises:
-            NotTaken: where the gate is closed, or the sign-in fails.
+            MailFailure: where the gate is closed, or the sign-in fails.
         """
         end = time.monotonic() + min(within, PATIENCE)
         if not self._alone.acquire(timeout=min(within, PATIENCE)):
-            raise NotTaken(BUSY)
+            raise MailFailure(BUSY)
         try:
             self._wait_for_others(end)
             try:
                 yield
-            except (smtplib.SMTPException, OSError, NotTaken) as error:
-                failure = error.trouble if isinstance(error, NotTaken) else _failure(error)
+            except (smtplib.SMTPException, OSError, MailFailure) as error:
+                failure = error.failure if isinstance(error, MailFailure) else _failure(error)
                 self.close(failure)
-                raise NotTaken(failure) from None
+                raise MailFailure(failure) from None
             self._save(State())
         finally:
             self._alone.release()
@@ -159,7 +159,7 @@ class Gate:
             0.0 where the turn was taken, or for how many seconds to wait before asking again.
 
         Raises:
-            one of rjsite.outbox.database.BROKEN: where the database cannot be used.
+            one of rjsite.outbox.database.DATABASE_ERRORS: where the database cannot be used.
         """
         now, column = self.clock(), mail_gate.c.next_mail_at
         due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # else the clock went back
@@ -202,11 +202,11 @@ class Gate:
         while True:
             state = self.state()
             if state.failure:
-                raise NotTaken(state.failure)
+                raise MailFailure(state.failure)
             if not state.closed_until and self._take():
                 return
             if time.monotonic() > end:
-                raise NotTaken(BUSY)
+                raise MailFailure(BUSY)
             time.sleep(LOOK_AGAIN)
 
     def _take(self) -> bool:
@@ -222,7 +222,7 @@ class Gate:
                     return False
         except IntegrityError:  # another was first to make the row
             return False
-        except BROKEN:
+        except DATABASE_ERRORS:
             self._give_up_database()
         else:
             self._known = taken
@@ -236,7 +236,7 @@ class Gate:
             with self._database().begin() as connection:
                 self._change(connection, **asdict(state))
             self._unsaved = False
-        except BROKEN:
+        except DATABASE_ERRORS:
             self._give_up_database()
 
     def _change(self, connection: Connection, *conditions: ColumnElement[bool], **values: object) -> bool:

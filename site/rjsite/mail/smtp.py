@@ -18,7 +18,7 @@ from rjsite.mail.connection import VerifiedConnection
 from rjsite.mail.folder import FolderConnection
 from rjsite.mail.oauth import TokenSource
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.smtp_errors import NOT_IN_TEAM, NotTaken, not_taken
+from rjsite.mail.smtp_errors import NOT_IN_TEAM, MailFailure, mail_failure
 from rjsite.settings import Settings
 
 LONGEST_ATTEMPT = 130.0  # seconds, however slowly a server answers; a lease outlasts it
@@ -29,7 +29,7 @@ log = logging.getLogger("rjsite.mail")
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class OutgoingMail:
     """A composed message on its way to one recipient."""
 
     name: str  # of the file, where mail is written to a folder
@@ -37,16 +37,16 @@ class Parcel:
     body: bytes = field(repr=False)
 
 
-class ReadyMessage(Message):
+class ComposedMessage(Message):
     """A message that was composed before; Flask-Mail passes it on as it is."""
 
-    def __init__(self, parcel: Parcel, sender: str) -> None:
-        super().__init__(subject="", recipients=[parcel.recipient], sender=sender)
-        self.parcel = parcel
+    def __init__(self, outgoing: OutgoingMail, sender: str) -> None:
+        super().__init__(subject="", recipients=[outgoing.recipient], sender=sender)
+        self.outgoing = outgoing
 
     def as_bytes(self) -> bytes:
         """The message as it was composed, in place of Flask-Mail's own."""
-        return self.parcel.body
+        return self.outgoing.body
 
 
 class TeamMail(Mail):
@@ -91,7 +91,10 @@ class TeamMail(Mail):
         )
 
     def deliver(
-        self, parcel: Parcel, offered: Callable[[], None] = lambda: None, within: float = LONGEST_ATTEMPT
+        self,
+        outgoing: OutgoingMail,
+        offered: Callable[[], None] = lambda: None,
+        within: float = LONGEST_ATTEMPT,
     ) -> None:
         """Hand one message to the mail server. Returning means that the server took it.
 
@@ -99,32 +102,32 @@ class TeamMail(Mail):
             offered: called just before the server is given the message itself. within: seconds at most.
 
         Raises:
-            NotTaken: in every other case.
+            MailFailure: in every other case.
         """
-        if parcel.recipient.lower() not in map(str.lower, self.settings.team):
+        if outgoing.recipient.lower() not in map(str.lower, self.settings.team):
             log.error(
                 "mail %s is for nobody in RJSITE_TEAM_EMAIL: put that address back, or take the mail out "
                 "with “rjsite outbox export” and pass it on",
-                parcel.name,
+                outgoing.name,
             )
-            raise NotTaken(NOT_IN_TEAM)
+            raise MailFailure(NOT_IN_TEAM)
         connection = self._connection(within)
         if isinstance(connection, VerifiedConnection):
             connection.offered = offered
         try:
             with self.site.app_context(), connection:
-                connection.send(ReadyMessage(parcel, self.settings.sender))
+                connection.send(ComposedMessage(outgoing, self.settings.sender))
         except (smtplib.SMTPException, OSError) as error:
-            raise not_taken(error, given=getattr(connection.host, "given", False)) from None
+            raise mail_failure(error, given=getattr(connection.host, "given", False)) from None
 
     def check(self) -> None:
         """Connect, encrypt and sign in, and send nothing.
 
         Raises:
-            NotTaken: where that does not work.
+            MailFailure: where that does not work.
         """
         try:
             with self.connect():
                 pass
         except (smtplib.SMTPException, OSError) as error:
-            raise not_taken(error, given=False) from None
+            raise mail_failure(error, given=False) from None

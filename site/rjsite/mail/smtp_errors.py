@@ -37,18 +37,18 @@ _ALERTS = (
 )
 
 
-class NotTaken(Exception):
+class MailFailure(Exception):
     """The mail server did not take the message.
 
     Attributes:
-        trouble: a fixed word for the operator; never the server's own text, which may echo ours.
-        lasting: refused for good (5xx). unanswered: given, but no answer came.
+        failure: a fixed text for the operator; never the server's own text, which may echo ours.
+        permanent: refused for good (5xx). unanswered: given, but no answer came.
     """
 
-    def __init__(self, trouble: str, *, lasting: bool = False, unanswered: bool = False) -> None:
-        super().__init__(trouble)
-        self.trouble = trouble
-        self.lasting = lasting
+    def __init__(self, failure: str, *, permanent: bool = False, unanswered: bool = False) -> None:
+        super().__init__(failure)
+        self.failure = failure
+        self.permanent = permanent
         self.unanswered = unanswered
 
 
@@ -65,7 +65,7 @@ def asks_to_wait(error: smtplib.SMTPResponseException) -> bool:
     return error.smtp_code == 421 or (connecting and 400 <= error.smtp_code < 500)
 
 
-def not_taken(error: Exception, *, given: bool) -> NotTaken:
+def mail_failure(error: Exception, *, given: bool) -> MailFailure:
     """Return the failure that an exception of smtplib, or of the network below it, means.
 
     Args:
@@ -74,16 +74,16 @@ def not_taken(error: Exception, *, given: bool) -> NotTaken:
     refused = type(error) is smtplib.SMTPResponseException  # also a line without an end
     if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not given):
         # STARTTLS is not offered, or was refused
-        return NotTaken(NOT_ENCRYPTED)
+        return MailFailure(NOT_ENCRYPTED)
     if isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
-        return NotTaken(UNREACHABLE)
+        return MailFailure(UNREACHABLE)
     replies = _replies(error)
     if replies and all(400 <= code < 600 for code, _ in replies):
-        lasting = all(code >= 500 for code, _ in replies)
-        return NotTaken(f"refused ({reply_code(*replies[0])})", lasting=lasting)
+        permanent = all(code >= 500 for code, _ in replies)
+        return MailFailure(f"refused ({reply_code(*replies[0])})", permanent=permanent)
     if given:
-        return NotTaken("no answer", unanswered=True)
-    return NotTaken(_connection_failure(error))
+        return MailFailure("no answer", unanswered=True)
+    return MailFailure(_connection_failure(error))
 
 
 def _replies(error: Exception) -> list[tuple[int, bytes | str]]:

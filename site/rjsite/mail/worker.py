@@ -1,79 +1,73 @@
-"""The worker: takes mail from the outbox to the mail server, at a steady pace, for ever."""
+"""The worker: it delivers the mail in the outbox at a steady pace and decides when to try again."""
 
 from __future__ import annotations
 
 import logging
 import math
+import random
 import threading
 import time
 from dataclasses import dataclass
 
-from rjsite.encryption.at_rest import CannotOpen
-from rjsite.encryption.smime import NoReader, Readers
+from rjsite.encryption.at_rest import CannotDecrypt
+from rjsite.encryption.smime import NoCertificate, TeamCertificates
 from rjsite.mail.advice import advice
 from rjsite.mail.daily_count import DailyCount, is_count
-from rjsite.mail.smtp import Parcel, TeamMail
-from rjsite.mail.smtp_errors import AT_THE_GATE, NOT_IN_TEAM, ON_THE_WAY, NotTaken
+from rjsite.mail.smtp import OutgoingMail, TeamMail
+from rjsite.mail.smtp_errors import AT_THE_GATE, NOT_IN_TEAM, ON_THE_WAY, MailFailure
 from rjsite.outbox import operator
-from rjsite.outbox.database import BROKEN
+from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.queue import Claimed
 from rjsite.outbox.store import Outbox
 
-LOOK_AGAIN = 1.0  # seconds between looks at an empty outbox; another process may have filled it
+# The retry policy, in seconds. Each wait varies by a tenth, so that mails do not all become due together.
+FIRST_WAIT = 60.0  # doubled with each attempt
+LONGEST_WAIT = 3600.0  # also after a permanent refusal
+UNANSWERED_WAIT = 240.0  # the server may have the mail
+
+POLL_EVERY = 1.0  # seconds; another process may insert a mail
 PROBE_EVERY = 30.0
 WHILE_OTHERS_SIGN_IN = 0.1
 TIDY_EVERY = 60.0
-NO_READER = "no usable certificate"
+NO_CERTIFICATE_LEFT = "no usable certificate"
 NOT_OPENED = "cannot be opened"
 TAKEN_OVER = "another worker has it"
 OUR_FAULT = "a fault of the site"
-NEEDS_SOMEBODY = (NO_READER, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # waiting alone mends none of these
-PUT_OFF = "refused (4"  # by the mail server, for the time being
-# all but a missing answer: then the server may have the mail
+NEEDS_SOMEBODY = (NO_CERTIFICATE_LEFT, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # waiting mends none of these
+REFUSED_FOR_NOW = "refused (4"
+# every failure except a missing answer, because the server may have that mail
 MENDABLE = (*ON_THE_WAY, *AT_THE_GATE, *NEEDS_SOMEBODY, "refused")
 
 log = logging.getLogger("rjsite.delivery")
 
 
 @dataclass(slots=True)
-class _Every:
-    """Something to do at once, and then not again for some seconds."""
+class _Interval:
+    """Something to do when the worker starts, and then again after some seconds."""
 
     seconds: float
     last: float = -math.inf
 
-    def due(self) -> bool:
-        """Whether it is to be done now; then its time begins anew."""
+    def is_over(self) -> bool:
+        """Return whether the time is over; if so, it begins again."""
         now = time.monotonic()
-        due = now >= self.last + self.seconds
-        if due:
+        over = now >= self.last + self.seconds
+        if over:
             self.last = now
-        return due
+        return over
 
 
-class Delivery:
-    """Sends what waits.
+class Worker:
+    """Delivers the mail in the outbox.
 
     Args:
-        per_minute: mails at most, of all workers together. hold_hours: how long a body stays after the
-            server took it.
-        readers: whose certificates close what was kept open. daily: where a mail counts the forms.
+        outbox: where the mail is.
+        mail: delivers one message.
+        per_minute: the highest number of mails in a minute, from all workers together.
+        hold_hours: how long a body is kept after the mail server accepted it.
+        certificates: encrypt what was stored before there were certificates.
+        daily: sends the daily count, if the team receives one.
     """
-
-    __slots__ = (
-        "_last_failure",
-        "_thread",
-        "_to_probe",
-        "_to_tidy",
-        "_woken",
-        "daily",
-        "hold_hours",
-        "mail",
-        "outbox",
-        "pause",
-        "readers",
-        "stopping",
-    )
 
     def __init__(
         self,
@@ -82,41 +76,41 @@ class Delivery:
         *,
         per_minute: int,
         hold_hours: float,
-        readers: Readers | None = None,
+        certificates: TeamCertificates | None = None,
         daily: DailyCount | None = None,
     ) -> None:
         self.outbox = outbox
         self.mail = mail
-        self.readers = readers or Readers(())
+        self.certificates = certificates or TeamCertificates(())
         self.daily = daily
         self.pause = 60.0 / per_minute
         self.hold_hours = hold_hours
         self.stopping = threading.Event()
-        self._woken = threading.Event()
+        self._new_mail = threading.Event()
         self._thread: threading.Thread | None = None
-        self._to_probe = _Every(PROBE_EVERY)
-        self._to_tidy = _Every(TIDY_EVERY)
+        self._to_probe = _Interval(PROBE_EVERY)
+        self._to_tidy = _Interval(TIDY_EVERY)
         self._last_failure = ""
 
     def start(self) -> None:
         """Run in a thread of this process."""
-        # a fork may have copied them while the thread of the parent held their locks
-        self.stopping, self._woken = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run_whatever_comes, name="delivery", daemon=True)
+        # a fork may have copied the events while a thread of the parent process had locked them
+        self.stopping, self._new_mail = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run_and_restart, name="delivery", daemon=True)
         self._thread.start()
 
-    def _run_whatever_comes(self) -> None:
+    def _run_and_restart(self) -> None:
         while not self.stopping.is_set():
             try:
                 self.run()
             except BaseException as error:
                 log.error("delivery begins again after %s", type(error).__name__)
-                self.stopping.wait(LOOK_AGAIN)
+                self.stopping.wait(POLL_EVERY)
 
     def stop(self, wait: float = 15.0) -> None:
-        """End after the mail in hand."""
+        """Finish the current mail, then stop; wait for that for some seconds."""
         self.stopping.set()
-        self._woken.set()
+        self._new_mail.set()
         if self._thread:
             self._thread.join(wait)
 
@@ -124,135 +118,155 @@ class Delivery:
         """Return whether the thread of this process runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    def nudge(self) -> None:
-        """Say that something was just kept."""
-        self._woken.set()
+    def notify(self) -> None:
+        """Make the worker look for new mail now."""
+        self._new_mail.set()
 
     def run(self) -> None:
-        """Work until told to stop. No fault of a database or a server ends it."""
+        """Deliver mail until `stop` is called, whatever fails in the database or the mail server."""
         self._begin()
         while not self.stopping.is_set():
-            goes_on = False
+            more = False
             try:
-                goes_on = self.step()
-            except BROKEN as error:
+                more = self.run_once()
+            except DATABASE_ERRORS as error:
                 log.error("delivery goes on after %s of the outbox", type(error).__name__)
-                self._mend()
+                self._reconnect()
             except Exception as error:
                 log.error("delivery goes on after %s", type(error).__name__)
-            if not goes_on:
-                self._rest(LOOK_AGAIN, nudged=True)
+            if not more:
+                self._new_mail.wait(POLL_EVERY)
+                self._new_mail.clear()
 
     def _begin(self) -> None:
-        """Try again what waits because of a failure that somebody may have mended before this start."""
+        """Retry the mails whose failure somebody may have mended before this start."""
         try:
-            self.outbox.wake(*MENDABLE)
-        except BROKEN as error:
+            self.outbox.retry_now(*MENDABLE)
+        except DATABASE_ERRORS as error:
             log.error("mail that waits keeps its time (%s)", type(error).__name__)
-        for line in self.readers.warnings():
+        for line in self.certificates.warnings():
             log.warning("certificate %s", line)
 
-    def _mend(self) -> None:
+    def _reconnect(self) -> None:
         try:
-            self.outbox.mend()
-        except BROKEN as error:
+            self.outbox.reconnect()
+        except DATABASE_ERRORS as error:
             log.error("the outbox cannot be used (%s)", type(error).__name__)
 
-    def _rest(self, seconds: float, *, nudged: bool) -> None:
-        if nudged:
-            self._woken.wait(seconds)
-            self._woken.clear()
-        else:
-            self.stopping.wait(seconds)
-
-    def step(self) -> bool:
-        """Do one round: tidy, look whether the server is back, send one mail when its turn has come.
+    def run_once(self) -> bool:
+        """Tidy up, probe the server if needed, and deliver one mail if it may leave now.
 
         Returns:
-            Whether to go on at once: there is more to send, as far as this worker knows.
+            Whether to continue without a pause, because more mail may be due.
         """
         self._tidy()
         gate = self.mail.gate.state()
         if gate.failure:
-            self.outbox.put_off(gate.failure, gate.closed_until)
+            self.outbox.postpone_due(gate.failure, gate.closed_until)
             return False
         if not self.outbox.is_due():
             self._probe()
             return self.outbox.is_due()
         if gate.closed_until:
-            self._rest(WHILE_OTHERS_SIGN_IN, nudged=False)
+            self.stopping.wait(WHILE_OTHERS_SIGN_IN)
         elif wait := self.mail.gate.wait_for_turn(self.pause):
-            self._rest(min(wait, LOOK_AGAIN), nudged=False)
+            self.stopping.wait(min(wait, POLL_EVERY))
         elif row := self.outbox.claim():
             self._send(row)
         return True
 
     def drain(self) -> None:
-        """Send all that is due now, at the same pace (`rjsite deliver --once`)."""
+        """Deliver all mail that is due now, at the usual pace (`rjsite deliver --once`)."""
         self._begin()
-        while self.step():
+        while self.run_once():
             pass
 
     def _send(self, row: Claimed) -> None:
         try:
-            body = self.outbox.open(row)
-            if not is_count(body):
-                body = self.readers.seal(body)
-            self.mail.deliver(Parcel(_file_name(row), row.recipient, body), lambda: self._offer(row))
-        except CannotOpen:
-            self.outbox.put_back(row, NOT_OPENED)
+            self._deliver(row)
+        except DATABASE_ERRORS:
+            raise
+        except Exception as error:  # an error of the site must not hold up the other mails
+            self._retry_later(row, error)
+        else:
+            self._last_failure = ""
+            self.outbox.mark_accepted(row, self.hold_hours)
+            log.info("mail %s taken", row.reference)
+            self.outbox.retry_now(REFUSED_FOR_NOW, recipient=row.recipient)  # this mailbox accepts mail again
+
+    def _deliver(self, row: Claimed) -> None:
+        body = self.outbox.open(row)
+        if not is_count(body):
+            body = self.certificates.encrypt(body)
+        self.mail.deliver(OutgoingMail(_file_name(row), row.recipient, body), lambda: self._offer(row))
+
+    def _offer(self, row: Claimed) -> None:
+        """Record the attempt, unless the clock jumped and another worker has claimed the mail."""
+        if not self.outbox.mark_offered(row):
+            raise MailFailure(TAKEN_OVER)
+
+    def _retry_later(self, row: Claimed, error: Exception) -> None:
+        """Reschedule a mail after a failure, and log what the operator needs to know."""
+        failure = _failure_of(error)
+        wait = _wait_before_retry(row.attempts, failure)
+        self.outbox.reschedule(row, failure.failure, wait, permanent=failure.permanent)
+        if isinstance(error, CannotDecrypt):
             log.error(
                 "mail %s cannot be opened: are its key in RJSITE_OUTBOX_KEYS and, where it was closed to "
                 "readers, RJSITE_TEAM_CERTIFICATES still set?",
                 row.reference,
             )
-            return
-        except NoReader:
-            self.outbox.put_back(row, NO_READER)
+        elif isinstance(error, NoCertificate):
             log.error("mail %s is held: every certificate has ended", row.reference)
-            return
-        except NotTaken as trouble:
-            self.outbox.put_back(row, trouble.trouble, unanswered=trouble.unanswered, lasting=trouble.lasting)
-            log.warning("mail %s not taken: %s; it is kept and tried again", row.reference, trouble.trouble)
-            if self._last_failure != trouble.trouble and (text := advice(trouble.trouble)):
-                log.warning("%s: %s", trouble.trouble, text)
-            self._last_failure = trouble.trouble
-            return
-        except BROKEN:
-            raise
-        except Exception as error:  # ours: it must not hold up the others
-            self.outbox.put_back(row, OUR_FAULT, unanswered=True)
+        elif isinstance(error, MailFailure):
+            log.warning("mail %s not taken: %s; it is kept and tried again", row.reference, failure.failure)
+            if self._last_failure != failure.failure and (text := advice(failure.failure)):
+                log.warning("%s: %s", failure.failure, text)
+            self._last_failure = failure.failure
+        else:
             log.error("mail %s not sent: %s; it is kept and tried again", row.reference, type(error).__name__)
-            return
-        self._last_failure = ""
-        self.outbox.accepted(row, self.hold_hours)
-        log.info("mail %s taken", row.reference)
-        self.outbox.wake(PUT_OFF, recipient=row.recipient)  # the server takes mail for them again
-
-    def _offer(self, row: Claimed) -> None:
-        """Mark that the server is being given the mail; not where a clock jumped and another has it."""
-        if not self.outbox.offered(row):
-            raise NotTaken(TAKEN_OVER)
 
     def _probe(self) -> None:
-        """Where mail waits because of the way to the server, see whether that is over, without any mail."""
-        if not self._to_probe.due():
+        """If mail waits because the server could not be reached, try to connect without sending any mail."""
+        if not self._to_probe.is_over():
             return
         if operator.waiting(self.outbox).failures.isdisjoint(ON_THE_WAY):
             return
         try:
             self.mail.check()
-        except NotTaken:
+        except MailFailure:
             return
-        log.info("the mail server is back: %d mails are due", self.outbox.wake(*ON_THE_WAY))
+        log.info("the mail server is back: %d mails are due", self.outbox.retry_now(*ON_THE_WAY))
 
     def _tidy(self) -> None:
-        if self._to_tidy.due():
+        if self._to_tidy.is_over():
             operator.purge(self.outbox, self.hold_hours)
             if self.daily:
                 self.daily.send_when_due()
 
 
+def _failure_of(error: Exception) -> MailFailure:
+    """Return the failure that an error during delivery amounts to."""
+    if isinstance(error, MailFailure):
+        return error
+    if isinstance(error, CannotDecrypt):
+        return MailFailure(NOT_OPENED)
+    if isinstance(error, NoCertificate):
+        return MailFailure(NO_CERTIFICATE_LEFT)
+    return MailFailure(OUR_FAULT, unanswered=True)
+
+
+def _wait_before_retry(attempts: int, failure: MailFailure) -> float:
+    """Return for how many seconds a mail waits after a failed attempt."""
+    if failure.unanswered:
+        wait = UNANSWERED_WAIT
+    elif failure.permanent:
+        wait = LONGEST_WAIT
+    else:
+        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 10))
+    return wait * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
+
+
 def _file_name(row: Claimed) -> str:
-    """REFERENCE for the first version to the first recipient; more are numbered."""
+    """Return the name of the file in development: the reference, and the version from the second one on."""
     return row.reference + (f"-version-{row.version}" if row.version > 1 else "")

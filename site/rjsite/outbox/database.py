@@ -1,4 +1,4 @@
-"""How the outbox's database is opened, so that a commit is on disk, and prepared once in each process."""
+"""Opens the database of the outbox so that a commit is on disk, and prepares it once in each process."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, false, make_url, select, text, update
+from sqlalchemy import URL, Engine, create_engine, event, false, make_url, select, text, update
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.recovery import keep_aside
+from rjsite.outbox.recovery import move_corrupt_file_aside
 from rjsite.outbox.schema import metadata, outbox
 
-# What a database that cannot be used raises; opening a damaged file raises an error of sqlite3 itself.
-BROKEN = (SQLAlchemyError, sqlite3.Error, OSError)
-WAIT_FOR_LOCK = 3  # seconds; after that a form is handed over directly, while its sender still waits
-POSTGRESQL = {  # what libpq takes; each can be set in RJSITE_DATABASE_URL
+# What a database that cannot be used raises. SQLAlchemy does not wrap the errors of opening a corrupt file.
+DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, OSError)
+WAIT_FOR_LOCK = 3  # seconds; then a form is delivered directly, while the person still waits for the page
+POSTGRESQL = {  # options of libpq, which RJSITE_DATABASE_URL can override
     "connect_timeout": WAIT_FOR_LOCK,
     "tcp_user_timeout": WAIT_FOR_LOCK * 1000,
     "options": f"-c synchronous_commit=on -c lock_timeout={WAIT_FOR_LOCK}s -c statement_timeout=10s",
 }
-PREPARE_AGAIN = 1.0  # seconds after a failure; one form asks several times
+PREPARE_AGAIN = 1.0  # seconds after a failure, because one form uses the database several times
 
 
 class Database:
-    """One database, used by any number of threads and processes.
+    """One database, which any number of threads and processes can use.
 
-    Nothing is opened before the first use. Then each process brings the database up to the present shape,
-    once, and again after a fork, since a child must not use the connections of its parent.
+    Nothing is opened before the first use. Then each process migrates the database once, and again after a
+    fork, because a child process must not use the connections of its parent.
 
     Args:
         engine: from `open_database`.
@@ -44,77 +44,77 @@ class Database:
         self._prepared = False
         self._preparing = threading.Lock()
         self.log_needs_truncating = False
-        self._failed_at = -PREPARE_AGAIN  # when preparing it failed last, in seconds of `time.monotonic`
+        self._failed_at = -PREPARE_AGAIN  # in seconds of `time.monotonic`
 
     @property
     def url(self) -> str:
-        """The URL of the database, with its password."""
+        """Return the URL of the database with its password."""
         return self._engine.url.render_as_string(hide_password=False)
 
     @property
     def engine(self) -> Engine:
-        """The engine, prepared for this process.
+        """Return the engine, prepared for this process.
 
         Raises:
-            one of BROKEN: where the database cannot be used.
+            one of DATABASE_ERRORS: if the database cannot be used.
         """
         self.prepare()
         return self._engine
 
     @property
     def reading(self) -> Engine:
-        """The engine for reads, which need not wait for SQLite's only writer.
+        """Return the engine for reads, which do not wait for the write lock of SQLite.
 
         Raises:
-            one of BROKEN: where the database cannot be used.
+            one of DATABASE_ERRORS: if the database cannot be used.
         """
         self.prepare()
         return self._autocommit
 
     def prepare(self) -> None:
-        """Make the database usable in this process, unless that is done: keep a damaged file aside, migrate.
+        """Move a corrupt file aside and migrate the database, unless this process has done so.
 
         Raises:
-            one of BROKEN: where it cannot be used, or another thread is still preparing it.
+            one of DATABASE_ERRORS: if it cannot be used, or another thread is still preparing it.
         """
         if self._prepared and self._process == os.getpid():
             return
         if not self._preparing.acquire(timeout=WAIT_FOR_LOCK):
             raise TimeoutError("the outbox is being prepared")
         try:
-            if time.monotonic() < self._failed_at + PREPARE_AGAIN:  # nobody waits twice for one failure
+            if time.monotonic() < self._failed_at + PREPARE_AGAIN:  # no form waits twice for one failure
                 raise TimeoutError("the outbox could not be prepared")
             self._prepare()
         finally:
             self._preparing.release()
 
     def _prepare(self) -> None:
-        if self._process != os.getpid():  # forked from a process that goes on using its connections
+        if self._process != os.getpid():  # this is a fork; the parent goes on using the connections
             self._prepared = False
             self._engine.dispose(close=False)
             self._process = os.getpid()
         if not self._prepared:
             try:
-                keep_aside(self.url)
-                self.mend()
-            except BROKEN:
+                move_corrupt_file_aside(self.url)
+                self.reconnect()
+            except DATABASE_ERRORS:
                 self._failed_at = time.monotonic()
                 raise
             self._prepared = True
 
-    def mend(self) -> None:
-        """Give up connections that no longer work, and bring the database up to the present shape.
+    def reconnect(self) -> None:
+        """Close the connections, which may no longer work, and migrate the database.
 
         Raises:
-            one of BROKEN: where it still cannot be used.
+            one of DATABASE_ERRORS: if it still cannot be used.
         """
         self._engine.dispose()
         migrate(self._engine)
 
     def truncate_log(self) -> None:
-        """Write SQLite's write-ahead log back and truncate it, because it keeps pages that were wiped.
+        """Truncate the write-ahead log of SQLite, which still holds pages that were wiped.
 
-        While somebody reads it cannot be truncated, and has to be tried again.
+        During a read it cannot be truncated; `log_needs_truncating` is set then.
         """
         if self._engine.dialect.name == "sqlite":
             with self.reading.connect() as connection:
@@ -122,12 +122,12 @@ class Database:
             self.log_needs_truncating = bool(busy)
 
     def check(self) -> None:
-        """Take the lock that writing needs and release it; read every column of every table.
+        """Take the write lock, read every column of every table, and roll back.
 
         Raises:
-            one of BROKEN: where nothing could be written.
+            one of DATABASE_ERRORS: if nothing could be written.
         """
-        with self.engine.connect() as connection:  # begins a transaction, which is rolled back at the end
+        with self.engine.connect() as connection:  # its transaction is rolled back at the end
             connection.execute(update(outbox).where(false()).values(lease=""))
             for table in metadata.sorted_tables:
                 connection.execute(select(table).where(false()))
@@ -136,64 +136,75 @@ class Database:
 def open_database(url: str, *, synced: bool = True) -> Engine:
     """Return an engine whose commits are synced to disk. It connects when it is first used.
 
-    SQLite: WAL with `synchronous=FULL`, write locks taken at once, wiped pages overwritten, file mode
-    0600; a connection to a file that was moved away is not used again, for nobody would read what it
-    writes. PostgreSQL: syncs even where its own setting is not to, and nobody waits long for it.
+    PostgreSQL syncs even if its own settings say otherwise, and no statement waits long for it.
 
     Args:
-        synced: whether what SQLite commits has to outlast a loss of power.
+        url: an SQLAlchemy URL.
+        synced: whether what SQLite commits has to survive a loss of power.
     """
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        patient = {name: value for name, value in POSTGRESQL.items() if name not in parsed.query}
-        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=patient)
-    engine = create_engine(parsed, connect_args={"timeout": WAIT_FOR_LOCK}, hide_parameters=True)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed, "FULL" if synced else "OFF")
+    arguments = {name: value for name, value in POSTGRESQL.items() if name not in parsed.query}
+    return create_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=arguments)
+
+
+def _open_sqlite(url: URL, synchronous: str) -> Engine:
+    """Return an engine for a file with mode 0600, a write-ahead log and overwritten deletions.
+
+    Transactions take the write lock when they begin. A connection is not used again if another file has
+    replaced the one it opened, because nobody would read what it writes.
+    """
+    engine = create_engine(url, connect_args={"timeout": WAIT_FOR_LOCK}, hide_parameters=True)
 
     @event.listens_for(engine, "do_connect")
-    def _private(*_: Any) -> None:
-        _make_private(parsed.database)
+    def _create_private_file(*_: Any) -> None:
+        _make_private(url.database)
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, record: Any) -> None:
-        record.info["file"] = _file(parsed.database)
-        connection.isolation_level = None  # we say BEGIN ourselves
-        _write_ahead(connection)
-        sync = f"synchronous={'FULL' if synced else 'OFF'}"
-        for pragma in (sync, "secure_delete=ON", "trusted_schema=OFF", "foreign_keys=ON"):
+        record.info["file"] = _file_id(url.database)
+        connection.isolation_level = None  # the driver begins no transaction of its own
+        _use_write_ahead_log(connection)
+        for pragma in (
+            f"synchronous={synchronous}",
+            "secure_delete=ON",
+            "trusted_schema=OFF",
+            "foreign_keys=ON",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "checkout")
-    def _same_file(_connection: Any, record: Any, _proxy: Any) -> None:
-        if record.info["file"] != _file(parsed.database):
-            raise DisconnectionError("another file stands in its place")
+    def _check_file(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != _file_id(url.database):
+            raise DisconnectionError("the database file was replaced")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":  # a read
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":  # not a read
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
 
-def _file(name: str | None) -> tuple[int, int] | None:
-    """Which file stands under a name; None where there is none."""
+def _file_id(name: str | None) -> tuple[int, int] | None:
+    """Return the device and inode of a file, or None if there is no such file."""
     try:
-        found = Path(name or "").stat()
+        status = Path(name or "").stat()
     except FileNotFoundError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Let readers and a writer work at once. Where several open a new file together, SQLite does not wait
-    for the others by itself."""
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Let reads go on during a write. If several connections open a new file, SQLite does not wait here."""
     end = time.monotonic() + WAIT_FOR_LOCK
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            taken = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # not a disk that is full
-            if not taken or time.monotonic() > end:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # and not, for example, a full disk
+            if not busy or time.monotonic() > end:
                 raise
             time.sleep(0.02)
         else:
@@ -201,6 +212,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 def _make_private(name: str | None) -> None:
+    """Create the file so that only this user can read it."""
     if name and name != ":memory:":
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

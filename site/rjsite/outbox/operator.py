@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 
-from rjsite.encryption.at_rest import CannotOpen
+from rjsite.encryption.at_rest import CannotDecrypt
 from rjsite.outbox.queue import UNSENT, Claimed, as_claimed
 from rjsite.outbox.schema import counters, outbox
 from rjsite.outbox.store import COUNT_FORMS, FORMS, Outbox
@@ -36,7 +36,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class FormCount:
     """How many forms came within a time, with their first and last running number."""
 
     count: int
@@ -47,7 +47,7 @@ class Counted:
 def waiting(box: Outbox) -> Waiting:
     """Return what has not reached the mail server."""
     totals = COUNT_FORMS, func.count(), func.min(outbox.c.made_at), func.count(outbox.c.refused_at)
-    why = select(outbox.c.trouble).where(UNSENT).distinct()
+    why = select(outbox.c.failure).where(UNSENT).distinct()
     with box.reading.connect() as connection:
         forms, mails, made_at, refused = connection.execute(select(*totals).where(UNSENT)).one()
         failures = frozenset(connection.execute(why).scalars()) if mails else frozenset()
@@ -55,7 +55,7 @@ def waiting(box: Outbox) -> Waiting:
     return Waiting(forms, mails, oldest, failures - {""}, refused)
 
 
-def counted(box: Outbox, start: float, end: float) -> Counted:
+def count_forms(box: Outbox, start: float, end: float) -> FormCount:
     """Return the forms that were kept from `start` to `end`, in seconds since 1970; each version counts.
 
     If there were none, `last` is the last running number that was given.
@@ -69,7 +69,7 @@ def counted(box: Outbox, start: float, end: float) -> Counted:
     query = select(func.count(), func.min(forms.c.number), func.max(forms.c.number)).select_from(forms)
     with box.reading.connect() as connection:
         count, first, last = connection.execute(query).one()
-    return Counted(count, first or 0, last or counter(box, FORMS))
+    return FormCount(count, first or 0, last or counter(box, FORMS))
 
 
 def counter(box: Outbox, name: str) -> int:
@@ -94,7 +94,7 @@ def rows(box: Outbox) -> Sequence[Row[tuple[object, ...]]]:
         return connection.execute(select(*columns).order_by(outbox.c.id)).all()
 
 
-def kept_mails(box: Outbox, reference: str) -> list[Claimed]:
+def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
     """Return the rows of a reference whose body is kept: first what was not sent, then the newest."""
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
     order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc(), outbox.c.id
@@ -120,7 +120,7 @@ def resend(box: Outbox, reference: str) -> tuple[int, bool]:
         "due_at": now,
         "lease": "",
         "attempts": 0,
-        "trouble": "",
+        "failure": "",
     }
     with box.engine.begin() as connection:
         any_unsent = connection.execute(select(outbox.c.id).where(unsent).limit(1)).first() is not None
@@ -131,7 +131,7 @@ def resend(box: Outbox, reference: str) -> tuple[int, bool]:
 def mark_exported(box: Outbox, row: Claimed) -> list[str]:
     """Stop trying to send a version, because a person passes it on; return the recipients it waited for."""
     same = and_(outbox.c.submission == row.submission, outbox.c.version == row.version)
-    done = {"accepted_at": box.clock(), "refused_at": None, "lease": "", "trouble": "exported"}
+    done = {"accepted_at": box.clock(), "refused_at": None, "lease": "", "failure": "exported"}
     mark = update(outbox).where(same, UNSENT).values(**done).returning(outbox.c.recipient)
     with box.engine.begin() as connection:
         return list(connection.execute(mark).scalars())
@@ -160,15 +160,15 @@ def purge(box: Outbox, hold_hours: float) -> int:
 
 
 def rotate(box: Outbox) -> tuple[int, int]:
-    """Seal every kept body with the first key; return how many were, and how many no key opens."""
+    """RowCipher every kept body with the first key; return how many were, and how many no key opens."""
     kept = select(outbox.c.id, outbox.c.sealed).where(outbox.c.sealed.is_not(None))
     with box.reading.connect() as connection:
         found = connection.execute(kept).all()
     done = lost = 0
     for row in found:
         try:
-            sealed = box.seal.rotate(row.sealed)
-        except CannotOpen:
+            sealed = box.cipher.rotate(row.sealed)
+        except CannotDecrypt:
             lost += 1
             continue
         unchanged = and_(outbox.c.id == row.id, outbox.c.sealed == row.sealed)  # and not wiped meanwhile

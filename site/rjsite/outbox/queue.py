@@ -1,12 +1,11 @@
-"""Which mail is due, which worker has it, and what became of it.
+"""The queue: which mail is due, which worker has a lease on it, and how its delivery is settled.
 
-Delivery is at least once. A worker claims a mail by a lease; if its process dies, the lease expires. Nothing
-unsent is ever deleted by age, whatever the clock says.
+Each mail is delivered at least once. A worker claims a mail by a lease, which expires if its process dies.
+An unsent mail is never deleted because of its age, whatever the clock says.
 """
 
 from __future__ import annotations
 
-import random
 import time
 import uuid
 from collections.abc import Callable
@@ -14,20 +13,18 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Engine, Row, and_, or_, select, update
 
-from rjsite.encryption.at_rest import Seal
+from rjsite.encryption.at_rest import RowCipher
 from rjsite.outbox.database import Database
 from rjsite.outbox.schema import outbox
 
 LEASE = 150.0  # seconds; longer than any attempt, which `rjsite.mail.smtp` ends after 130
-FIRST_WAIT = 60.0
-LONGEST_WAIT = 3600.0
-UNANSWERED_WAIT = 240.0
+LATEST_DUE = 5400.0  # seconds from now; more than any wait that `rjsite.mail.worker` sets
 UNSENT = outbox.c.accepted_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row that one worker holds until its lease expires."""
+    """A row that one worker has a lease on."""
 
     id: int
     reference: str
@@ -40,26 +37,26 @@ class Claimed:
 
     @property
     def identity(self) -> str:
-        """What is sealed in with the body, so that two rows cannot be swapped."""
+        """What is encrypted together with the body, so that bodies cannot be moved between rows."""
         return identity_of(self.submission, self.version, self.recipient)
 
 
 class Queue(Database):
-    """The mail in one database, as workers see it.
+    """The mail in one database as the workers use it.
 
     Args:
         engine: from `open_database`.
-        seal: encrypts and decrypts bodies.
+        cipher: encrypts and decrypts bodies.
         clock: returns seconds since 1970.
     """
 
-    def __init__(self, engine: Engine, seal: Seal, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, engine: Engine, cipher: RowCipher, clock: Callable[[], float] = time.time) -> None:
         super().__init__(engine)
-        self.seal = seal
+        self.cipher = cipher
         self.clock = clock
 
     def claim(self) -> Claimed | None:
-        """Claim the mail that has been due longest, or return None if none is due."""
+        """Claim the mail that has been due longest and return it, or None if no mail is due."""
         now = self.clock()
         due = _due(now)
         oldest = (
@@ -88,110 +85,102 @@ class Queue(Database):
             return connection.execute(query).first() is not None
 
     def open(self, row: Claimed) -> bytes:
-        """Return the mail in a row.
+        """Return the message in a row.
 
         Raises:
-            rjsite.encryption.at_rest.CannotOpen: if no key opens it, or it belongs to another row.
+            rjsite.encryption.at_rest.CannotDecrypt: if no key fits, or the body belongs to another row.
         """
-        return self.seal.open(row.identity, row.sealed)
+        return self.cipher.decrypt(row.identity, row.sealed)
 
-    def offered(self, row: Claimed) -> bool:
-        """Note that the mail server is being given the mail: from now on it may have it.
+    def mark_offered(self, row: Claimed) -> bool:
+        """Record that the mail server is being given the mail, and may have it from now on.
 
         Returns:
-            Whether this worker still holds the row.
+            Whether this worker still has the lease.
         """
         return self._settle(row, offered_at=self.clock())
 
-    def accepted(self, row: Claimed, hold_hours: float) -> None:
-        """Note that the mail server took the mail. If it is to be held for no time, wipe its body too."""
+    def mark_accepted(self, row: Claimed, hold_hours: float) -> None:
+        """Record that the mail server accepted the mail; wipe its body if the hold time is zero."""
         now = self.clock()
         wiped = {"sealed": None, "wiped_at": now} if hold_hours == 0 else {}
-        self._settle(row, accepted_at=now, refused_at=None, trouble="", **wiped)
+        self._settle(row, accepted_at=now, refused_at=None, failure="", **wiped)
         if wiped:
             self.truncate_log()
 
-    def put_back(
-        self, row: Claimed, failure: str, *, unanswered: bool = False, lasting: bool = False
-    ) -> None:
-        """Make a mail due again later: after a minute, which doubles with each attempt up to an hour.
+    def reschedule(self, row: Claimed, failure: str, wait: float, *, permanent: bool = False) -> None:
+        """Release a mail, to be tried again later.
 
         Args:
-            row: what was claimed.
-            failure: a fixed text for the operator, never the server's own.
-            unanswered: the server may have the mail; it is due after a few minutes.
-            lasting: the server refused it for good (5xx); it is due after an hour.
+            row: the claimed mail.
+            failure: a fixed text for the operator, never the text of the server.
+            wait: seconds until it is due.
+            permanent: whether the server refused it permanently (5xx).
         """
-        wait = UNANSWERED_WAIT if unanswered else LONGEST_WAIT if lasting else _backoff(row.attempts)
         now = self.clock()
-        later = now + wait * random.uniform(0.9, 1.1)  # noqa: S311 - spreads attempts; no secret
-        self._settle(row, due_at=later, lease="", trouble=failure, refused_at=now if lasting else None)
+        self._settle(row, due_at=now + wait, lease="", failure=failure, refused_at=now if permanent else None)
 
     def _settle(self, row: Claimed, **values: object) -> bool:
         mine = and_(outbox.c.id == row.id, outbox.c.lease == row.lease)
         with self.engine.begin() as connection:
             return bool(connection.execute(update(outbox).where(mine).values(**values)).rowcount)
 
-    def wake(self, *failures: str, recipient: str = "") -> int:
-        """Make mails due now that wait because of a failure.
+    def retry_now(self, *failures: str, recipient: str = "") -> int:
+        """Make the mails due that are waiting because of a failure.
 
         Args:
-            *failures: how the text of the failure begins.
-            recipient: only the mails of one recipient.
+            *failures: the beginnings of the texts of the failures.
+            recipient: limits this to the mails of one recipient.
 
         Returns:
-            How many mails.
+            The number of mails.
         """
         now = self.clock()
         stuck = and_(
             UNSENT,
             outbox.c.due_at > now,  # a mail that is due keeps its place
             outbox.c.lease == "",
-            or_(*(outbox.c.trouble.startswith(failure) for failure in failures)),
+            or_(*(outbox.c.failure.startswith(failure) for failure in failures)),
             *([outbox.c.recipient == recipient] if recipient else []),
         )
         with self.engine.begin() as connection:
             return connection.execute(update(outbox).where(stuck).values(due_at=now)).rowcount
 
-    def put_off(self, failure: str, until: float) -> int:
-        """Let every mail that is due wait until a time, because of a failure that concerns all of them.
+    def postpone_due(self, failure: str, until: float) -> int:
+        """Postpone every mail that is due, because of a failure that concerns all of them.
 
         Args:
             failure: a fixed text for the operator.
-            until: seconds since 1970.
+            until: when they are due again, in seconds since 1970.
 
         Returns:
-            How many mails.
+            The number of mails.
         """
         idle = or_(
             outbox.c.due_at <= self.clock(),
-            and_(outbox.c.lease == "", outbox.c.trouble == failure, outbox.c.due_at < until),
+            and_(outbox.c.lease == "", outbox.c.failure == failure, outbox.c.due_at < until),
         )
-        later = {"due_at": until, "lease": "", "trouble": failure, "refused_at": None}
+        later = {"due_at": until, "lease": "", "failure": failure, "refused_at": None}
         with self.engine.begin() as connection:
             return connection.execute(update(outbox).where(UNSENT, idle).values(**later)).rowcount
 
 
 def as_claimed(row: Row[tuple[object, ...]]) -> Claimed:
-    """Return a row of the table as a value."""
+    """Return a row of the table as a `Claimed`."""
     values = row._mapping
     return Claimed(**{name: values[name] for name in Claimed.__slots__ if name != "identity"})
 
 
 def identity_of(submission: str, version: object, recipient: str) -> str:
-    """Return what names a row: what is sealed in with its body."""
+    """Return what identifies a row and is encrypted together with its body."""
     return f"{submission}/{version}/{recipient}"
 
 
 def _due(now: float) -> ColumnElement[bool]:
-    """Return the condition for what can be claimed.
+    """Return the condition for the mails that can be claimed.
 
-    If a mail is due later than the longest wait allows, the clock went back, and it is due now. So is a mail
-    that was never tried, whatever the clock says.
+    A mail that is due later than any wait allows was scheduled before the clock was set back, so it is due
+    now. A mail that was never tried is due whatever the clock says.
     """
-    clock_went_back = outbox.c.due_at > now + LONGEST_WAIT * 1.5
-    return and_(UNSENT, or_(outbox.c.due_at <= now, clock_went_back, outbox.c.attempts == 0))
-
-
-def _backoff(attempts: int) -> float:
-    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 10))
+    clock_set_back = outbox.c.due_at > now + LATEST_DUE
+    return and_(UNSENT, or_(outbox.c.due_at <= now, clock_set_back, outbox.c.attempts == 0))

@@ -1,7 +1,7 @@
-"""A database file that SQLite cannot read is kept aside, never deleted: it may hold what was not sent.
+"""Moves a corrupt SQLite file aside and never deletes it, because it may hold mail that was not sent.
 
-The site starts with a new file. `/readyz` and `rjsite outbox status` tell until somebody has looked after
-the old one and moved it away.
+The site starts with a new file. `/readyz` and `rjsite outbox status` report the old one until somebody has
+moved it away.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MARK = ".damaged-"
 log = logging.getLogger("rjsite.outbox")
 
 
-def keep_aside(url: str) -> Path | None:
-    """Move a damaged SQLite file, with its log, out of the way; returns where it is now.
+def move_corrupt_file_aside(url: str) -> Path | None:
+    """Move a corrupt SQLite file and its log aside, and return the new path of the file.
 
-    A file that is only locked, or cannot be opened, is left alone. Processes that start at once take turns:
-    the second finds the first one's new file and must not move that over the old one.
+    A file that is only locked or cannot be opened is left alone. Only one process at a time does this, so
+    that a second one finds the new file and does not move that over the old one.
     """
     file = _file(url)
     if file is None or not file.is_file():
@@ -39,7 +39,7 @@ def keep_aside(url: str) -> Path | None:
 
 
 def _aside(file: Path) -> Path | None:
-    if not file.is_file() or _whole(file):
+    if not file.is_file() or _is_intact(file):
         return None
     aside = file.with_name(f"{file.name}{MARK}{int(time.time())}")
     for ending in ("-wal", "-shm", ""):
@@ -49,11 +49,11 @@ def _aside(file: Path) -> Path | None:
     return aside
 
 
-def kept_aside(url: str) -> list[Path]:
-    """Damaged files that somebody has to look after."""
+def corrupt_files(url: str) -> list[Path]:
+    """Return the corrupt files that somebody has to look after."""
     file = _file(url)
-    found = sorted(file.parent.glob(f"{file.name}{MARK}*")) if file else []
-    return [path for path in found if not path.name.endswith(("-wal", "-shm"))]
+    files = sorted(file.parent.glob(f"{file.name}{MARK}*")) if file else []
+    return [path for path in files if not path.name.endswith(("-wal", "-shm"))]
 
 
 def _file(url: str) -> Path | None:
@@ -62,11 +62,11 @@ def _file(url: str) -> Path | None:
     return Path(name) if name and name != ":memory:" else None
 
 
-def _whole(file: Path) -> bool:
+def _is_intact(file: Path) -> bool:
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=5)) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
-    except sqlite3.OperationalError:  # locked, read-only, no room: not damaged
+    except sqlite3.OperationalError:  # locked, read-only or no space: not corrupt
         return True
     except sqlite3.DatabaseError:
         return False

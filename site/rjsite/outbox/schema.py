@@ -6,33 +6,33 @@ from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Str
 
 metadata = MetaData()
 
-# One row for each version of a form and each recipient.
+# A row for each version of a form and each recipient.
 outbox = Table(
     "outbox",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("number", Integer),  # the same for every recipient; none for what is no form
+    Column("number", Integer),  # the same for every recipient; NULL for the daily count
     Column("reference", String(9), nullable=False),
     Column("submission", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("version", Integer, nullable=False),
     Column("recipient", String(254), nullable=False),
-    Column("sealed", LargeBinary),  # empty once wiped
+    Column("sealed", LargeBinary),  # the encrypted body, NULL once it is wiped
     Column("made_at", Float, nullable=False),
     Column("due_at", Float, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("lease", String(64), nullable=False, default=""),
-    Column("offered_at", Float),  # the mail server was given it and has not answered
+    Column("offered_at", Float),  # when the mail server was given it, perhaps without an answer
     Column("accepted_at", Float),
     Column("refused_at", Float),
     Column("wiped_at", Float),
-    Column("trouble", String(40), nullable=False, default=""),
+    Column("trouble", String(40), key="failure", nullable=False, default=""),  # what failed last
     UniqueConstraint("submission", "version", "recipient", name="outbox_one_of_each"),
     Index("outbox_due", "accepted_at", "due_at"),
     Index("outbox_reference", "reference"),
 )
 
-# What outlives the rows: the last running number that was given, and the last day that was counted.
+# The last running number that was given and the last day that was counted, which outlive the rows.
 counters = Table(
     "outbox_counters",
     metadata,
@@ -40,11 +40,11 @@ counters = Table(
     Column("value", Integer, nullable=False),
 )
 
-# Until when nobody signs in to the mail server (rjsite.mail.sign_in); a row for each set of credentials.
+# Until when nobody may sign in to the mail server (rjsite.mail.sign_in), for each set of credentials.
 mail_gate = Table(
     "mail_gate",
     metadata,
-    Column("credentials", String(64), primary_key=True),  # a keyed digest
+    Column("credentials", String(64), primary_key=True),  # a keyed digest of them
     Column("refusals", Integer, nullable=False, default=0),  # in a row
     Column("closed_until", Float, nullable=False, default=0.0),
     Column("failure", String(40), nullable=False, default=""),

@@ -1,36 +1,27 @@
-"""The outbox: keeps each mail before anyone is thanked."""
+"""The outbox: it stores each mail before anyone is thanked for a form."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    and_,
-    bindparam,
-    column,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, and_, bindparam, column, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from rjsite.encryption.at_rest import Seal
+from rjsite.encryption.at_rest import RowCipher
 from rjsite.outbox.queue import UNSENT, Queue, identity_of
 from rjsite.outbox.schema import counters, outbox
 
-COUNT_EVERY = 1.0  # seconds
-TURN = 0.5  # seconds
+COUNT_EVERY = 1.0  # seconds between two counts of what is waiting
+THREAD_WAIT = 0.5  # seconds that a thread waits for other threads of this process
 FORMS = "forms"  # the counter of running numbers
 
-COUNT_FORMS = func.count(column("number").distinct())  # one for each form, however many recipients it has
+Compose = Callable[[int, int], Mapping[str, bytes]]  # version and running number to recipient and message
+
+COUNT_FORMS = func.count(column("number").distinct())  # a form has a row for each recipient
 _LATEST = (
     select(outbox.c.version, outbox.c.digest)
     .where(outbox.c.submission == bindparam("submission"))
@@ -46,19 +37,11 @@ _NEXT_NUMBER = (
 
 
 class OutboxFull(Exception):
-    """More forms wait than the site takes in."""
+    """As many forms are waiting as the site accepts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One mail for one recipient, ready to be kept."""
-
-    recipient: str
-    body: bytes = field(repr=False)
-
-
-class Shared(NamedTuple):
-    """What the rows of one version have in common."""
+class Common(NamedTuple):
+    """The values that all rows of one version have in common."""
 
     number: int | None
     reference: str
@@ -72,93 +55,84 @@ class Outbox(Queue):
 
     Args:
         engine: from `open_database`.
-        seal: encrypts and decrypts bodies.
+        cipher: encrypts and decrypts bodies.
         max_waiting: the number of forms that may wait.
         clock: returns seconds since 1970.
     """
 
     def __init__(
-        self, engine: Engine, seal: Seal, max_waiting: int, clock: Callable[[], float] = time.time
+        self, engine: Engine, cipher: RowCipher, max_waiting: int, clock: Callable[[], float] = time.time
     ) -> None:
-        super().__init__(engine, seal, clock)
+        super().__init__(engine, cipher, clock)
         self.max_waiting = max_waiting
-        self._turns = threading.Lock()
-        self._waiting = 0  # as counted last, with those kept since
+        self._writing = threading.Lock()
+        self._waiting = 0  # as counted last, plus the forms inserted since
         self._counted_at = -COUNT_EVERY
 
-    def keep(
+    def insert(
         self,
         reference: str,
         submission: str,
         digest: str,
-        compose: Callable[[int, int], Sequence[Envelope]],
+        compose: Compose,
         *,
         numbered: bool = True,
         after: int = 0,
         at: int = 0,
     ) -> int:
-        """Keep one sent form: it is committed and synced to disk when this returns.
+        """Insert one sent form and return its version. Then it is committed and synced to disk.
 
-        The same answers sent again are kept once. Changed answers are a new version. So are answers that
-        were changed back, because the team acts on the latest.
+        Repeated answers are stored once. Changed answers are a new version, and so are answers that were
+        changed back, because the team acts on the latest version.
 
         Args:
-            reference: what the person is told.
+            reference: the reference that the person is given.
             submission: the same for all versions of one form.
             digest: of the answers.
-            compose: makes the mails of a version with a running number, one for each recipient.
-            numbered: whether to give a running number, in the order of keeping and without gaps.
-            after: the version that was handed over directly, without the outbox; the next one is later.
-            at: the version that these answers have already, if some of the team got them directly.
-
-        Returns:
-            The version that is kept.
+            compose: returns a message for each recipient, given the version and the running number.
+            numbered: whether to give a running number, in the order of insertion and without gaps.
+            after: the version that was sent without the outbox; the next one gets a later number.
+            at: the version that these answers already have, if some recipients were sent it directly.
 
         Raises:
-            OutboxFull: if too much is waiting.
-            one of rjsite.outbox.database.BROKEN: if the database cannot be written.
+            OutboxFull: if too many forms are waiting.
+            one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be written.
         """
-        for _ in range(20):  # another process may take the same version first
-            try:
-                with self._turn(), self.engine.begin() as connection:
-                    version, is_kept = _version_of(connection, submission, digest, after, at)
-                    if not is_kept:
-                        self._ensure_room(connection)
-                        number = _next_number(connection) if numbered else None
-                        mails = compose(version, number or 0)
-                        shared = Shared(number, reference, submission, digest, version)
-                        self._insert(connection, shared, mails)
-            except IntegrityError:
-                continue
-            return version
-        raise RuntimeError("the outbox changes too fast to keep a version")
+        for _ in range(20):  # another process may insert the same version first
+            with suppress(IntegrityError), self._one_thread(), self.engine.begin() as connection:
+                version, is_stored = _version_of(connection, submission, digest, after, at)
+                if not is_stored:
+                    self._ensure_room(connection)
+                    number = _next_number(connection) if numbered else None
+                    common = Common(number, reference, submission, digest, version)
+                    self._insert_rows(connection, common, compose(version, number or 0))
+                return version
+        raise RuntimeError("the outbox changes too fast to insert a version")
 
-    def _insert(self, connection: Connection, shared: Shared, mails: Sequence[Envelope]) -> None:
+    def _insert_rows(self, connection: Connection, common: Common, messages: Mapping[str, bytes]) -> None:
         now = self.clock()
         rows = []
-        for mail in mails:
-            sealed = self.seal.close(
-                identity_of(shared.submission, shared.version, mail.recipient), mail.body
-            )
-            own = {"recipient": mail.recipient, "sealed": sealed, "made_at": now, "due_at": now}
-            rows.append({**shared._asdict(), **own})
+        for recipient, message in messages.items():
+            identity = identity_of(common.submission, common.version, recipient)
+            own = {"recipient": recipient, "sealed": self.cipher.encrypt(identity, message)}
+            rows.append({**common._asdict(), **own, "made_at": now, "due_at": now})
         connection.execute(insert(outbox), rows)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Let one thread write at a time, because SQLite's own waiting polls with sleeps.
+    def _one_thread(self) -> Iterator[None]:
+        """Let one thread write at a time, because SQLite polls with sleeps while it waits.
 
-        After TURN seconds the thread goes on and waits in the database.
+        After THREAD_WAIT seconds the thread goes on and waits for the database.
         """
-        mine = self._turns.acquire(timeout=TURN)
+        acquired = self._writing.acquire(timeout=THREAD_WAIT)
         try:
             yield
         finally:
-            if mine:
-                self._turns.release()
+            if acquired:
+                self._writing.release()
 
     def _ensure_room(self, connection: Connection) -> None:
-        """Raise OutboxFull if too much is waiting. In a flood, the rows are counted once a second."""
+        """Raise OutboxFull if too many forms are waiting. The rows are counted at most once a second."""
         now = time.monotonic()
         if self._waiting >= self.max_waiting or now > self._counted_at + COUNT_EVERY:
             self._waiting = connection.execute(select(COUNT_FORMS).where(UNSENT)).scalar_one()
@@ -181,22 +155,22 @@ def _latest(connection: Connection, submission: str) -> tuple[int, str]:
 def _version_of(
     connection: Connection, submission: str, digest: str, after: int, at: int
 ) -> tuple[int, bool]:
-    """Return the version that these answers have or will have, and whether they are kept; see `keep`."""
+    """Return the version that these answers have or will have, and whether it is stored (see `insert`)."""
     if at:
         same = and_(outbox.c.submission == submission, outbox.c.version == at)
-        kept = connection.execute(select(outbox.c.digest).where(same).limit(1)).scalar()
-        if kept in (None, digest):
-            return at, kept == digest
+        stored = connection.execute(select(outbox.c.digest).where(same).limit(1)).scalar()
+        if stored in (None, digest):
+            return at, stored == digest
         # else the outbox could not be read when the version was chosen, and other answers have it
     last, last_digest = _latest(connection, submission)
-    is_kept = last_digest == digest and not after
-    return (last if is_kept else max(last, after) + 1), is_kept
+    is_stored = last_digest == digest and not after
+    return (last if is_stored else max(last, after) + 1), is_stored
 
 
 def _next_number(connection: Connection) -> int:
-    """Return the next running number. Its row stays locked until the commit, so that none is missing."""
+    """Return the next running number. Its row stays locked until the commit, so that no number is skipped."""
     number = connection.execute(_NEXT_NUMBER).scalar()
-    if number is None:
-        connection.execute(insert(counters).values(name=FORMS, value=1))  # of two at once, one tries again
+    if number is None:  # of two processes that insert the row, one fails and tries again
+        connection.execute(insert(counters).values(name=FORMS, value=1))
         return 1
     return int(number)

@@ -16,7 +16,7 @@ from waitress.server import create_server
 from werkzeug import Request, Response
 
 from rjsite.outbox import operator
-from rjsite.outbox.database import BROKEN
+from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.services import Services
 
 
@@ -30,7 +30,7 @@ class Figures(Collector):
         """Yield the forms taken, by form, and what waits.
 
         Raises:
-            one of rjsite.outbox.database.BROKEN: if the database cannot be used.
+            one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.
         """
         forms = CounterMetricFamily("rjsite_forms", "Forms taken by this process", labels=["form"])
         for form in self.services.content.now().forms.values():
@@ -57,7 +57,7 @@ def serve(services: Services, port: int) -> None:
     def answer(_request: Request) -> Response:
         try:
             return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-        except BROKEN:
+        except DATABASE_ERRORS:
             return Response("database\n", 503)
 
     server = create_server(answer, host="127.0.0.1", port=port, threads=1, ident=None)

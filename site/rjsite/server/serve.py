@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask
 from waitress.server import create_server
 
-from rjsite.outbox.database import BROKEN
+from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.server import http_parser, metrics
 from rjsite.server.dispatcher import Dispatcher
 from rjsite.services import services_of
@@ -40,13 +40,13 @@ def keep_private(settings: Settings) -> None:
 def serve(app: Flask, host: str, port: int) -> None:
     """Serve until told to stop; then finish what is in hand."""
     services = services_of(app)
-    settings, delivery = services.settings, services.delivery
+    settings, worker = services.settings, services.worker
     if settings.production:  # in development SIGHUP says that the terminal was closed, and ends the site
         services.content.take_up_on_signal()
     services.static.prepare()
     try:
         services.outbox.prepare()
-    except BROKEN as error:  # the pages stay up, and forms are handed over directly
+    except DATABASE_ERRORS as error:  # the pages stay up, and forms are handed over directly
         log.error("the outbox cannot be used (%s)", type(error).__name__)
     http_parser.Parser.hosts = settings.hosts
     sockets: dict[int, Any] = {}
@@ -78,7 +78,7 @@ def serve(app: Flask, host: str, port: int) -> None:
         pass
     finally:
         server.close()
-        delivery.stop()
+        worker.stop()
 
 
 def _stop(*_: Any) -> None:

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from rjsite.encryption.smime import load_readers
+from rjsite.encryption.smime import load_certificates
 from rjsite.settings.file import PREFIX
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def certificates(value: tuple[Path, ...]) -> tuple[Path, ...]:
     """Check that files hold certificates to which mail can be sealed."""
     for number, file in enumerate(value, 1):
         try:
-            load_readers(file)
+            load_certificates(file)
         except ValueError as error:
             raise ValueError(f"file {number}: {error}") from None
     return value

@@ -14,7 +14,7 @@ from flask_limiter import RateLimitExceeded
 from rjsite.content.library import bare_page
 from rjsite.forms.form import QuestionForm, form_class
 from rjsite.forms.token import Signer
-from rjsite.intake import NotKept
+from rjsite.intake import NotStored
 from rjsite.services import current_services, services_of
 from rjsite.settings import Settings
 from rjsite.web import page_cache
@@ -68,7 +68,7 @@ def _send(form: QuestionForm) -> Response:
     privacy = library().pages.get("/privacy")
     try:
         current_services().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
-    except NotKept:
+    except NotStored:
         return _show(form, 503, notice="503")
     encrypted = _reference_cipher().encrypt(form.sent_token.reference.encode()).decode()
     response = make_response(redirect(url_for("refer.sent", r=encrypted), 303))

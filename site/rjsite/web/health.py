@@ -11,9 +11,9 @@ from flask import Blueprint, Flask, Response, request
 
 from rjsite.mail.worker import NEEDS_SOMEBODY
 from rjsite.outbox import operator
-from rjsite.outbox.database import BROKEN
+from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.operator import Waiting
-from rjsite.outbox.recovery import kept_aside
+from rjsite.outbox.recovery import corrupt_files
 from rjsite.services import Services, current_services, warnings
 from rjsite.settings import Settings
 from rjsite.web.live_content import library
@@ -58,16 +58,16 @@ def _waiting(services: Services) -> Waiting | None:
     try:
         services.outbox.check()
         return operator.waiting(services.outbox)
-    except BROKEN:
+    except DATABASE_ERRORS:
         return None
 
 
 def _error(services: Services, waiting: Waiting | None) -> str:
     outbox, intake = services.outbox, services.intake
-    if waiting is None or (intake.broke_at and time.monotonic() - intake.broke_at < REMEMBERED):
+    if waiting is None or (intake.failed_at and time.monotonic() - intake.failed_at < REMEMBERED):
         return "database"
     needs_somebody = not waiting.failures.isdisjoint(NEEDS_SOMEBODY)
-    if needs_somebody or waiting.forms >= outbox.max_waiting or kept_aside(outbox.url):
+    if needs_somebody or waiting.forms >= outbox.max_waiting or corrupt_files(outbox.url):
         return "outbox"
     if waiting.oldest > MAIL_LATE or not services.background.sends():
         return "mail"
@@ -89,7 +89,7 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
         yield f"content: {problem}"
     if count := len(library().problems) - len(library().not_shown):
         yield f"content: {count} more to mend; the log and rjsite check name them"
-    for line in warnings(services.settings, services.intake.readers):
+    for line in warnings(services.settings, services.intake.certificates):
         yield f"warning: {line}"
 
 
