@@ -1,4 +1,4 @@
-"""One page for each way to fail: what happened to the answers, the phone number, the way out."""
+"""The error pages: each says what happened to the answers, and has the phone number and the way out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("rjsite.errors")
 
 
 def show(status: int) -> Response:
-    """The page of a status; where none is written, that of its kind."""
+    """Return the error page of a status. A status without a page has that of 404 or 500."""
     content = library()
     found = content.errors.get(str(status)) or content.errors.get("404" if status < 500 else "500")
     if found is None:
@@ -30,7 +30,7 @@ def show(status: int) -> Response:
 
 
 def _plain(phone: str, status: int) -> Response:
-    """The last resort, without a template."""
+    """Return plain text with the phone number, for when even the error page cannot be rendered."""
     response = make_response(f"This page does not work at the moment. Call us free on {phone}.\n", status)
     response.headers["Content-Type"] = "text/plain; charset=utf-8"
     return response
@@ -48,7 +48,10 @@ def _known(error: HTTPException) -> Response:
 
 
 def _unknown(error: Exception) -> Response:
-    """Our own fault. The log has its type and its place in our code; its text may hold answers."""
+    """Return the page of 500 and log where the error is.
+
+    The log has the type of the exception and its place in our code, and not its text: that may hold answers.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     ours = next((f for f in reversed(frames) if Path(f.filename).is_relative_to(OUR_CODE)), None)
     place = f"{Path(ours.filename).relative_to(OUR_CODE)}:{ours.lineno}" if ours else "outside our code"
@@ -60,6 +63,6 @@ def _unknown(error: Exception) -> Response:
 
 
 def init_app(app: Flask, _settings: Settings) -> None:
-    """Answer every failure with a page."""
+    """Register the error handlers."""
     app.register_error_handler(HTTPException, _known)
     app.register_error_handler(Exception, _unknown)

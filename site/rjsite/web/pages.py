@@ -1,4 +1,4 @@
-"""Information pages and stories: GET only, the same for everyone."""
+"""The views of information pages and stories, which answer GET and are the same for everyone."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ OTHERS = ("/sent", "/exit")  # answered by rjsite.web.forms
 
 @bp.get(STORIES, strict_slashes=False)
 def stories() -> ResponseReturnValue:
-    """The list of stories, or what of it an address asks for, at its one true address."""
+    """Return the list of stories that match the filters in the URL.
+
+    Any other spelling of the URL is redirected to the canonical one.
+    """
     content = library()
     found = content.pages.get(STORIES) or abort(404)
     asked = content.shelf.listing(found.title, STORIES, request.args) or abort(404)
     if request.full_path.rstrip("?") != asked.address:
         return redirect(asked.address, 301)
-    whole = not asked.chosen  # choices combine to more lists than can be kept
+    whole = not asked.chosen  # there are too many combinations of filters to cache
     return page_cache.answer(
         asked.address, lambda: page_cache.page(_render_list(found, asked), hard=whole), keep=whole
     )
@@ -37,7 +40,7 @@ def stories() -> ResponseReturnValue:
 @bp.get("/", defaults={"path": ""})
 @bp.get("/<path:path>")
 def page(path: str) -> ResponseReturnValue:
-    """One page by its address; another spelling of an address leads to the one true address."""
+    """Return the page at a path, redirecting to its canonical URL if needed."""
     address = f"/{path}"
     content = library()
     found = _find(content, address)
@@ -45,7 +48,7 @@ def page(path: str) -> ResponseReturnValue:
         return _elsewhere(content, address)
 
     def make() -> page_cache.Page:
-        cache = cache_of(found)  # first: a story that was rendered forgets its words
+        cache = cache_of(found)  # first, because rendering a story drops its body
         return page_cache.page(render(found), cache=cache)
 
     return page_cache.answer(address, make)
@@ -59,7 +62,7 @@ def _find(content: Library, address: str) -> Page | None:
 
 
 def _elsewhere(content: Library, address: str) -> ResponseReturnValue:
-    """A permanent redirect for an old address, upper case or a slash too many; else gone or not found."""
+    """Return a permanent redirect from an old or misspelt URL, or abort with 410 or 404."""
     plain = re.sub("/+", "/", address.lower()).rstrip("/") or HOME
     for candidate in (plain, f"{plain}/"):
         target = content.redirects.get(candidate, candidate)
@@ -72,23 +75,23 @@ def _elsewhere(content: Library, address: str) -> ResponseReturnValue:
 
 
 def _answered(address: str) -> bool:
-    """Whether another part of the site answers an address: a form, a feed."""
+    """Return whether another blueprint, such as that of the forms, has a view for a URL."""
     adapter = current_app.create_url_adapter(request)
     return adapter is not None and adapter.match(address, "GET")[0] not in ("pages.page", "pages.stories")
 
 
 def cache_of(found: Page) -> str:
-    """What is written into a page must not stay in the browser."""
+    """Return the Cache-Control of a page: browsers must not store one that people write in."""
     return NO_STORE if any(section.part == "write" for section in found.sections) else page_cache.FRESH
 
 
 def render(found: Page) -> str:
-    """A page or story as HTML; of stories, the first of the whole list."""
+    """Return a page or story as HTML. For the list of stories it is the first page, without filters."""
     if found.address == STORIES and (asked := library().shelf.listing(found.title, STORIES, {})):
         return _render_list(found, asked)
     if isinstance(found, Story):
         html = _template("story.html", found, story=found)
-        found.forget()  # the page is kept; ten thousand bodies beside it would fill the memory
+        found.forget()  # its HTML is cached, and the bodies of 10,000 stories would fill the memory
         return html
     return _template("home.html" if found.address == HOME else "page.html", found)
 
@@ -103,12 +106,12 @@ def _template(name: str, found: Page, **given: object) -> str:
 
 
 def day(value: date) -> str:
-    """A date as people read it: 3 March 2026."""
+    """Return a date as people read it: 3 March 2026."""
     return f"{value:%-d %B %Y}"
 
 
 def init_app(app: Flask, _settings: Settings) -> None:
-    """Register the pages and what their templates use."""
+    """Register the blueprint, and the filter and global that its templates use."""
     app.jinja_env.filters["day"] = day
     app.jinja_env.globals["site_url"] = page_cache.site_url
     app.register_blueprint(bp)

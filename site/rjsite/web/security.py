@@ -1,7 +1,4 @@
-"""What every answer carries, and what is refused before a view is asked.
-
-Rules: service design, section 5; contract, sections 5 and 7.
-"""
+"""Headers of every response, and checks that refuse a request before it reaches a view."""
 
 from __future__ import annotations
 
@@ -46,7 +43,7 @@ log = logging.getLogger("rjsite.requests")
 
 
 def fixed_headers(settings: Settings) -> dict[str, str]:
-    """The headers that every answer carries, static files included."""
+    """Return the headers of every response, including those of static files."""
     headers = {
         "Content-Security-Policy": _POLICY,
         "Cross-Origin-Embedder-Policy": "require-corp",
@@ -63,16 +60,16 @@ def fixed_headers(settings: Settings) -> dict[str, str]:
 
 
 def forget_the_form(response: AnyResponse) -> None:
-    """Make the browser drop the form page it keeps in memory.
+    """Add a cookie that makes the browser drop the form page that it has in memory.
 
-    The one-second cookie says nothing about anyone (service design, section 5, point 6).
+    The cookie lasts for one second and says nothing about anyone.
     """
-    # written by hand: `set_cookie` would add the time of day
+    # `set_cookie` would also add Expires, which shows the time of day
     response.headers.add("Set-Cookie", "clear=1; Max-Age=1; Secure; HttpOnly; SameSite=Strict; Path=/")
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Set limits and headers, and refuse what no visitor of ours sends."""
+    """Set the size limit, the trusted hosts and the headers, and register the checks."""
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, TRUSTED_HOSTS=settings.hosts)
     headers = fixed_headers(settings)
     if settings.trusted_proxies:
@@ -101,8 +98,11 @@ def _refuse_what_is_too_large() -> None:
 
 
 def _refuse_other_sites() -> None:
-    """A post that another site began is refused. Browsers post ours with `Origin: null` (no-referrer), so
-    that only `Sec-Fetch-Site` tells; where it is absent the form token decides."""
+    """Abort with 403 if another site started this POST request.
+
+    Browsers send our own forms with `Origin: null`, because of our Referrer-Policy, so only `Sec-Fetch-Site`
+    can tell them apart. Where a browser does not send that, the form token decides.
+    """
     if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "none") not in (
         "same-origin",
         "none",
@@ -111,5 +111,5 @@ def _refuse_other_sites() -> None:
 
 
 def log_line(method: str, path: str, status: int, started: float) -> None:
-    """One line: method, path without query, status, milliseconds. Nothing of the visitor."""
+    """Log the method, path without query, status and milliseconds of a request; nothing about the visitor."""
     log.info("%s %s %d %.0f", method, quote(path), status, (time.perf_counter() - started) * 1000)
