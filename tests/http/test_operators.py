@@ -75,7 +75,7 @@ def let_certificates_end(app, folder):
 
 def break_the_sealing(app, _):
     class Broken(TeamCertificates):
-        def seal(self, message: bytes) -> bytes:
+        def encrypt(self, message: bytes) -> bytes:
             raise ValueError
 
     services_of(app).worker.certificates = Broken(())
