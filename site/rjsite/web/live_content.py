@@ -1,7 +1,7 @@
-"""The library that the app shows: read at the start, again on a signal, and again on a new day.
+"""The library the app shows: read at the start; read again when asked to, and on a new day.
 
-In development it is also read again when a file changes. A file with a problem is then shown as a plain page
-that says what to mend, at the address of its own page.
+In development it is also read again when a file changes, and a file with a slip is shown as a plain
+page that says what to mend, at the address of its own page.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import logging
 import re
 import signal
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -27,8 +26,6 @@ from rjsite.content.public_stories import for_the_public
 from rjsite.services import current_services
 from rjsite.settings import Settings
 from rjsite.web.security import NO_STORE
-
-CHECK_FILES_EVERY = 0.2  # seconds, in development: nobody saves a file and reloads its page sooner
 
 log = logging.getLogger("rjsite.content")
 
@@ -50,7 +47,6 @@ class LiveLibrary:
         self._hidden = ListFile(data, HIDDEN_STORIES) if data else None
         self._turn = threading.Lock()
         self._swap = threading.Lock()
-        self._files: tuple[float, int] | None = None  # when they were last checked, and what they were
         self._seen = self._state()
         self._library = self._whole = self._load(None)
         self._to_keep = self._whole.usable
@@ -143,18 +139,14 @@ class LiveLibrary:
         return library
 
     def _state(self) -> tuple[date, int]:
-        """Return what a reload depends on: the day, and in development the files as they are now."""
+        """The day, on which stories may be due; in development also when each file was changed."""
         today = date.today()  # noqa: DTZ011 (a day in the service's own place)
-        return today, 0 if self.production else self._state_of_files()
-
-    def _state_of_files(self) -> int:
-        """Return a hash of when each file was changed, taken at most once in CHECK_FILES_EVERY seconds."""
-        now = time.monotonic()
-        if self._files is None or now - self._files[0] >= CHECK_FILES_EVERY:
-            files = sorted(path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml"))
-            stats = [(path, path.stat()) for path in files]
-            self._files = now, hash(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
-        return self._files[1]
+        if self.production:
+            return today, 0
+        found = (path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml"))
+        return today, hash(
+            tuple(sorted((str(p), s.st_mtime_ns, s.st_size) for p in found for s in [p.stat()]))
+        )
 
 
 def to_mend(library: Library, address: str) -> list[Problem]:
