@@ -81,11 +81,10 @@ class Intake:
         Raises:
             NotStored: if neither is possible.
         """
-        digest = referral.digest
+        digest, new = referral.digest, False
         last, last_digest = self._sent_directly.get(referral.submission, (0, ""))
         if last_digest == digest:
             return
-        new = False
 
         def compose_all(version: int, number: int) -> dict[str, bytes]:
             nonlocal new

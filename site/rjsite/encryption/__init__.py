@@ -1,1 +1,1 @@
-"""Encryption of what waits in the outbox, and of mail for the team."""
+"""Encryption of the rows of the outbox and of the mail for the team."""

@@ -1,8 +1,8 @@
-"""S/MIME: with the readers' certificates set, a mail is closed to everyone but them before it is kept.
+"""S/MIME: if the team has certificates, each mail is encrypted to them before it is stored.
 
-One envelope (RFC 8551), AES-256, every usable certificate a recipient. The server that made it cannot
-open it. What stays outside is what a mail needs to travel: from, to, subject (the reference), date and
-`Message-ID`. The address to reply to is the person's, so it goes nowhere but inside.
+An envelope (RFC 8551) uses AES-256 and has every usable certificate as a recipient. The server that made it
+cannot open it. Only the headers that a mail needs for delivery stay outside: From, To, Subject with the
+reference, Date and Message-ID. The Reply-To header is inside, because it holds the person's address.
 """
 
 from __future__ import annotations
@@ -50,54 +50,54 @@ log = logging.getLogger("rjsite.sealing")
 
 
 class NoCertificate(Exception):
-    """Certificates are set and every one of them has ended: the mail is held, never sent open."""
+    """Every certificate has ended: the mail waits for a new one and is never sent unencrypted."""
 
 
 @dataclass(frozen=True, slots=True)
 class TeamCertificate:
-    """A certificate, and the file it stands in."""
+    """A certificate and its file."""
 
     file: Path
     certificate: x509.Certificate
 
     @property
     def ends(self) -> datetime:
-        """When it ends."""
+        """Return when it ends."""
         return self.certificate.not_valid_after_utc
 
 
 def load_certificates(file: Path) -> list[TeamCertificate]:
-    """The certificates of a PEM file.
+    """Return the certificates in a PEM file.
 
     Raises:
-        ValueError: with what is wrong, in words for the operator.
+        ValueError: with a message for the operator.
     """
     try:
-        found = x509.load_pem_x509_certificates(file.read_bytes())
+        certificates = x509.load_pem_x509_certificates(file.read_bytes())
     except OSError:
         raise ValueError("there is no such file, or it cannot be read") from None
     except ValueError:
         raise ValueError("this is not a PEM file with certificates") from None
-    for certificate in found:
+    for certificate in certificates:
         key = certificate.public_key()
         if not isinstance(key, RSAPublicKey) or key.key_size < SMALLEST_KEY:
             raise ValueError(f"the certificate's key has to be RSA with {SMALLEST_KEY} bits or more")
-    return [TeamCertificate(file, certificate) for certificate in found]
+    return [TeamCertificate(file, certificate) for certificate in certificates]
 
 
 def is_envelope(message: bytes) -> bool:
-    """Whether a composed message is closed already."""
+    """Return whether a message is an envelope."""
     return _KIND in message.partition(b"\r\n\r\n")[0]
 
 
 def checked_envelope(envelope: bytes, *, sender: str, recipient: str, submission: str, version: str) -> bytes:
-    """Return a stored envelope as it may leave: from the present sender, to the recipient of its row.
+    """Return a stored envelope with the present sender, if this site could have written its headers.
 
-    Nothing in an envelope proves that this site made it. So outside of what is encrypted it may say only
-    what this site writes there, about the row it stands in.
+    Nothing in an envelope proves that this site made it. So its headers may hold only what this site writes
+    there for the row in which the envelope is stored.
 
     Raises:
-        ValueError: where it says anything else.
+        ValueError: if they hold anything else.
     """
     head, _, text = envelope.partition(b"\r\n\r\n")
     if not head.endswith(b"\r\n" + _WRAPPING):
@@ -105,15 +105,15 @@ def checked_envelope(envelope: bytes, *, sender: str, recipient: str, submission
     headers = _headers(head.removesuffix(b"\r\n" + _WRAPPING))
     names = [header.partition(b":")[0].lower() for header in headers]
     values = [re.sub(rb"\r\n(?=[ \t])", b"", header).partition(b":")[2].strip() for header in headers]
-    said = dict(zip(names, values, strict=True))
-    about = _SUBJECT.fullmatch(said.get(b"subject", b""))
-    identity = b"<%b.%b.%b" % (about[1] if about else b"", version.encode(), submission[:16].encode())
+    by_name = dict(zip(names, values, strict=True))
+    subject = _SUBJECT.fullmatch(by_name.get(b"subject", b""))
+    identity = b"<%b.%b.%b" % (subject[1] if subject else b"", version.encode(), submission[:16].encode())
     if (
-        len(said) != len(headers)
-        or not _OUTSIDE.issuperset(said)
+        len(by_name) != len(headers)
+        or not _OUTSIDE.issuperset(by_name)
         or not all(re.fullmatch(rb"[ -~]+", value) for value in values)
-        or said.get(b"to") != recipient.encode()
-        or not said.get(b"message-id", b"").startswith(identity)
+        or by_name.get(b"to") != recipient.encode()
+        or not by_name.get(b"message-id", b"").startswith(identity)
     ):
         raise ValueError("headers that this site does not write")
     encrypted = base64.b64decode(text.replace(b"\r\n", b""), validate=True)
@@ -130,25 +130,26 @@ def _wrapped(encrypted: bytes) -> bytes:
 
 
 class TeamCertificates:
-    """Those who may read the mail.
+    """The certificates of those who may read the mail.
 
     Args:
-        files: PEM files; none means that mail travels under TLS alone. clock: seconds since 1970.
+        files: PEM files. Without any, mail is protected by TLS only.
+        clock: returns seconds since 1970.
     """
 
     def __init__(self, files: Sequence[Path], clock: Callable[[], float] = time.time) -> None:
-        self._all = [reader for file in files for reader in load_certificates(file)]
+        self._all = [certificate for file in files for certificate in load_certificates(file)]
         self._clock = clock
 
     def encrypt(self, message: bytes) -> bytes:
-        """A composed message, closed; as it is where no certificate is set or it is closed already.
+        """Return a message as an envelope; unchanged if it is one already or there are no certificates.
 
         Raises:
-            NoCertificate: where every certificate has ended.
+            NoCertificate: if every certificate has ended.
         """
         if not self._all or is_envelope(message):
             return message
-        usable = [reader.certificate for reader in self._all if reader.ends > self._now()]
+        usable = [entry.certificate for entry in self._all if entry.ends > self._now()]
         if not usable:
             raise NoCertificate
         head, _, text = message.partition(b"\r\n\r\n")
@@ -160,12 +161,12 @@ class TeamCertificates:
         builder = builder.set_content_encryption_algorithm(AES256)
         for certificate in usable:
             builder = builder.add_recipient(certificate)
-        closed = builder.encrypt(Encoding.DER, [PKCS7Options.Binary])
-        return b"\r\n".join((*outer, _wrapped(closed)))
+        encrypted = builder.encrypt(Encoding.DER, [PKCS7Options.Binary])
+        return b"\r\n".join((*outer, _wrapped(encrypted)))
 
     def log_summary(self) -> None:
-        """Say in one line whether mail is sealed, and to how many readers: it depends on one setting."""
-        usable = sum(reader.ends > self._now() for reader in self._all)
+        """Log whether mail is encrypted and to how many certificates, because one setting decides that."""
+        usable = sum(entry.ends > self._now() for entry in self._all)
         if usable:
             log.info("mail is sealed to %d reader%s", usable, "s" if usable > 1 else "")
         elif self._all:
@@ -174,15 +175,15 @@ class TeamCertificates:
             log.warning("mail is open: without RJSITE_TEAM_CERTIFICATES, mail servers can read it")
 
     def warnings(self) -> list[str]:
-        """A line for each certificate that ends within thirty days or has ended."""
+        """Return a line for each certificate that ends within thirty days or has ended."""
         lines = []
-        for reader in self._all:
-            left = reader.ends - self._now()
-            day = f"{reader.ends:%-d %B %Y}"
+        for entry in self._all:
+            left = entry.ends - self._now()
+            day = f"{entry.ends:%-d %B %Y}"
             if left.total_seconds() <= 0:
-                lines.append(f"{reader.file.name} ended on {day}: no mail is closed to it any more")
+                lines.append(f"{entry.file.name} ended on {day}: no mail is closed to it any more")
             elif left.days < WARN_DAYS:
-                lines.append(f"{reader.file.name} ends on {day}: make a new one now")
+                lines.append(f"{entry.file.name} ends on {day}: make a new one now")
         return lines
 
     def _now(self) -> datetime:

@@ -1,4 +1,4 @@
-"""What a process does besides answering requests: it prepares the outbox, and sends the mail that waits."""
+"""Starts the work of a process besides requests: to prepare the outbox and to deliver mail."""
 
 from __future__ import annotations
 
@@ -21,31 +21,34 @@ log = logging.getLogger("rjsite.background")
 
 
 class Background:
-    """Runs that work in a thread: one in each process that handles requests, under whatever server.
+    """Runs this work in one thread of each process that handles requests, under any WSGI server.
 
-    Many servers load the app and fork afterwards, and a thread does not survive a fork. So the thread starts
-    with the first request of a process, which does not wait for it.
+    Many servers load the app and then fork, and a thread does not survive a fork. So the thread starts with
+    the first request of a process, and that request does not wait for it.
 
     Args:
-        deliver: whether this process sends mail; else `rjsite deliver` does, and the outbox is prepared only.
+        outbox: is prepared.
+        worker: delivers the mail.
+        deliver: whether this process delivers mail. If not, `rjsite deliver` does, and this process only
+            prepares the outbox.
     """
 
     def __init__(self, outbox: Outbox, worker: Worker, *, deliver: bool) -> None:
         self._outbox = outbox
         self._worker = worker
         self._deliver = deliver
-        self._process = 0  # that has started its thread
+        self._process = 0  # the id of the process that started the thread
         self._starting = threading.Lock()
 
     def start(self) -> None:
-        """Start the thread of this process, unless that is done."""
+        """Start the thread unless this process has already started it."""
         if self._process == os.getpid() or not self._starting.acquire(blocking=False):
             return
         try:
             if self._process != os.getpid():
                 self._start_thread()
                 self._process = os.getpid()
-        except RuntimeError:  # the system gives no more threads; the next request tries again
+        except RuntimeError:  # no more threads are available; the next request tries again
             log.error("the thread that sends mail could not be started")
         finally:
             self._starting.release()
@@ -54,7 +57,7 @@ class Background:
         self._worker.certificates.log_summary()
         if self._deliver:
             self._worker.start()
-            atexit.register(self._worker.stop)  # after the mail in hand
+            atexit.register(self._worker.stop)  # it finishes the current mail first
         else:
             threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
 
@@ -65,11 +68,11 @@ class Background:
             log.error("the outbox cannot be used (%s)", type(error).__name__)
 
     def sends(self) -> bool:
-        """Return whether mail is sent: by this process, or by another where that is set."""
+        """Return whether mail is delivered, by this process or, if so configured, by `rjsite deliver`."""
         return not self._deliver or self._worker.runs()
 
     def start_with(self, app: WSGIApplication) -> WSGIApplication:
-        """Return an app that starts the thread with its first request, and answers as `app` does."""
+        """Return a WSGI app that starts the thread with its first request and answers like `app`."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             self.start()

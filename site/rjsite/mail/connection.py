@@ -1,4 +1,4 @@
-"""A connection to the mail server: verified TLS, a sign-in through the gate, and an end to every wait."""
+"""The connection to the mail server: it verifies TLS, signs in through the gate and ends every wait."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp_errors import BUSY, NO_SIGN_IN, MailFailure, asks_to_wait
 from rjsite.settings import Settings
 
-# the first that the server offers is tried, and no other: each refusal brings an account nearer to its lock
+# only the first that the server offers is tried, because refused sign-ins can lock the account
 MECHANISMS = {"PLAIN": "auth_plain", "LOGIN": "auth_login", "CRAM-MD5": "auth_cram_md5"}
 XOAUTH2 = "XOAUTH2"
 
 
-class _Telling:
-    """A server that tells when the message itself is handed over: from then on it may have it."""
+class _ReportsData:
+    """A mixin that reports when the server is given the message itself, and may have it from then on."""
 
     given = False
     tell: Callable[[], None]
@@ -35,16 +35,16 @@ class _Telling:
         return super().data(msg)  # type: ignore[misc]
 
 
-class _Server(_Telling, smtplib.SMTP):
+class _Server(_ReportsData, smtplib.SMTP):
     pass
 
 
-class _ServerOverTLS(_Telling, smtplib.SMTP_SSL):
+class _ServerOverTLS(_ReportsData, smtplib.SMTP_SSL):
     pass
 
 
 class VerifiedConnection(Connection):
-    """A connection that checks the server's certificate and never waits for ever."""
+    """A connection that verifies the server's certificate and has an end."""
 
     def __init__(
         self, state: Any, settings: Settings, gate: Gate, tokens: TokenSource, within: float
@@ -56,7 +56,7 @@ class VerifiedConnection(Connection):
         self.within = within
         self.context = _context(settings)
         self.offered: Callable[[], None] = lambda: None
-        # each read has its time-out, but a server that sends a letter now and then never runs into it
+        # each read has a timeout, but a server that sends a byte now and then never reaches it
         self.end = threading.Timer(within, self._hang_up)
         self.end.daemon = True
 
@@ -64,15 +64,15 @@ class VerifiedConnection(Connection):
         sock = getattr(self.host, "sock", None)
         if sock:
             with contextlib.suppress(OSError):
-                # the plain socket's own: that of TLS would first go over to plain text
+                # of the plain socket, because that of TLS would first return to plain text
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def configure_host(self) -> smtplib.SMTP:
         """Connect, encrypt and sign in, as Flask-Mail asks for it.
 
         Raises:
-            MailFailure: where the gate is closed, or the sign-in fails.
-            smtplib.SMTPException, OSError: where the server cannot be reached or trusted.
+            MailFailure: if the gate is closed or the sign-in fails.
+            smtplib.SMTPException, OSError: if the server cannot be reached or trusted.
         """
         self.gate.ensure_open()
         try:
@@ -84,16 +84,18 @@ class VerifiedConnection(Connection):
         return self.server
 
     def open(self) -> None:
-        """Connect and encrypt. Nothing leaves before the certificate is checked."""
+        """Connect and encrypt. Nothing is sent before the certificate is verified."""
         settings = self.settings
         where: dict[str, Any] = {
             "timeout": settings.mail_timeout,
-            "local_hostname": domain_of(settings.sender),  # else it gives away the machine's name
+            "local_hostname": domain_of(
+                settings.sender
+            ),  # the default would disclose the name of this machine
         }
-        # made first and connected then, so that the end of the time reaches it from the first answer on
+        # created before it connects, so that the timer can close it during the first reply
         host: _ServerOverTLS | _Server
         host = _ServerOverTLS(**where, context=self.context) if settings.mail_use_ssl else _Server(**where)
-        host._host = settings.mail_server  # type: ignore[union-attr]  # that the certificate has to bear
+        host._host = settings.mail_server  # type: ignore[union-attr]  # the name that the certificate must have
         self.host = host
         host.tell = self.offered
         self.end.start()
@@ -101,12 +103,12 @@ class VerifiedConnection(Connection):
 
     @property
     def server(self) -> smtplib.SMTP:
-        """The other end of an open connection."""
+        """Return the SMTP client of an open connection."""
         assert self.host  # noqa: S101 - for the type checker: callers open the connection first
         return self.host
 
     def close(self) -> None:
-        """Leave the server."""
+        """Close the connection and stop its timer."""
         if self.host is not None:
             self.host.close()
         self.end.cancel()
@@ -127,10 +129,10 @@ class VerifiedConnection(Connection):
             raise
 
     def sign_in(self) -> None:
-        """Sign in, where a user name is set.
+        """Sign in, if a user name is set.
 
         Raises:
-            MailFailure: where the gate is closed, or the server does not accept the site.
+            MailFailure: if the gate is closed or the server refuses the sign-in.
         """
         host = self.server
         name, password = self.settings.mail_username, self.settings.mail_password.get_secret_value()
@@ -150,12 +152,12 @@ class VerifiedConnection(Connection):
                 host.auth(mechanism, getattr(host, MECHANISMS[mechanism]))
 
     def _sign_in_with_token(self, host: smtplib.SMTP) -> None:
-        """Sign in with an access token. One that worked before and is refused is replaced once."""
+        """Sign in with an access token. If a token that has worked before is refused, try a new one once."""
         token = self.tokens.current(self.within)
         try:
             _authenticate(host, self.settings.mail_username, token.value)
         except smtplib.SMTPAuthenticationError as error:
-            self.tokens.forget()  # rights that were granted meanwhile are in new tokens only
+            self.tokens.forget()  # rights that were granted meanwhile are only in new tokens
             if not token.has_worked or error.smtp_code < 500:
                 raise
             host.close()  # many servers hang up after a refusal
@@ -169,7 +171,7 @@ class VerifiedConnection(Connection):
         token.has_worked = True
 
     def __exit__(self, *_: Any) -> None:
-        """Leave; a server that breaks off now has taken the message all the same."""
+        """Quit. If the server breaks off now, it has accepted the message all the same."""
         with contextlib.suppress(smtplib.SMTPException, OSError):
             self.server.quit()
         self.close()
@@ -187,14 +189,14 @@ def _authenticate(host: smtplib.SMTP, name: str, token: str) -> None:
     """Sign in by XOAUTH2, as Microsoft and Google document it."""
 
     def answer(challenge: bytes | None = None) -> str:
-        # a challenge means that it was refused; the reply comes after an empty line
+        # a challenge means a refusal; the server sends its reply after an empty line
         return "" if challenge else f"user={name}\x01auth=Bearer {token}\x01\x01"
 
     host.auth(XOAUTH2, answer)
 
 
 def _say_hello(host: smtplib.SMTP) -> None:
-    """Say EHLO, or HELO where that is unknown. `smtplib` would say HELO to a server that has hung up."""
+    """Send EHLO, or HELO if that is unknown. `smtplib` would send HELO even after the server hung up."""
     code, _ = host.ehlo()
     if 500 <= code < 600:
         code, _ = host.helo()

@@ -1,6 +1,6 @@
-"""Each morning one mail to the team: how many forms came, with their running numbers.
+"""Sends the team a mail each morning with the number of forms and their running numbers.
 
-Whoever has mails 118 and 120 in the inbox sees that 119 is missing. The mail holds no answer and no name.
+If the inbox holds mails 118 and 120, staff can see that 119 is missing. The mail has no answers or names.
 """
 
 from __future__ import annotations
@@ -19,24 +19,27 @@ from rjsite.outbox.store import Outbox, OutboxFull
 HOUR = 7  # UK time
 COUNTED = "counted day"
 SUBJECT = "Website forms: daily count"
-_REFERENCE = "DAY-"  # vowels stand in no form's reference
+_REFERENCE = "DAY-"  # the reference of a form has no vowels
 
 
 def is_count(message: bytes) -> bool:
-    """Return whether a mail is a count and no form.
+    """Return whether a mail is a daily count and not a form.
 
-    Its own header tells, which is sealed. The reference beside it is not: changed to that of a count, a
-    form would leave without being closed to its readers.
+    The subject decides, because it is encrypted in the row. The reference of the row is not: if somebody
+    changed it to that of a count, a form would be sent unencrypted.
     """
     return f"\r\nSubject: {SUBJECT}\r\n".encode() in message.partition(b"\r\n\r\n")[0]
 
 
 @dataclass(frozen=True)
 class DailyCount:
-    """Counts the forms of the day before and keeps a mail about it, once, however many workers there are.
+    """Stores one mail a day about the forms of the day before, however many workers there are.
 
     Args:
-        team: who receives it. sender: who it is from. warnings: lines that somebody has to see.
+        outbox: counts the forms and stores the mail.
+        team: the recipients.
+        sender: the address that the mail is from.
+        warnings: returns lines that the team has to see.
     """
 
     outbox: Outbox
@@ -45,25 +48,28 @@ class DailyCount:
     warnings: Callable[[], Sequence[str]]
 
     def send_when_due(self) -> bool:
-        """Keep the mail of this morning; whether it did. A new outbox begins with the next morning."""
+        """Store the mail of this morning if it is due, and return whether that happened.
+
+        A new outbox has its first mail on the next morning.
+        """
         now = datetime.fromtimestamp(self.outbox.clock(), UK)
         today, counted = now.date().toordinal(), operator.counter(self.outbox, COUNTED)
         if counted == 0:
             operator.set_counter(self.outbox, COUNTED, today)
-        # unlike, not earlier: after a clock that was far ahead the counts go on
+        # compared for equality, so that counts go on after the clock was far ahead
         if now.hour < HOUR or counted in (0, today):
             return False
         try:
-            self._keep(now)
-        except OutboxFull:  # the forms that wait come first; the next minute tries again
+            self._store(now)
+        except OutboxFull:  # the waiting forms come first; the worker tries again in a minute
             return False
         operator.set_counter(self.outbox, COUNTED, today)
         return True
 
-    def _keep(self, now: datetime) -> None:
+    def _store(self, now: datetime) -> None:
         yesterday = now.date() - timedelta(days=1)
-        found = operator.count_forms(self.outbox, _begin(yesterday), _begin(now.date()))
-        text = words(yesterday, found, operator.waiting(self.outbox), self.warnings())
+        count = operator.count_forms(self.outbox, _begin(yesterday), _begin(now.date()))
+        text = count_text(yesterday, count, operator.waiting(self.outbox), self.warnings())
         submission = hashlib.sha256(f"daily count {now.date()}".encode()).hexdigest()
 
         def compose(_version: int, _number: int) -> dict[str, bytes]:
@@ -83,18 +89,18 @@ class DailyCount:
         return message_of(headers, text)
 
 
-def words(day: date, found: FormCount, waiting: Waiting, warnings: Sequence[str]) -> str:
-    """What the mail says."""
-    forms = "No forms" if not found.count else "1 form" if found.count == 1 else f"{found.count} forms"
-    if found.count > 1:
-        numbers = f"numbers {found.first} to {found.last}"
-    elif found.count:
-        numbers = f"number {found.last}"
+def count_text(day: date, forms: FormCount, waiting: Waiting, warnings: Sequence[str]) -> str:
+    """Return the text of the mail."""
+    total = "No forms" if not forms.count else "1 form" if forms.count == 1 else f"{forms.count} forms"
+    if forms.count > 1:
+        numbers = f"numbers {forms.first} to {forms.last}"
+    elif forms.count:
+        numbers = f"number {forms.last}"
     else:
-        numbers = f"the last number is {found.last}" if found.last else "no number was given so far"
+        numbers = f"the last number is {forms.last}" if forms.last else "no number was given so far"
     still = f"{waiting.forms or 'none'} waiting"
     lines = [
-        f"{forms} yesterday, {numbers}, {still}.",
+        f"{total} yesterday, {numbers}, {still}.",
         "",
         f"Yesterday was {day:%A, %-d %B %Y}.",
         "Each form has the next number. It stands at the end of its email.",

@@ -1,4 +1,4 @@
-"""Mail in development: each message is written to a file in a folder, and no server is asked."""
+"""Writes mail to files in a folder instead of sending it, for development."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FolderConnection(Connection):
-    """Development: each message becomes a file, whole or not at all."""
+    """A connection that writes each message to a file atomically."""
 
     def __init__(self, state: Any, folder: Path) -> None:
         super().__init__(state)
@@ -24,7 +24,7 @@ class FolderConnection(Connection):
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Nothing to close."""
+        """Do nothing, because nothing is open."""
 
     def send(self, message: Any, envelope_from: Any = None) -> None:
         """Write the message to its file."""
@@ -36,7 +36,7 @@ class FolderConnection(Connection):
         Path(file.name).replace(self._free_name(message.outgoing))
 
     def _free_name(self, outgoing: OutgoingMail) -> Path:
-        """REFERENCE.eml; another recipient's copy is numbered, the same copy again keeps its name."""
+        """Return the file for a message; further recipients' files are numbered."""
         number = 1
         while True:
             path = self.folder / (f"{outgoing.name}.eml" if number == 1 else f"{outgoing.name}-{number}.eml")

@@ -1,4 +1,4 @@
-"""What an email says, as the bytes that leave."""
+"""Composes an email: its text, its headers and the bytes that are sent."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from email_validator import EmailNotValidError, validate_email
 from rjsite.forms.referral import FAST, Answer, Referral
 
 UK = ZoneInfo("Europe/London")
-SCHEMA_VERSION = 1  # of referral.json: raised when something is taken away or changes its meaning
+SCHEMA_VERSION = 1  # of referral.json; raised if a field is removed or changes its meaning
 
-# 7-bit with encoded lines of 76 at most: any server takes it, whatever the person wrote
+# 7-bit with encoded lines of 76 characters at most, because every server accepts that
 POLICY = SMTP.clone(cte_type="7bit", max_line_length=76)
 
 
 def subject(referral: Referral) -> str:
-    """The subject: the reference, and no word of what it is about (service design, section 10).
+    """Return the subject: the reference, and nothing about the content of the form.
 
-    Speed alone does not mark it: a device that fills in the answers is quick, and so is a test of the site.
+    Speed alone does not mark it as possible spam: autofill is quick, and so is a test of the site.
     """
     marked = referral.spam.keys() - {FAST}
     return f"Website form {referral.reference}" + (" (possible spam)" if marked else "")
 
 
 def body(referral: Referral, version: int, number: int = 0) -> str:
-    """The email's text: first what staff follow before any contact, last what the site knows of it.
+    """Return the text: first what staff must follow before any contact, last the facts about the form.
 
     Args:
-        number: the running number, by which staff see that none is missing; 0 where it has none.
+        referral: what the person sent.
+        version: 1, or more if the answers were changed.
+        number: the running number, which shows whether a mail is missing; 0 if there is none.
     """
     changed = (
         ["Changed version", "This replaces what the same person sent before.", ""] if version > 1 else []
@@ -63,7 +65,7 @@ def _lines(answers: Sequence[Answer]) -> Iterator[str]:
 
 
 def reply_to(address: str) -> str:
-    """Return an address as a Reply-To header can hold it for any mail server; empty where none can."""
+    """Return an address in the form that every mail server accepts in Reply-To, or "" if it has none."""
     try:
         return validate_email(address, check_deliverability=False, strict=True).ascii_email or ""
     except EmailNotValidError:
@@ -71,7 +73,7 @@ def reply_to(address: str) -> str:
 
 
 def _how_to_reply(address: str) -> Iterator[str]:
-    """The person's address in words: a sealed mail, and one to an odd address, has no Reply-To."""
+    """Yield how to reply, because an encrypted mail has no Reply-To, nor has one with an unusual address."""
     if not address.isprintable() or " " in address:
         yield "Look for their address in the answers, and write to it in a new email."
         return
@@ -83,8 +85,8 @@ def _how_to_reply(address: str) -> Iterator[str]:
 
 
 def machine_copy(referral: Referral, version: int, number: int = 0) -> bytes:
-    """The same as a file that another program can take in (docs/referral-json.md)."""
-    said = {
+    """Return the same as JSON for other programs (docs/referral-json.md)."""
+    fields = {
         "schema_version": SCHEMA_VERSION,
         "form": referral.key,
         "form_name": referral.form,
@@ -102,15 +104,18 @@ def machine_copy(referral: Referral, version: int, number: int = 0) -> bytes:
             for answer in referral.answers
         },
     }
-    return json.dumps(said, ensure_ascii=False).encode()
+    return json.dumps(fields, ensure_ascii=False).encode()
 
 
 def message_id(referral: Referral, version: int, sender: str, digest: str = "") -> str:
-    """The same for every copy of one version; made from the reference, so a second copy shows itself.
+    """Return the Message-ID, which every copy of one version shares, so that a second copy can be recognised.
 
     Args:
-        digest: keyed, of the answers. Versions that were counted apart, as by a site whose database broke in
-            between, differ by it: a mail server may drop the second of one `Message-ID`.
+        referral: what the person sent.
+        version: 1, or more if the answers were changed.
+        sender: the address that the mail is from.
+        digest: a keyed digest of the answers. If the database fails, two different versions may get the same
+            number, and a mail server may drop the second mail with one Message-ID.
     """
     return f"<{referral.reference}.{version}.{referral.submission[:16]}{digest[:8]}@{domain_of(sender)}>"
 
@@ -118,7 +123,7 @@ def message_id(referral: Referral, version: int, sender: str, digest: str = "") 
 def compose(
     referral: Referral, version: int, recipient: str, sender: str, number: int = 0, digest: str = ""
 ) -> bytes:
-    """The whole message for one recipient, ready to send: bytes with CRLF line ends, all 7-bit."""
+    """Return the complete message for one recipient as 7-bit bytes with CRLF line ends."""
     headers = {
         "From": sender,
         "To": recipient,
@@ -132,23 +137,27 @@ def compose(
 
 
 def message_of(headers: Mapping[str, str], text: str, copy: bytes = b"") -> bytes:
-    """A message of these headers and this text, as bytes with CRLF line ends, all 7-bit.
+    """Return a message with these headers and this text as 7-bit bytes with CRLF line ends.
 
     Args:
-        copy: for machines, attached as referral.json.
+        headers: the headers by name.
+        text: the plain text.
+        copy: JSON that is attached as referral.json.
     """
     message = EmailMessage(policy=POLICY)
     for name, value in headers.items():
         message[name] = value
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-    message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange, which does not heed the other
+    message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange, which ignores Auto-Submitted
     message.set_content(text, cte="quoted-printable")
     if copy:
         message.add_attachment(copy, "application", "json", filename="referral.json")
-        message.set_boundary("=_referral")  # "=_" stands in no encoded text, and each copy is the same
+        message.set_boundary(
+            "=_referral"
+        )  # "=_" occurs in no encoded text; a fixed boundary makes copies equal
     return message.as_bytes()
 
 
 def domain_of(address: str) -> str:
-    """What stands after the @."""
+    """Return the part after the @."""
     return address.rpartition("@")[2] or "localhost"

@@ -1,10 +1,10 @@
-"""When the site may sign in to the mail server: one gate for every thread, process and machine.
+"""The gate decides when the site may sign in to the mail server, for all threads, processes and machines.
 
-After a refused sign-in nobody signs in again for two minutes, then four, up to fifteen, whatever waits and
-however often the site is restarted: many refused sign-ins lock an account. The state is in the database of
-the outbox, in a row for each set of credentials, so that other credentials open the gate at once. The row
-holds a keyed digest of them, never the credentials. Where the database cannot be used, the state is kept in
-memory. The row also holds when the next mail may leave, so that several workers keep one pace.
+After a refused sign-in it stays closed for two minutes, then four, up to fifteen, even if the site is
+restarted, because many refused sign-ins lock an account. Its state is in the database of the outbox, in a row
+for each set of credentials, so that the gate is open for new credentials. The row holds a keyed digest of
+them, never the credentials. If the database cannot be used, the state is kept in memory. The row also says
+when the next mail may be sent, so that several workers keep one pace.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ FORGET = 86400.0  # seconds after which credentials that are no longer used are 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How often the server refused in a row, until when nobody signs in, and why.
+    """The number of refusals in a row, until when the gate is closed, and why.
 
-    The reason is empty while somebody is signing in.
+    The failure is empty while a thread is signing in.
     """
 
     refusals: int = 0
@@ -54,8 +54,9 @@ class Gate:
     """The gate of one set of credentials.
 
     Args:
-        database: gives the engine of the outbox; called when the gate is used.
-        credentials: gives their keyed digest. clock: seconds since 1970.
+        database: returns the engine of the outbox; called when the gate is used.
+        credentials: returns their keyed digest.
+        clock: returns seconds since 1970.
     """
 
     __slots__ = ("_alone", "_credentials", "_database", "_known", "_unsaved", "_without_until", "clock")
@@ -69,13 +70,12 @@ class Gate:
         self.clock = clock
         self._database = database
         self._credentials = credentials
-        self._known = State()  # as it was read or written last
-        self._unsaved = False
+        self._known, self._unsaved = State(), False  # as last read or written
         self._without_until = 0.0  # in seconds of `time.monotonic`
         self._alone = threading.Lock()
 
     def state(self) -> State:
-        """Return the present state; `closed_until` is 0 where anybody may sign in."""
+        """Return the present state; `closed_until` is 0 if the gate is open."""
         if self._uses_database:
             try:
                 self._read()
@@ -86,7 +86,7 @@ class Gate:
         return known if closed else replace(known, closed_until=0.0, failure="")
 
     def ensure_open(self) -> None:
-        """Return where anybody may connect, or somebody is just signing in.
+        """Do nothing if the gate is open or another thread is signing in.
 
         Raises:
             MailFailure: with the failure that closed the gate.
@@ -95,25 +95,25 @@ class Gate:
             raise MailFailure(failure)
 
     def do_without_database(self) -> None:
-        """Keep the state in memory for some seconds, after reading it once more where that is possible.
+        """Read the state once more if possible, then keep it in memory for some seconds.
 
-        For whoever has just found that the database cannot be written, and must not wait for it again.
+        This is for callers who found that the database cannot be written and must not wait for it again.
         """
         self.state()
         self._give_up_database()
 
     @contextmanager
     def attempt(self, within: float = PATIENCE) -> Iterator[None]:
-        """Allow one sign-in, which is to happen inside this context, at a time.
+        """Allow one sign-in at a time, inside this context.
 
-        A refusal closes the gate. So does a missing answer, and so does a process that ends meanwhile: the
+        A refusal closes the gate. So does a missing answer or a process that ends meanwhile, because the
         server may have refused.
 
         Args:
-            within: seconds to wait, at most, for others who are signing in.
+            within: the longest time in seconds to wait for other sign-ins.
 
         Raises:
-            MailFailure: where the gate is closed, or the sign-in fails.
+            MailFailure: if the gate is closed or the sign-in fails.
         """
         end = time.monotonic() + min(within, PATIENCE)
         if not self._alone.acquire(timeout=min(within, PATIENCE)):
@@ -136,39 +136,39 @@ class Gate:
             self._save(State())
 
     def reopen(self) -> None:
-        """Open the gate for one more attempt because a person asks; how often it was refused stays known."""
+        """Open the gate for one attempt at a person's request, and keep the number of refusals."""
         state = self.state()
         if state.failure:
             self._save(replace(state, closed_until=0.0, failure=""))
 
     def close(self, failure: str) -> None:
-        """Close the gate, for twice as long as the last time unless a success came between."""
-        if self.state().failure:  # another thread met the same a moment ago
+        """Close the gate, for twice as long as last time unless a sign-in succeeded since."""
+        if self.state().failure:  # another thread closed it a moment ago
             return
         refusals = self._known.refusals
         wait = min(FIRST_WAIT * 2.0 ** min(refusals, 10), LONGEST_WAIT)
         self._save(State(refusals + 1, self.clock() + wait, failure))
 
     def wait_for_turn(self, pause: float) -> float:
-        """Take the turn of one mail, of all that leave with these credentials.
+        """Reserve the time to send one mail, among all workers with these credentials.
 
         Args:
             pause: seconds from one mail to the next.
 
         Returns:
-            0.0 where the turn was taken, or for how many seconds to wait before asking again.
+            0.0 if the mail may be sent now, or the seconds until it is worth asking again.
 
         Raises:
-            one of rjsite.outbox.database.DATABASE_ERRORS: where the database cannot be used.
+            one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.
         """
         now, column = self.clock(), mail_gate.c.next_mail_at
-        due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # else the clock went back
+        due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # or else the clock was set back
         try:
             with self._database().begin() as connection:
                 if self._change(connection, due, next_mail_at=now + pause):
                     return 0.0
                 following = connection.execute(select(column).where(self._mine)).scalar_one()
-        except IntegrityError:  # another was first to make the row
+        except IntegrityError:  # another worker has just inserted the row
             return pause
         return max(0.001, float(following) - now)
 
@@ -185,20 +185,20 @@ class Gate:
 
     def _read(self) -> None:
         query = select(mail_gate).where(self._mine)
-        engine = self._database().execution_options(isolation_level="AUTOCOMMIT")  # a read waits for no lock
+        engine = self._database().execution_options(isolation_level="AUTOCOMMIT")  # a read needs no lock
         with engine.connect() as connection:
             row = connection.execute(query).first()
         state = State(row.refusals, row.closed_until, row.failure) if row else State()
         latest = self.clock() + LONGEST_WAIT
         if self._unsaved and self._known.closed_until > state.closed_until:
             self._save(self._known)
-        elif state.closed_until > latest + CLOCKS_DIFFER:  # the clock went back
+        elif state.closed_until > latest + CLOCKS_DIFFER:  # the clock was set back
             self._save(replace(state, closed_until=latest))
         else:
             self._known, self._unsaved = state, False
 
     def _wait_for_others(self, end: float) -> None:
-        """Return when this thread may sign in; meanwhile the gate is closed for all others."""
+        """Wait until this thread may sign in. The gate is then closed for all others."""
         while True:
             state = self.state()
             if state.failure:
@@ -210,7 +210,7 @@ class Gate:
             time.sleep(LOOK_AGAIN)
 
     def _take(self) -> bool:
-        """Close the gate for others where it is open; without the database there are no others."""
+        """Close the gate for others, which only the database can do, and return whether it was open."""
         if not self._uses_database:
             return True
         now = self.clock()
@@ -220,7 +220,7 @@ class Gate:
                 is_open = mail_gate.c.closed_until <= now
                 if not self._change(connection, is_open, closed_until=taken.closed_until, failure=""):
                     return False
-        except IntegrityError:  # another was first to make the row
+        except IntegrityError:  # another worker has just inserted the row
             return False
         except DATABASE_ERRORS:
             self._give_up_database()
@@ -240,7 +240,7 @@ class Gate:
             self._give_up_database()
 
     def _change(self, connection: Connection, *conditions: ColumnElement[bool], **values: object) -> bool:
-        """Change the row, or make it; return whether the conditions allowed it."""
+        """Update or insert the row, and return whether the conditions allowed it."""
         if connection.execute(update(mail_gate).where(self._mine, *conditions).values(**values)).rowcount:
             return True
         if connection.execute(select(mail_gate.c.refusals).where(self._mine)).first():
@@ -252,7 +252,7 @@ class Gate:
 
 
 def _failure(error: Exception) -> str:
-    """Return why a sign-in failed, with the codes of the reply where they say more than its first digit."""
+    """Return why a sign-in failed, with both codes of the reply if it has an enhanced status code."""
     if not isinstance(error, smtplib.SMTPResponseException) or not 400 <= error.smtp_code < 600:
         return SIGN_IN_UNANSWERED
     failure = SIGN_IN_DELAYED if error.smtp_code < 500 else SIGN_IN_REFUSED

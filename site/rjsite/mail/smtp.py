@@ -1,7 +1,7 @@
-"""How an email gets to the mail server, and to no other; and to the team, and nobody else.
+"""Delivers messages through the configured mail server, and only to the team.
 
-Flask-Mail, with its ten faults mended here (docs/dependencies.md): certificates are checked, nothing
-waits for ever, each recipient has a message of their own.
+This is Flask-Mail with corrections (docs/dependencies.md): certificates are verified, every wait ends, and
+each recipient gets a separate message.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp_errors import NOT_IN_TEAM, MailFailure, mail_failure
 from rjsite.settings import Settings
 
-LONGEST_ATTEMPT = 130.0  # seconds, however slowly a server answers; a lease outlasts it
-ANSWERS = 12  # of the server, at most, in one delivery: each may take as long as the time-out allows
+LONGEST_ATTEMPT = 130.0  # seconds, however slowly the server answers; shorter than a lease
+ANSWERS = 12  # replies of the server in one delivery; each may take as long as the timeout
 
 
 log = logging.getLogger("rjsite.mail")
@@ -30,27 +30,27 @@ log = logging.getLogger("rjsite.mail")
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMail:
-    """A composed message on its way to one recipient."""
+    """A composed message for one recipient."""
 
-    name: str  # of the file, where mail is written to a folder
+    name: str  # of the file in development
     recipient: str
     body: bytes = field(repr=False)
 
 
 class ComposedMessage(Message):
-    """A message that was composed before; Flask-Mail passes it on as it is."""
+    """A message that Flask-Mail sends as it was composed."""
 
     def __init__(self, outgoing: OutgoingMail, sender: str) -> None:
         super().__init__(subject="", recipients=[outgoing.recipient], sender=sender)
         self.outgoing = outgoing
 
     def as_bytes(self) -> bytes:
-        """The message as it was composed, in place of Flask-Mail's own."""
+        """Return the composed message instead of one that Flask-Mail makes."""
         return self.outgoing.body
 
 
 class TeamMail(Mail):
-    """Flask-Mail, set for this project. The gate says when it may connect and sign in."""
+    """Flask-Mail with the settings of this site. The gate decides when it may connect and sign in."""
 
     def __init__(self, app: Flask, settings: Settings, gate: Gate) -> None:
         self.settings = settings
@@ -63,13 +63,13 @@ class TeamMail(Mail):
             MAIL_USE_TLS=settings.mail_use_tls,
             MAIL_USE_SSL=settings.mail_use_ssl,
             MAIL_DEFAULT_SENDER=settings.sender,
-            MAIL_DEBUG=0,  # debug prints whole messages
+            MAIL_DEBUG=0,  # debug output contains whole messages
             MAIL_SUPPRESS_SEND=False,
         )
         super().__init__(app)
 
     def connect(self) -> Connection:
-        """A connection to the mail server, or to the folder of development."""
+        """Return a connection to the mail server, or to the folder in development."""
         return self._connection(LONGEST_ATTEMPT)
 
     def _connection(self, within: float) -> Connection:
@@ -77,10 +77,10 @@ class TeamMail(Mail):
         return FolderConnection(self.state, folder) if folder else self.verified_connection(within)
 
     def verified_connection(self, within: float = LONGEST_ATTEMPT) -> VerifiedConnection:
-        """Return a connection to the mail server, which is opened and left by the caller.
+        """Return a connection to the mail server, which the caller opens and closes.
 
         Args:
-            within: seconds until it is cut, at most.
+            within: seconds until it is closed at the latest.
         """
         return VerifiedConnection(
             self.state,
@@ -96,13 +96,15 @@ class TeamMail(Mail):
         offered: Callable[[], None] = lambda: None,
         within: float = LONGEST_ATTEMPT,
     ) -> None:
-        """Hand one message to the mail server. Returning means that the server took it.
+        """Deliver one message and return when the mail server has accepted it.
 
         Args:
-            offered: called just before the server is given the message itself. within: seconds at most.
+            outgoing: the message.
+            offered: called just before the server is given the message itself.
+            within: the longest time in seconds.
 
         Raises:
-            MailFailure: in every other case.
+            MailFailure: if the server has not accepted it.
         """
         if outgoing.recipient.lower() not in map(str.lower, self.settings.team):
             log.error(
@@ -124,7 +126,7 @@ class TeamMail(Mail):
         """Connect, encrypt and sign in, and send nothing.
 
         Raises:
-            MailFailure: where that does not work.
+            MailFailure: if that fails.
         """
         try:
             with self.connect():

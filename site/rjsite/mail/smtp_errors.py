@@ -1,4 +1,4 @@
-"""Why a mail server did not take a mail, in fixed words: its own might echo ours."""
+"""Failures of mail in fixed words, because the text of a server may quote the message."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import smtplib
 import ssl
 
-# Troubles of the way to the server rather than of a mail; `TeamMail.check` tells when they are over.
+# Failures to reach the server, as opposed to refusals of a mail; `TeamMail.check` shows when they are over.
 UNREACHABLE = "unreachable"
 NOT_TRUSTED = "certificate not trusted"
 NOT_ENCRYPTED = "no encryption offered"
@@ -15,7 +15,7 @@ SIGN_IN_REFUSED = "sign-in refused"
 SIGN_IN_DELAYED = "sign-in refused for now"
 SIGN_IN_UNANSWERED = "sign-in not answered"
 BUSY = "mail server busy"
-NO_SIGN_IN = "sign-in not possible"  # nothing was tried: no mechanism that both know
+NO_SIGN_IN = "sign-in not possible"  # not attempted: no common mechanism
 NO_CERTIFICATE = "client certificate not accepted"
 TOKEN_REFUSED = "token refused"  # noqa: S105
 TOKEN_BUSY = "token server busy"  # noqa: S105
@@ -24,10 +24,10 @@ TOKEN_UNREACHABLE = "token server unreachable"  # noqa: S105
 TOKEN_NOT_TRUSTED = "token server not trusted"  # noqa: S105
 NOT_IN_TEAM = "for nobody in RJSITE_TEAM_EMAIL"
 ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION, NO_SIGN_IN, NO_CERTIFICATE)
-# Failures of signing in, which close the gate of `rjsite.mail.sign_in`; how they begin.
+# The beginnings of the failures to sign in, which close the gate of `rjsite.mail.sign_in`.
 AT_THE_GATE = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY, "token ")
 _STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
-# what TLS calls it when the server wants a certificate of ours, or another one
+# TLS alerts of a server that requires a client certificate, or a different one
 _ALERTS = (
     "CERTIFICATE_REQUIRED",
     "HANDSHAKE_FAILURE",
@@ -38,11 +38,12 @@ _ALERTS = (
 
 
 class MailFailure(Exception):
-    """The mail server did not take the message.
+    """The mail server did not accept the message.
 
     Attributes:
-        failure: a fixed text for the operator; never the server's own text, which may echo ours.
-        permanent: refused for good (5xx). unanswered: given, but no answer came.
+        failure: a fixed text for the operator, never the text of the server, which may quote the message.
+        permanent: whether the refusal is permanent (5xx).
+        unanswered: whether the server was given the message and did not answer.
     """
 
     def __init__(self, failure: str, *, permanent: bool = False, unanswered: bool = False) -> None:
@@ -60,7 +61,7 @@ def reply_code(code: int, reply: bytes | str) -> str:
 
 
 def asks_to_wait(error: smtplib.SMTPResponseException) -> bool:
-    """Whether a server that answers so, before anybody signed in, has too much to do."""
+    """Return whether a server that replies so before the sign-in is overloaded."""
     connecting = isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError)
     return error.smtp_code == 421 or (connecting and 400 <= error.smtp_code < 500)
 
@@ -71,9 +72,9 @@ def mail_failure(error: Exception, *, given: bool) -> MailFailure:
     Args:
         given: whether the server was given the message itself.
     """
-    refused = type(error) is smtplib.SMTPResponseException  # also a line without an end
+    refused = type(error) is smtplib.SMTPResponseException  # also for a line that is too long
     if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not given):
-        # STARTTLS is not offered, or was refused
+        # STARTTLS was not offered or was refused
         return MailFailure(NOT_ENCRYPTED)
     if isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
         return MailFailure(UNREACHABLE)

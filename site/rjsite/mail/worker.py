@@ -7,6 +7,7 @@ import math
 import random
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rjsite.encryption.at_rest import CannotDecrypt
@@ -26,15 +27,19 @@ LONGEST_WAIT = 3600.0  # also after a permanent refusal
 UNANSWERED_WAIT = 240.0  # the server may have the mail
 
 POLL_EVERY = 1.0  # seconds; another process may insert a mail
-PROBE_EVERY = 30.0
+PROBE_EVERY, TIDY_EVERY = 30.0, 60.0
 WHILE_OTHERS_SIGN_IN = 0.1
-TIDY_EVERY = 60.0
 NO_CERTIFICATE_LEFT = "no usable certificate"
 NOT_OPENED = "cannot be opened"
+FAILURES = {CannotDecrypt: NOT_OPENED, NoCertificate: NO_CERTIFICATE_LEFT}
 TAKEN_OVER = "another worker has it"
 OUR_FAULT = "a fault of the site"
 NEEDS_SOMEBODY = (NO_CERTIFICATE_LEFT, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # waiting mends none of these
 REFUSED_FOR_NOW = "refused (4"
+CANNOT_DECRYPT = (
+    "mail %s cannot be opened: are its key in RJSITE_OUTBOX_KEYS and, where it was closed to readers, "
+    "RJSITE_TEAM_CERTIFICATES still set?"
+)
 # every failure except a missing answer, because the server may have that mail
 MENDABLE = (*ON_THE_WAY, *AT_THE_GATE, *NEEDS_SOMEBODY, "refused")
 
@@ -51,10 +56,10 @@ class _Interval:
     def is_over(self) -> bool:
         """Return whether the time is over; if so, it begins again."""
         now = time.monotonic()
-        over = now >= self.last + self.seconds
-        if over:
-            self.last = now
-        return over
+        if now < self.last + self.seconds:
+            return False
+        self.last = now
+        return True
 
 
 class Worker:
@@ -196,9 +201,9 @@ class Worker:
 
     def _deliver(self, row: Claimed) -> None:
         body = self.outbox.open(row)
-        if not is_count(body):
-            body = self.certificates.encrypt(body)
-        self.mail.deliver(OutgoingMail(_file_name(row), row.recipient, body), lambda: self._offer(row))
+        body = body if is_count(body) else self.certificates.encrypt(body)
+        name = row.reference + (f"-version-{row.version}" if row.version > 1 else "")
+        self.mail.deliver(OutgoingMail(name, row.recipient, body), lambda: self._offer(row))
 
     def _offer(self, row: Claimed) -> None:
         """Record the attempt, unless the clock jumped and another worker has claimed the mail."""
@@ -211,11 +216,7 @@ class Worker:
         wait = _wait_before_retry(row.attempts, failure)
         self.outbox.reschedule(row, failure.failure, wait, permanent=failure.permanent)
         if isinstance(error, CannotDecrypt):
-            log.error(
-                "mail %s cannot be opened: are its key in RJSITE_OUTBOX_KEYS and, where it was closed to "
-                "readers, RJSITE_TEAM_CERTIFICATES still set?",
-                row.reference,
-            )
+            log.error(CANNOT_DECRYPT, row.reference)
         elif isinstance(error, NoCertificate):
             log.error("mail %s is held: every certificate has ended", row.reference)
         elif isinstance(error, MailFailure):
@@ -228,15 +229,11 @@ class Worker:
 
     def _probe(self) -> None:
         """If mail waits because the server could not be reached, try to connect without sending any mail."""
-        if not self._to_probe.is_over():
+        if not self._to_probe.is_over() or operator.waiting(self.outbox).failures.isdisjoint(ON_THE_WAY):
             return
-        if operator.waiting(self.outbox).failures.isdisjoint(ON_THE_WAY):
-            return
-        try:
+        with suppress(MailFailure):
             self.mail.check()
-        except MailFailure:
-            return
-        log.info("the mail server is back: %d mails are due", self.outbox.retry_now(*ON_THE_WAY))
+            log.info("the mail server is back: %d mails are due", self.outbox.retry_now(*ON_THE_WAY))
 
     def _tidy(self) -> None:
         if self._to_tidy.is_over():
@@ -249,24 +246,15 @@ def _failure_of(error: Exception) -> MailFailure:
     """Return the failure that an error during delivery amounts to."""
     if isinstance(error, MailFailure):
         return error
-    if isinstance(error, CannotDecrypt):
-        return MailFailure(NOT_OPENED)
-    if isinstance(error, NoCertificate):
-        return MailFailure(NO_CERTIFICATE_LEFT)
-    return MailFailure(OUR_FAULT, unanswered=True)
+    failure = FAILURES.get(type(error), OUR_FAULT)
+    return MailFailure(failure, unanswered=failure == OUR_FAULT)
 
 
 def _wait_before_retry(attempts: int, failure: MailFailure) -> float:
     """Return for how many seconds a mail waits after a failed attempt."""
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 10))
     if failure.unanswered:
         wait = UNANSWERED_WAIT
     elif failure.permanent:
         wait = LONGEST_WAIT
-    else:
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 10))
     return wait * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
-
-
-def _file_name(row: Claimed) -> str:
-    """Return the name of the file in development: the reference, and the version from the second one on."""
-    return row.reference + (f"-version-{row.version}" if row.version > 1 else "")

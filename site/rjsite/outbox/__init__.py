@@ -1,1 +1,1 @@
-"""Kept on disk first: what someone sent is never lost. Knows no questions and no Flask."""
+"""The outbox stores what people send on disk before anything else happens, so that nothing is lost."""

@@ -1,4 +1,4 @@
-"""Bring a database up to the present shape; run at every start, under a lock."""
+"""Migrates the database at every start, under a lock."""
 
 from __future__ import annotations
 
@@ -9,33 +9,35 @@ from sqlalchemy.exc import InvalidRequestError
 
 from rjsite.outbox.schema import metadata, outbox
 
-LOCK = 7_219_043_118  # any fixed number: PostgreSQL's advisory lock of this project
-NEWEST = "0003"  # of migrations/versions: the shape that `rjsite.outbox.schema` describes
+LOCK = 7_219_043_118  # any fixed number: the advisory lock of this project in PostgreSQL
+NEWEST = "0003"  # in migrations/versions; it leads to the tables of `rjsite.outbox.schema`
 
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 def migrate(engine: Engine) -> None:
-    """Bring a database to the present shape. Several processes may start at once.
+    """Create the tables or run the missing migrations. Several processes may start together.
 
-    SQLite's transaction begins with its write lock; PostgreSQL takes an advisory lock. A database that a
-    later version of the site has changed is left as it is: each version works with the next one's shape, so
-    that old and new may run at once.
+    A transaction of SQLite begins with the write lock; PostgreSQL takes an advisory lock. A database that a
+    later version of the site has migrated is left as it is: each version works with the tables of the next
+    one, so that both can run side by side.
     """
     with engine.begin() as connection:
         take_turns(connection)
-        if not inspect(connection).has_table(outbox.name):  # Alembic's cookbook: "from scratch"
+        if not inspect(connection).has_table(
+            outbox.name
+        ):  # as in "Building an up to date database from scratch" of Alembic
             metadata.create_all(connection)
             _version.create(connection, checkfirst=True)
-            connection.execute(_version.delete())  # of a database that was taken apart by hand
+            connection.execute(_version.delete())  # somebody may have dropped the other tables by hand
             connection.execute(_version.insert().values(version_num=NEWEST))
         elif connection.execute(select(_version)).scalar() != NEWEST:
             _upgrade(connection)
 
 
 def _upgrade(connection: Connection) -> None:
-    """Run the migrations that the database lacks; none where it is of a later version."""
-    from alembic import command  # it takes a fifth of a start, and is needed once
+    """Run the missing migrations, or none if the database is of a later version."""
+    from alembic import command  # importing it takes a fifth of a start, and few starts need it
     from alembic.config import Config
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
@@ -54,8 +56,8 @@ def _upgrade(connection: Connection) -> None:
 
 
 def take_turns(connection: Connection) -> None:
-    """Let whoever else changes the shape of this database finish first, until this transaction ends."""
-    if connection.dialect.name == "postgresql":  # SQLite has one writer
-        for limit in ("lock_timeout", "statement_timeout"):  # another's change may take long
+    """Wait until no other process migrates this database, and keep others waiting until the commit."""
+    if connection.dialect.name == "postgresql":  # SQLite has only one writer
+        for limit in ("lock_timeout", "statement_timeout"):  # the migration of another process may take long
             connection.execute(text(f"SET LOCAL {limit} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

@@ -1,4 +1,4 @@
-"""What an operator does with the outbox: list, count, resend, export, purge and rotate."""
+"""The operator's side of the outbox: list, count, resend, export, purge and rotate."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from rjsite.outbox.queue import UNSENT, Claimed, as_claimed
 from rjsite.outbox.schema import counters, outbox
 from rjsite.outbox.store import COUNT_FORMS, FORMS, Outbox
 
-KEPT = 30 * 86400.0  # seconds until a row whose body was wiped goes too
-CLOCK_ERROR = 3600.0  # seconds; a time further ahead was written while the clock was wrong
+KEEP_ROWS = 30 * 86400.0  # seconds until a row is deleted whose body was wiped
+CLOCK_ERROR = 3600.0  # seconds; a time further ahead was written by a wrong clock
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What has not reached the mail server.
+    """The mail that has not reached the mail server.
 
     Attributes:
-        forms: how many forms.
-        mails: how many mails; a form has one for each recipient.
-        oldest: for how many seconds the oldest has waited.
-        failures: why they wait, each text once.
-        refused: how many mails were refused for good when they were last tried.
+        forms: the number of forms.
+        mails: the number of mails; a form has one for each recipient.
+        oldest: the seconds for which the oldest has waited.
+        failures: the reasons why they wait.
+        refused: the number of mails whose last attempt was refused permanently.
     """
 
     forms: int
@@ -37,7 +37,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class FormCount:
-    """How many forms came within a time, with their first and last running number."""
+    """The number of forms in a period, and their first and last running number."""
 
     count: int
     first: int
@@ -45,7 +45,7 @@ class FormCount:
 
 
 def waiting(box: Outbox) -> Waiting:
-    """Return what has not reached the mail server."""
+    """Return the mail that has not reached the mail server, in figures."""
     totals = COUNT_FORMS, func.count(), func.min(outbox.c.made_at), func.count(outbox.c.refused_at)
     why = select(outbox.c.failure).where(UNSENT).distinct()
     with box.reading.connect() as connection:
@@ -56,7 +56,7 @@ def waiting(box: Outbox) -> Waiting:
 
 
 def count_forms(box: Outbox, start: float, end: float) -> FormCount:
-    """Return the forms that were kept from `start` to `end`, in seconds since 1970; each version counts.
+    """Count the forms that were stored from `start` to `end`, in seconds since 1970, with each version.
 
     If there were none, `last` is the last running number that was given.
     """
@@ -88,14 +88,14 @@ def set_counter(box: Outbox, name: str, value: int) -> None:
 
 
 def rows(box: Outbox) -> Sequence[Row[tuple[object, ...]]]:
-    """Return every row without its body, the oldest first."""
+    """Return all rows without their bodies, the oldest first."""
     columns = [column for column in outbox.c if column.name != "sealed"]
     with box.reading.connect() as connection:
         return connection.execute(select(*columns).order_by(outbox.c.id)).all()
 
 
 def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
-    """Return the rows of a reference whose body is kept: first what was not sent, then the newest."""
+    """Return the rows of a reference that still have a body: the unsent ones first, then the newest."""
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
     order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc(), outbox.c.id
     with box.reading.connect() as connection:
@@ -105,10 +105,10 @@ def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
 def resend(box: Outbox, reference: str) -> tuple[int, bool]:
     """Make the unsent mails of a reference due now, or all of them if all were sent.
 
-    A mail that a worker is sending stays with it.
+    A mail with a lease stays with its worker.
 
     Returns:
-        How many mails, and whether they were unsent.
+        The number of mails, and whether they were unsent.
     """
     now = box.clock()
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
@@ -129,7 +129,7 @@ def resend(box: Outbox, reference: str) -> tuple[int, bool]:
 
 
 def mark_exported(box: Outbox, row: Claimed) -> list[str]:
-    """Stop trying to send a version, because a person passes it on; return the recipients it waited for."""
+    """Stop sending a version, because a person will pass it on, and return the recipients who lack it."""
     same = and_(outbox.c.submission == row.submission, outbox.c.version == row.version)
     done = {"accepted_at": box.clock(), "refused_at": None, "lease": "", "failure": "exported"}
     mark = update(outbox).where(same, UNSENT).values(**done).returning(outbox.c.recipient)
@@ -138,21 +138,21 @@ def mark_exported(box: Outbox, row: Claimed) -> list[str]:
 
 
 def purge(box: Outbox, hold_hours: float) -> int:
-    """Wipe bodies that the mail server took `hold_hours` ago, and delete rows that are thirty days old.
+    """Wipe the bodies that were accepted `hold_hours` ago, and delete the rows accepted thirty days ago.
 
-    A time that lies ahead was written while the clock was wrong. It is taken as now, so that no body stays
-    for as long as the clock was ahead.
+    A time in the future was written by a wrong clock. It is replaced by the present time, so that no body is
+    kept for as long as the clock was ahead.
 
     Returns:
-        How many bodies were wiped.
+        The number of bodies that were wiped.
     """
     now = box.clock()
     ahead = outbox.c.accepted_at > now + CLOCK_ERROR
-    held = and_(outbox.c.accepted_at < now - hold_hours * 3600, outbox.c.wiped_at.is_(None))
-    old = and_(outbox.c.wiped_at.is_not(None), outbox.c.accepted_at < now - KEPT)
+    expired = and_(outbox.c.accepted_at < now - hold_hours * 3600, outbox.c.wiped_at.is_(None))
+    old = and_(outbox.c.wiped_at.is_not(None), outbox.c.accepted_at < now - KEEP_ROWS)
     with box.engine.begin() as connection:
         connection.execute(update(outbox).where(ahead).values(accepted_at=now))
-        wiped = connection.execute(update(outbox).where(held).values(sealed=None, wiped_at=now)).rowcount
+        wiped = connection.execute(update(outbox).where(expired).values(sealed=None, wiped_at=now)).rowcount
         connection.execute(delete(outbox).where(old))
     if wiped or box.log_needs_truncating:
         box.truncate_log()
@@ -161,17 +161,17 @@ def purge(box: Outbox, hold_hours: float) -> int:
 
 def rotate(box: Outbox) -> tuple[int, int]:
     """RowCipher every kept body with the first key; return how many were, and how many no key opens."""
-    kept = select(outbox.c.id, outbox.c.sealed).where(outbox.c.sealed.is_not(None))
+    bodies = select(outbox.c.id, outbox.c.sealed).where(outbox.c.sealed.is_not(None))
     with box.reading.connect() as connection:
-        found = connection.execute(kept).all()
+        stored = connection.execute(bodies).all()
     done = lost = 0
-    for row in found:
+    for row in stored:
         try:
             sealed = box.cipher.rotate(row.sealed)
         except CannotDecrypt:
             lost += 1
             continue
-        unchanged = and_(outbox.c.id == row.id, outbox.c.sealed == row.sealed)  # and not wiped meanwhile
+        unchanged = and_(outbox.c.id == row.id, outbox.c.sealed == row.sealed)  # or it was wiped meanwhile
         with box.engine.begin() as connection:
             done += connection.execute(update(outbox).where(unchanged).values(sealed=sealed)).rowcount
     box.truncate_log()
