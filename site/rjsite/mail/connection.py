@@ -88,9 +88,7 @@ class VerifiedConnection(Connection):
         settings = self.settings
         where: dict[str, Any] = {
             "timeout": settings.mail_timeout,
-            "local_hostname": domain_of(
-                settings.sender
-            ),  # the default would disclose the name of this machine
+            "local_hostname": domain_of(settings.sender),  # the default discloses the name of this machine
         }
         # created before it connects, so that the timer can close it during the first reply
         host: _ServerOverTLS | _Server

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from rjsite.settings import checks
+from rjsite.settings import checks, mail_checks
 from rjsite.settings.file import PREFIX, Given, read_given, trimmed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -156,7 +156,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _together(self) -> Self:
         faults = checks.production_faults(self) if self.production else []
-        faults += checks.mail_faults(self)
+        faults += mail_checks.mail_faults(self)
         for field, name in {} if self.production else KEY_FILES.items():
             if not getattr(self, field):
                 object.__setattr__(self, field, (_development_key(self.data_dir / name),))
