@@ -1,97 +1,19 @@
-"""Restorative justice: pages, stories, and confidential forms that reach the team."""
+"""The website of a restorative justice service: pages, stories and confidential forms."""
 
 from __future__ import annotations
 
-from flask import Flask
-from jinja2 import StrictUndefined
+from typing import TYPE_CHECKING
 
-from rjsite.encryption.smime import TeamCertificates
-from rjsite.intake import Intake
-from rjsite.mail.background import Background
-from rjsite.mail.credentials import credentials_digest
-from rjsite.mail.daily_count import DailyCount
-from rjsite.mail.sign_in import Gate
-from rjsite.mail.smtp import TeamMail
-from rjsite.mail.worker import Worker
-from rjsite.outbox.store import Outbox
-from rjsite.services import NAME, Services, make_outbox, warnings
-from rjsite.settings import ROOT, Settings
-from rjsite.settings.development_keys import keep_keys
-from rjsite.web import (
-    errors,
-    feeds,
-    forms,
-    health,
-    live_content,
-    page_cache,
-    pages,
-    security,
-    static,
-    styleguide,
-)
-from rjsite.web.rate_limit import make_limiter
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from rjsite.settings import Settings
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Wire one app: nothing is written, connected to or started before the app handles a request.
+    """Return the site as a WSGI application; see `rjsite.app.create_app`."""
+    # Whoever imports any module of this package imports this file first. Flask and SQLAlchemy would take
+    # half a second of every command, and most commands need neither.
+    from rjsite.app import create_app as create
 
-    Without settings they are read from the environment. Whoever calls it so starts the site, and in
-    development the keys are then made, which a restart has to find again.
-
-    Raises:
-        SettingsError: where the environment cannot be used.
-        rjsite.content.problem.Unreadable: where the facts of the service cannot be read.
-    """
-    settings = settings or keep_keys(Settings.load())
-    app = Flask("rjsite", template_folder=str(ROOT / "templates"), static_folder=None)
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.pop("config", None)  # no template can print a secret
-    cache = page_cache.init_app(app, settings)  # before what wraps it: proxies, static files
-    security.init_app(app, settings)
-    content = live_content.init_app(app, settings)
-    files = static.init_app(app, settings)
-    services = app.extensions[NAME] = _services(app, settings, content, cache, files)
-    for part in (errors, pages, feeds, forms, health, styleguide):
-        part.init_app(app, settings)
-    app.wsgi_app = services.background.start_with(app.wsgi_app)  # type: ignore[assignment, method-assign]
-    return app
-
-
-def _services(
-    app: Flask,
-    settings: Settings,
-    content: live_content.LiveLibrary,
-    cache: page_cache.Layer,
-    files: static.Files,
-) -> Services:
-    outbox = make_outbox(settings)
-    mail = TeamMail(app, settings, Gate(lambda: outbox.engine, lambda: credentials_digest(settings)))
-    certificates = TeamCertificates(settings.team_certificates)
-    worker = _worker(settings, outbox, mail, certificates)
-    background = Background(outbox, worker, deliver=settings.deliver_in_server)
-    intake = Intake(outbox, mail, settings.team, settings.sender, certificates, worker.notify)
-    return Services(
-        settings=settings,
-        content=content,
-        page_cache=cache,
-        static=files,
-        outbox=outbox,
-        mail=mail,
-        worker=worker,
-        background=background,
-        intake=intake,
-        limiter=make_limiter(app, settings),
-    )
-
-
-def _worker(settings: Settings, outbox: Outbox, mail: TeamMail, certificates: TeamCertificates) -> Worker:
-    daily = DailyCount(outbox, settings.team, settings.sender, lambda: warnings(settings, certificates))
-    return Worker(
-        outbox,
-        mail,
-        per_minute=settings.deliver_per_minute,
-        hold_hours=settings.hold_hours,
-        certificates=certificates,
-        daily=daily if settings.daily_count else None,
-    )
+    return create(settings)

@@ -9,10 +9,10 @@ from email import message_from_bytes, policy
 import pytest
 
 from rjsite import create_app
-from rjsite.cli import main
 from rjsite.outbox import operator
 from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
+from support import commands
 from support.forms import A, Page, send, words
 from support.mail import copy_of, text_of
 
@@ -66,9 +66,7 @@ def test_the_mail_and_its_copy_say_it(site):
     assert "best_time" in copy_of(message)["before_you_contact"]
 
 
-def test_the_check_finds_nothing_to_mend_in_it(site, monkeypatch, capsys):
+def test_the_check_finds_nothing_to_mend_in_it(site, monkeypatch):
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(services_of(site).settings.content_dir))
 
-    main(["check"])
-
-    assert "forms/a.toml" not in capsys.readouterr().out
+    assert "forms/a.toml" not in commands.run("check").stdout

@@ -10,13 +10,13 @@ import pytest
 from flask import render_template
 
 from rjsite import create_app
-from rjsite.cli import main
 from rjsite.forms.definition import Kind
 from rjsite.forms.form import form_class
 from rjsite.outbox import operator
 from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
 from rjsite.web.live_content import library
+from support import commands
 from support.forms import Page, fresh
 from support.mail import copy_of, text_of
 
@@ -121,9 +121,7 @@ def test_the_paper_form_asks_it(site):
     assert [kind for kind in get_args(Kind) if f"The {kind}?" not in paper] == []
 
 
-def test_the_check_accepts_it(site, monkeypatch, capsys):
+def test_the_check_accepts_it(site, monkeypatch):
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(services_of(site).settings.content_dir))
 
-    main(["check"])
-
-    assert "kinds.toml" not in capsys.readouterr().out
+    assert "kinds.toml" not in commands.run("check").stdout

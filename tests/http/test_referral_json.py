@@ -12,11 +12,11 @@ import pytest
 import time_machine
 
 from rjsite import create_app
-from rjsite.cli import main
 from rjsite.outbox import operator
 from rjsite.services import services_of
 from rjsite.settings import ROOT
 from rjsite.settings.development_keys import keep_keys
+from support import commands
 from support.forms import CONTACT, GOOD, A, B, Page, fresh, send
 from support.mail import copy_of, text_of
 
@@ -132,7 +132,7 @@ def test_an_exported_mail_brings_its_copy_along(settings, tmp_path, monkeypatch)
     monkeypatch.setenv("RJSITE_MODE", "development")
     monkeypatch.setenv("RJSITE_DATA_DIR", str(settings.data_dir))
 
-    assert main(["outbox", "export", row.reference, str(tmp_path / "mail.eml")]) == 0
+    assert commands.run("outbox", "export", row.reference, str(tmp_path / "mail.eml")).exit_code == 0
 
     mail = message_from_bytes((tmp_path / "mail.eml").read_bytes(), policy=policy.default)
     assert FITS(copy_of(mail))["reference"] == row.reference

@@ -247,12 +247,14 @@ def test_a_kept_mail_can_be_sent_again_and_exported(start_site: Callable[..., Si
     site.mails[0].unlink()
 
     again = site.run("outbox", "resend", reference.lower().replace("-", " "))
-    copy = site.data_dir / "copy.eml"
-    exported = site.run("outbox", "export", reference, str(copy))
 
     assert again.returncode == 0, again.stderr
     wait_until(lambda: len(site.mails) == 1, "the mail a second time")
     assert site.mails[0].read_bytes() == first
+
+    copy = site.data_dir / "copy.eml"
+    exported = site.run("outbox", "export", reference, str(copy))
+
     assert exported.returncode == 0, exported.stderr
     assert copy.read_bytes() == first
     assert copy.stat().st_mode & 0o777 == 0o600

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.cli import main
 from rjsite.mail.advice import _sentences, advice
 from rjsite.settings import ROOT
+from support import commands
 from support.authority import Authority, server_context
 from support.crooked_mail import LOGIN, CrookedServer
 from support.mail import MailServer
@@ -23,7 +23,7 @@ Check = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
     """Run the command in this process with the given settings; give its exit code and what it printed."""
 
     def run(settings: Mapping[str, str], *arguments: str) -> tuple[int, str]:
@@ -38,9 +38,8 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         with monkeypatch.context() as environment:
             for name, value in {**base, **settings}.items():
                 environment.setenv(name, value)
-            capsys.readouterr()
-            code = main(["mail", "check", *arguments])
-        return code, capsys.readouterr().out
+            result = commands.run("mail", "check", *arguments)
+        return result.exit_code, result.stdout
 
     return run
 

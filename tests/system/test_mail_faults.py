@@ -21,7 +21,7 @@ from flask import Flask
 from pydantic import SecretStr
 
 from rjsite import create_app
-from rjsite.cli.outbox import _state
+from rjsite.cli.outbox import state
 from rjsite.mail.smtp_errors import MailFailure
 from rjsite.mail.worker import PROBE_EVERY
 from rjsite.outbox import operator
@@ -219,7 +219,7 @@ def test_a_fault_of_the_mail_server_costs_no_form(stage: Stage, fault: Fault, ca
 
     (row,) = stage.rows()
     assert row.accepted_at is None
-    assert _state(row).startswith(fault.operator)  # the operator
+    assert state(row).startswith(fault.operator)  # the operator
     assert f"{row.reference} not taken: {fault.operator}" in caplog.text
     assert len(crooked.received) == int(fault.has_it)
     assert [part for part in crooked.plain if b"MAIL" in part or b"AUTH" in part] == []
@@ -231,7 +231,7 @@ def test_a_fault_of_the_mail_server_costs_no_form(stage: Stage, fault: Fault, ca
     assert good.received[0].recipients == (ONE,)
     assert "A window of the corner shop." in good.received[0].text
     assert set(ids(good)) | set(ids(crooked)) == set(ids(good))
-    assert _state(stage.rows()[0]).startswith("taken")
+    assert state(stage.rows()[0]).startswith("taken")
 
 
 @pytest.mark.parametrize("oddity", ODDITIES, ids=str)
@@ -244,7 +244,7 @@ def test_what_is_odd_about_a_mail_server_neither_stops_nor_doubles_mail(stage: S
 
     assert len(server.received) == 1
     assert "A window of the corner shop." in server.received[0].text
-    assert _state(stage.rows()[0]).startswith("taken")
+    assert state(stage.rows()[0]).startswith("taken")
     assert b"".join(server.plain).upper().split(b"\r\n")[-2:] == [b"STARTTLS", b""]
 
 
@@ -273,7 +273,7 @@ def test_one_of_two_recipients_refused_does_not_keep_the_mail_from_the_other(
         both.work()
 
     assert [one.recipients for one in server.received] == [(TWO,)]
-    assert {row.recipient: _state(row).split(",")[0].split(" 2")[0] for row in both.rows()} == {
+    assert {row.recipient: state(row).split(",")[0].split(" 2")[0] for row in both.rows()} == {
         ONE: "refused (550 5.1.1) for good",
         TWO: "taken",
     }
@@ -413,4 +413,4 @@ def test_implicit_tls_is_checked_as_well(authority: Authority, stage: Stage, tmp
         site.work()
 
         assert server.received == []
-        assert _state(site.rows()[0]).startswith("certificate not trusted")
+        assert state(site.rows()[0]).startswith("certificate not trusted")

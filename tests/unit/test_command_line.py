@@ -1,55 +1,133 @@
-"""The program `rjsite`, used wrongly: it says what to write, and never shows a traceback."""
+"""The program `rjsite`: what it says if it is used wrongly, and how quickly it starts."""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 
 import pytest
 
-from rjsite.cli import main
+from rjsite.cli import main, serve
+from support import commands
 from support.site_process import RJSITE
 
 
-def ended(*arguments: str) -> int:
-    """The exit status of a command that ends at its arguments."""
-    with pytest.raises(SystemExit) as end:
-        main(arguments)
-    return int(str(end.value.code))
-
-
 @pytest.mark.parametrize("port", ["x", "-1", "65536", "80 80"])
-def test_a_port_that_is_none_is_named_as_one(monkeypatch, capsys, port):
+def test_a_wrong_port_is_named_wherever_it_was_set(monkeypatch, port):
+    message = "write a number from 0 to 65535 (or set PORT to one)"
+    option = commands.run("serve", f"--port={port}")
     monkeypatch.setenv("PORT", port)
+    variable = commands.run("serve")
 
-    assert ended("serve") == 2
-    assert "write a number from 0 to 65535 (or set PORT to one)" in capsys.readouterr().err
-    assert ended("serve", f"--port={port}") == 2
+    assert (option.exit_code, variable.exit_code) == (2, 2)
+    assert message in option.stderr
+    assert message in variable.stderr
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b"])
-def test_an_address_that_is_none_is_named_as_one(monkeypatch, capsys, host):
+def test_a_wrong_address_to_listen_on_is_named(monkeypatch, host):
     monkeypatch.setenv("HOST", host)
+    result = commands.run("serve")
 
-    assert ended("serve") == 2
-    assert "there is no such address (or set HOST to one)" in capsys.readouterr().err
+    assert result.exit_code == 2
+    assert "there is no such address (or set HOST to one)" in result.stderr
 
 
-def test_a_port_that_is_none_keeps_no_other_command_from_its_work(monkeypatch, capsys):
+def test_a_wrong_port_stops_no_other_command(monkeypatch):
     monkeypatch.setenv("PORT", "x")
     monkeypatch.setenv("HOST", "nowhere.invalid")
+    result = commands.run("keys", "new")
 
-    assert main(["keys", "new"]) == 0
-    assert "RJSITE_SECRET_KEY=" in capsys.readouterr().out
+    assert result.exit_code == 0
+    assert "RJSITE_SECRET_KEY=" in result.stdout
 
 
-def test_an_empty_port_or_host_is_as_none_set(monkeypatch):
-    from rjsite.cli import _parser
-
+def test_an_empty_port_or_host_has_its_default(monkeypatch):
     monkeypatch.setenv("PORT", "")
     monkeypatch.setenv("HOST", "")
-    given = _parser().parse_args(["serve"])
 
-    assert (given.host, given.port) == ("127.0.0.1", 8000)
+    assert serve.serve.make_context("serve", []).params == {"host": "127.0.0.1", "port": 8000}
+
+
+def names(group=main, before=()):
+    """Yield the names of every command and group."""
+    for name, command in group.commands.items():
+        yield (*before, name)
+        yield from names(command, (*before, name)) if hasattr(command, "commands") else ()
+
+
+def test_the_program_has_each_command_that_the_documents_name():
+    assert {" ".join(name) for name in names()} == {
+        "serve", "deliver", "mail", "mail check", "publish", "keys", "keys new", "with-settings",
+        "check", "new-story", "release-check", "hide",
+        "outbox", "outbox list", "outbox status", "outbox resend", "outbox export", "outbox purge",
+        "outbox rotate",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [(), *names()], ids=" ".join)
+def test_each_command_explains_itself(name):
+    result = commands.run(*name, "--help")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith(" ".join(["Usage: rjsite", *name]))
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("nonsense",), ("serve", "--nonsense"), ("outbox",), ("outbox", "export", "ABCD")]
+)
+def test_a_wrong_use_is_said_without_reading_settings_or_content(monkeypatch, arguments):
+    monkeypatch.setenv("RJSITE_MODE", "nonsense")
+    monkeypatch.setenv("RJSITE_CONTENT_DIR", "/nonsense")
+    result = commands.run(*arguments)
+
+    assert result.exit_code == 2
+    assert "Usage: rjsite" in result.stderr
+
+
+def test_settings_that_cannot_be_used_are_all_named():
+    result = commands.run("outbox", "list")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("The settings cannot be used:\n  Set RJSITE_SECRET_KEY: ")
+    assert "\nSet RJSITE_PUBLIC_URL: " in result.stderr
+
+
+def test_a_database_that_cannot_be_used_is_named_by_its_kind_of_error_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("RJSITE_MODE", "development")
+    monkeypatch.setenv("RJSITE_DATA_DIR", str(tmp_path))
+    (tmp_path / "outbox.sqlite3").mkdir()
+    result = commands.run("outbox", "list")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("That did not work: ")
+    assert str(tmp_path) not in result.stderr
+
+
+def test_content_that_cannot_be_read_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("RJSITE_CONTENT_DIR", str(tmp_path))
+    result = commands.run("release-check")
+
+    assert result.exit_code == 1
+    assert "service.toml" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "slow"),
+    [
+        (["--help"], {"flask", "sqlalchemy"}),
+        (["keys", "new"], {"flask", "sqlalchemy"}),
+        (["check"], {"sqlalchemy"}),
+    ],
+)
+def test_a_command_imports_nothing_slow_that_it_does_not_need(arguments, slow):
+    code = (
+        f"import atexit, sys; atexit.register(lambda: print({slow} & set(sys.modules)));"
+        f"from rjsite.cli import main; main({arguments})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.stderr, done.stdout.splitlines()[-1]) == ("", "set()")
 
 
 # -- settings from a file ----------------------------------------------------------------------------------
@@ -67,6 +145,15 @@ def test_a_program_run_with_settings_has_each_value_as_it_stands_in_the_file(tmp
     )  # fmt: skip
 
     assert (done.returncode, done.stdout) == (0, f"{value}\n8123\n")
+
+
+def test_a_program_run_with_settings_gets_its_own_options():
+    done = subprocess.run(
+        [*RJSITE, "with-settings", "sh", "-c", 'echo "$@"', "sh", "--help", "-x"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (0, "--help -x\n")
 
 
 def test_a_program_does_not_run_with_settings_that_cannot_be_read(tmp_path, monkeypatch):

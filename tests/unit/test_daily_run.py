@@ -10,10 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from rjsite import daily_run
-from rjsite.cli import main
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.services import warnings
 from rjsite.settings import Settings
+from support import commands
 
 HOUR = 60 * 60
 
@@ -57,7 +57,6 @@ def test_the_team_who_watches_and_who_asks_hear_of_it(
     client: FlaskClient,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     ended(settings.data_dir, "failed\n")
     (line,) = warnings(settings, TeamCertificates(()))  # what the daily count says to the team
@@ -67,5 +66,6 @@ def test_the_team_who_watches_and_who_asks_hear_of_it(
 
     monkeypatch.setenv("RJSITE_MODE", "development")
     monkeypatch.setenv("RJSITE_DATA_DIR", str(settings.data_dir))
-    assert main(["outbox", "status"]) == 1
-    assert f"Take care: {line}.\n" in capsys.readouterr().out
+    result = commands.run("outbox", "status")
+    assert result.exit_code == 1
+    assert f"Take care: {line}.\n" in result.stdout

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.cli import main
 from rjsite.content.list_file import HIDDEN_STORIES, ListFile
 from rjsite.web.live_content import LiveLibrary
+from support import commands
 
 SLUG = "the-shop-window"
 
@@ -30,7 +30,7 @@ def test_a_running_site_shows_a_hidden_story_no_more_without_being_told(content,
     before = live.now()
     assert SLUG in before.by_slug
 
-    assert main(["hide", SLUG]) == 0
+    assert commands.run("hide", SLUG).exit_code == 0
 
     now = live.now()
     assert (now.stories, now.shelf.stories) == ((), ())
@@ -40,7 +40,7 @@ def test_a_running_site_shows_a_hidden_story_no_more_without_being_told(content,
 
 def test_a_story_that_is_hidden_stays_hidden_until_that_is_undone(content, data):
     before = shutil.copytree(content, content.with_name("before") / "content")
-    main(["hide", SLUG])
+    commands.run("hide", SLUG)
     live = LiveLibrary(content, production=True, data=data)
     (content / f"case-studies/{SLUG}.md").touch()
     live.take_up()
@@ -48,7 +48,7 @@ def test_a_story_that_is_hidden_stays_hidden_until_that_is_undone(content, data)
     assert live.now().stories == ()
     assert LiveLibrary(before, production=True, data=data).now().stories == ()  # after going back
 
-    assert main(["hide", "--undo", SLUG]) == 0
+    assert commands.run("hide", "--undo", SLUG).exit_code == 0
     assert SLUG in live.now().by_slug
 
 
@@ -61,34 +61,34 @@ def test_a_story_that_is_hidden_stays_hidden_until_that_is_undone(content, data)
         f" {SLUG} ",
     ],
 )
-def test_a_story_is_hidden_by_its_address_or_its_file(content, data, name, capsys):
-    assert main(["hide", name]) == 0
-    capsys.readouterr()
+def test_a_story_is_hidden_by_its_address_or_its_file(content, data, name):
+    assert commands.run("hide", name).exit_code == 0
 
-    assert main(["hide", "--list"]) == 0
-    assert capsys.readouterr().out == f"{SLUG}\n"
+    assert commands.run("hide", "--list").stdout == f"{SLUG}\n"
 
 
-def test_a_name_that_is_no_story_is_said_and_hidden_all_the_same(data, capsys):
-    assert main(["hide", "the-shop-windoe"]) == 1
+def test_a_name_that_is_no_story_is_said_and_hidden_all_the_same(data):
+    result = commands.run("hide", "the-shop-windoe")
 
-    assert (
-        "There is no story of that name at present. Do you mean the-shop-window?" in capsys.readouterr().err
-    )
+    assert result.exit_code == 1
+    assert "There is no story of that name at present. Do you mean the-shop-window?" in result.stderr
     assert ListFile(data, HIDDEN_STORIES).read() == {"the-shop-windoe"}
 
 
 @pytest.mark.parametrize("arguments", [[], ["///"], ["two words"], ["--undo"]])
-def test_without_a_story_nothing_is_hidden(data, arguments, capsys):
-    assert main(["hide", *arguments]) == 2
-    assert "Name a story by its address" in capsys.readouterr().err
-    assert main(["hide", "--list"]) == 0
-    assert capsys.readouterr().out == "No story is hidden.\n"
+def test_without_a_story_nothing_is_hidden(data, arguments):
+    result = commands.run("hide", *arguments)
+
+    assert result.exit_code == 2
+    assert "Name a story by its address" in result.stderr
+    assert commands.run("hide", "--list").stdout == "No story is hidden.\n"
 
 
-def test_what_is_not_hidden_cannot_be_undone(data, capsys):
-    assert main(["hide", "--undo", SLUG]) == 1
-    assert "is not hidden" in capsys.readouterr().err
+def test_what_is_not_hidden_cannot_be_undone(data):
+    result = commands.run("hide", "--undo", SLUG)
+
+    assert result.exit_code == 1
+    assert "is not hidden" in result.stderr
 
 
 @pytest.mark.parametrize("broken", ["service.toml", "forms/ask.toml", "house-rules.toml"])
@@ -96,7 +96,7 @@ def test_a_story_is_hidden_whatever_is_wrong_with_the_rest(content, data, broken
     live = LiveLibrary(content, production=True, data=data)
     (content / broken).write_text("[[")
 
-    assert main(["hide", SLUG]) == 0
+    assert commands.run("hide", SLUG).exit_code == 0
 
     assert live.now().stories == ()
     assert "/" in live.now().pages
@@ -106,7 +106,7 @@ def test_a_story_is_hidden_also_where_the_settings_cannot_be_used(content, data,
     live = LiveLibrary(content, production=True, data=data)
     monkeypatch.setenv("RJSITE_MODE", "prod")
 
-    assert main(["hide", SLUG]) == 0
+    assert commands.run("hide", SLUG).exit_code == 0
 
     assert live.now().stories == ()
 

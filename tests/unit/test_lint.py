@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.cli import main
 from rjsite.content import lint
 from rjsite.content.library import load
 from rjsite.content.lint import readability
@@ -19,6 +18,7 @@ from rjsite.content.lint.github_report import add_to_summary
 from rjsite.content.lint.rules import load_rules
 from rjsite.content.problem import Problem, Severity
 from rjsite.settings import ROOT
+from support import commands
 from support.forms import Page, words
 
 TODAY = date(2026, 3, 1)
@@ -422,15 +422,15 @@ def test_every_rule_of_ours_can_be_read():
 
 
 @pytest.fixture
-def check(content: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def check(content: Path, monkeypatch: pytest.MonkeyPatch):
     """Return a function that runs `rjsite check` on the invented service and returns status and lines."""
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
-    monkeypatch.setattr("rjsite.cli.ROOT", content.parent)
+    monkeypatch.setattr("rjsite.cli.content.ROOT", content.parent)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
     def run(*options: str) -> tuple[int, list[str]]:
-        status = main(["check", *options])
-        return status, capsys.readouterr().out.splitlines()
+        result = commands.run("check", *options)
+        return result.exit_code, result.stdout.splitlines()
 
     return run
 

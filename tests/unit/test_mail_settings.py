@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 from rjsite.mail.check import ending
 from rjsite.mail.credentials import credentials_digest
 from rjsite.settings import Settings, SettingsError
+from support import commands
 from support.readers import DAY, make_reader
 from support.token_server import client_key
 
@@ -170,9 +171,7 @@ def test_a_certificate_of_ours_that_ends_within_thirty_days_is_told(load, tmp_pa
     assert len(ending(settings, lambda: certificate.not_valid_after_utc.timestamp() - 5 * DAY)) == 1
 
 
-def test_a_team_at_cjsm_without_a_client_certificate_is_named_before_the_release(load, capsys, monkeypatch):
-    from rjsite.cli import main
-
+def test_a_team_at_cjsm_without_a_client_certificate_is_named_before_the_release(load, monkeypatch):
     monkeypatch.setenv("RJSITE_TEAM_EMAIL", "team@nowhere.example.cjsm.net")
     for name, value in {
         "RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode(),
@@ -182,5 +181,7 @@ def test_a_team_at_cjsm_without_a_client_certificate_is_named_before_the_release
         monkeypatch.setenv(name, value)
     load()
 
-    assert main(["release-check"]) == 1
-    assert "RJSITE_TEAM_EMAIL: CJSM takes mail from servers" in capsys.readouterr().out
+    result = commands.run("release-check")
+
+    assert result.exit_code == 1
+    assert "RJSITE_TEAM_EMAIL: CJSM takes mail from servers" in result.stdout

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.cli import main
 from rjsite.content.fact_formats import GIVE, fault
 from rjsite.content.library import load
 from rjsite.content.open_questions import release
 from rjsite.settings import ROOT
+from support import commands
 from support.readers import make_reader
 
 SET = {
@@ -26,7 +26,7 @@ SET = {
 
 
 @pytest.fixture
-def run(content, tmp_path, monkeypatch, capsys):
+def run(content, tmp_path, monkeypatch):
     """`rjsite release-check` on the made-up service, with all settings in order."""
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
     (tmp_path / "var").mkdir()
@@ -34,8 +34,8 @@ def run(content, tmp_path, monkeypatch, capsys):
         monkeypatch.setenv(name, value)
 
     def run(*options: str) -> tuple[int, list[str]]:
-        status = main(["release-check", *options])
-        return status, capsys.readouterr().out.splitlines()
+        result = commands.run("release-check", *options)
+        return result.exit_code, result.stdout.splitlines()
 
     return run
 
@@ -44,7 +44,7 @@ def run(content, tmp_path, monkeypatch, capsys):
 def _no_templates_of_ours(tmp_path, monkeypatch):
     """Look at the made-up service alone."""
     shutil.copytree(ROOT / "templates", tmp_path / "root" / "templates")
-    monkeypatch.setattr("rjsite.cli.ROOT", tmp_path / "root")
+    monkeypatch.setattr("rjsite.cli.content.ROOT", tmp_path / "root")
 
 
 def add(path: Path, words: str) -> None:

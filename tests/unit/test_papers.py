@@ -11,10 +11,10 @@ from itertools import pairwise
 import pytest
 from pypdf.generic import ContentStream
 
-from rjsite.cli import main
 from rjsite.content.library import load
 from rjsite.settings import ROOT
 from rjsite.web import papers
+from support import commands
 from support.paper import Paper, opened, says
 
 CONTENT = load(ROOT / "content")
@@ -60,18 +60,16 @@ def test_each_pdf_is_made_from_its_form_as_it_is_now():
     assert list(papers.out_of_date(CONTENT)) == [], "run: make papers"
 
 
-def test_a_changed_phone_number_is_named_wherever_it_is_not_made_from_the_facts(
-    tmp_path, monkeypatch, capsys
-):
+def test_a_changed_phone_number_is_named_wherever_it_is_not_made_from_the_facts(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "content", tmp_path / "content")
     facts = tmp_path / "content" / "service.toml"
     facts.write_text(facts.read_text().replace(f'"{CONTENT.facts["phone"]}"', '"0800 999 5428"', 1))
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(tmp_path / "content"))
 
-    status = main(["check"])
+    result = commands.run("check")
 
-    named = [line.partition(": ") for line in capsys.readouterr().out.splitlines()[:-1]]
-    assert status == 1
+    named = [line.partition(": ") for line in result.stdout.splitlines()[:-1]]
+    assert result.exit_code == 1
     assert [place.rpartition(":")[0] for place, *_ in named] == [
         "deploy/Caddyfile",
         *["deploy/nginx-published.conf"] * 2,
@@ -82,14 +80,16 @@ def test_a_changed_phone_number_is_named_wherever_it_is_not_made_from_the_facts(
 
 
 @pytest.mark.parametrize("file", ["forms/a.md", "forms/b.md"])
-def test_the_check_names_opening_words_that_cannot_be_read_and_goes_on(tmp_path, monkeypatch, capsys, file):
+def test_the_check_names_opening_words_that_cannot_be_read_and_goes_on(tmp_path, monkeypatch, file):
     shutil.copytree(ROOT / "content", tmp_path / "content")
     path = tmp_path / "content" / file
     path.write_text(path.read_text().replace("title:", "titel:", 1))
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(tmp_path / "content"))
 
-    assert main(["check"]) == 1
-    assert f"content/{file}:2: " in capsys.readouterr().out
+    result = commands.run("check")
+
+    assert result.exit_code == 1
+    assert f"content/{file}:2: " in result.stdout
 
 
 def test_every_form_for_paper_has_its_pdf_and_no_other(documents):

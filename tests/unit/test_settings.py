@@ -330,6 +330,15 @@ def test_reading_settings_only_reads(environment, tmp_path, stores, mode):
     assert data.exists() is (mode == "production")
 
 
+@pytest.mark.parametrize("module", ["rjsite.settings", "rjsite.cli"])
+def test_what_every_command_imports_is_quick(module):
+    code = f"import sys, {module}; print({{'flask', 'sqlalchemy'}} & set(sys.modules) or 'neither')"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "neither\n"
+
+
 def test_a_folder_for_mail_keeps_mail_from_leaving_whatever_server_is_named(tmp_path):
     settings = Settings.load(
         mode="development", data_dir=tmp_path, mail_server="mail.nowhere.example", mail_folder=tmp_path / "m"

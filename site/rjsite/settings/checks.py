@@ -14,8 +14,6 @@ from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from rjsite.encryption.smime import load_certificates
 from rjsite.settings.file import PREFIX
@@ -162,6 +160,9 @@ def database(value: SecretStr) -> SecretStr:
     """Check the address of a database by its form."""
     if not value.get_secret_value():
         return value
+    from sqlalchemy import make_url  # slow to import, and most commands do without
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(value.get_secret_value())
     except (ArgumentError, ValueError):
@@ -243,7 +244,8 @@ def _folder_faults(settings: Settings) -> list[str]:
     if not settings.content_dir.is_dir():
         faults.append(f"{PREFIX}CONTENT_DIR: there is no such folder")
     url = settings.database_url.get_secret_value()
-    if url.startswith("sqlite") and not Path(make_url(url).database or "").parent.is_dir():
+    file = Path(url.partition(":///")[2].partition("?")[0])
+    if url.startswith("sqlite") and not file.parent.is_dir():
         faults.append(f"{PREFIX}DATABASE_URL: there is no such folder")
     if not settings.data_dir.is_dir():
         faults.append(f"{PREFIX}DATA_DIR: there is no such folder")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -13,6 +12,7 @@ from rjsite.content.model import Page, Story
 from rjsite.content.stories import Listing
 from rjsite.settings import Settings
 from rjsite.web import page_cache
+from rjsite.web.filters import day
 from rjsite.web.live_content import library, unlinked
 from rjsite.web.security import NO_STORE
 
@@ -103,11 +103,6 @@ def _render_list(found: Page, asked: Listing) -> str:
 def _template(name: str, found: Page, **given: object) -> str:
     every = {"here": found.address, "noindex": not found.listed, "description": found.description}
     return unlinked(render_template(name, page=found, **{**every, **given}))
-
-
-def day(value: date) -> str:
-    """Return a date as people read it: 3 March 2026."""
-    return f"{value:%-d %B %Y}"
 
 
 def init_app(app: Flask, _settings: Settings) -> None:

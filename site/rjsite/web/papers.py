@@ -15,7 +15,7 @@ from rjsite.content.problem import Problem, Severity
 from rjsite.forms.definition import Form
 from rjsite.forms.form import form_class
 from rjsite.settings import ROOT
-from rjsite.web.pages import day
+from rjsite.web.filters import day
 
 FOLDER = Path("static", "papers")
 ON_PAPER = ("a", "b", "c")

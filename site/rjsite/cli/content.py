@@ -1,0 +1,181 @@
+"""Commands about what the site says: check, new-story, release-check and hide."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+
+from rjsite.content.list_file import HIDDEN_STORIES, PUBLISHED_FOLDERS, ListFile
+from rjsite.content.problem import Unreadable
+from rjsite.encryption.smime import TeamCertificates
+from rjsite.settings import ROOT, Settings, SettingsError
+
+
+@click.command()
+@click.option(
+    "--github",
+    is_flag=True,
+    envvar="GITHUB_ACTIONS",
+    help="Also show problems on their lines in GitHub (by itself where GitHub runs this).",
+)
+def check(github: bool) -> None:
+    """Check the content; names file, line and what to write."""
+    from rjsite.content import lint
+    from rjsite.content.library import load
+    from rjsite.content.lint.github_report import add_to_summary, annotation
+    from rjsite.content.lint.server_examples import differences
+    from rjsite.web.papers import out_of_date
+
+    folder, today = Settings.folders()[0], date.today()  # noqa: DTZ011 (the day where the service is)
+    try:
+        library = load(folder, drafts=True, today=today)
+        copies = [*out_of_date(library, ROOT), *differences(library.facts, ROOT)]
+        problems = sorted({*library.problems, *lint.check(library, folder, today), *copies})
+        result = f"{len(library.pages)} pages, {len(library.stories)} stories, {len(problems)} to mend"
+    except Unreadable as unreadable:
+        problems, result = list(unreadable.problems), "The site cannot start until this is mended."
+    annotations = map(annotation, problems) if github else ()
+    click.echo("\n".join([*map(str, problems), *annotations, result]))
+    if problems and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
+        add_to_summary(Path(summary), problems)
+    if problems:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("title")
+def new_story(title: str) -> None:
+    """Write the file of a new story, with every field explained.
+
+    Put the title in quotation marks.
+    """
+    from rjsite.content.library import STORIES
+    from rjsite.content.new_story import write_story
+
+    try:
+        path = write_story(Settings.folders()[0], title, date.today())  # noqa: DTZ011
+    except FileExistsError as error:
+        click.echo(f"There is a story of that name already: {error.filename}. Choose another title.")
+        sys.exit(1)
+    except ValueError as error:
+        raise click.UsageError(f"This makes no story: {error}.") from None
+    click.echo(
+        f"The story is in {os.path.relpath(path)}. What to do next:\n"
+        "1. Fill in each field and write the words below; the file says how.\n"
+        "2. Run `make check`. It names each line to mend, and what to write there.\n"
+        f"3. See it with `make serve`, at {STORIES}{path.stem}. It is marked as a draft.\n"
+        "4. Take out the line `draft: true` when the people in it have agreed."
+    )
+
+
+@click.command()
+@click.option(
+    "--write", metavar="FILE", type=click.Path(path_type=Path), help="Write what the content lacks as a page."
+)
+def release_check(write: Path | None) -> None:
+    """List what the service has still to say or to set."""
+    from rjsite.content.library import load
+    from rjsite.content.open_questions import release
+
+    folder = Settings.folders()[0]
+    questions = release(load(folder, drafts=True), folder, ROOT / "templates")
+    if write:
+        write.write_text(questions.markdown(), encoding="utf-8")
+        click.echo(f"What the content lacks is in {write}.")
+        return
+    lines = [*map(str, questions.problems()), *_missing_settings()]
+    click.echo("\n".join([*lines, f"{len(lines)} to settle before release"]))
+    if lines:
+        sys.exit(1)
+
+
+def _missing_settings() -> list[str]:
+    """Return a line for each setting that the real site lacks or that will soon stop working."""
+    try:
+        settings = Settings.load(mode="production")
+    except SettingsError as error:
+        return "\n".join(error.faults).splitlines()
+    lines = [f"certificate {line}" for line in TeamCertificates(settings.team_certificates).warnings()]
+    if any(address.endswith(".cjsm.net") for address in settings.team) and not settings.mail_client_cert:
+        lines.append(
+            "RJSITE_TEAM_EMAIL: CJSM takes mail from servers that show a client certificate "
+            "(RJSITE_MAIL_CLIENT_CERT, docs/mail.md)"
+        )
+    return lines
+
+
+@click.command()
+@click.argument("story", default="")
+@click.option("--list", "show_list", is_flag=True, help="Name the stories that are hidden.")
+@click.option("--undo", is_flag=True, help="Show the story again.")
+def hide(story: str, show_list: bool, undo: bool) -> None:
+    """Take a story off the site at once, and keep it off.
+
+    STORY is its address, or the name of its file.
+    """
+    content, data = Settings.folders()
+    hidden = ListFile(data, HIDDEN_STORIES)
+    if show_list:
+        click.echo("\n".join(sorted(hidden.read())) or "No story is hidden.")
+        return
+    slug = _slug(story)
+    if not slug:
+        raise click.UsageError("Name a story by its address, like /case-studies/a-story, or by its file.")
+    if undo:
+        _show_again(hidden, slug)
+    else:
+        _take_off(hidden, slug, content)
+
+
+def _slug(story: str) -> str:
+    """Return the name of a story from its address or its file; empty if no story can have that name."""
+    name = re.split(r"[?#]", story.strip())[0].rstrip("/").rpartition("/")[2].lower()
+    name = name.removesuffix(".md").removesuffix(".html")
+    return name if re.fullmatch(r"[a-z0-9-]+", name) else ""
+
+
+def _take_off(hidden: ListFile, slug: str, content: Path) -> None:
+    from rjsite.web.publish import take_down
+
+    hidden.add(slug)
+    for folder in _published(hidden):
+        take_down(folder, lambda story: story == slug)
+    click.echo(f"{slug} is hidden, on this machine and in whatever version runs. “--undo” shows it again.")
+    _publish_again(hidden)
+    stories = [path.stem for path in (content / "case-studies").glob("*.md")]
+    if slug not in stories:
+        near = get_close_matches(slug, stories, 1)
+        question = f" Do you mean {near[0]}?" if near else ""
+        click.echo(f"There is no story of that name at present.{question}", err=True)
+        sys.exit(1)
+
+
+def _show_again(hidden: ListFile, slug: str) -> None:
+    if slug not in hidden.read():
+        click.echo(f"{slug} is not hidden. “rjsite hide --list” names those that are.", err=True)
+        sys.exit(1)
+    hidden.remove(slug)
+    click.echo(f"{slug} is no longer hidden; it is shown if its file allows that.")
+    _publish_again(hidden)
+
+
+def _published(hidden: ListFile) -> list[Path]:
+    """Return the folders that hold published pages."""
+    folders = map(Path, sorted(ListFile(hidden.path.parent, PUBLISHED_FOLDERS).read()))
+    return [folder for folder in folders if (folder / "current").is_dir()]
+
+
+def _publish_again(hidden: ListFile) -> None:
+    """Bring lists and links of the published pages up to date; a running site does so by itself."""
+    from rjsite.web.publish import publish_content
+
+    os.umask(0o022)  # nginx, which is another user, reads the files
+    for folder in _published(hidden):
+        publish_content(Settings.load(), folder)
+        click.echo(f"The pages in {folder} are published again.")

@@ -1,0 +1,157 @@
+"""Commands that run the site: serve, deliver, mail, publish, keys and with-settings."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from cryptography.fernet import Fernet
+
+from rjsite import create_app
+from rjsite.settings import Settings, SettingsError
+from rjsite.settings.development_keys import keep_keys
+from rjsite.settings.file import read_given
+
+
+def _given(name: str, default: str) -> Callable[[], str]:
+    """Return a function that reads HOST or PORT from the environment or the settings file."""
+    return lambda: read_given(Settings.names()).values.get(name, default)
+
+
+def _host(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    """Check the address to listen on."""
+    try:
+        socket.getaddrinfo(text, None)
+    except (OSError, UnicodeError):
+        raise click.BadParameter("there is no such address (or set HOST to one)") from None
+    return text
+
+
+def _port(_context: click.Context, _option: click.Parameter, text: str) -> int:
+    """Check the port to listen on."""
+    if not (text.isdecimal() and len(text) <= 5 and int(text) < 2**16):
+        raise click.BadParameter("write a number from 0 to 65535 (or set PORT to one)")
+    return int(text)
+
+
+@click.command()
+@click.option("--host", default=_given("HOST", "127.0.0.1"), callback=_host, show_default="127.0.0.1")
+@click.option("--port", default=_given("PORT", "8000"), callback=_port, show_default="8000")
+def serve(host: str, port: int) -> None:
+    """Run the site."""
+    from rjsite.server import serve as server
+
+    server.set_up_logs()
+    settings = keep_keys(Settings.load())
+    server.keep_private(settings)
+    server.serve(create_app(settings), host, port)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Send what is due now, then end.")
+def deliver(once: bool) -> None:
+    """Send the mail that waits, as a process of its own."""
+    from rjsite.outbox import operator
+    from rjsite.server.serve import keep_private, set_up_logs
+    from rjsite.services import services_of
+
+    set_up_logs()
+    settings = keep_keys(Settings.load())
+    keep_private(settings)
+    if settings.production:  # `systemctl reload` reaches this process too, which has no content to reload
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    worker = services_of(create_app(settings)).worker
+    worker.certificates.log_summary()
+    if once:
+        worker.drain()
+        waiting = operator.waiting(worker.outbox)
+        if waiting.failures:  # mail that another worker is sending has none
+            click.echo(f"{waiting.mails} still wait ({', '.join(sorted(waiting.failures))}).")
+            sys.exit(1)
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())  # the mail that is being sent is finished first
+    worker.run()
+
+
+@click.group()
+def mail() -> None:
+    """See whether mail can leave."""
+
+
+@mail.command("check")
+@click.option("--send", is_flag=True, help="Also send a test mail to the team.")
+def check_mail(send: bool) -> None:
+    """Connect and sign in to the mail server, step by step."""
+    from rjsite.mail import check
+    from rjsite.mail.worker import MENDABLE
+    from rjsite.services import services_of
+
+    settings = keep_keys(Settings.load())
+    if settings.folder_for_mail:
+        click.echo(f"Mail is written to {settings.folder_for_mail}; no mail server is set.")
+        return
+    services = services_of(create_app(settings))
+    works = True
+    for step in check.check_mail(services.mail, send=send):
+        works = works and step.works
+        click.echo(f"{'ok  ' if step.works else 'FAIL'}  {step.name}: {step.message}")
+    certificates = check.ending(settings)
+    for line in certificates:
+        click.echo(f"Take care: {line}.")
+    if works and (count := services.outbox.retry_now(*MENDABLE)):
+        click.echo(f"{count} mails that waited are due now.")
+    if certificates or not works:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def publish(folder: Path) -> None:
+    """Write every page and story as files for nginx to serve.
+
+    DIR is a folder for these files alone.
+    """
+    from rjsite.web.publish import publish_content
+
+    settings = Settings.load()
+    os.umask(0o022)  # nginx, which is another user, reads the files
+    count, changed, not_shown = publish_content(settings, folder)
+    click.echo(f"{count} files are in {folder}, {changed} of them new or changed.")
+    if not_shown:
+        message = "Not shown as they are now: pages, forms and facts stay as they were, stories are left out."
+        click.echo("\n".join([message, *map(str, not_shown)]), err=True)
+        sys.exit(1)
+
+
+@click.group()
+def keys() -> None:
+    """Make keys."""
+
+
+@keys.command("new")
+def new_keys() -> None:
+    """Print a new signing key and a new outbox key."""
+    click.echo(f"RJSITE_SECRET_KEY={secrets.token_urlsafe(36)}")
+    click.echo(f"RJSITE_OUTBOX_KEYS={Fernet.generate_key().decode()}")
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("program", metavar="PROGRAM ...", nargs=-1, type=click.UNPROCESSED)
+def with_settings(program: tuple[str, ...]) -> None:
+    """Run a program with every setting in its environment.
+
+    Scripts use this because the settings file is not a shell script.
+    """
+    given = read_given(Settings.names())
+    if given.faults:
+        raise SettingsError(given.faults)
+    if not program:
+        raise click.UsageError("Name a program.")
+    os.execvpe(program[0], program, {**os.environ, **given.values})  # noqa: S606 (no shell)

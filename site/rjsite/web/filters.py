@@ -1,0 +1,10 @@
+"""Filters that the templates of pages and of paper forms share."""
+
+from __future__ import annotations
+
+from datetime import date
+
+
+def day(value: date) -> str:
+    """Return a date as people read it: 3 March 2026."""
+    return f"{value:%-d %B %Y}"
