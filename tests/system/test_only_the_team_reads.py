@@ -124,11 +124,11 @@ def test_production_runs_sealed_without_an_outbox_key(start_site, mail_server: M
 
 def test_production_refuses_what_is_unsafe_within_ten_seconds_and_shows_no_value(start_site) -> None:
     site: Site = start_site()
-    secret = "change-me-0123456789-0123456789-0123456789"
+    secret = "q7Gm2vXr9TfLw4ZsKb1"
     site.env |= {
         **PRODUCTION,
         "RJSITE_SECRET_KEY": secret,
-        "RJSITE_OUTBOX_KEYS": "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=",
+        "RJSITE_OUTBOX_KEYS": "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4",
         "RJSITE_MAIL_SERVER": "mail.nowhere.example",
         "RJSITE_MAIL_DEFAULT_SENDER": "website@nowhere.example",
         "RJSITE_MAIL_FOLDER": "somewhere",

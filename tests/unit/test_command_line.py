@@ -90,7 +90,7 @@ def test_settings_that_cannot_be_used_are_all_named():
 
     assert result.exit_code == 2
     assert result.stderr.startswith("The settings cannot be used:\n  Set RJSITE_SECRET_KEY: ")
-    assert "\nSet RJSITE_PUBLIC_URL: " in result.stderr
+    assert "\n  Set RJSITE_PUBLIC_URL: " in result.stderr
 
 
 def test_a_database_that_cannot_be_used_is_named_by_its_kind_of_error_alone(monkeypatch, tmp_path):

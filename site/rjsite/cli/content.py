@@ -100,7 +100,7 @@ def _missing_settings() -> list[str]:
     try:
         settings = Settings.load(mode="production")
     except SettingsError as error:
-        return "\n".join(error.faults).splitlines()
+        return error.faults
     lines = [f"certificate {line}" for line in TeamCertificates(settings.team_certificates).warnings()]
     if any(address.endswith(".cjsm.net") for address in settings.team) and not settings.mail_client_cert:
         lines.append(

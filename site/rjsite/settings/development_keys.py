@@ -1,4 +1,4 @@
-"""The keys of development, made by whatever starts the site, so that nobody has to set any."""
+"""Keeps the keys of development in files, so that nobody has to set any."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rjsite.settings import KEY_FILES, Settings
 
 
 def keep_keys(settings: Settings) -> Settings:
-    """Return the settings with keys that outlast a restart; in development they are kept in files.
+    """Return the settings; in development their keys are written to files, and a restart reads them again.
 
-    Where two processes start at once, both use the keys of the first.
+    If two processes start at the same time, both use the keys that were written first.
     """
     if settings.production:
         return settings
@@ -28,6 +28,7 @@ def keep_keys(settings: Settings) -> Settings:
 
 
 def _kept(path: Path, key: str) -> str:
+    """Return the key in a file, which is made with the given key if it does not exist."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile("w", dir=path.parent) as made:  # mode 0600

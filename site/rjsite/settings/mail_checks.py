@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
-from rjsite.settings.checks import LOOPBACK
+from rjsite.settings.fields import LOOPBACK
 from rjsite.settings.file import PREFIX
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def _oauth_faults(settings: Settings) -> list[str]:
 
 
 def _is_client_key(file: Path) -> bool:
+    """Return whether a file holds an RSA key and its certificate, which can sign assertions for OAuth."""
     try:
         pem = file.read_bytes()
         key = load_pem_private_key(pem, None)
