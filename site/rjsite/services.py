@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Flask, current_app
 from flask_limiter import Limiter
 
-from rjsite import daily_run
 from rjsite.encryption.at_rest import RowCipher
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.forms.form import QuestionForm
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from rjsite.web.static import Files
 
 NAME = "rjsite"  # in `app.extensions`
+DAILY_RUN = "daily-run"  # the file in the data folder in which deploy/daily.sh says how it ended
+OVERDUE = 26 * 60 * 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Services:
     """What `create_app` made for one app.
 
     Attributes:
-        page_cache: answers pages that were rendered before. static: serves static files.
+        page_cache: answers pages that were rendered before.
+        static: serves static files.
         form_classes: the class of each form, by its address.
     """
 
@@ -70,10 +75,32 @@ def make_outbox(settings: Settings) -> Outbox:
 
 
 def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
-    """Return what somebody has to see to: certificates that end, damaged files, a failed daily run."""
+    """Return a line for each thing that somebody has to look after.
+
+    That is a certificate that ends soon, a damaged outbox that was kept, and a daily run that failed.
+    """
     lines = [f"certificate {line}" for line in certificates.warnings()]
     lines += [f"a damaged outbox was kept aside: {file.name}" for file in corrupt_files(settings.outbox_url)]
     lines += [f"certificate {line}" for line in ending(settings)]
-    if daily := daily_run.warning(settings.data_dir):
+    if daily := daily_run_warning(settings.data_dir):
         lines.append(daily)
     return lines
+
+
+def daily_run_warning(data_dir: Path) -> str | None:
+    """Return a line if the last daily run on this machine failed or is overdue.
+
+    A machine without a daily run has no file about it, and no line.
+    """
+    file = data_dir / DAILY_RUN
+    try:
+        result, ended = file.read_text(errors="replace").strip(), file.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    what = "the daily run, which publishes the pages and backs up the outbox,"
+    when = f"{datetime.fromtimestamp(ended, UTC):%Y-%m-%d %H:%M} UTC"
+    if result != "ok":
+        return f"{what} failed at {when}; journalctl -u rjsite-daily says why"
+    if time.time() - ended > OVERDUE:
+        return f"{what} was last done at {when}; systemctl list-timers rjsite-daily.timer says when it is due"
+    return None

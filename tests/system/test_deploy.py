@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite import daily_run
+from rjsite.services import daily_run_warning
 from rjsite.settings import ROOT, Settings
 from rjsite.settings.file import FILE as SETTINGS_FILE
 from support import commands
@@ -128,7 +128,7 @@ def test_a_daily_run_publishes_backs_up_and_says_that_it_did(
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "said").read_text() == "publish /var/lib/rjsite-published\n"
     assert len(list((tmp_path / "copies").glob("outbox-*"))) == 1
-    assert daily_run.warning(tmp_path / "data") is None
+    assert daily_run_warning(tmp_path / "data") is None
 
 
 def test_a_daily_run_that_could_not_publish_backs_up_all_the_same_and_fails(
@@ -138,7 +138,7 @@ def test_a_daily_run_that_could_not_publish_backs_up_all_the_same_and_fails(
 
     assert done.returncode == 1
     assert len(list((tmp_path / "copies").glob("outbox-*"))) == 1
-    assert "failed" in str(daily_run.warning(tmp_path / "data"))
+    assert "failed" in str(daily_run_warning(tmp_path / "data"))
 
 
 def test_a_daily_run_that_could_not_back_up_publishes_all_the_same_and_fails(
@@ -150,7 +150,7 @@ def test_a_daily_run_that_could_not_back_up_publishes_all_the_same_and_fails(
 
     assert done.returncode == 1
     assert (tmp_path / "said").exists()
-    assert "failed" in str(daily_run.warning(tmp_path / "data"))
+    assert "failed" in str(daily_run_warning(tmp_path / "data"))
 
 
 def test_a_daily_run_that_is_killed_leaves_that_it_did_not_end(
@@ -158,7 +158,7 @@ def test_a_daily_run_that_is_killed_leaves_that_it_did_not_end(
 ) -> None:
     daily("kill -KILL $PPID")
 
-    assert "failed" in str(daily_run.warning(tmp_path / "data"))
+    assert "failed" in str(daily_run_warning(tmp_path / "data"))
 
 
 def test_units_wrapper_and_release_pass_the_path_of_the_settings_file_and_read_it_nowhere() -> None:

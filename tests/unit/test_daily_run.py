@@ -1,4 +1,4 @@
-"""A daily run that failed, broke off or is overdue is told to the team, to who watches and to who asks."""
+"""A daily run that failed, broke off or is overdue shows in the daily mail, /readyz and the outbox status."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from rjsite import daily_run
 from rjsite.encryption.smime import TeamCertificates
-from rjsite.services import warnings
+from rjsite.services import DAILY_RUN, daily_run_warning, warnings
 from rjsite.settings import Settings
 from support import commands
 
 HOUR = 60 * 60
 
 
-def ended(folder: Path, words: str, hours_ago: float = 0) -> None:
-    """Leave what deploy/daily.sh leaves."""
+def write_result(folder: Path, result: str, hours_ago: float = 0) -> None:
+    """Write the file that deploy/daily.sh writes."""
     folder.mkdir(exist_ok=True)
-    file = folder / daily_run.RESULT
-    file.write_bytes(words.encode())
+    file = folder / DAILY_RUN
+    file.write_bytes(result.encode())
     os.utime(file, (time.time() - hours_ago * HOUR,) * 2)
 
 
 @pytest.mark.parametrize(
-    ("words", "hours_ago", "said"),
+    ("result", "hours_ago", "expected"),
     [
         ("ok\n", 0, None),
         ("ok\n", 25, None),  # the next one may take an hour
@@ -39,27 +38,27 @@ def ended(folder: Path, words: str, hours_ago: float = 0) -> None:
         ("\0\0\0", 0, "failed at "),  # the power failed
     ],
 )
-def test_a_daily_run_that_failed_or_is_overdue_is_told(
-    tmp_path: Path, words: str, hours_ago: float, said: str | None
+def test_a_daily_run_that_failed_or_is_overdue_has_a_warning(
+    tmp_path: Path, result: str, hours_ago: float, expected: str | None
 ) -> None:
-    ended(tmp_path, words, hours_ago)
+    write_result(tmp_path, result, hours_ago)
 
-    line = daily_run.warning(tmp_path)
+    line = daily_run_warning(tmp_path)
 
-    assert said in line if said and line else line is None and said is None
-
-
-def test_where_there_is_no_daily_run_nothing_is_told(tmp_path: Path) -> None:
-    assert daily_run.warning(tmp_path) is None
+    assert expected in line if expected and line else line is None and expected is None
 
 
-def test_the_team_who_watches_and_who_asks_hear_of_it(
+def test_a_machine_without_a_daily_run_has_no_warning(tmp_path: Path) -> None:
+    assert daily_run_warning(tmp_path) is None
+
+
+def test_the_daily_mail_readyz_and_the_outbox_status_have_the_warning(
     client: FlaskClient,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ended(settings.data_dir, "failed\n")
-    (line,) = warnings(settings, TeamCertificates(()))  # what the daily count says to the team
+    write_result(settings.data_dir, "failed\n")
+    (line,) = warnings(settings, TeamCertificates(()))  # as in the daily mail
 
     assert line.startswith("the daily run, which publishes the pages and backs up the outbox, failed at ")
     assert f"warning: {line}" in client.get("/readyz").text.splitlines()
