@@ -2,7 +2,7 @@
 PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
-PREPARE := $(PYTHON) deploy/prepare.py
+PREPARE := $(PYTHON) tools/prepare.py
 EXPORT := $(UV) export --quiet --frozen --format requirements.txt --no-emit-project --no-header
 
 .DEFAULT_GOAL := help
@@ -40,7 +40,7 @@ soak: ## send forms while everything goes wrong (MINUTES=2 SEED=any SIGN_IN=pass
 
 papers: ## make the PDF forms again where their words or look have changed (needs the library Pango)
 	@$(PREPARE) dev
-	@$(BIN)/python deploy/papers.py
+	@$(BIN)/python tools/papers.py
 
 bench: ## measure the site against what it stands on (docs/performance.md); writes var/bench.json
 	@$(PREPARE) dev

@@ -100,7 +100,7 @@ for made in "$before" versions/"$commit".*; do # quick where no package changed,
     if [ -e "$made/ready" ] && [ -d "$made/.venv" ]; then packages=$made/.venv; fi
 done
 if [ -n "${packages-}" ]; then cp --archive "$packages" "$new/"; fi
-python3 "$new/deploy/prepare.py" run
+python3 "$new/deploy/prepare.py" run # at this place in every version, old and new
 "$new/.venv/bin/python" -m compileall -q "$new/site"
 touch "$new/ready"
 

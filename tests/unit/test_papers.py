@@ -20,7 +20,7 @@ from support.paper import Paper, opened, says
 CONTENT = load(ROOT / "content")
 FORMS = {form.key: form for form in CONTENT.forms.values()}
 FOLDER = ROOT / papers.FOLDER
-FEET = runpy.run_path(str(ROOT / "deploy" / "papers.py"))["FEET"]
+FOOTERS = runpy.run_path(str(ROOT / "tools" / "papers.py"))["FOOTERS"]
 WRITES = {b"Tj", b"TJ", b"'", b'"'}
 PAINTS = WRITES | {b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"S", b"s", b"sh", b"Do"}
 HOLDS = {"/L": {"/LI"}, "/LI": {"/Lbl", "/LBody"}}
@@ -222,4 +222,4 @@ def test_what_stands_at_the_foot_of_each_page_is_not_read_out_among_the_question
                 within.pop()
             elif operator in WRITES and within[-1] == "/Artifact":
                 loose.append(operands)
-        assert len(loose) == FEET
+        assert len(loose) == FOOTERS

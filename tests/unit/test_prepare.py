@@ -1,4 +1,4 @@
-"""deploy/prepare.py makes .venv anew wherever it does not fit this Python and these packages."""
+"""tools/prepare.py makes .venv anew wherever it does not fit this Python and these packages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OTHER_BUILD = sys.version.replace("(", "(rebuilt ", 1)
 @pytest.fixture
 def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, for a project of its own; it only records that it makes .venv and installs."""
-    spec = importlib.util.spec_from_file_location("prepare", ROOT / "deploy" / "prepare.py")
+    spec = importlib.util.spec_from_file_location("prepare", ROOT / "tools" / "prepare.py")
     assert spec
     assert spec.loader
     script = importlib.util.module_from_spec(spec)
@@ -52,8 +52,12 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return script
 
 
+def test_the_release_script_of_the_version_before_finds_it() -> None:
+    assert (ROOT / "deploy" / "prepare.py").resolve() == ROOT / "tools" / "prepare.py"
+
+
 def test_what_fits_is_left_alone(prepare: ModuleType) -> None:
-    assert prepare.is_ready("run")
+    assert prepare.is_prepared("run")
     assert (prepare.made, prepare.installed) == (1, 1)
 
 
@@ -63,35 +67,35 @@ def test_another_python_has_a_venv_of_its_own(prepare: ModuleType, version: str)
     stamp = json.loads(prepare.STAMP.read_text())
     prepare.STAMP.write_text(json.dumps({**stamp, "python": version}))
 
-    assert not prepare.is_ready("run")
+    assert not prepare.is_prepared("run")
     prepare.prepare("run")
     assert (prepare.made, prepare.installed) == (2, 2)
-    assert prepare.is_ready("run")
+    assert prepare.is_prepared("run")
 
 
 def test_a_venv_whose_python_is_gone_is_made_anew(prepare: ModuleType, tmp_path: Path) -> None:
     prepare.PYTHON.unlink()
     prepare.PYTHON.symlink_to(tmp_path / "python3.10")
 
-    assert not prepare.is_ready("run")
+    assert not prepare.is_prepared("run")
     prepare.prepare("run")
     assert (prepare.made, prepare.installed) == (2, 2)
-    assert prepare.is_ready("run")
+    assert prepare.is_prepared("run")
 
 
 def test_other_packages_are_installed_into_the_venv_that_there_is(prepare: ModuleType) -> None:
     prepare.LOCKS["run"].write_text("another package")
 
-    assert not prepare.is_ready("run")
+    assert not prepare.is_prepared("run")
     prepare.prepare("run")
     assert prepare.installed == 2
-    assert prepare.is_ready("run")
+    assert prepare.is_prepared("run")
 
 
 @pytest.mark.parametrize("stamp", ["", "{", "[]", "\0\0"])
 def test_a_venv_that_was_not_finished_is_made_anew(prepare: ModuleType, stamp: str) -> None:
     prepare.STAMP.write_text(stamp)
 
-    assert not prepare.is_ready("run")
+    assert not prepare.is_prepared("run")
     prepare.prepare("run")
     assert (prepare.made, prepare.installed) == (2, 2)
