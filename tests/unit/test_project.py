@@ -210,6 +210,23 @@ def test_every_pull_request_runs_every_test_whatever_it_changes():
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 
+def test_each_action_is_pinned_by_its_hash_and_names_its_version():
+    text = (ROOT / ".github" / "workflows" / "check.yml").read_text()
+    actions = re.findall(r"uses: (.+)", text)
+
+    assert actions
+    assert [line for line in actions if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", line)] == []
+
+
+def test_the_workflow_runs_each_version_of_python_that_the_locks_are_for():
+    versions = WORKFLOW["jobs"]["versions"]["strategy"]["matrix"]["python"]
+    oldest = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+
+    assert versions == ["3.11", "3.12", "3.13"]
+    assert oldest == f">={versions[0]}"
+    assert f"on Python {versions[0]} to\n{versions[-1]}" in (ROOT / "docs" / "dependencies.md").read_text()
+
+
 def test_servers_before_the_site_leave_to_where_it_leaves_and_name_its_phone(project):
     nginx, caddy = (ROOT / "deploy" / name for name in ("nginx-published.conf", "Caddyfile"))
 
