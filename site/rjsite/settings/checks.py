@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rjsite.settings.fields import LOOPBACK, SECRET_LENGTH
+from rjsite.settings.fields import SECRET_LENGTH
 from rjsite.settings.file import PREFIX
 from rjsite.settings.mail_checks import mail_faults
 
