@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from rjsite import create_app
 from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
-from rjsite.web import pages
+from rjsite.web import live_content, pages
 from support.forms import A, send
 
 # -- caches ------------------------------------------------------------------------------------------------
@@ -199,7 +199,8 @@ def test_a_draft_is_shown_in_development_and_never_in_production(tmp_path):
     assert there.status_code == 404
 
 
-def test_content_that_changes_is_shown_at_once_in_development(tmp_path):
+def test_in_development_the_next_reload_shows_an_edit(tmp_path, monkeypatch):
+    monkeypatch.setattr(live_content, "CHECK_FILES_EVERY", 0)
     folder = tmp_path / "content"
     shutil.copytree(ROOT / "content", folder)
     client = create_app(
@@ -211,11 +212,11 @@ def test_content_that_changes_is_shown_at_once_in_development(tmp_path):
     page.write_text(page.read_text() + "\nOne more line.\n")
     changed = client.get("/privacy")
     (folder / "service.toml").write_text("broken")
-    after_a_slip = client.get("/privacy")
+    after_a_mistake = client.get("/privacy")
 
     assert "One more line." in changed.text
     assert changed.headers["ETag"] != tag
-    assert after_a_slip.data == changed.data
+    assert after_a_mistake.data == changed.data
 
 
 # -- leaving -----------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""The library the app shows: read at the start; read again when asked to, and on a new day.
+"""The library that the app shows: read at the start, again on a signal, and again on a new day.
 
-In development it is also read again when a file changes, and a file with a slip is shown as a plain
-page that says what to mend, at the address of its own page.
+In development it is also read again when a file changes. A file with a problem is then shown as a plain page
+that says what to correct, at the address of its own page.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import re
 import signal
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -27,77 +28,83 @@ from rjsite.services import current_services
 from rjsite.settings import Settings
 from rjsite.web.security import NO_STORE
 
+CHECK_FILES_EVERY = 0.1  # seconds, in development: nobody saves a file and reloads its page sooner
+
 log = logging.getLogger("rjsite.content")
 
-_LINK = re.compile(r'<a\b[^>]*?\shref="(?P<address>/[^"#?]*)[^"]*"[^>]*>(?P<words>.*?)</a>', re.DOTALL)
+_LINK = re.compile(r'<a\b[^>]*?\shref="(?P<address>/[^"#?]*)[^"]*"[^>]*>(?P<text>.*?)</a>', re.DOTALL)
 
 
 class LiveLibrary:
-    """Holds one library at a time and swaps it whole: a request sees one state of the content.
+    """Holds one library at a time and replaces it whole, so that a request sees one state of the content.
 
     Args:
-        data: the data folder: the last good version of each file, and the stories that were hidden.
+        folder: the content folder.
+        production: whether the public reads the site.
+        data: the data folder, which holds the last good version of each file and the list of hidden stories.
     """
 
     def __init__(self, folder: Path, *, production: bool, data: Path | None = None) -> None:
         self.folder = folder
         self.production = production
-        self.taken_up = True  # whether the content could be read when that was last tried
+        self.taken_up = True  # whether the content could be read at the last attempt
         self._last_good = LastGood(folder, data / "content-last-good") if production and data else None
         self._hidden = ListFile(data, HIDDEN_STORIES) if data else None
-        self._turn = threading.Lock()
-        self._swap = threading.Lock()
+        self._reading = threading.Lock()
+        self._replacing = threading.Lock()
+        self._files: tuple[float, int] | None = None  # when the files were last checked, and their hash
         self._seen = self._state()
         self._library = self._whole = self._load(None)
         self._to_keep = self._whole.usable
         self._show()
 
     def now(self) -> Library:
-        """The library as it is now. One request reads what changed; in production others do not wait.
+        """Return the library as it is now, without the stories that are hidden.
 
-        A story that was hidden is gone at once.
+        The first request after a change reads the content; in production other requests do not wait for it.
         """
-        if self._seen != self._state() and self._turn.acquire(blocking=not self.production):
+        if self._seen != self._state() and self._reading.acquire(blocking=not self.production):
             try:
                 if self._seen != self._state():
                     self._read_again()
             finally:
-                self._turn.release()
+                self._reading.release()
         if self._hidden_since():
             self._show()
         return self._library
 
     def _hidden_since(self) -> bool:
-        """Whether the list of hidden stories has changed."""
+        """Return whether the list of hidden stories has changed."""
         return self._hidden is not None and self._hidden.stamp() != self._hidden_stamp
 
     def _show(self, read: Library | None = None) -> None:
-        """Swap the library for what was read, now or before, less the stories that were hidden."""
-        with self._swap:
+        """Show what was read, now or earlier, without the stories that are hidden."""
+        with self._replacing:
             self._whole = whole = read or self._whole
             self._hidden_stamp = self._hidden.stamp() if self._hidden else None
             try:
                 self._library = whole.without(self._hidden.read() if self._hidden else ())
-            except (OSError, UnicodeError):  # nobody knows which are hidden
-                words = "this list in the data folder cannot be read, so no story is shown"
-                problem = Problem(Path(HIDDEN_STORIES), 1, words)
+            except (OSError, UnicodeError):  # nobody knows which stories are hidden
+                message = "this list in the data folder cannot be read, so no story is shown"
+                problem = Problem(Path(HIDDEN_STORIES), 1, message)
                 log.error("%s", problem)
                 library = whole.without(whole.by_slug)
                 self._library = replace(library, problems=(*library.problems, problem))
 
     def take_up(self) -> None:
-        """Read the content again. Requests go on with what there was until it is done."""
-        with self._turn:
+        """Read the content again. Until that is done, requests are answered from the former library."""
+        with self._reading:
             self._read_again()
-        found = self._library
-        log.info("content taken up: %d pages, %d stories", len(found.pages), len(found.stories))
+        log.info(
+            "content taken up: %d pages, %d stories", len(self._library.pages), len(self._library.stories)
+        )
 
     def take_up_on_signal(self) -> None:
-        """Let SIGHUP take up changed content, beside the thread that serves."""
+        """Take up changed content on SIGHUP, in a thread of its own so that the server goes on."""
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.take_up).start())
 
     def keep_last_good(self) -> None:
-        """Write the files that can be used to the data folder, once for each time that they were read."""
+        """Write the files that can be used to the data folder, once for each time the content was read."""
         files, self._to_keep = self._to_keep, {}
         if files and self._last_good:
             try:
@@ -118,12 +125,12 @@ class LiveLibrary:
         except Unreadable as unreadable:
             for problem in unreadable.problems:
                 log.error("not taken up: %s", problem)
-        except Exception as error:  # whatever a file holds, the site goes on with what it has
+        except Exception as error:  # whatever a file holds, the site goes on with the library it has
             log.error("not taken up: %s", type(error).__name__)
         self.keep_last_good()
 
     def _withdrawn(self) -> list[str]:
-        """Stories that were taken away: they go first, whatever is wrong with the rest."""
+        """Return the stories that were removed. They go first, whatever problem the other files have."""
         stories = self.folder / "case-studies"
         return [slug for slug in self._whole.by_slug if is_withdrawn(stories / f"{slug}.md")]
 
@@ -139,23 +146,27 @@ class LiveLibrary:
         return library
 
     def _state(self) -> tuple[date, int]:
-        """The day, on which stories may be due; in development also when each file was changed."""
+        """Return what a reload depends on: the day, and in development the files as they are now."""
         today = date.today()  # noqa: DTZ011 (a day in the service's own place)
-        if self.production:
-            return today, 0
-        found = (path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml"))
-        return today, hash(
-            tuple(sorted((str(p), s.st_mtime_ns, s.st_size) for p in found for s in [p.stat()]))
-        )
+        return today, 0 if self.production else self._hash_of_files()
+
+    def _hash_of_files(self) -> int:
+        """Return a hash of when each file was changed, taken at most once in CHECK_FILES_EVERY seconds."""
+        now = time.monotonic()
+        if self._files is None or now - self._files[0] >= CHECK_FILES_EVERY:
+            paths = sorted(path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml"))
+            stats = [(path, path.stat()) for path in paths]
+            self._files = now, hash(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
+        return self._files[1]
 
 
-def to_mend(library: Library, address: str) -> list[Problem]:
-    """The slips in the files that an address shows. Those of the whole site are shown on the first page."""
+def problems_at(library: Library, address: str) -> list[Problem]:
+    """Return the problems of the files that a URL shows; those of the whole site are on the home page."""
     return [problem for problem in library.problems if address in _shown_at(problem.path, library)]
 
 
 def _shown_at(path: Path, library: Library) -> Iterable[str]:
-    """Addresses that show what a file of the content folder says."""
+    """Return the URLs that show what a file of the content folder says."""
     match path.parts[1:]:
         case ("pages", _):
             return (address_of(path.stem),)
@@ -166,7 +177,7 @@ def _shown_at(path: Path, library: Library) -> Iterable[str]:
         case ("forms", _):
             return tuple(form.address for form in library.forms.values() if form.key == path.stem)
         case ("navigation.toml",) if library.navigation.groups:
-            return ()  # it can be read, and names a page that is not there
+            return ()  # it can be read, but names a page that does not exist
         case (_,):
             return (HOME,)
     return ()
@@ -184,36 +195,36 @@ def _plain_page(problems: Iterable[Problem]) -> Response:
 
 
 def init_app(app: Flask, settings: Settings) -> LiveLibrary:
-    """Read the content and give templates what every page needs."""
+    """Read the content, and give templates what every page needs."""
     live = LiveLibrary(settings.content_dir, production=settings.production, data=settings.data_dir)
     app.before_request(live.keep_last_good)
 
     @app.context_processor
     def _everywhere() -> dict[str, object]:
         content = library()
-        usual = {"noindex": True, "bare": False, "description": ""}
-        return {"facts": content.facts, "nav": content.navigation, **usual}
+        defaults = {"noindex": True, "bare": False, "description": ""}
+        return {"facts": content.facts, "nav": content.navigation, **defaults}
 
     if not settings.production:
 
         @app.before_request
-        def _say_what_to_mend() -> Response | None:
-            problems = to_mend(library(), request.path) if request.method == "GET" else []
+        def _show_problems() -> Response | None:
+            problems = problems_at(library(), request.path) if request.method == "GET" else []
             return _plain_page(problems) if problems else None
 
     return live
 
 
 def library() -> Library:
-    """The library of the present app; the same from the first to the last line of a request."""
+    """Return the library of the current app, which stays the same for the whole request."""
     if "library" not in g:
         g.library = current_services().content.now()
-    found: Library = g.library
-    return found
+    current: Library = g.library
+    return current
 
 
 def unlinked(html: str) -> str:
-    """A page with plain text in place of each link to a story that is not shown."""
+    """Return a page with plain text in place of each link to a story that is not shown."""
     return _LINK.sub(_only_to_what_is_shown, html)
 
 
@@ -222,4 +233,4 @@ def _only_to_what_is_shown(link: re.Match[str]) -> str:
     address = link["address"].lower()
     address = content.redirects.get(address, address).partition("#")[0]
     slug = address.removeprefix(STORIES).rstrip("/") if address.startswith(STORIES) else ""
-    return link["words"] if slug and slug not in content.by_slug else link[0]
+    return link["text"] if slug and slug not in content.by_slug else link[0]
