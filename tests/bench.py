@@ -33,7 +33,7 @@ import yaml
 from cryptography.fernet import Fernet
 
 from rjsite.settings import ROOT
-from rjsite.web.page_cache import KEPT
+from rjsite.web.page_cache import MAX_PAGES
 from support.many_stories import write_stories
 from support.nginx import Nginx
 from support.processes import LOOPBACK, free_port, wait_until
@@ -412,7 +412,7 @@ def measure_large(report: Report, folder: Path, content: Path, large: Path, rss_
             ("filter_10000", "/case-studies/?harm=theft"),
         ):
             report.compare(name, in_turn(partial(rate, port, path), partial(rate, small_port, path)))
-        for number in range(KEPT + 50):
+        for number in range(MAX_PAGES + 50):
             plain(port, f"/case-studies/story-{number:05}")
         report.note("rss_15", [rss_15], "MB")
         print()

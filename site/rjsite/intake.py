@@ -16,7 +16,7 @@ from rjsite.mail.message import compose
 from rjsite.mail.smtp import OutgoingMail, TeamMail
 from rjsite.mail.smtp_errors import MailFailure
 from rjsite.outbox.database import DATABASE_ERRORS
-from rjsite.outbox.store import Outbox, OutboxFull
+from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 
 DIRECT_TIMEOUT = 25.0  # seconds for the mail server, while a person waits for the page
 REMEMBERED = 1000  # submissions that were sent directly
@@ -92,7 +92,8 @@ class Intake:
             return self._compose_all(referral, digest, self.team, version, number)
 
         try:
-            self.outbox.insert(referral.reference, referral.submission, digest, compose_all, after=last)
+            form = SentForm(referral.reference, referral.submission, digest)
+            self.outbox.insert(form, compose_all, after=last)
         except OutboxFull:
             log.error("the outbox is full: forms are answered with the phone number")
             raise NotStored from None
@@ -193,9 +194,7 @@ class Intake:
         referral, digest = missing.referral, missing.digest
         try:
             self.outbox.insert(
-                referral.reference,
-                referral.submission,
-                digest,
+                SentForm(referral.reference, referral.submission, digest),
                 lambda version, number: self._compose_all(
                     referral, digest, missing.recipients, version, number
                 ),

@@ -24,7 +24,7 @@ FORMS = [A, B, C, CONTACT]
 UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress}
 
 
-def kept(app: Flask) -> dict[str, page_cache.Ready]:
+def kept(app: Flask) -> dict[str, page_cache.Cached]:
     services = services_of(app)
     return services.page_cache.pages_of(services.content.now())
 
@@ -165,7 +165,7 @@ def test_no_visitor_makes_the_site_keep_more_than_there_are_pages(app: Flask, cl
 
 
 def test_the_oldest_goes_when_there_is_too_much(app: Flask, client: FlaskClient, monkeypatch):
-    monkeypatch.setattr(page_cache, "KEPT", 2)
+    monkeypatch.setattr(page_cache, "MAX_PAGES", 2)
 
     answers = [client.get(address) for address in ("/", "/privacy", "/questions", "/")]
 

@@ -26,7 +26,7 @@ from rjsite.outbox import operator, schema
 from rjsite.outbox.database import DATABASE_ERRORS, open_database
 from rjsite.outbox.migrate import LOCK, NEWEST, migrate
 from rjsite.outbox.schema import metadata
-from rjsite.outbox.store import Outbox
+from rjsite.outbox.store import Outbox, SentForm
 from rjsite.settings import ROOT
 from rjsite.web.rate_limit_storage import SQLStorage
 from support.clock import Clock
@@ -169,9 +169,7 @@ def starts(url: str, count: int) -> list[subprocess.Popen[str]]:
 
 def keep(box: Outbox, number: int) -> int:
     return box.insert(
-        f"REF-{number:04}",
-        f"{number:064}",
-        "d",
+        SentForm(f"REF-{number:04}", f"{number:064}", "d"),
         lambda _version, running: {TEAM: b"No. %d" % running},
     )
 
@@ -317,7 +315,9 @@ def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doub
 
     def form(number: int) -> None:
         words = {TEAM: b"Form %d" % number}
-        assert (old, new)[number % 2].insert(f"REF-{number:04}", f"{number:064}", "d", lambda *_: words) == 1
+        assert (old, new)[number % 2].insert(
+            SentForm(f"REF-{number:04}", f"{number:064}", "d"), lambda *_: words
+        ) == 1
 
     def work(box: Outbox) -> None:
         Worker(box, server, per_minute=60_000, hold_hours=0).drain()  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from support.processes import LOOPBACK, wait_until
 from support.site_process import Site
 from support.visitor import Visitor
 
-PATIENCE, LOOK_EVERY = 15, 1  # seconds, in place of the real ones
+TIMEOUT, CLEANUP_INTERVAL = 15, 1  # seconds, in place of the real ones
 HEAD = b"POST /refer/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 STALLS = [
     b"",  # says nothing
@@ -31,8 +31,10 @@ CLIENTS = 1000
 
 @pytest.fixture
 def site(start_site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site with less patience than the real one."""
-    hurried = site_process.hurried("rjsite.server.http_parser", PATIENCE=PATIENCE, LOOK_EVERY=LOOK_EVERY)
+    """A site with a shorter timeout than the real one."""
+    hurried = site_process.hurried(
+        "rjsite.server.http_parser", TIMEOUT=TIMEOUT, CLEANUP_INTERVAL=CLEANUP_INTERVAL
+    )
     monkeypatch.setattr(site_process, "RJSITE", hurried)
     return start_site(RJSITE_RATELIMIT_FORMS="off")
 
@@ -75,7 +77,7 @@ def test_a_thousand_stalled_clients_hold_nobody_up_and_are_dropped(
 ) -> None:
     visitor = Visitor(site.base_url)
     began = time.monotonic()
-    wait_until(lambda: open_lines(site) > 0.98 * CLIENTS, "them to be connected", PATIENCE)
+    wait_until(lambda: open_lines(site) > 0.98 * CLIENTS, "them to be connected", TIMEOUT)
 
     asked = time.monotonic()
     page = visitor.get("/").status
@@ -88,7 +90,7 @@ def test_a_thousand_stalled_clients_hold_nobody_up_and_are_dropped(
         time.sleep(0.5)
         return visitor.get("/").status == 200 and open_lines(site) < 20
 
-    wait_until(dropped, "all who stalled to be dropped", PATIENCE + 5 * LOOK_EVERY)
+    wait_until(dropped, "all who stalled to be dropped", TIMEOUT + 5 * CLEANUP_INTERVAL)
 
     gone = time.monotonic() - began
     print(f"page {answered - asked:.2f} s, form {sent - answered:.2f} s, dropped after {gone:.0f} s")
@@ -98,6 +100,6 @@ def test_a_thousand_stalled_clients_hold_nobody_up_and_are_dropped(
     assert "Traceback" not in site.log
 
 
-def test_the_real_patience_drops_them_within_ninety_seconds() -> None:
-    assert http_parser.PATIENCE + 2 * http_parser.LOOK_EVERY < 90
-    assert http_parser.MOST >= 2 * CLIENTS
+def test_the_real_timeout_drops_them_within_ninety_seconds() -> None:
+    assert http_parser.TIMEOUT + 2 * http_parser.CLEANUP_INTERVAL < 90
+    assert http_parser.MAX_CONNECTIONS >= 2 * CLIENTS

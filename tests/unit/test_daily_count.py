@@ -9,7 +9,7 @@ import pytest
 
 from rjsite.mail.daily_count import DailyCount
 from rjsite.outbox import operator
-from rjsite.outbox.store import FORMS
+from rjsite.outbox.store import FORMS, SentForm
 
 DAY = 86400.0
 TEAM = ("one@nowhere.example", "two@nowhere.example")
@@ -29,7 +29,7 @@ def keep(box, number, digest="d"):
         seen.append(running)
         return dict.fromkeys(TEAM, b"%d" % running)
 
-    box.insert(f"REF-{number:04}", f"{number:064}", digest, compose)
+    box.insert(SentForm(f"REF-{number:04}", f"{number:064}", digest), compose)
     return seen
 
 
@@ -58,7 +58,7 @@ def test_a_form_that_could_not_be_kept_takes_no_number(box):
 
     keep(box, 1)
     with pytest.raises(ZeroDivisionError):
-        box.insert("REF-0002", "2" * 64, "d", broken)
+        box.insert(SentForm("REF-0002", "2" * 64, "d"), broken)
 
     assert keep(box, 3) == [2]
 

@@ -20,7 +20,7 @@ from rjsite.mail.smtp import OutgoingMail
 from rjsite.mail.smtp_errors import MailFailure
 from rjsite.outbox import database, operator
 from rjsite.outbox.database import DATABASE_ERRORS
-from rjsite.outbox.store import Outbox
+from rjsite.outbox.store import Outbox, SentForm
 from support.processes import wait_until
 from support.referral import REFERRAL
 
@@ -108,10 +108,10 @@ def test_a_failure_of_what_is_owed_reaches_no_visitor_and_holds_up_no_other(inta
     server.refused = {TEAM[1]}
     insert = intake.outbox.insert
 
-    def fail(reference: str, submission: str, *rest: object, **named: object) -> int:
-        if submission == REFERRAL.submission and named.get("at"):
+    def fail(form: SentForm, *rest: object, **named: object) -> int:
+        if form.submission == REFERRAL.submission and named.get("at"):
             raise ValueError("words of a form")
-        return insert(reference, submission, *rest, **named)
+        return insert(form, *rest, **named)
 
     intake.outbox.insert = fail
     with locked(place):

@@ -11,6 +11,7 @@ from rjsite.mail.smtp import OutgoingMail
 from rjsite.mail.smtp_errors import NOT_IN_TEAM, MailFailure
 from rjsite.outbox import operator
 from rjsite.outbox.schema import outbox
+from rjsite.outbox.store import SentForm
 from rjsite.services import Services, services_of
 from rjsite.settings import Settings
 from rjsite.settings.development_keys import keep_keys
@@ -35,7 +36,7 @@ def site(tmp_path, content):
 
 def keep(services: Services, *recipients: str) -> None:
     services.outbox.insert(
-        REFERENCE, "1" * 64, "d", lambda *_: {to: b"To: " + to.encode() for to in recipients}
+        SentForm(REFERENCE, "1" * 64, "d"), lambda *_: {to: b"To: " + to.encode() for to in recipients}
     )
 
 

@@ -20,7 +20,7 @@ from rjsite.outbox import operator
 from rjsite.outbox.database import DATABASE_ERRORS, WAIT_FOR_LOCK, open_database
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.queue import LEASE
-from rjsite.outbox.store import Outbox, OutboxFull
+from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 from support.processes import in_a_child
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -33,7 +33,7 @@ def envelopes(team=TEAM[:1], words=WORDS):
 
 
 def keep(box, number=1, digest="d1", team=TEAM[:1], reference=None):
-    return box.insert(reference or f"REF-{number:04}", f"{number:064}", digest, envelopes(team))
+    return box.insert(SentForm(reference or f"REF-{number:04}", f"{number:064}", digest), envelopes(team))
 
 
 def state(box):
@@ -101,7 +101,7 @@ def test_what_some_have_without_the_outbox_is_kept_for_the_rest_once_and_as_that
         keep(box, digest=kept)
 
     for _ in range(2):
-        assert box.insert("REF-0001", f"{1:064}", "d1", envelopes(), at=1) == version
+        assert box.insert(SentForm("REF-0001", f"{1:064}", "d1"), envelopes(), at=1) == version
     assert len(operator.rows(box)) == rows
 
 
@@ -193,7 +193,7 @@ def test_a_form_that_cannot_be_composed_leaves_nothing_behind(box):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        box.insert("REF-0001", "1" * 64, "d", broken)
+        box.insert(SentForm("REF-0001", "1" * 64, "d"), broken)
 
     assert operator.rows(box) == []
 
@@ -422,7 +422,7 @@ def test_what_waits_is_counted_with_the_age_of_the_oldest(box, clock):
 def test_a_form_to_several_people_waits_as_one_form(opened):
     keep(opened(max_waiting=2), 1, team=TEAM)
     small = opened(max_waiting=2)  # has to count
-    small.insert("DAY-0001", "d" * 64, "count", envelopes(TEAM), numbered=False)
+    small.insert(SentForm("DAY-0001", "d" * 64, "count"), envelopes(TEAM), numbered=False)
     assert (operator.waiting(small).forms, operator.waiting(small).mails) == (1, 4)
 
     keep(opened(max_waiting=2), 2, team=TEAM)
@@ -606,7 +606,9 @@ def test_a_body_swapped_into_another_row_does_not_open(box, place):
 
 def test_what_was_not_sent_is_named_first_and_then_the_newest_version(box):
     for digest in ("one", "two", "three"):
-        box.insert("REF-0001", "1" * 64, digest, lambda version, _: {"t@x.example": b"%d" % version})
+        box.insert(
+            SentForm("REF-0001", "1" * 64, digest), lambda version, _: {"t@x.example": b"%d" % version}
+        )
     newest = next(row for row in operator.stored_mails(box, "REF-0001") if row.version == 3)
     operator.mark_exported(box, newest)
 

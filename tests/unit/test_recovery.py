@@ -14,13 +14,14 @@ from rjsite.encryption.at_rest import CannotDecrypt, RowCipher
 from rjsite.outbox import operator, recovery
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.recovery import corrupt_files, move_corrupt_file_aside
+from rjsite.outbox.store import SentForm
 
 HOUR, DAY = 3600.0, 86400.0
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 
 def keep(box, number=1):
-    box.insert(f"REF-{number:04}", f"{number:064}", "d", lambda *_: {"t@x.example": b"words"})
+    box.insert(SentForm(f"REF-{number:04}", f"{number:064}", "d"), lambda *_: {"t@x.example": b"words"})
 
 
 def test_a_file_that_was_moved_away_is_not_written_to_any_more(opened, place):

@@ -17,6 +17,7 @@ from rjsite.mail.sign_in import Gate
 from rjsite.mail.worker import NO_CERTIFICATE_LEFT, NOT_OPENED, Worker
 from rjsite.outbox import operator
 from rjsite.outbox.schema import outbox
+from rjsite.outbox.store import SentForm
 from support import referral
 from support.mail import copy_of, text_of
 from support.needs import program
@@ -188,7 +189,7 @@ class Server:
 
 
 def keep(box, body):
-    box.insert("7K3M-X9QF", REFERRAL.submission, "d", lambda *_: {TEAM: body})
+    box.insert(SentForm("7K3M-X9QF", REFERRAL.submission, "d"), lambda *_: {TEAM: body})
 
 
 @pytest.fixture

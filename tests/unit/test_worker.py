@@ -15,7 +15,7 @@ from rjsite.mail.smtp import OutgoingMail
 from rjsite.mail.smtp_errors import MailFailure
 from rjsite.mail.worker import OUR_FAULT, Worker
 from rjsite.outbox import operator
-from rjsite.outbox.store import Outbox
+from rjsite.outbox.store import Outbox, SentForm
 from support.processes import wait_until
 
 SECRET = "It was my shop"
@@ -58,7 +58,9 @@ def worker(box, server):
 
 def keep(box, *numbers):
     for number in numbers:
-        box.insert(f"REF-{number:04}", f"{number:064}", "d", lambda *_: {"t@x.example": SECRET.encode()})
+        box.insert(
+            SentForm(f"REF-{number:04}", f"{number:064}", "d"), lambda *_: {"t@x.example": SECRET.encode()}
+        )
 
 
 def row(box, number=1):
@@ -172,7 +174,7 @@ def test_a_mail_that_cannot_be_opened_is_shown_and_does_not_hold_up_the_others(b
 
 def test_changed_versions_have_names_of_their_own(box, server, worker):
     for digest in ("d1", "d2"):
-        box.insert("REF-0001", "1" * 64, digest, lambda v, _: {"t@x.example": b"%d" % v})
+        box.insert(SentForm("REF-0001", "1" * 64, digest), lambda v, _: {"t@x.example": b"%d" % v})
 
     worker.drain()
 
@@ -254,7 +256,7 @@ def test_a_mail_that_a_jump_of_the_clock_gave_to_another_worker_is_not_given_to_
 
 def test_a_full_mailbox_of_one_does_not_hold_up_the_mail_of_another(box, server, worker):
     for number, to in enumerate(["full@x.example", "well@x.example"]):
-        box.insert(f"REF-{number:04}", f"{number:064}", "d", lambda *_, to=to: {to: b"words"})
+        box.insert(SentForm(f"REF-{number:04}", f"{number:064}", "d"), lambda *_, to=to: {to: b"words"})
     server.troubles = [MailFailure("refused (452)")]
 
     worker.drain()

@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from rjsite.mail.message import UK, domain_of, message_of
 from rjsite.outbox import operator
 from rjsite.outbox.operator import FormCount, Waiting
-from rjsite.outbox.store import Outbox, OutboxFull
+from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 
 HOUR = 7  # UK time
 COUNTED = "counted day"
@@ -76,7 +76,7 @@ class DailyCount:
             return {to: self._message(to, now, text) for to in self.team}
 
         reference = f"{_REFERENCE}{now:%m%d}"
-        self.outbox.insert(reference, submission, "count", compose, numbered=False)
+        self.outbox.insert(SentForm(reference, submission, "count"), compose, numbered=False)
 
     def _message(self, to: str, now: datetime, text: str) -> bytes:
         headers = {

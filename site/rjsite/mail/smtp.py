@@ -106,13 +106,7 @@ class TeamMail(Mail):
         Raises:
             MailFailure: if the server has not accepted it.
         """
-        if outgoing.recipient.lower() not in map(str.lower, self.settings.team):
-            log.error(
-                "mail %s is for nobody in RJSITE_TEAM_EMAIL: put that address back, or take the mail out "
-                "with “rjsite outbox export” and pass it on",
-                outgoing.name,
-            )
-            raise MailFailure(NOT_IN_TEAM)
+        self._ensure_for_the_team(outgoing)
         connection = self._connection(within)
         if isinstance(connection, VerifiedConnection):
             connection.offered = offered
@@ -121,6 +115,16 @@ class TeamMail(Mail):
                 connection.send(ComposedMessage(outgoing, self.settings.sender))
         except (smtplib.SMTPException, OSError) as error:
             raise mail_failure(error, given=getattr(connection.host, "given", False)) from None
+
+    def _ensure_for_the_team(self, outgoing: OutgoingMail) -> None:
+        """Raise MailFailure if the recipient is not in the team, for example after a change of settings."""
+        if outgoing.recipient.lower() not in map(str.lower, self.settings.team):
+            log.error(
+                "mail %s is for nobody in RJSITE_TEAM_EMAIL: put that address back, or take the mail out "
+                "with “rjsite outbox export” and pass it on",
+                outgoing.name,
+            )
+            raise MailFailure(NOT_IN_TEAM)
 
     def check(self) -> None:
         """Connect, encrypt and sign in, and send nothing.

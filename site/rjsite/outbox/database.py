@@ -155,36 +155,35 @@ def _open_sqlite(url: URL, synchronous: str) -> Engine:
     Transactions take the write lock when they begin. A connection is not used again if another file has
     replaced the one it opened, because nobody would read what it writes.
     """
+    file = url.database
     engine = create_engine(url, connect_args={"timeout": WAIT_FOR_LOCK}, hide_parameters=True)
 
-    @event.listens_for(engine, "do_connect")
-    def _create_private_file(*_: Any) -> None:
-        _make_private(url.database)
+    def set_up(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["file"] = _file_id(file)
+        _set_up_connection(connection, synchronous)
 
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, record: Any) -> None:
-        record.info["file"] = _file_id(url.database)
-        connection.isolation_level = None  # the driver begins no transaction of its own
-        _use_write_ahead_log(connection)
-        for pragma in (
-            f"synchronous={synchronous}",
-            "secure_delete=ON",
-            "trusted_schema=OFF",
-            "foreign_keys=ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "checkout")
-    def _check_file(_connection: Any, record: Any, _proxy: Any) -> None:
-        if record.info["file"] != _file_id(url.database):
+    def check_file(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != _file_id(file):
             raise DisconnectionError("the database file was replaced")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":  # not a read
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
+    event.listen(engine, "do_connect", lambda *_: _make_private(file))
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "checkout", check_file)
+    event.listen(engine, "begin", _begin)
     return engine
+
+
+def _set_up_connection(connection: sqlite3.Connection, synchronous: str) -> None:
+    connection.isolation_level = None  # the driver begins no transaction of its own
+    _use_write_ahead_log(connection)
+    for pragma in (f"synchronous={synchronous}", "secure_delete=ON", "trusted_schema=OFF", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Any) -> None:
+    """Take the write lock with the first statement, unless the connection is for reads."""
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _file_id(name: str | None) -> tuple[int, int] | None:

@@ -40,14 +40,18 @@ class OutboxFull(Exception):
     """As many forms are waiting as the site accepts."""
 
 
-class Common(NamedTuple):
-    """The values that all rows of one version have in common."""
+class SentForm(NamedTuple):
+    """What identifies a sent form and its answers.
 
-    number: int | None
+    Attributes:
+        reference: the reference that the person is given.
+        submission: the same for all versions of one form.
+        digest: of the answers.
+    """
+
     reference: str
     submission: str
     digest: str
-    version: int
 
 
 class Outbox(Queue):
@@ -70,15 +74,7 @@ class Outbox(Queue):
         self._counted_at = -COUNT_EVERY
 
     def insert(
-        self,
-        reference: str,
-        submission: str,
-        digest: str,
-        compose: Compose,
-        *,
-        numbered: bool = True,
-        after: int = 0,
-        at: int = 0,
+        self, form: SentForm, compose: Compose, *, numbered: bool = True, after: int = 0, at: int = 0
     ) -> int:
         """Insert one sent form and return its version. Then it is committed and synced to disk.
 
@@ -86,9 +82,7 @@ class Outbox(Queue):
         changed back, because the team acts on the latest version.
 
         Args:
-            reference: the reference that the person is given.
-            submission: the same for all versions of one form.
-            digest: of the answers.
+            form: the form that was sent.
             compose: returns a message for each recipient, given the version and the running number.
             numbered: whether to give a running number, in the order of insertion and without gaps.
             after: the version that was sent without the outbox; the next one gets a later number.
@@ -100,22 +94,28 @@ class Outbox(Queue):
         """
         for _ in range(20):  # another process may insert the same version first
             with suppress(IntegrityError), self._one_thread(), self.engine.begin() as connection:
-                version, is_stored = _version_of(connection, submission, digest, after, at)
+                version, is_stored = _version_of(connection, form, after, at)
                 if not is_stored:
                     self._ensure_room(connection)
                     number = _next_number(connection) if numbered else None
-                    common = Common(number, reference, submission, digest, version)
-                    self._insert_rows(connection, common, compose(version, number or 0))
+                    self._insert_rows(connection, form, version, number, compose(version, number or 0))
                 return version
         raise RuntimeError("the outbox changes too fast to insert a version")
 
-    def _insert_rows(self, connection: Connection, common: Common, messages: Mapping[str, bytes]) -> None:
+    def _insert_rows(
+        self,
+        connection: Connection,
+        form: SentForm,
+        version: int,
+        number: int | None,
+        messages: Mapping[str, bytes],
+    ) -> None:
         now = self.clock()
+        common = {**form._asdict(), "version": version, "number": number, "made_at": now, "due_at": now}
         rows = []
         for recipient, message in messages.items():
-            identity = identity_of(common.submission, common.version, recipient)
-            own = {"recipient": recipient, "sealed": self.cipher.encrypt(identity, message)}
-            rows.append({**common._asdict(), **own, "made_at": now, "due_at": now})
+            identity = identity_of(form.submission, version, recipient)
+            rows.append({**common, "recipient": recipient, "sealed": self.cipher.encrypt(identity, message)})
         connection.execute(insert(outbox), rows)
 
     @contextmanager
@@ -152,18 +152,16 @@ def _latest(connection: Connection, submission: str) -> tuple[int, str]:
     return (row.version, row.digest) if row else (0, "")
 
 
-def _version_of(
-    connection: Connection, submission: str, digest: str, after: int, at: int
-) -> tuple[int, bool]:
+def _version_of(connection: Connection, form: SentForm, after: int, at: int) -> tuple[int, bool]:
     """Return the version that these answers have or will have, and whether it is stored (see `insert`)."""
     if at:
-        same = and_(outbox.c.submission == submission, outbox.c.version == at)
+        same = and_(outbox.c.submission == form.submission, outbox.c.version == at)
         stored = connection.execute(select(outbox.c.digest).where(same).limit(1)).scalar()
-        if stored in (None, digest):
-            return at, stored == digest
+        if stored in (None, form.digest):
+            return at, stored == form.digest
         # else the outbox could not be read when the version was chosen, and other answers have it
-    last, last_digest = _latest(connection, submission)
-    is_stored = last_digest == digest and not after
+    last, last_digest = _latest(connection, form.submission)
+    is_stored = last_digest == form.digest and not after
     return (last if is_stored else max(last, after) + 1), is_stored
 
 

@@ -1,4 +1,4 @@
-"""Which thread answers a request: pages have threads that no form can occupy."""
+"""Chooses the thread for a request, so that forms cannot occupy the threads of pages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ PAGE_THREADS, FORM_THREADS = 4, 8
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Gives POST requests to threads of their own.
+    """Runs POST requests in threads of their own.
 
-    A form may wait for a disk, a database or a mail server. The pages and the phone number are there
-    meanwhile, even if every thread for forms waits.
+    A form may wait for a disk, a database or a mail server. Even if every thread for forms waits, pages with
+    the phone number are still served.
     """
 
     def __init__(self) -> None:
@@ -23,13 +23,13 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
         self.forms.set_thread_count(FORM_THREADS)
 
     def add_task(self, task: Any) -> None:
-        """Take a connection, with the requests that were read from it."""
+        """Queue a connection with the requests that were read from it."""
         if any(getattr(request, "command", "") == "POST" for request in task.requests):
             self.forms.add_task(task)
         else:
             super().add_task(task)
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """Stop all threads; return whether anything was still to do."""
+        """Stop all threads, and return whether any request was cancelled."""
         left = self.forms.shutdown(cancel_pending, timeout)
         return bool(super().shutdown(cancel_pending, timeout)) or bool(left)

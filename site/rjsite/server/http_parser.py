@@ -1,6 +1,6 @@
-"""What waitress lets through and we do not: requests that read in two ways, other hosts, endless clients.
+"""Refuses requests that waitress accepts: ambiguous framing, other hosts, and clients that never finish.
 
-Every refusal closes the connection. Rules: RFC 9112, sections 3.2, 5.2, 6.1 and 6.3; contract, section 4.
+Every refusal closes the connection. The rules are those of RFC 9112, sections 3.2, 5.2, 6.1 and 6.3.
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from rjsite.web.security import PROBES, TOO_LARGE, log_line
 
-MOST = 4000  # slow clients wait here, not in a thread
-PATIENCE = 60  # seconds for a whole request, and for a client that takes no more of an answer
-LOOK_EVERY = 10  # seconds between looks for those who used them up
-FILES = 200  # that the site opens besides
+MAX_CONNECTIONS = 4000  # slow clients wait in one of these, and not in a thread
+TIMEOUT = 60  # seconds for a whole request, and for a client that reads no more of a response
+CLEANUP_INTERVAL = 10  # seconds between checks for connections that are over their time
+OTHER_FILES = 200  # files that the site opens besides its connections
 
 _FRAMING = re.compile(rb"\r\n((?:content-length|transfer-encoding)(?:[^\r]|\r(?!\n))*)")
-_ours = lru_cache(maxsize=256)(host_is_trusted)  # each request asks
+_is_ours = lru_cache(maxsize=256)(host_is_trusted)  # called for each request
 
 
-def room() -> int:
-    """Let this process open all the files it may; returns how many connections that is enough for."""
+def connection_limit() -> int:
+    """Raise the limit of open files as far as possible, and return how many connections that allows."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return min(MOST, most - FILES)
+    return min(MAX_CONNECTIONS, most - OTHER_FILES)
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Reads a request that can be read in one way only.
+    """Parses a request, and refuses one that could be read in two ways.
 
     Attributes:
-        hosts: the hosts the site answers to.
+        hosts: the host names that the site answers to.
     """
 
     hosts: ClassVar[Sequence[str]] = ()
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read the first line and the headers.
+        """Parse the request line and the headers.
 
         Raises:
-            ParsingError: answered with 400.
+            ParsingError: the response is then 400.
         """
-        if not header_plus.endswith(b"\r\n\r\n"):  # in the place of headers that were too large
+        if not header_plus.endswith(b"\r\n\r\n"):  # waitress gives this for headers that are too large
             super().parse_header(header_plus)
             return
         read = b"\r\n" + header_plus.lower()
@@ -63,17 +63,19 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         try:
             super().parse_header(header_plus)
         except ValueError:  # from `urlsplit`
-            raise ParsingError("Not an address") from None
-        if "TRANSFER_ENCODING" in self.headers:  # HTTP/1.0 does not know it: where the body ends is a guess
+            raise ParsingError("The URL is not valid") from None
+        if (
+            "TRANSFER_ENCODING" in self.headers
+        ):  # HTTP/1.0 does not have it, so the end of the body would be a guess
             raise ParsingError("More than one length")
         asked = self.headers.get("HOST", "")
         hosts = () if self.path in PROBES else (asked, self.proxy_netloc or asked)
-        if not all(_ours(host, tuple(self.hosts)) for host in hosts):
+        if not all(_is_ours(host, tuple(self.hosts)) for host in hosts):
             raise ParsingError("Another host")
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc]
-    """A line for what is no request."""
+    """Answers what is not a valid request, and logs it."""
 
     def execute(self) -> None:
         log_line("-", "-", self.request.error.code, time.perf_counter())
@@ -81,7 +83,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
 
 
 class _TooLarge(WSGITask):  # type: ignore[misc]
-    """The site's own page for a request whose body was not read to its end."""
+    """Answers a request whose body is too large with a page of the site."""
 
     def get_environment(self) -> dict[str, Any]:
         return {**super().get_environment(), TOO_LARGE: True}
@@ -97,7 +99,7 @@ def _refusal(channel: HTTPChannel, read: HTTPRequestParser) -> Task:
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection that ends when its client takes too long over one request."""
+    """A connection that is closed if its client takes too long over one request."""
 
     parser_class = Parser
     error_task_class = staticmethod(_refusal)
@@ -105,7 +107,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     begun = 0.0
 
     def received(self, data: bytes) -> bool:
-        """Take bytes in. Only those that begin or end a request earn more time: else one a minute would."""
+        """Receive bytes. Only the start or end of a request extends the timeout; a byte a minute does not."""
         before = self.request
         took = bool(super().received(data))
         if self.request is not before:

@@ -1,6 +1,6 @@
-"""Figures for a Prometheus on the same machine: how many forms came and how much waits, and no more.
+"""Metrics for Prometheus on the same machine: how many forms came in and how many mails wait.
 
-Figures of the outbox are those of all machines; forms taken are those of this process.
+Metrics of the outbox are for all machines. The count of forms is for this process.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from rjsite.services import Services
 
 
 class Figures(Collector):
-    """Reads the figures each time that Prometheus asks."""
+    """Reads the metrics each time that Prometheus asks."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the forms taken, by form, and what waits.
+        """Yield how many of each form this process took, and what waits.
 
         Raises:
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.
@@ -45,7 +45,7 @@ class Figures(Collector):
 
 
 def serve(services: Services, port: int) -> None:
-    """Answer on a loopback port of its own, in a thread, for as long as the process lives.
+    """Serve the metrics on a loopback port, in a thread that runs as long as the process.
 
     Raises:
         OSError: if the port is taken.
@@ -61,5 +61,5 @@ def serve(services: Services, port: int) -> None:
             return Response("database\n", 503)
 
     server = create_server(answer, host="127.0.0.1", port=port, threads=1, ident=None)
-    server.channel_class = HTTPChannel  # the site's own knows only the hosts of the site
+    server.channel_class = HTTPChannel  # that of the site refuses other hosts
     threading.Thread(target=server.run, name="metrics", daemon=True).start()

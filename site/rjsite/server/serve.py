@@ -1,4 +1,4 @@
-"""The site on a port: waitress, which reads a whole request before a thread sees it, and the worker."""
+"""Serves the site with waitress, which reads a whole request before a thread handles it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger("rjsite.server")
 
 
 def set_up_logs() -> None:
-    """Our own lines, to standard error; libraries only when something is wrong."""
+    """Log our own lines to standard error, and those of libraries only when something is wrong."""
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -31,16 +31,16 @@ def set_up_logs() -> None:
 
 
 def keep_private(settings: Settings) -> None:
-    """Only the owner reads what this process writes, and only the owner enters the data folder."""
+    """Make what this process writes, and the data folder, accessible to its owner only."""
     os.umask(0o077)
-    with contextlib.suppress(FileNotFoundError, PermissionError):  # not made yet, or somebody else's
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # missing, or another user's
         settings.data_dir.chmod(0o700)
 
 
 def serve(app: Flask, host: str, port: int) -> None:
-    """Serve until told to stop; then finish what is in hand."""
+    """Serve until a signal stops it, then finish the requests and the mail that were begun."""
     services = services_of(app)
-    settings, worker = services.settings, services.worker
+    settings = services.settings
     if settings.production:  # in development SIGHUP says that the terminal was closed, and ends the site
         services.content.take_up_on_signal()
     services.static.prepare()
@@ -48,25 +48,7 @@ def serve(app: Flask, host: str, port: int) -> None:
         services.outbox.prepare()
     except DATABASE_ERRORS as error:  # the pages stay up, and forms are handed over directly
         log.error("the outbox cannot be used (%s)", type(error).__name__)
-    http_parser.Parser.hosts = settings.hosts
-    sockets: dict[int, Any] = {}
-    server = create_server(
-        app.wsgi_app,
-        host=host,
-        port=port,
-        map=sockets,
-        _dispatcher=Dispatcher(),
-        connection_limit=http_parser.room(),
-        channel_timeout=http_parser.PATIENCE,
-        cleanup_interval=http_parser.LOOK_EVERY,
-        asyncore_use_poll=True,
-        max_request_header_size=16 * 1024,
-        max_request_body_size=256 * 1024,
-        ident=None,
-        clear_untrusted_proxy_headers=False,  # the number of proxies decides: rjsite.web.client_address
-    )
-    for listening in sockets.values():
-        listening.channel_class = http_parser.Channel
+    server = _listen(app, host, port)
     if settings.metrics_port:
         metrics.serve(services, settings.metrics_port)
     services.background.start()
@@ -78,7 +60,31 @@ def serve(app: Flask, host: str, port: int) -> None:
         pass
     finally:
         server.close()
-        worker.stop()
+        services.worker.stop()
+
+
+def _listen(app: Flask, host: str, port: int) -> Any:
+    """Return a waitress server that listens on the port and reads requests with our parser."""
+    http_parser.Parser.hosts = services_of(app).settings.hosts
+    sockets: dict[int, Any] = {}
+    server = create_server(
+        app.wsgi_app,
+        host=host,
+        port=port,
+        map=sockets,
+        _dispatcher=Dispatcher(),
+        connection_limit=http_parser.connection_limit(),
+        channel_timeout=http_parser.TIMEOUT,
+        cleanup_interval=http_parser.CLEANUP_INTERVAL,
+        asyncore_use_poll=True,
+        max_request_header_size=16 * 1024,
+        max_request_body_size=256 * 1024,
+        ident=None,
+        clear_untrusted_proxy_headers=False,  # the number of proxies decides: rjsite.web.client_address
+    )
+    for listening in sockets.values():
+        listening.channel_class = http_parser.Channel
+    return server
 
 
 def _stop(*_: Any) -> None:

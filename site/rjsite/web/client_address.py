@@ -17,33 +17,33 @@ _PORT = re.compile(r":[0-9]*$")
 
 
 def client_address(environ: WSGIEnvironment, trusted_proxies: int) -> str:
-    """Return the address that a request came from, as it was reported; empty where nobody reported one.
+    """Return the address that a request came from as it was reported, or an empty string.
 
-    Each trusted proxy appends the address it was asked from, so the address counts from the right. All
-    that stands before it may have been invented by the visitor. Commas are split without regard to quotes:
-    else a quote that the visitor opened would swallow what the proxies appended.
+    Each trusted proxy appends the address of its own client, so the address is counted from the right; the
+    visitor may have invented everything to its left. The header is split at every comma, even within quotes,
+    because otherwise an opening quote from the visitor would swallow what the proxies appended.
 
     Args:
         environ: the WSGI environment.
-        trusted_proxies: how many proxies stand before the site.
+        trusted_proxies: the number of proxies in front of the site.
     """
     if not trusted_proxies:
         return str(environ.get("REMOTE_ADDR", ""))
     hops: Sequence[str] = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
     if hops == [""]:
         forwarded = (_FOR.search(hop) for hop in environ.get("HTTP_FORWARDED", "").split(","))
-        hops = [found[1] if found else "" for found in forwarded]
+        hops = [match[1] if match else "" for match in forwarded]
     return hops[-trusted_proxies] if len(hops) >= trusted_proxies else ""
 
 
 def network_of(text: str) -> str:
-    """Return the network that an address stands for; empty where the text is no address.
+    """Return the network of an address, or an empty string if the text is not an address.
 
-    An IPv4 address is a network by itself, and an IPv6 address belongs to its /64 network, of which one
-    household or phone has all addresses.
+    An IPv4 address is a network by itself. An IPv6 address belongs to its /64 network, because a household
+    or a phone usually has a whole one.
 
     Args:
-        text: an address as proxies write it: with or without a port, brackets, quotes, spaces or a zone.
+        text: an address as proxies write it, with or without a port, brackets, quotes, spaces or a zone.
     """
     text = text.strip(' \t"')
     if text.startswith("["):
@@ -55,7 +55,7 @@ def network_of(text: str) -> str:
     if address.version == 6:
         if any(address in network for network in _IPV4_INSIDE):
             return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if not address.is_link_local:  # all of a local network share one /64
+        if not address.is_link_local:  # a local network shares one /64
             return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
 

@@ -21,10 +21,10 @@ log = logging.getLogger("rjsite.errors")
 def show(status: int) -> Response:
     """Return the error page of a status. A status without a page has that of 404 or 500."""
     content = library()
-    found = content.errors.get(str(status)) or content.errors.get("404" if status < 500 else "500")
-    if found is None:
+    page = content.errors.get(str(status)) or content.errors.get("404" if status < 500 else "500")
+    if page is None:
         return _plain(content.facts["phone"].value, status)
-    response = make_response(unlinked(render_template("page.html", page=found, here="")), status)
+    response = make_response(unlinked(render_template("page.html", page=page, here="")), status)
     response.headers["Cache-Control"] = NO_STORE
     return response
 

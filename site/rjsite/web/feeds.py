@@ -1,4 +1,4 @@
-"""Files for programs: new stories, the site map, what may be indexed, and whom to tell of a weakness."""
+"""Files for programs: the feed of stories, the site map, robots.txt and security.txt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLAIN = "text/plain; charset=utf-8"
 IN_FEED = 50
 VALID_DAYS = 180  # of security.txt; its RFC asks for less than a year
 NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-NO_DAY = date(2026, 1, 1)  # stands for the day of a page that has none
+NO_DAY = date(2026, 1, 1)  # for a page without a date
 
 bp = Blueprint("feeds", __name__)
 
@@ -48,7 +48,7 @@ def robots(_content: Library, base: str) -> str:
 
 
 def security(content: Library, base: str) -> str:
-    """Return whom to tell of a weakness (RFC 9116): the service's email, then its phone. Made daily."""
+    """Return security.txt (RFC 9116) with the email and phone of the service; it is new each day."""
     links = [content.facts[name].link for name in ("email", "phone") if name in content.facts]
     lines = [
         *(f"Contact: {link}" for link in links if link),
@@ -68,13 +68,13 @@ FILES = {
 
 
 def _changed(page: Page) -> date:
-    """Return the day a page was last new or changed; a story that waited for its day is new on that day."""
+    """Return the day of the last change to a page. A story that was published later is new on that day."""
     checked = page.last_checked or NO_DAY
     return max(checked, page.published) if isinstance(page, Story) else checked
 
 
 def _xml(template: str, **given: object) -> str:
-    """Return a template as XML, without the characters that XML has no way to write."""
+    """Return a template as XML, without the characters that XML does not allow."""
     return NOT_IN_XML.sub("", render_template(template, changed=_changed, **given))
 
 
@@ -83,7 +83,7 @@ def _xml(template: str, **given: object) -> str:
 @bp.get("/robots.txt", endpoint="robots_txt")
 @bp.get(SECURITY, endpoint="security_txt")
 def show() -> Response:
-    """Answer with the file of the address that was asked for."""
+    """Return the file at the URL of the request."""
     make, kind = FILES[request.path]
     return page_cache.answer(
         request.path, lambda: page_cache.page(make(library(), page_cache.site_url()), kind)
@@ -91,5 +91,5 @@ def show() -> Response:
 
 
 def init_app(app: Flask, _settings: Settings) -> None:
-    """Register the addresses."""
+    """Register the blueprint."""
     app.register_blueprint(bp)

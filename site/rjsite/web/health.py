@@ -1,4 +1,4 @@
-"""For machines that watch: does the process live, and can it do its work."""
+"""Answers monitoring: whether the process is alive, and whether it can do its work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MAIL_LATE = 15 * 60
-REMEMBERED = 10 * 60  # seconds for which a form that could not be kept is told
+REMEMBERED = 10 * 60  # seconds for which a form that could not be stored counts as an error
 
 bp = Blueprint("health", __name__)
 ALIVE, READY = PROBES
@@ -31,19 +31,19 @@ ALIVE, READY = PROBES
 
 @bp.get(ALIVE)
 def alive() -> Response:
-    """200 while the process lives."""
+    """Return 200 while the process is alive."""
     return _plain(["ok"], 200)
 
 
 @bp.get(READY)
 def ready() -> Response:
-    """200, or 503 with one word for what is wrong; for who asks on this machine, the details as well.
+    """Return 200, or 503 with one word for what is wrong; requests from this machine also get details.
 
-    `database`: it cannot be written, or a form could not be kept when it was last tried. `outbox`: too
-    much waits, a mail cannot leave until somebody acts (no key opens it, every certificate has ended, it is
-    for nobody in the team), or a damaged file was kept aside. `mail`: the oldest has waited for a quarter of
-    an hour, or the worker of this process does not run. `content`: there is no page; with 200, where
-    something is not shown as its file has it now, because of a mistake in it.
+    `database`: it cannot be written, or the last form could not be stored. `outbox`: too many forms wait, a
+    mail cannot leave until somebody acts (no key decrypts it, every certificate has ended, or its recipient
+    is not in the team), or a corrupt file was moved aside. `mail`: the oldest has waited for a quarter of an
+    hour, or the worker of this process does not run. `content`: there is no page; with 200, something is not
+    shown as its file has it now because of a problem in it.
     """
     services = current_services()
     waiting = _waiting(services)
@@ -54,7 +54,7 @@ def ready() -> Response:
 
 
 def _waiting(services: Services) -> Waiting | None:
-    """Return what waits in the outbox, or None where it cannot be written."""
+    """Return what waits in the outbox, or None if it cannot be written."""
     try:
         services.outbox.check()
         return operator.waiting(services.outbox)
@@ -75,7 +75,7 @@ def _error(services: Services, waiting: Waiting | None) -> str:
 
 
 def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
-    """Give lines that help to find the cause; nothing of any form."""
+    """Yield lines that help to find the cause. They contain nothing of any form."""
     if not services.settings.deliver_in_server:
         yield "worker: apart, as rjsite deliver"
     else:
@@ -94,7 +94,7 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
 
 
 def asked_on_this_machine(environ: WSGIEnvironment) -> bool:
-    """Return whether a request came from this machine, and not from elsewhere by way of a proxy on it."""
+    """Return whether a request came from this machine, and not through a proxy on it."""
     if any(
         name.startswith(("HTTP_FORWARDED", "HTTP_X_FORWARDED", "HTTP_VIA")) or name.endswith("_IP")
         for name in environ
@@ -114,7 +114,7 @@ def _plain(lines: Iterable[str], status: int) -> Response:
 
 
 def for_any_host(app: WSGIApplication, host: str) -> WSGIApplication:
-    """Return an app that answers probes as if they asked for `host`: load balancers ask by address."""
+    """Return an app that answers probes as if they were for `host`: load balancers ask by IP address."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] in PROBES:
@@ -125,6 +125,6 @@ def for_any_host(app: WSGIApplication, host: str) -> WSGIApplication:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Register both addresses; they answer whatever host is asked for."""
+    """Register both URLs. They answer requests for any host."""
     app.register_blueprint(bp)
     app.wsgi_app = for_any_host(app.wsgi_app, settings.hosts[0])  # type: ignore[assignment, method-assign]

@@ -1,7 +1,7 @@
-"""Pages as ready bytes: rendered once, compressed once, and answered before Flask is asked.
+"""Caches pages: each is rendered and compressed once, and then answered before the request reaches Flask.
 
-A view hands over what may be kept. A change of content is another library, which begins with no pages, so
-that everything changes together. Whatever is not kept goes to Flask: what is sent, /sent, /exit, errors.
+Views put pages into the cache. A change of content is a new library, which begins with an empty cache, so
+that everything changes together. Flask answers all that is not cached: POST requests, /sent, /exit, errors.
 """
 
 from __future__ import annotations
@@ -32,46 +32,51 @@ if TYPE_CHECKING:
 
 HTML = "text/html; charset=utf-8"
 FRESH = "private, no-cache"
-KEPT = 500  # pages, lists and stories; about 30 kB each
+MAX_PAGES = 500  # pages, lists and stories; about 30 kB each
 _TOKEN = re.compile(rb'(?<=name="form_token" value=")[^"]+')
 
 Headers = list[tuple[str, str]]
 
 
-class Ready(Protocol):
-    """What can be answered at once."""
+class Cached(Protocol):
+    """A cached answer."""
 
     def answer(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
-        """Status, headers and body."""
+        """Return status, headers and body."""
 
 
 class Page:
     """A page that is the same for everyone, in each coding that browsers ask for.
 
     Args:
-        hard: take the time to make it as small as it gets.
+        body: the content of the response.
+        kind: its Content-Type.
+        cache: its Cache-Control.
+        small: whether to compress it as far as possible, which takes longer.
     """
 
-    def __init__(self, body: bytes, kind: str, cache: str, *, hard: bool) -> None:
+    def __init__(self, body: bytes, kind: str, cache: str, *, small: bool) -> None:
         digest = hashlib.sha256(body).hexdigest()[:24]
-        packed = {
+        compressed = {
             "": body,
-            "br": brotli.compress(body, quality=11 if hard else 5),
-            "gzip": gzip.compress(body, 9 if hard else 6, mtime=0),
+            "br": brotli.compress(body, quality=11 if small else 5),
+            "gzip": gzip.compress(body, 9 if small else 6, mtime=0),
         }
-        self.coded = {coding: (self._headers(coding, digest, cache), data) for coding, data in packed.items()}
+        self.by_coding = {
+            coding: (self._headers(coding, digest, cache), data) for coding, data in compressed.items()
+        }
         self.kind = kind
 
     @staticmethod
     def _headers(coding: str, digest: str, cache: str) -> Headers:
-        """What a 304 carries too (RFC 9110, section 15.4.5). A strong tag differs with the coding."""
+        """Return the headers that a 304 has too (RFC 9110, 15.4.5). Each coding has its own strong ETag."""
         tag = [("ETag", f'"{digest}{coding and "-"}{coding}"')] if cache != NO_STORE else []
         return [*tag, ("Cache-Control", cache), ("Vary", "Accept-Encoding")]
 
     def answer(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
-        """The page, or 304 where the visitor has it."""
+        """Return the page, or 304 if the browser has it already."""
         coding = _coding(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        headers, body = self.coded[coding]
+        headers, body = self.by_coding[coding]
         known = environ.get("HTTP_IF_NONE_MATCH")
         if known and headers[0][0] == "ETag" and (headers[0][1] in known or known == "*"):
             return 304, headers, b""
@@ -80,14 +85,14 @@ class Page:
 
 
 class FormPage:
-    """A form with a token of its own for each visitor.
+    """A form page with a new token in each response.
 
-    It may be compressed: the token is new in every answer, and nobody can have text put beside it, so the
-    length of an answer tells nothing (BREACH).
+    It may be compressed: the token is new each time and nobody can place text next to it, so the length of a
+    response reveals nothing (BREACH).
 
     Args:
-        body: the page with some token.
-        new_token: makes another.
+        body: the page with any token.
+        new_token: returns another token.
     """
 
     def __init__(self, body: bytes, new_token: Callable[[], str]) -> None:
@@ -105,82 +110,90 @@ class FormPage:
 
 @lru_cache(maxsize=256)  # browsers send a few
 def _coding(accepted: str, offered: tuple[str, ...] = ("br", "gzip")) -> str:
-    """The best coding that a visitor takes; empty for none."""
-    found = parse_accept_header(accepted)
-    return next((coding for coding in offered if found.quality(coding) > 0), "")
+    """Return the first of the offered codings that the browser accepts, or an empty string for none."""
+    accept = parse_accept_header(accepted)
+    return next((coding for coding in offered if accept.quality(coding) > 0), "")
 
 
-def answer(address: str, make: Callable[[], Ready], *, keep: bool = True) -> Response:
-    """Answer from a view with what is kept for an address of ours; make it where it is not there yet."""
-    kept, key = current_services().page_cache.pages_of(library()), site_url() + address
-    found = kept.get(key)
-    if found is None:
-        found = make()
+def answer(address: str, make: Callable[[], Cached], *, keep: bool = True) -> Response:
+    """Return the response of a view from the cache; without a cached one, make it.
+
+    Args:
+        address: the path and query of the canonical URL.
+        make: makes the response.
+        keep: whether to cache it.
+    """
+    pages, key = current_services().page_cache.pages_of(library()), site_url() + address
+    cached = pages.get(key)
+    if cached is None:
+        cached = make()
         if keep:
-            while len(kept) >= KEPT:
-                kept.pop(next(iter(kept), ""), None)
-            kept[key] = found
-    status, headers, body = found.answer(request.environ)
+            while len(pages) >= MAX_PAGES:
+                pages.pop(next(iter(pages), ""), None)
+            pages[key] = cached
+    status, headers, body = cached.answer(request.environ)
     return Response(body, status, headers)
 
 
-def page(body: str | bytes, kind: str = HTML, *, cache: str = FRESH, hard: bool = True) -> Page:
-    """Words as a page."""
-    return Page(body.encode() if isinstance(body, str) else body, kind, cache, hard=hard)
+def page(body: str | bytes, kind: str = HTML, *, cache: str = FRESH, small: bool = True) -> Page:
+    """Return text as a page that can be cached."""
+    return Page(body.encode() if isinstance(body, str) else body, kind, cache, small=small)
 
 
 def site_url() -> str:
-    """The address of the site, without a slash at its end; in development as the visitor wrote it."""
+    """Return the URL of the site without a final slash; in development it is the one of the request."""
     try:
         return current_app.config["PUBLIC_URL"] or request.url_root.rstrip("/")
-    except SecurityError:  # a host that is not ours gets no address of ours
+    except SecurityError:  # the Host header is not one of ours
         return ""
 
 
 class Layer:
-    """Answers what is kept; passes everything else on.
+    """WSGI middleware that answers cached pages and passes every other request on.
 
     Args:
-        app: whose content is shown. below: answers the rest.
+        app: the app whose content is shown.
+        settings: of that app.
+        below: the WSGI application for all other requests.
     """
 
     def __init__(self, app: Flask, settings: Settings, below: WSGIApplication) -> None:
         self.app = app
         self.below = below
-        self._pages: tuple[Library | None, dict[str, Ready]] = (None, {})
+        self._pages: tuple[Library | None, dict[str, Cached]] = (None, {})
         self.public_url = settings.public_url
         self.fixed = list(fixed_headers(settings).items())
-        self.ours = lru_cache(maxsize=256)(lambda host: host_is_trusted(host, settings.hosts))
+        self.is_ours = lru_cache(maxsize=256)(lambda host: host_is_trusted(host, settings.hosts))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """One request (PEP 3333)."""
+        """Answer one request (PEP 3333)."""
         method, started = environ["REQUEST_METHOD"], time.perf_counter()
-        found = self._found(method, environ)
-        if found is None:
+        cached = self._cached(method, environ)
+        if cached is None:
             return self.below(environ, start_response)
-        status, headers, body = found.answer(environ)
+        status, headers, body = cached.answer(environ)
         length = [("Content-Length", str(len(body)))] if status == 200 else []
         start_response(f"{status} {HTTPStatus(status).phrase}", [*headers, *length, *self.fixed])
         log_line(method, environ["PATH_INFO"], status, started)
         return [body] if method == "GET" else []
 
-    def pages_of(self, shown: Library) -> dict[str, Ready]:
+    def pages_of(self, shown: Library) -> dict[str, Cached]:
         """Return the pages that were made of a library, by their URLs. Another library has none yet."""
         if self._pages[0] is not shown:
             self._pages = (shown, {})
         return self._pages[1]
 
-    def _found(self, method: str, environ: WSGIEnvironment) -> Ready | None:
+    def _cached(self, method: str, environ: WSGIEnvironment) -> Cached | None:
         host, query = environ.get("HTTP_HOST", ""), environ.get("QUERY_STRING", "")
-        if method not in ("GET", "HEAD") or not self.ours(host):
+        if method not in ("GET", "HEAD") or not self.is_ours(host):
             return None
         site = self.public_url or f"{environ['wsgi.url_scheme']}://{host}"
-        kept = self.pages_of(services_of(self.app).content.now())
-        return kept.get(f"{site}{environ['PATH_INFO']}{query and '?'}{query}")
+        pages = self.pages_of(services_of(self.app).content.now())
+        return pages.get(f"{site}{environ['PATH_INFO']}{query and '?'}{query}")
 
 
 def init_app(app: Flask, settings: Settings) -> Layer:
-    """Stand before Flask."""
+    """Put the cache in front of Flask."""
     app.config["PUBLIC_URL"] = settings.public_url
     layer = Layer(app, settings, app.wsgi_app)
     app.wsgi_app = layer  # type: ignore[method-assign]

@@ -27,13 +27,15 @@ def stories() -> ResponseReturnValue:
     Any other spelling of the URL is redirected to the canonical one.
     """
     content = library()
-    found = content.pages.get(STORIES) or abort(404)
-    asked = content.shelf.listing(found.title, STORIES, request.args) or abort(404)
-    if request.full_path.rstrip("?") != asked.address:
-        return redirect(asked.address, 301)
-    whole = not asked.chosen  # there are too many combinations of filters to cache
+    shown = content.pages.get(STORIES) or abort(404)
+    listing = content.shelf.listing(shown.title, STORIES, request.args) or abort(404)
+    if request.full_path.rstrip("?") != listing.address:
+        return redirect(listing.address, 301)
+    unfiltered = not listing.chosen  # there are too many combinations of filters to cache
     return page_cache.answer(
-        asked.address, lambda: page_cache.page(_render_list(found, asked), hard=whole), keep=whole
+        listing.address,
+        lambda: page_cache.page(_render_list(shown, listing), small=unfiltered),
+        keep=unfiltered,
     )
 
 
@@ -43,13 +45,13 @@ def page(path: str) -> ResponseReturnValue:
     """Return the page at a path, redirecting to its canonical URL if needed."""
     address = f"/{path}"
     content = library()
-    found = _find(content, address)
-    if found is None:
+    shown = _find(content, address)
+    if shown is None:
         return _elsewhere(content, address)
 
     def make() -> page_cache.Page:
-        cache = cache_of(found)  # first, because rendering a story drops its body
-        return page_cache.page(render(found), cache=cache)
+        cache = cache_of(shown)  # first, because rendering a story drops its body
+        return page_cache.page(render(shown), cache=cache)
 
     return page_cache.answer(address, make)
 
@@ -57,8 +59,7 @@ def page(path: str) -> ResponseReturnValue:
 def _find(content: Library, address: str) -> Page | None:
     if address.startswith(STORIES) and address != STORIES:
         return content.by_slug.get(address.removeprefix(STORIES))
-    found = content.pages.get(address)
-    return None if found is None or address == "/sent" else found
+    return None if address == "/sent" else content.pages.get(address)
 
 
 def _elsewhere(content: Library, address: str) -> ResponseReturnValue:
@@ -80,29 +81,29 @@ def _answered(address: str) -> bool:
     return adapter is not None and adapter.match(address, "GET")[0] not in ("pages.page", "pages.stories")
 
 
-def cache_of(found: Page) -> str:
+def cache_of(shown: Page) -> str:
     """Return the Cache-Control of a page: browsers must not store one that people write in."""
-    return NO_STORE if any(section.part == "write" for section in found.sections) else page_cache.FRESH
+    return NO_STORE if any(section.part == "write" for section in shown.sections) else page_cache.FRESH
 
 
-def render(found: Page) -> str:
+def render(shown: Page) -> str:
     """Return a page or story as HTML. For the list of stories it is the first page, without filters."""
-    if found.address == STORIES and (asked := library().shelf.listing(found.title, STORIES, {})):
-        return _render_list(found, asked)
-    if isinstance(found, Story):
-        html = _template("story.html", found, story=found)
-        found.forget()  # its HTML is cached, and the bodies of 10,000 stories would fill the memory
+    if shown.address == STORIES and (listing := library().shelf.listing(shown.title, STORIES, {})):
+        return _render_list(shown, listing)
+    if isinstance(shown, Story):
+        html = _template("story.html", shown, story=shown)
+        shown.forget()  # its HTML is cached, and the bodies of 10,000 stories would fill the memory
         return html
-    return _template("home.html" if found.address == HOME else "page.html", found)
+    return _template("home.html" if shown.address == HOME else "page.html", shown)
 
 
-def _render_list(found: Page, asked: Listing) -> str:
-    return _template("stories.html", found, here=asked.address, listing=asked)
+def _render_list(shown: Page, listing: Listing) -> str:
+    return _template("stories.html", shown, here=listing.address, listing=listing)
 
 
-def _template(name: str, found: Page, **given: object) -> str:
-    every = {"here": found.address, "noindex": not found.listed, "description": found.description}
-    return unlinked(render_template(name, page=found, **{**every, **given}))
+def _template(name: str, shown: Page, **context: object) -> str:
+    defaults = {"here": shown.address, "noindex": not shown.listed, "description": shown.description}
+    return unlinked(render_template(name, page=shown, **{**defaults, **context}))
 
 
 def init_app(app: Flask, _settings: Settings) -> None:

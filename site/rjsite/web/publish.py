@@ -1,10 +1,10 @@
-"""Every information page and story as files, which a web server serves while the site itself is away.
+"""Writes every information page and story to files, which a web server serves even while the site is down.
 
-DIR/current leads to the files as they are now; it is led elsewhere in one step, when all is written.
-`pages` holds what a browser may keep if it asks again, `unkept` what it may not, `files` what stays the same
-for ever. A file is named after its address: /privacy is pages/privacy.html, and / is pages/.html.
-deploy/nginx-published.conf serves them; where the site does not answer, it shows /site-away, and /too-long
-for what is too large to be passed on.
+DIR/current is a link to the present files; it is changed in one step when all files are written. `pages`
+holds what a browser may store and revalidate, `unkept` what it may not store, and `files` what never changes.
+A file is named after its URL: /privacy is pages/privacy.html, and / is pages/.html. With
+deploy/nginx-published.conf, nginx serves them, shows /site-away if the site does not answer, and /too-long
+for a request that is too large.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ CURRENT = "current"
 
 
 def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Problem]]:
-    """Read the content and publish it; whoever publishes in the same folder takes turns.
+    """Read the content and publish it, after any other process that publishes to the same folder.
 
-    Stories that were taken away go first, whatever is wrong with the rest.
+    Stories that were removed go first, whatever problem the other files have.
 
     Returns:
-        As `publish`, and the problems because of which something is not shown as its file has it now.
+        The two numbers of `publish`, and the problems that keep a file from being shown as it is now.
 
     Raises:
-        Unreadable: where there is no content that could be shown.
+        Unreadable: if there is no content that could be shown.
     """
     stories = settings.content_dir / "case-studies"
     take_down(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))
@@ -57,7 +57,7 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
 
 
 def take_down(folder: Path, gone: Callable[[str], bool]) -> None:
-    """Delete at once the published files of stories that are gone, with their compressed copies."""
+    """Delete the published files of stories that are gone, with their compressed copies."""
     for page in (folder / CURRENT / "pages" / "case-studies").glob("*.html"):
         slug = page.name.removesuffix(".html")  # empty for the list itself
         if slug and gone(slug):
@@ -66,13 +66,15 @@ def take_down(folder: Path, gone: Callable[[str], bool]) -> None:
 
 
 def publish(app: Flask, settings: Settings, folder: Path) -> tuple[int, int]:
-    """Write what changed since the last time, and take away what is no more.
+    """Write the files that have changed, and delete those that are gone.
 
     Args:
-        app: shows the content. folder: for nothing else; made where it is missing.
+        app: renders the content.
+        settings: of that app.
+        folder: a folder with nothing else in it; it is created if necessary.
 
     Returns:
-        How many files there are, copies not counted, and how many of them are new or changed.
+        The number of files without their compressed copies, and how many of them are new or changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before = folder / CURRENT
@@ -105,16 +107,16 @@ def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
 
 
 def _put(path: Path, before: Path, body: bytes) -> bool:
-    """Write a file with its compressed copies, or take those that are there already; whether it is new.
+    """Write a file with its compressed copies, or link those of the last release. Return whether it is new.
 
-    The time of a file is made of its bytes, for nginx makes its ETag of time and size: so the tag changes
-    whenever the bytes do, and is the same on every machine.
+    nginx makes the ETag of a file from its time and size. The time is therefore derived from the content, so
+    that the ETag changes with the content and is the same on every machine.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if before.is_file() and before.read_bytes() == body:
         for ending in ("", ".br", ".gz"):
-            if (kept := before.with_name(before.name + ending)).exists():
-                os.link(kept, path.with_name(path.name + ending))
+            if (copy := before.with_name(before.name + ending)).exists():
+                os.link(copy, path.with_name(path.name + ending))
         return False
     stamp = int.from_bytes(hashlib.sha256(body).digest()[:4]) >> 1
     for copy in static.write(path, body):
@@ -124,7 +126,7 @@ def _put(path: Path, before: Path, body: bytes) -> bool:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Let whoever publishes there finish first: whoever comes last has read the latest content."""
+    """Wait for other processes that publish there, so that the last one has read the latest content."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:

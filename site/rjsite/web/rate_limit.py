@@ -1,4 +1,4 @@
-"""How many forms one network address may send. The counters hold no address: a keyed hash, changed daily."""
+"""Limits how many forms one network may send. It stores a keyed hash, new each day, and no address."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def network_key(network: str, key: str) -> str:
 
 
 class StorageWithFallback(SlidingWindows):
-    """Counters in one storage, or in the memory of this process while that does not answer.
+    """Counts in one storage, or in the memory of this process while that storage does not answer.
 
-    Neither is opened before the first form is counted. Flask-Limiter's own fallback starts a thread while the
-    app is made, looks ever more rarely whether the storage is back, and counts nothing when it looks in vain.
+    Neither is opened before the first form is counted. Flask-Limiter's own fallback starts a thread in
+    `create_app`, checks ever more rarely whether the storage is back, and counts nothing if a check fails.
 
     Args:
-        uri: is not used: Flask-Limiter tells by it which class to make.
-        store: the URI of the storage, as `limits` reads it.
+        uri: is not used; by its scheme Flask-Limiter knows which class to make.
+        store: the URI of the storage, in the format of `limits`.
     """
 
     STORAGE_SCHEME = ["with-fallback"]  # noqa: RUF012
@@ -67,43 +67,43 @@ class StorageWithFallback(SlidingWindows):
     def _memory(self) -> MemoryStorage:
         return MemoryStorage()  # starts a thread
 
-    def _ask(self, question: Callable[[SlidingWindows | MemoryStorage], R]) -> R:
+    def _call(self, operation: Callable[[SlidingWindows | MemoryStorage], R]) -> R:
         if time.monotonic() >= self._retry_store_at:
             try:
-                return question(self._store)
+                return operation(self._store)
             except Exception as error:  # each kind of store has its own; the text may name the store
                 log.error("forms are counted in memory: the store failed (%s)", type(error).__name__)
                 self._retry_store_at = time.monotonic() + RETRY_STORE
-        return question(self._memory)
+        return operation(self._memory)
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """Nothing: there is always an answer."""
+        """Return no exceptions, because the memory always answers."""
         return ()
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count `amount` where the limit allows it; return whether it did."""
-        return self._ask(lambda storage: storage.acquire_sliding_window_entry(key, limit, expiry, amount))
+        """Count `amount` if the limit allows it, and return whether it did."""
+        return self._call(lambda storage: storage.acquire_sliding_window_entry(key, limit, expiry, amount))
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """Return the counts of the last and the present window, each with the seconds it still matters."""
-        return self._ask(lambda storage: storage.get_sliding_window(key, expiry))
+        return self._call(lambda storage: storage.get_sliding_window(key, expiry))
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:
-        """Forget one key."""
-        self._ask(lambda storage: storage.clear_sliding_window(key, expiry))
+        """Delete the count of one key."""
+        self._call(lambda storage: storage.clear_sliding_window(key, expiry))
 
     def clear(self, key: str) -> None:
-        """Forget one key."""
-        self._ask(lambda storage: storage.clear(key))
+        """Delete the count of one key."""
+        self._call(lambda storage: storage.clear(key))
 
     def reset(self) -> int | None:
-        """Forget every key."""
-        return self._ask(lambda storage: storage.reset())
+        """Delete every count, and return how many there were."""
+        return self._call(lambda storage: storage.reset())
 
     def check(self) -> bool:
-        """Return whether one of the two answers."""
-        return self._ask(lambda storage: storage.check())
+        """Return whether one of the two storages answers."""
+        return self._call(lambda storage: storage.check())
 
 
 def make_limiter(app: Flask, settings: Settings) -> Limiter:

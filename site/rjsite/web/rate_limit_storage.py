@@ -1,4 +1,4 @@
-"""Counters of sent forms in a database, exact across processes and machines: `limits` has no SQL storage."""
+"""Counts sent forms in a database, exactly across processes and machines. `limits` has no SQL storage."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _counts = Table(
     Column("win", Integer, nullable=False),  # number of the window
     Column("cur", Integer, nullable=False),
     Column("prev", Integer, nullable=False),
-    Column("ends", Float, nullable=False),  # from then on the row tells nothing
+    Column("ends", Float, nullable=False),  # when the row no longer matters, in seconds since 1970
 )
 
-# Counts and decides in one statement, so that processes cannot pass the limit together. A part of a form
-# is none, as in `limits`, which says by that when to try again.
+# Counts and decides in one statement, so that processes cannot exceed the limit together. It compares with
+# the limit plus one, because `limits` rounds the weighted count down, also when it says when to try again.
 _BEFORE = (
     "CASE WHEN rate_limit.win=:w THEN rate_limit.prev WHEN rate_limit.win=:w-1 THEN rate_limit.cur ELSE 0 END"
 )
@@ -52,18 +52,18 @@ _FORGET = text("DELETE FROM rate_limit WHERE ends < :now")
 
 
 class SlidingWindows(Storage, SlidingWindowCounterSupport):
-    """A storage for the only strategy that the site uses."""
+    """A storage for sliding windows, which is the only strategy that the site uses."""
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Only sliding windows are stored."""
+        """Raise NotImplementedError, because only sliding windows are stored."""
         raise NotImplementedError
 
     def get(self, key: str) -> int:
-        """Only sliding windows are stored."""
+        """Raise NotImplementedError, because only sliding windows are stored."""
         raise NotImplementedError
 
     def get_expiry(self, key: str) -> float:
-        """Only sliding windows are stored."""
+        """Raise NotImplementedError, because only sliding windows are stored."""
         raise NotImplementedError
 
 
@@ -85,7 +85,7 @@ class SQLStorage(SlidingWindows):
 
     @property
     def engine(self) -> Engine:
-        """The database, opened when first used so that a dead store stops no start.
+        """Return the engine, opened when it is first used, so that the site starts without the storage.
 
         A process that was forked opens its own and leaves the connections of its parent alone.
         """
@@ -96,18 +96,18 @@ class SQLStorage(SlidingWindows):
             engine.dispose(close=False)
         engine = open_database(self._url, synced=False)  # a lost count must not cost a sync for each form
         with engine.begin() as connection:
-            take_turns(connection)  # PostgreSQL fails where two make the same table at once
+            take_turns(connection)  # PostgreSQL fails if two processes create the same table at the same time
             connection.execute(CreateTable(_counts, if_not_exists=True))
         self._engine, self._process = engine, os.getpid()
         return engine
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """What counts as a dead store."""
+        """Return the exceptions of a storage that does not work."""
         return (SQLAlchemyError, OSError)
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count `amount` where the limit allows it; whether it did."""
+        """Count `amount` if the limit allows it, and return whether it did."""
         if amount > limit:
             return False
         now = time.time()
@@ -120,7 +120,7 @@ class SQLStorage(SlidingWindows):
         return taken is not None
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Counts of the last and the present window, each with the seconds it still matters."""
+        """Return the counts of the last and the present window, each with the seconds it still matters."""
         now = time.time()
         window, left = int(now // expiry), expiry - now % expiry
         with self.engine.connect() as connection:
@@ -131,20 +131,20 @@ class SQLStorage(SlidingWindows):
         return before, left if before else 0.0, present, left + expiry
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:
-        """Forget one key."""
+        """Delete the count of one key."""
         self.clear(key)
 
     def clear(self, key: str) -> None:
-        """Forget one key."""
+        """Delete the count of one key."""
         with self.engine.begin() as connection:
             connection.execute(delete(_counts).where(_counts.c.key == key))
 
     def reset(self) -> int | None:
-        """Forget every key."""
+        """Delete every count, and return how many there were."""
         with self.engine.begin() as connection:
             return connection.execute(delete(_counts)).rowcount
 
     def check(self) -> bool:
-        """Whether the database answers."""
+        """Return whether the database answers."""
         with self.engine.connect() as connection:
             return connection.execute(text("SELECT 1")).scalar() == 1

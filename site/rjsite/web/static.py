@@ -1,6 +1,6 @@
-"""Static files, each under a name that holds its content's hash, compressed once and kept for a year.
+"""Serves static files, each under a name with the hash of its content, so that browsers keep it for a year.
 
-WhiteNoise serves them; it takes the `.br` and `.gz` lying beside a file.
+WhiteNoise serves them, and the compressed copies with `.br` and `.gz` next to them.
 """
 
 from __future__ import annotations
@@ -43,12 +43,14 @@ log = logging.getLogger("rjsite.static")
 
 
 class Files(WhiteNoise):  # type: ignore[misc]
-    """WhiteNoise, with a year in place of its ten and a line in the log for each file.
+    """WhiteNoise with a line in the log for each file, and a year instead of its ten.
 
-    The files are written when the first of them is asked for, or by `prepare`: making an app writes nothing.
+    The files are written by `prepare` or with the first request for one, so that `create_app` writes none.
 
     Args:
-        folder: where the files are served from. options: see WhiteNoise.
+        app: answers all other requests.
+        folder: the folder that the files are served from.
+        options: see WhiteNoise.
     """
 
     FOREVER = 365 * 24 * 3600
@@ -60,7 +62,7 @@ class Files(WhiteNoise):  # type: ignore[misc]
         self._preparing = threading.Lock()
 
     def prepare(self) -> None:
-        """Write the files to their folder and serve them from there, unless that is done."""
+        """Write the files to their folder and serve them from there, unless that has been done."""
         with self._preparing:
             if not self._prepared:
                 prepare(SOURCE, self._folder)
@@ -79,7 +81,7 @@ class Files(WhiteNoise):  # type: ignore[misc]
 
     @staticmethod
     def serve(static_file: Any, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer with a file."""
+        """Answer with a file, and log the request."""
         started = time.perf_counter()
 
         def start(status: str, headers: list[tuple[str, str]]) -> Any:
@@ -91,15 +93,15 @@ class Files(WhiteNoise):  # type: ignore[misc]
 
 
 def hashed(source: Path) -> dict[str, tuple[str, bytes]]:
-    """Return each file of a folder as it is served, by its own name ("site.css"): hashed name and content."""
+    """Return the hashed name and content of each file of a folder, by its own name ("site.css")."""
     files: dict[str, tuple[str, bytes]] = {}
-    # style sheets last: they name fonts and pictures by their hashed names
+    # style sheets come last, because they refer to fonts and pictures by their hashed names
     for path in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: (p.suffix == ".css", p)):
         name = path.relative_to(source).as_posix()
         body = path.read_bytes()
         if path.suffix == ".css":
             body = _CSS_URL.sub(
-                lambda found: f'url("{PREFIX + files[found[1]][0] if found[1] in files else found[1]}")',
+                lambda url: f'url("{PREFIX + files[url[1]][0] if url[1] in files else url[1]}")',
                 _CSS_COMMENT.sub("", body.decode()),
             ).encode()
         digest = hashlib.sha256(body).hexdigest()[:12]
@@ -111,10 +113,11 @@ def prepare(source: Path, target: Path) -> dict[str, str]:
     """Copy every static file to its hashed name, with compressed copies beside it.
 
     Args:
-        source: as `static/`. target: a folder that may be there already, also of another process.
+        source: a folder like `static/`.
+        target: a folder that may exist already, and that another process may write to as well.
 
     Returns:
-        The address of each file by its own name ("site.css").
+        The URL of each file, by its own name ("site.css").
     """
     files = hashed(source)
     target.mkdir(parents=True, exist_ok=True)
@@ -124,13 +127,15 @@ def prepare(source: Path, target: Path) -> dict[str, str]:
 
 
 def write(path: Path, body: bytes, by_way_of: Path | None = None) -> list[Path]:
-    """Write a file with compressed copies beside it, each in one step and where it is not there yet.
+    """Write a file with compressed copies next to it, each in one step and only if it does not exist.
 
     Args:
-        by_way_of: a folder of the same disk in which a file lies until it is whole; else its own.
+        path: the file; several processes may write it at the same time.
+        body: its content.
+        by_way_of: a folder of the same disk for a file that is not complete yet; by default its own folder.
 
     Returns:
-        The file and its copies. Several processes may write the same ones at once.
+        The file and its copies.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     endings = ("", *COMPRESSORS) if path.name.endswith(COMPRESSED) else ("",)
@@ -177,7 +182,7 @@ def init_app(app: Flask, settings: Settings) -> Files:
 
     @app.get("/papers/<name>")
     def paper(name: str) -> ResponseReturnValue:
-        """A form to print, by the name that pages and people use; its hashed name changes with its words."""
+        """Redirect from the lasting name of a paper form to its name with the hash of its content."""
         return redirect(names.get(f"papers/{name}") or abort(404))
 
     return layer
