@@ -2,6 +2,7 @@
 PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
+NODE := tools/node_modules/.bin
 PREPARE := $(PYTHON) tools/prepare.py
 EXPORT := $(UV) export --quiet --frozen --format requirements.txt --no-emit-project --no-header
 
@@ -46,11 +47,18 @@ bench: ## measure the site against what it stands on (docs/performance.md); writ
 	@$(PREPARE) dev
 	@PYTHONPATH=tests $(BIN)/python tests/bench.py
 
-lint: ## check style and types
+lint: $(NODE) ## check style and types of Python, templates, style sheet and scripts (needs npm)
 	@$(PREPARE) dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/djlint --lint --quiet templates
+	$(NODE)/biome lint --config-path=tools static
+	$(NODE)/tsc --project tools/tsconfig.json
+
+$(NODE): tools/package-lock.json
+	npm --prefix tools ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 lock: ## choose the newest fitting versions and pin them with their hashes (needs uv)
 	$(UV) lock --quiet --upgrade

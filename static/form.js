@@ -3,8 +3,12 @@
 // wraps any text in elements: no step here depends on the text nodes that the site sent.
 
 const main = () => document.querySelector("main");
-const theForm = () => document.querySelector("main form[method=post]");
-const copy = (id) => document.getElementById(id)?.content.cloneNode(true);
+const theForm = () => /** @type {HTMLFormElement} */ (document.querySelector("main form[method=post]"));
+const copy = (id) => {
+  const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
+  return /** @type {DocumentFragment} */ (template?.content.cloneNode(true));
+};
+const all = (selector) => /** @type {HTMLElement[]} */ ([...document.querySelectorAll(selector)]);
 const wasLeft = () => document.documentElement.hasAttribute("data-left"); // leave.js
 const live = document.getElementById("live");
 
@@ -16,7 +20,7 @@ function say(words) {
 // ---------- What the form holds ----------
 
 const control = (question) => question.querySelector("input, textarea");
-const answers = (name) => new FormData(theForm()).getAll(name).filter((answer) => answer.trim());
+const answers = (name) => new FormData(theForm()).getAll(name).map(String).filter((answer) => answer.trim());
 const asked = (question) =>
   Object.entries(JSON.parse(question.dataset.when ?? "{}")).every(([name, openers]) =>
     answers(name).some((answer) => openers.includes(answer)),
@@ -25,7 +29,7 @@ const asked = (question) =>
 /** Show what an answer opens, and nothing else; returns whether that opened a question. */
 function unfold() {
   let opened = false;
-  for (const question of theForm()?.querySelectorAll("[data-when]") ?? []) {
+  for (const question of all("main form [data-when]")) {
     const box = question.parentElement;
     const folded = box.className.startsWith("opens") ? box : question;
     opened ||= folded.hidden && asked(question);
@@ -63,6 +67,7 @@ try {
 }
 
 const title = document.title; // of the whole form, whatever went wrong with it since
+/** @type {HTMLElement[]} */
 let screens = []; // the opening, each step, the check
 let byStep = false; // false: all of them are open at once
 let at = 0; // which one is shown or, of open ones, gone back to; -1: an outcome
@@ -72,12 +77,12 @@ let changing = false; // one answer, on the way back to the check
 function begin() {
   byStep = able && Boolean(theForm()?.hasAttribute("data-by-step"));
   byStep &&= !document.querySelector("#problem, #notice");
-  screens = [...document.querySelectorAll("[data-screen]")].filter((screen) => byStep || !screen.hidden);
+  screens = all("[data-screen]").filter((screen) => byStep || !screen.hidden);
   at = 0;
   unfold();
   if (able && screens.length) history.replaceState(0, "");
   if (!byStep) return;
-  for (const part of main().querySelectorAll(".progress, .turn, [data-back]")) part.hidden = false;
+  for (const part of all("main .progress, main .turn, main [data-back]")) part.hidden = false;
   for (const number of document.querySelectorAll(".nr")) number.remove();
   for (const heading of document.querySelectorAll(".step > h2")) {
     const first = document.createElement("h1");
@@ -102,12 +107,12 @@ function show(number, moved = true) {
   screens.forEach((screen, index) => {
     screen.hidden = at < 0 || (byStep && index !== at);
   });
-  document.querySelector(".send").hidden = at < 0;
+  for (const send of all(".send")) send.hidden = at < 0;
   if (outcome) theForm().after(copy(`outcome-${outcome}`));
   else if (byStep && at === screens.length - 1) list(screens[at]);
   if (!moved) return;
   const part = screens[at] ?? document.querySelector("section.outcome") ?? main();
-  const heading = part.querySelector("h1, h2");
+  const heading = /** @type {HTMLElement} */ (part.querySelector("h1, h2"));
   if (turned) document.title = byStep && at > 0 ? `${heading.textContent} – ${title}` : title;
   scrollTo(0, 0);
   heading.tabIndex = -1;
@@ -180,9 +185,10 @@ function complain(missing) {
     const ticks = set && set.getAttribute("role") === null; // a group has no aria-invalid
     if (!ticks) target.setAttribute("aria-invalid", "true");
     target.setAttribute("aria-describedby", `${target.getAttribute("aria-describedby") ?? ""} ${id}`.trim());
-    const entry = line.cloneNode(true);
-    entry.firstElementChild.href = `#${first.id}`;
-    entry.firstElementChild.textContent = question.dataset.missing;
+    const entry = /** @type {Element} */ (line.cloneNode(true));
+    const link = entry.querySelector("a");
+    link.href = `#${first.id}`;
+    link.textContent = question.dataset.missing;
     lines.append(entry);
   }
   const heading = screens[at].querySelector("h1").textContent;
@@ -247,7 +253,7 @@ async function send(form) {
   let failure = "503";
   let page;
   try {
-    const body = new URLSearchParams(new FormData(form));
+    const body = new URLSearchParams(/** @type {any} */ (new FormData(form)));
     const answer = await fetch(location.href, { method: "POST", body, signal: cut.signal });
     if (answer.status === 413) failure = "413";
     page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -291,7 +297,7 @@ function replace(page) {
 // ---------- Clicks ----------
 
 addEventListener("click", (event) => {
-  const on = (what) => event.target.closest?.(what);
+  const on = (what) => /** @type {Element} */ (event.target).closest?.(what);
   const place = screens.length && on("a[href^='#']");
   if (on("[data-back]")) history.back();
   else if (place) {

@@ -18,7 +18,8 @@ function each(...steps) {
 
 /** Empty every control and every list of answers: nothing is left to read back. */
 function forget() {
-  for (const control of document.querySelectorAll("input, textarea, select")) {
+  const controls = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("input, textarea, select"));
+  for (const control of controls) {
     each(
       () => (control.checked = false),
       () => (control.defaultChecked = false),
@@ -37,7 +38,7 @@ function leave() {
     () => document.documentElement.setAttribute("hidden", ""),
     () => (document.title = "Loading"),
     () => {
-      const icon = document.querySelector("link[rel=icon]");
+      const icon = /** @type {HTMLLinkElement} */ (document.querySelector("link[rel=icon]"));
       icon.href = icon.getAttribute("data-blank");
     },
     forget,

@@ -15,7 +15,7 @@ if (jump) {
 }
 
 // Where something is wrong, reading starts there.
-document.querySelector("#notice, #problem")?.focus();
+/** @type {HTMLElement} */ (document.querySelector("#notice, #problem"))?.focus();
 
 // The reference is on the page; it need not stay in the address.
 if (document.querySelector("[data-sent]") && location.search) {

@@ -61,6 +61,7 @@ NEEDS = (
     Need("Redis server", ("redis-server",), on_path("redis-server")),
     Need("nginx", ("nginx-light", "nginx"), on_path("nginx")),
     Need("nginx's Brotli", ("libnginx-mod-http-brotli-static",), find_brotli),
+    Need("npm", ("npm",), on_path("npm")),
     Need("openssl", ("openssl",), on_path("openssl")),
     Need("strace", ("strace",), on_path("strace")),
     Need("Caddy", ("caddy",), on_path("caddy")),

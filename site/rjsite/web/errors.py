@@ -6,7 +6,8 @@ import logging
 import traceback
 from pathlib import Path
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, current_app, make_response, render_template, request
+from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
 from rjsite.settings import Settings
@@ -24,6 +25,8 @@ def show(status: int) -> Response:
     page = content.errors.get(str(status)) or content.errors.get("404" if status < 500 else "500")
     if page is None:
         return _plain(content.facts["phone"].value, status)
+    if request_ctx.url_adapter is None:  # the host is not one of ours, and the links of the page need none
+        request_ctx.url_adapter = current_app.url_map.bind("")
     response = make_response(unlinked(render_template("page.html", page=page, here="")), status)
     response.headers["Cache-Control"] = NO_STORE
     return response
