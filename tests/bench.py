@@ -16,7 +16,6 @@ import secrets
 import shutil
 import signal
 import socket
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -43,7 +42,8 @@ ROUNDS = 7
 SECONDS = 1.0
 BROWSER = "gzip, deflate, br"  # what every browser asks for
 CLIENTS = 4
-FORMS = 20  # for each client and round
+SENDERS = 8  # clients that send forms
+FORMS = 10  # for each of these and round
 SIZES = (15, 1_000, 3_000, 10_000)  # stories
 SERVE = """
 serve(app, host="127.0.0.1", port=int(sys.argv[1]), threads=8, connection_limit=1000, asyncore_use_poll=True)
@@ -56,24 +56,11 @@ app = Flask("bare")
 app.add_url_rule("/", view_func=lambda: "hello")
 {SERVE}
 """
-INSERT = f"""
-import sqlite3, sys, threading
-from flask import Flask, redirect, request
-from waitress import serve
-app, mine = Flask("bare"), threading.local()
-
-@app.route("/", methods=["GET", "POST"])
-def keep():
-    if not hasattr(mine, "database"):
-        mine.database = sqlite3.connect(sys.argv[2], isolation_level=None, timeout=30)
-        mine.database.execute("PRAGMA journal_mode=WAL")
-        mine.database.execute("PRAGMA synchronous=FULL")
-        mine.database.execute("CREATE TABLE IF NOT EXISTS t(body BLOB)")
-    if request.method == "POST":
-        mine.database.execute("INSERT INTO t VALUES (?)", (request.get_data().ljust(3000),))
-    return redirect("/", 303)
-
-{SERVE}
+IMPORT = """
+import contextlib, importlib, sys
+for name in sys.argv[1:]:
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
 """
 SITE = [sys.executable, "-P", "-c", "import sys; from rjsite.cli import main; sys.exit(main())"]
 
@@ -83,7 +70,7 @@ AT_LEAST = {
     "story_rps": ("bare_hello", 1.0),
     "form_rps": ("bare_hello", 0.6),
     "serve_rps": ("bare_hello", 0.8),
-    "submit_rps": ("bare_insert", 0.5),
+    "submit_rps": ("plain_rps", 0.5),
     "page_10000": ("page_15", 1 / 1.2),
     "story_10000": ("story_15", 1 / 1.2),
     "list_10000": ("list_15", 1 / 3),
@@ -92,6 +79,9 @@ AT_LEAST = {
 }
 START_AT_MOST = 3.0  # times the front matter
 SMALL_START_AT_MOST = 1.0  # seconds
+P95_AT_MOST = 100.0  # milliseconds
+IMPORT_AT_MOST = 0.15  # seconds more than the libraries of rjsite.settings
+CHECK_AT_MOST = 1.5  # seconds
 MEMORY_AT_MOST = 120.0  # MB more with 10,000 stories
 
 
@@ -155,6 +145,17 @@ def development(folder: Path) -> Iterator[int]:
     settings = {"RJSITE_MODE": "development", "RJSITE_DATA_DIR": data, "RJSITE_MAIL_FOLDER": f"{data}/mail"}
     with running([*SITE, "serve"], port, PORT=str(port), **settings):
         yield port
+
+
+@contextmanager
+def site_with_silent_mail_server(folder: Path, content: Path) -> Iterator[int]:
+    """Start the site with a mail server that takes connections and never answers; yield the site's port."""
+    port = free_port()
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        mail = {"RJSITE_MAIL_PORT": str(silent.getsockname()[1]), "RJSITE_DELIVER_IN_SERVER": "true"}
+        settings = {**production(folder, content), **mail}
+        with running([*SITE, "serve"], port, PORT=str(port), **settings):
+            yield port
 
 
 # -- clients -----------------------------------------------------------------------------------------------
@@ -229,12 +230,12 @@ def post(port: int, path: str, body: str) -> bytes:
 
 def together(work: Callable[[int], int]) -> float:
     """What a few clients do at once: how much a second. `work` takes a client's number and says how much."""
-    done = [0] * CLIENTS
+    done = [0] * SENDERS
 
     def go(number: int) -> None:
         done[number] = work(number)
 
-    clients = [threading.Thread(target=go, args=(number,)) for number in range(CLIENTS)]
+    clients = [threading.Thread(target=go, args=(number,)) for number in range(SENDERS)]
     began = time.perf_counter()
     for client in clients:
         client.start()
@@ -262,42 +263,43 @@ def rate(port: int, path: str, accept: str = BROWSER, times: int = 1) -> float:
     return count / (time.perf_counter() - began)
 
 
+def form_bodies(port: int) -> list[str]:
+    """Return filled forms, each with a token of its own that the site has given out."""
+    tokens = [TOKEN.findall(plain(port, "/refer/a"))[0] for _ in range(FORMS * SENDERS)]
+    return [urlencode({**FORM_A, "form_token": token}, doseq=True) for token in tokens]
+
+
 def submit_rate(port: int) -> float:
-    """Forms a second, each from post to commit; their tokens are fetched beforehand."""
-    tokens = [TOKEN.findall(plain(port, "/refer/a"))[0] for _ in range(FORMS * CLIENTS)]
-    bodies = [urlencode({**FORM_A, "form_token": token}, doseq=True) for token in tokens]
-    return _post_rate(port, "/refer/a", bodies)
+    """Return how many forms a second are sent, from the request to the answer after the commit."""
+    return _send(port, "/refer/a", form_bodies(port))[0]
 
 
-def insert_rate(port: int) -> float:
-    """The same bodies to a bare Flask app that does one synced insert for each."""
+def plain_rate(port: int) -> float:
+    """Return the same for tests/support/plain_form.py."""
     body = urlencode({**FORM_A, "form_token": "x" * 60}, doseq=True)
-    return _post_rate(port, "/", [body] * (FORMS * CLIENTS))
+    return _send(port, "/", [body] * (FORMS * SENDERS))[0]
 
 
-def _post_rate(port: int, path: str, bodies: list[str]) -> float:
+def submit_p95(port: int) -> float:
+    """Return the milliseconds within which 95 of 100 forms are answered."""
+    seconds = _send(port, "/refer/a", form_bodies(port))[1]
+    return 1000 * statistics.quantiles(seconds, n=20)[-1]
+
+
+def _send(port: int, path: str, bodies: list[str]) -> tuple[float, list[float]]:
+    """Send forms from several clients at once; return forms a second, and the seconds that each one took."""
+    seconds: list[float] = []
+
     def work(number: int) -> int:
-        client, mine = Client(port), bodies[number::CLIENTS]
+        client, mine = Client(port), bodies[number::SENDERS]
         for body in mine:
+            began = time.perf_counter()
             client.ask(post(port, path, body))
             client.hear(b"303")
+            seconds.append(time.perf_counter() - began)
         return len(mine)
 
-    return together(work)
-
-
-def raw_insert_rate(folder: Path) -> float:
-    """Synced SQLite inserts a second on the same disk, one after another, with no request around them."""
-    database = sqlite3.connect(folder / "raw.sqlite3", isolation_level=None)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")
-    database.execute("CREATE TABLE IF NOT EXISTS t(body BLOB)")
-    began = time.perf_counter()
-    for _ in range(FORMS * CLIENTS):
-        database.execute("INSERT INTO t VALUES (?)", (os.urandom(3000),))
-    taken = time.perf_counter() - began
-    database.close()
-    return FORMS * CLIENTS / taken
+    return together(work), seconds
 
 
 def in_turn(*measures: Callable[[], float], rounds: int = ROUNDS) -> list[list[float]]:
@@ -357,7 +359,7 @@ class Report:
         entry["ratio_to"] = {what: round(statistics.median(found), 3) for what, found in ratios.items()}
         entry["ratio_spread"] = {what: [round(min(f), 2), round(max(f), 2)] for what, f in ratios.items()}
         self.found[name] = entry
-        line = f"{name:14}{entry['value']:>11} {unit:6}"
+        line = f"{name:18}{entry['value']:>11} {unit:6}"
         line += "".join(
             f" {statistics.median(f):.2f} x {what} ({min(f):.2f} to {max(f):.2f})"
             for what, f in ratios.items()
@@ -378,22 +380,24 @@ class Report:
 
 
 def measure_small(report: Report, folder: Path, content: Path) -> float:
-    """The site as it is, against a bare hello and a bare insert; gives its memory."""
+    """Compare the site as it is with a bare hello and a plain form; return its memory in MB."""
     with ExitStack() as servers:
         ports = [free_port(), free_port()]
         servers.enter_context(running([sys.executable, "-c", HELLO, str(ports[0])], ports[0]))
-        database = str(folder / "bare.sqlite3")
-        servers.enter_context(running([sys.executable, "-c", INSERT, str(ports[1]), database], ports[1]))
+        form = [sys.executable, "-m", "support.plain_form", str(ports[1]), str(folder / "plain.sqlite3")]
+        servers.enter_context(running(form, ports[1]))
         port, process = servers.enter_context(site(folder, content))
         story = re.findall(r"/case-studies/[a-z-]+", plain(port, "/case-studies/"))[0]
         for name, path in (("page_rps", "/"), ("story_rps", story), ("form_rps", "/refer/a")):
             report.compare(name, in_turn(partial(rate, port, path), partial(rate, ports[0], "/")))
         served = servers.enter_context(development(folder))
         report.compare("serve_rps", in_turn(partial(rate, served, "/"), partial(rate, ports[0], "/")))
-        mine, bare, raw = in_turn(
-            partial(submit_rate, port), partial(insert_rate, ports[1]), partial(raw_insert_rate, folder)
-        )
-        report.compare("submit_rps", [mine, bare], ("raw_insert", raw))
+        report.compare("submit_rps", in_turn(partial(submit_rate, port), partial(plain_rate, ports[1])))
+        silent = servers.enter_context(site_with_silent_mail_server(folder, content))
+        answered, beside_silence = in_turn(partial(submit_p95, port), partial(submit_p95, silent))
+        for name, figures in (("submit_p95", answered), ("submit_p95_silent", beside_silence)):
+            report.note(name, figures, "ms")
+            report.judge(statistics.median(figures) <= P95_AT_MOST, f"at most {P95_AT_MOST:.0f}")
         for name, path, most in (("weight_home", "/", 36 * 1024), ("weight_form", "/refer/a", 40 * 1024)):
             weight = first_visit(port, path)
             report.note(name, [weight], "bytes")
@@ -432,6 +436,40 @@ def measure_starts(report: Report, folder: Path, content: Path, large: Path) -> 
     report.judge(statistics.median(small) <= SMALL_START_AT_MOST, f"at most {SMALL_START_AT_MOST:.2f}")
     ratio = report.note("start_10000", big, "s", ("front_matter", raw))
     report.judge(ratio <= START_AT_MOST, f"at most {START_AT_MOST:.2f}")
+
+
+def import_seconds(modules: Sequence[str]) -> float:
+    """Return the seconds that a new Python takes for modules, without those that cannot be imported alone."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", IMPORT, *modules], check=True)
+    return time.perf_counter() - began
+
+
+def libraries_of(module: str) -> list[str]:
+    """Return the names of all modules that a module of the site imports from elsewhere."""
+    code = f"import sys; before = set(sys.modules); import {module}; print(*set(sys.modules) - before)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return sorted(name for name in loaded.stdout.split() if not name.startswith("rjsite"))
+
+
+def check_seconds() -> float:
+    """Return how long `rjsite check` takes for the content as it is."""
+    began = time.perf_counter()
+    subprocess.run([*SITE, "check"], check=False, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def measure_commands(report: Report) -> None:
+    """Measure how quickly commands start."""
+    libraries = partial(import_seconds, libraries_of("rjsite.settings"))
+    ours, theirs, check = in_turn(partial(import_seconds, ["rjsite.settings"]), libraries, check_seconds)
+    more = [a - b for a, b in zip(ours, theirs, strict=True)]
+    for name, figures, most in (
+        ("import_settings", more, IMPORT_AT_MOST),
+        ("check_15", check, CHECK_AT_MOST),
+    ):
+        report.note(name, figures, "s")
+        report.judge(statistics.median(figures) <= most, f"at most {most:.2f}")
 
 
 def measure_published(report: Report, folder: Path, content: Path) -> None:
@@ -524,6 +562,7 @@ def main() -> int:
         rss_15 = measure_small(report, folder, small)
         measure_large(report, folder, small, large, rss_15)
         measure_starts(report, folder, small, large)
+        measure_commands(report)
         measure_published(report, folder, small)
         grown = growth(folder, contents)
     path = ROOT / "var" / "bench.json"
