@@ -6,7 +6,8 @@ imported where it is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.authority import Authority
 from support.mail import MailServer
+from support.service import SERVICE, ClientContent
 from support.site_process import Site
 
 if TYPE_CHECKING:
@@ -29,6 +31,37 @@ if TYPE_CHECKING:
     from support.databases import Postgres, Redis
     from support.firefox import Firefox
     from support.nginx import Nginx
+
+
+CLIENT_CONTENT = ClientContent()
+CONTENT_TESTS = Path(__file__).parent / "content"
+sys.addaudithook(CLIENT_CONTENT)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, object, object]:
+    """Let only the modules in tests/content read the client's content as they are imported."""
+    if not collector.path.is_relative_to(CONTENT_TESTS):
+        return (yield)
+    with CLIENT_CONTENT.allowed():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let only the tests in tests/content, and those marked `client_content`, read the client's content."""
+    if not (item.path.is_relative_to(CONTENT_TESTS) or item.get_closest_marker("client_content")):
+        return (yield)
+    with CLIENT_CONTENT.allowed():
+        return (yield)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _invented_service() -> Iterator[None]:
+    """Run the engine on the content of the invented service unless a test names other content."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RJSITE_CONTENT_DIR", str(SERVICE))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, WebError
 
-from rjsite.settings import Settings
 from support.authority import Authority
 from support.browser import chromium_launch, trusts
 from support.nginx import Nginx
 from support.processes import LOOPBACK
+from support.service import EXIT, SERVICE
 from support.site_process import Site
 
 # `localhost` is the site; the same machine by its number is the other site, to which Exit leads; it also
@@ -64,10 +64,10 @@ def https_site(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -
     with Nginx(folder, http, scheme="https") as nginx:
         elsewhere = f"https://{LOOPBACK}:{nginx.port}/"
         content = folder / "content"
-        shutil.copytree(Settings.model_fields["content_dir"].default, content)
+        shutil.copytree(SERVICE, content)
         facts = content / "service.toml"
         before = facts.read_text()
-        facts.write_text(before.replace("https://www.bbc.co.uk/weather", elsewhere))
+        facts.write_text(before.replace(EXIT, elsewhere))
         assert facts.read_text() != before
         site.env |= {
             "RJSITE_CONTENT_DIR": str(content),

@@ -49,7 +49,7 @@ def test_nothing_scrolls_sideways_or_is_cut_off_on_any_screen(page: Page, name: 
 
 
 def test_the_exit_stays_in_view_unless_the_window_is_low(page: Page) -> None:
-    page.goto("/if-you-were-harmed")
+    page.goto("/how-it-works")
     shown = {}
     for height in (256, 640, 800):
         page.set_viewport_size({"width": 360, "height": height})
@@ -61,7 +61,7 @@ def test_the_exit_stays_in_view_unless_the_window_is_low(page: Page) -> None:
 
 def test_what_stays_in_view_leaves_room_to_read_with_larger_letters(page: Page) -> None:
     """Of the header only the row with the phone and the exit stays; media queries do not see its size."""
-    for name in ("/if-you-were-harmed", "/refer/a"):
+    for name in ("/how-it-works", "/refer/a"):
         page.goto(name)
         add_style(page, LARGER)
         for width, height in ((360, 740), (320, 640)):
@@ -93,7 +93,7 @@ def test_every_target_that_stands_alone_is_44_pixels_high(page: Page) -> None:
             e.getBoundingClientRect().height, parseFloat(getComputedStyle(e, "::after").height) || 0)])
         .filter(([, height]) => height < 43.9)"""
     found = {}
-    for address in ("/", "/if-you-were-harmed", "/case-studies/", "/refer/a", "/easy-read", "/refer"):
+    for address in ("/", "/how-it-works", "/case-studies/", "/refer/a", "/easy-read", "/refer"):
         page.goto(address)
         for width in (360, 1280):
             page.set_viewport_size({"width": width, "height": 800})
@@ -162,7 +162,7 @@ HOLD = """() => {
 
 def test_a_reader_who_saves_data_reads_in_the_letters_of_the_device(page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
-    page.goto("/if-you-were-harmed")
+    page.goto("/how-it-works")
 
     assert page.evaluate(HOLD) == 1
     assert page.locator("h1").evaluate("e => getComputedStyle(e).fontFamily").startswith("system-ui")

@@ -16,7 +16,7 @@ from support.processes import wait_until
 from support.site_process import Site
 from support.walk import answer, fill, press_send
 
-STORY = "Theft from an older couple"
+STORY = "The shop window"
 
 
 def walk(page: Page, site: Site) -> None:
@@ -26,8 +26,8 @@ def walk(page: Page, site: Site) -> None:
     page.get_by_role("link", name=STORY).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(STORY)
     assert_axe_clean(page)
-    page.get_by_role("link", name="If you were harmed").first.click()
-    page.get_by_role("main").get_by_role("link", name="Start form A").first.click()
+    page.get_by_role("link", name="Get in touch").first.click()
+    page.get_by_role("main").get_by_role("link", name="Form A, if you were harmed").click()
     assert_axe_clean(page)
     fill(page, {**GOOD[A], "name": "Ally"})
     press_send(page)

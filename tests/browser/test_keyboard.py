@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from support.browser import assert_axe_clean
 
-PAGES = ["/", "/if-you-were-harmed", "/case-studies/", "/contact", "/no-such-page", "/professionals"]
+PAGES = ["/", "/how-it-works", "/case-studies/", "/contact", "/no-such-page", "/questions"]
 WINDOWS = [(1280, 800), (360, 640)]
 
 # What Tab has to reach, in document order; of a group of radios only one.
@@ -63,7 +63,7 @@ def test_tab_reaches_everything_in_reading_order_and_the_focus_is_always_seen(
 
 def test_shift_and_tab_lead_back_the_same_way(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 640})
-    page.goto("/if-you-were-harmed")
+    page.goto("/how-it-works")
     page.evaluate(REACHABLE)
     page.locator("footer a").last.focus()
     back, wrong = [], []
@@ -78,7 +78,7 @@ def test_shift_and_tab_lead_back_the_same_way(page: Page) -> None:
 
 
 def test_the_skip_link_leads_past_header_and_menu(page: Page) -> None:
-    page.goto("/if-you-were-harmed")
+    page.goto("/how-it-works")
 
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -90,7 +90,7 @@ def test_the_skip_link_leads_past_header_and_menu(page: Page) -> None:
 @pytest.mark.parametrize("size", [(360, 640), (360, 300), (800, 600)])
 def test_the_next_tab_after_the_menu_is_opened_is_in_its_list(page: Page, size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.goto("/if-you-were-harmed")
+    page.goto("/how-it-works")
     button = page.get_by_role("button", name="Menu", exact=True)
     button.focus()
 
@@ -107,14 +107,14 @@ def test_the_next_tab_after_the_menu_is_opened_is_in_its_list(page: Page, size: 
 def test_every_menu_is_called_menu(page: Page) -> None:
     for width in (360, 1280):
         page.set_viewport_size({"width": width, "height": 800})
-        page.goto("/if-you-were-harmed")
+        page.goto("/how-it-works")
 
         assert page.get_by_role("navigation", name="Menu", exact=True).count() == 1, width
         assert page.get_by_role("navigation", name="Menu").count() == 1, width
 
 
 def test_what_only_parts_the_breadcrumb_is_not_read_out(page: Page) -> None:
-    page.goto("/case-studies/neighbours-dispute")
+    page.goto("/case-studies/a-broken-fence")
     tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
     said = [node.get("name", {}).get("value", "") for node in tree if not node["ignored"]]
 

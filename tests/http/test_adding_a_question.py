@@ -15,13 +15,14 @@ from rjsite.settings import ROOT, Settings
 from support import commands
 from support.forms import A, Page, send, words
 from support.mail import copy_of, text_of
+from support.service import SERVICE
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site with the question of docs/forms.md added to form A, and nothing else changed."""
     folder = tmp_path_factory.mktemp("one-edit")
-    shutil.copytree(ROOT / "content", folder / "content")
+    shutil.copytree(SERVICE, folder / "content")
     (question,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "forms.md").read_text(), re.S)
     file = folder / "content" / "forms" / "a.toml"
     file.write_text(file.read_text() + "\n" + question)

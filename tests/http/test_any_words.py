@@ -23,11 +23,11 @@ from rjsite.forms.referral import NOT_ANSWERED
 from rjsite.forms.token import Signer
 from rjsite.outbox import operator
 from rjsite.services import services_of
-from rjsite.settings import ROOT
 from support.forms import GOOD
 from support.mail import copy_of, text_of
+from support.service import SERVICE
 
-FORMS = load(ROOT / "content").forms
+FORMS = load(SERVICE).forms
 EXAMPLES = int(os.environ.get("HOSTILE", "25"))
 KIND = "application/x-www-form-urlencoded"
 

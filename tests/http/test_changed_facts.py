@@ -11,12 +11,13 @@ from flask import Flask
 
 from rjsite import create_app
 from rjsite.content.facts import Facts, load_facts
-from rjsite.settings import ROOT, Settings
+from rjsite.settings import Settings
 from rjsite.web.live_content import library
 from rjsite.web.papers import documents
 from rjsite.web.publish import publish
+from support.service import SERVICE
 
-OURS = load_facts(ROOT / "content" / "service.toml", Path("service.toml"))
+OURS = load_facts(SERVICE / "service.toml", Path("service.toml"))
 LINK = re.compile(r'<a\b[^>]*href="(?:tel|mailto):([^"]+)"[^>]*>(.*?)</a>')
 NEW = {
     name: {
@@ -34,7 +35,7 @@ NEW = {
 def changed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Flask, Settings]:
     """Our site, with another number or address in the line `value` of each fact, and nothing else changed."""
     folder = tmp_path_factory.mktemp("changed")
-    shutil.copytree(ROOT / "content", folder / "content")
+    shutil.copytree(SERVICE, folder / "content")
     path = folder / "content" / "service.toml"
     words = path.read_text()
     for name, value in NEW.items():
@@ -86,7 +87,7 @@ def test_no_page_form_or_paper_keeps_an_old_number_or_address(said):
 def test_each_number_and_address_leads_to_what_it_shows(said):
     links = {(place, *found) for place, words in said.items() for found in LINK.findall(words)}
 
-    assert len({place for place, *_ in links}) > 50
+    assert len({place for place, *_ in links}) > 20
     for place, to, shown in links:
         plain = re.sub(r"<[^>]*>", "", shown)
         reached = plain if "@" in plain else f"+44{plain.replace(' ', '')[1:]}"
@@ -97,16 +98,16 @@ def test_relay_uk_and_secure_email_go_with_the_phone_and_the_email(changed, said
     facts = facts_of(changed)
 
     assert facts["relay"].value == f"18001 {NEW['phone']}"
-    assert facts["secure_email"].value == f"{NEW['email']}.cjsm.net"
+    assert facts["secure_email"].value == f"{NEW['email']}.secure.example"
     for place in (".html", "get-in-touch.html", "/refer/a", "form-a.pdf", "form-c.pdf"):
         assert facts["relay"].value in said[place], place
-    assert facts["secure_email"].value in said["form-c.pdf"]
+    assert facts["secure_email"].value in said["form-c.pdf"].replace("<wbr>", "")
 
 
 def test_every_page_shows_the_new_emergency_number_in_its_danger_line(said):
     shown = {place for place, words in said.items() if 'class="danger"' in words}
 
-    assert len(shown) > 40
+    assert len(shown) > 20
     assert {place for place in shown if NEW["emergency"] not in said[place]} == set()
 
 

@@ -17,9 +17,10 @@ from werkzeug.test import TestResponse
 
 from rjsite import create_app
 from rjsite.services import services_of
-from rjsite.settings import ROOT, Settings
+from rjsite.settings import Settings
 from support.forms import CONTACT, GOOD, STOPS, A, B, C, Page, fresh, send, words
 from support.markup import markup_errors
+from support.service import SERVICE
 
 PAGE, PRIVATE = "private, no-cache", "no-store"
 FIXED = {
@@ -371,7 +372,7 @@ def test_no_file_of_the_content_is_missing_from_this_list(library, visits, folde
     shown = {words(h) for v in visits for h in v.html.all("h1", "h2")}
 
     assert {page.title for page in pages.values()} - shown == set()
-    assert len(pages) == len(list((ROOT / "content" / folder).glob("*.md")))
+    assert len(pages) == len(list((SERVICE / folder).glob("*.md")))
 
 
 def test_over_https_browsers_are_told_to_stay_with_it(tmp_path):

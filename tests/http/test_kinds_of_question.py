@@ -14,11 +14,12 @@ from rjsite.forms.definition import Kind
 from rjsite.forms.form import form_class
 from rjsite.outbox import operator
 from rjsite.services import services_of
-from rjsite.settings import ROOT, Settings
+from rjsite.settings import Settings
 from rjsite.web.live_content import library
 from support import commands
 from support.forms import Page, fresh
 from support.mail import copy_of, text_of
+from support.service import SERVICE
 
 
 class Sample(NamedTuple):
@@ -53,7 +54,7 @@ def test_there_is_a_sample_of_every_kind():
 def site(tmp_path_factory):
     """Return a site with a form that has a question of each kind."""
     folder = tmp_path_factory.mktemp("kinds")
-    shutil.copytree(ROOT / "content", folder / "content")
+    shutil.copytree(SERVICE, folder / "content")
     questions = [
         f'[[step.question]]\nname = "the_{kind}"\nkind = "{kind}"\nlabel = "The {kind}?"\n'
         f'missing = "Enter it"\n{KINDS[kind].lines if kind in KINDS else ""}\n'

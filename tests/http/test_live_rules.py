@@ -10,10 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from rjsite import create_app
-from rjsite.settings import ROOT, Settings
+from rjsite.settings import Settings
+from support.service import SERVICE
 from support.site_process import production_settings
 
-SLUG = "neighbours-dispute"
+SLUG = "a-broken-fence"
 STORY = f"case-studies/{SLUG}.md"
 EVERYWHERE = (
     "/",
@@ -30,10 +31,10 @@ LINK = f"See [what two neighbours did](/case-studies/{SLUG}) and [the form](/ref
 
 @pytest.fixture
 def content(tmp_path: Path) -> Path:
-    """Our own content, with a story that has every permission, and pages that name it."""
-    folder = Path(shutil.copytree(ROOT / "content", tmp_path / "content"))
+    """Return a copy of the content with a story that has every permission, and pages that name it."""
+    folder = Path(shutil.copytree(SERVICE, tmp_path / "content"))
     rules = folder / "house-rules.toml"
-    rules.write_text(rules.read_text().replace(f'    "{SLUG}",\n', ""))
+    rules.write_text(rules.read_text().replace(f'"{SLUG}"', ""))
     change(folder, "permission:", "permission: 2026-01-31")
     for name in ("pages/questions.md", "pages/index.md"):
         with (folder / name).open("a") as page:
@@ -97,7 +98,7 @@ def test_a_story_that_must_not_be_shown_is_nowhere(
     assert visitor.get(f"/case-studies/{SLUG}", base_url="https://127.0.0.1").status_code == 404
     assert [path for path in EVERYWHERE if SLUG in get(visitor, path)] == []
     assert get(visitor, "/readyz").splitlines()[0] == "content"
-    assert "/case-studies/threat-of-assault" in get(visitor, "/sitemap.xml")
+    assert "/case-studies/a-night-out" in get(visitor, "/sitemap.xml")
 
 
 def test_no_story_is_shown_while_the_rules_cannot_be_read(
@@ -124,18 +125,18 @@ def test_no_story_is_shown_while_the_rules_cannot_be_read(
 def test_a_link_to_a_story_that_is_not_there_is_plain_text(
     visit: Callable[[], FlaskClient], content: Path, link: str, name: str
 ) -> None:
-    (content / "case-studies/threat-of-assault.md").write_bytes((content / STORY).read_bytes())
+    (content / "case-studies/a-night-out.md").write_bytes((content / STORY).read_bytes())
     if name != STORY:
         (content / STORY).unlink()
     with (content / "redirects.toml").open("a") as redirects:
         redirects.write(f'"/old-story" = "/case-studies/{SLUG}"\n')
-    there = {STORY: "case-studies/threat-of-assault.md"}.get(name, name)
+    there = {STORY: "case-studies/a-night-out.md"}.get(name, name)
     with (content / there).open("a") as page:
         page.write(f"\nSee [what *two* did]({link}) and [all](/case-studies/?harm=theft).\n")
     (content / STORY).unlink(missing_ok=True)
     paths = {"forms/a.md": "/refer/a", "pages/questions.md": "/questions", "errors/404.md": "/nowhere"}
 
-    shown = get(visit(), paths.get(name, "/case-studies/threat-of-assault"))
+    shown = get(visit(), paths.get(name, "/case-studies/a-night-out"))
 
     assert "See what <em>two</em> did and" in shown
     assert '<a href="/case-studies/?harm=theft">all</a>' in shown

@@ -11,11 +11,12 @@ from rjsite import create_app
 from rjsite.content.library import load
 from rjsite.forms.token import Signer
 from rjsite.services import services_of
-from rjsite.settings import ROOT, Settings
+from rjsite.settings import Settings
 from support.forms import GOOD, Page, Value, fresh, lost
 from support.mail import copy_of
+from support.service import SERVICE
 
-FORMS = load(ROOT / "content").forms
+FORMS = load(SERVICE).forms
 PIECE = "It’s “mine” & <b> 👩🏽‍🦱 نعم "
 
 

@@ -14,11 +14,12 @@ from flask.testing import FlaskClient
 
 from rjsite import create_app
 from rjsite.services import services_of
-from rjsite.settings import ROOT, Settings
+from rjsite.settings import Settings
 from rjsite.web import page_cache
 from support.forms import CONTACT, A, B, C, fresh, send
+from support.service import SERVICE
 
-STORY = "/case-studies/neighbours-dispute"
+STORY = "/case-studies/a-broken-fence"
 SAME = ["/", "/privacy", STORY, "/case-studies/", "/feed.xml", "/sitemap.xml", "/robots.txt"]
 FORMS = [A, B, C, CONTACT]
 UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress}
@@ -176,7 +177,7 @@ def test_the_oldest_goes_when_there_is_too_much(app: Flask, client: FlaskClient,
 def test_a_story_that_was_shown_leaves_nothing_in_memory_but_its_page(app: Flask, client: FlaskClient):
     client.get(STORY)
 
-    story = services_of(app).content.now().by_slug["neighbours-dispute"]
+    story = services_of(app).content.now().by_slug["a-broken-fence"]
     assert "_parts" not in vars(story)
 
 
@@ -203,7 +204,7 @@ def test_what_is_kept_is_logged_as_every_request(client: FlaskClient, caplog):
 
 
 def test_a_change_of_content_swaps_everything_at_once(tmp_path: Path):
-    folder = Path(shutil.copytree(ROOT / "content", tmp_path / "content"))
+    folder = Path(shutil.copytree(SERVICE, tmp_path / "content"))
     (tmp_path / "data").mkdir()
     site = create_app(
         Settings.load(
@@ -223,7 +224,7 @@ def test_a_change_of_content_swaps_everything_at_once(tmp_path: Path):
     there = {"base_url": "https://nowhere.example"}
     before = {address: client.get(address, **there).text for address in addresses}
     facts = folder / "service.toml"
-    name = "Restorative Justice Hampshire & Isle of Wight"
+    name = "Talking Bridge Larkshire"
     facts.write_text(facts.read_text().replace(name, "Another Name"))
     assert all("Another Name" not in client.get(address, **there).text for address in addresses)
 

@@ -22,23 +22,18 @@ MAKE = bool(os.environ.get("MAKE_PICTURES"))  # `make pictures`: keep what is se
 
 PAGES = {
     "home": "/",
-    "page": "/if-you-were-harmed",
-    "professionals": "/professionals",
+    "page": "/how-it-works",
+    "questions": "/questions",
     "easier-to-read": "/easy-read",
     "stories": "/case-studies/",
-    "story": "/case-studies/indirect-restorative-justice-following-sexual-assault",
+    "story": "/case-studies/a-night-out",
     "form": "/refer/a",
     "form-with-errors": "/refer/a",
     "sent": "/sent",
     "not-found": "/no-such-page",
     "styleguide": "/styleguide",
 }
-KEPT_STORIES = [
-    "restorative-conversation-following-theft",
-    "theft-from-an-elderly-couple",
-    "neighbours-dispute",
-    "indirect-restorative-justice-following-sexual-assault",
-]
+KEPT_STORIES = ["the-shop-window", "a-broken-fence", "a-night-out"]
 STEADY = """kept => {
     for (const changing of document.querySelectorAll(".checked, .found, .pages, details.choose"))
         changing.remove();

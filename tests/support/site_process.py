@@ -15,6 +15,7 @@ from urllib.request import ProxyHandler, build_opener
 from cryptography.fernet import Fernet
 
 from support.processes import LOOPBACK, Program, free_port
+from support.service import SERVICE
 
 # -P: the folder one stands in must not be on the import path.
 RJSITE = [sys.executable, "-P", "-c", "import sys; from rjsite.cli import main; sys.exit(main())"]
@@ -62,6 +63,7 @@ class Site:
             "PORT": str(self.port),
             "RJSITE_MODE": "development",
             "RJSITE_DATA_DIR": str(self.data_dir),
+            "RJSITE_CONTENT_DIR": str(SERVICE),
             **(env or {}),
         }
         self.command = [*RJSITE, "serve"]

@@ -29,6 +29,7 @@ from support.many_machines import HOST, DistantVisitor, Instance, deployed_nginx
 from support.needs import program
 from support.nginx import Nginx
 from support.processes import LOOPBACK
+from support.service import PHONE
 from support.site_process import Site
 from support.visitor import FORM_A, Visitor
 
@@ -226,7 +227,7 @@ def test_nginx_before_the_site(
     assert sent.status == 303
     assert sent.headers["Strict-Transport-Security"]
     assert "Content-Encoding" not in visitor.get("/refer/a").headers
-    assert (too_large.status, "0800 043 8785" in too_large.text) == (413, True)  # in the site's own words
+    assert (too_large.status, PHONE in too_large.text) == (413, True)  # in the site's own words
     assert forged.send().status == 429  # the address is the one that nginx sees
     assert DistantVisitor(nginx, authority, "127.0.0.6").send().status == 303
     assert "127.0.0." not in nginx.said()

@@ -19,6 +19,7 @@ import pytest
 from rjsite.forms.token import Signer
 from support.databases import Redis
 from support.forms import GOOD, A, Page, lost
+from support.service import PHONE
 from support.site_process import Site
 from support.visitor import FORM_A, Visitor
 
@@ -170,7 +171,7 @@ def test_beyond_what_may_wait_a_form_keeps_its_answers_and_names_the_phone(start
     assert statuses == [303] * 3
     assert refused.status == 503
     assert lost(GOOD[A], Page(refused.text)) == {}
-    assert "0800 043 8785" in refused.text
+    assert PHONE in refused.text
     assert visitor.get("/readyz").text.splitlines()[0] == "outbox"
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.settings import ROOT
 from rjsite.web.live_content import CHECK_FILES_EVERY
 from support.processes import LOOPBACK, listens, wait_until
+from support.service import SERVICE
 from support.site_process import Site, production_settings
 
-STORY = "case-studies/neighbours-dispute.md"
-STORY_AT = "/case-studies/neighbours-dispute"
+STORY = "case-studies/a-broken-fence.md"
+STORY_AT = "/case-studies/a-broken-fence"
 WALKERS = 4
 
 
@@ -35,13 +35,13 @@ def content(folder: Path) -> Path:
     """Our own content, to be changed."""
     now = folder / "content"
     shutil.rmtree(now, ignore_errors=True)
-    return Path(shutil.copytree(ROOT / "content", now))
+    return Path(shutil.copytree(SERVICE, now))
 
 
 @pytest.fixture(scope="module")
 def running_production(folder: Path) -> Iterator[Site]:
     """The site as the public meets it, for all of these tests."""
-    shutil.copytree(ROOT / "content", folder / "content", dirs_exist_ok=True)
+    shutil.copytree(SERVICE, folder / "content", dirs_exist_ok=True)
     (folder / "production").mkdir()
     with Site(folder / "production", production_settings(folder / "content")) as site:
         yield site
@@ -50,7 +50,7 @@ def running_production(folder: Path) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def running_development(folder: Path) -> Iterator[Site]:
     """The site as staff see it while they write, for all of these tests."""
-    shutil.copytree(ROOT / "content", folder / "content", dirs_exist_ok=True)
+    shutil.copytree(SERVICE, folder / "content", dirs_exist_ok=True)
     (folder / "development").mkdir()
     with Site(folder / "development", {"RJSITE_CONTENT_DIR": str(folder / "content")}) as site:
         yield site
@@ -129,9 +129,7 @@ def visitors(site: Site, *paths: str) -> Iterator[list[tuple[str, int]]]:
 
 
 def test_changed_content_is_taken_up_under_load_without_a_failed_request(production, content):
-    with visitors(
-        production, "/", "/case-studies/", "/refer/a", "/case-studies/threat-of-assault"
-    ) as answers:
+    with visitors(production, "/", "/case-studies/", "/refer/a", "/case-studies/a-night-out") as answers:
         for number in range(10):
             change(
                 content / STORY,

@@ -14,6 +14,7 @@ from contextlib import suppress
 import pytest
 
 from support.processes import LOOPBACK
+from support.service import PHONE
 from support.site_process import Site
 from support.visitor import FORM_A, Visitor
 
@@ -145,7 +146,7 @@ def test_a_form_that_is_too_long_is_told_so_with_the_phone_number_and_the_way_ou
 
     assert answer.status == 413
     assert answer.headers["Cache-Control"] == "no-store"
-    assert [w for w in ("too long to send", "0800", 'class="exit') if w not in answer.text] == []
+    assert [w for w in ("too long to send", PHONE, 'class="exit') if w not in answer.text] == []
 
 
 def test_every_request_has_its_line_in_the_log_and_none_says_who_asked(site: Site) -> None:

@@ -16,6 +16,7 @@ from rjsite.outbox.database import open_database
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.store import Outbox
 from support.clock import Clock
+from support.service import SERVICE
 
 FACTS = {
     "name": "Mending Nowhere",
@@ -152,6 +153,7 @@ def box(opened: Callable[..., Outbox]) -> Outbox:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the machine's environment says out of the tests."""
+    """Keep what the machine's environment says out of the tests; the content is the invented service's."""
     for name in [name for name in os.environ if name.upper().startswith("RJSITE_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("RJSITE_CONTENT_DIR", str(SERVICE))

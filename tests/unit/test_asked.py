@@ -11,10 +11,10 @@ from werkzeug.datastructures import MultiDict
 from rjsite.content.library import load
 from rjsite.forms.definition import Choice, Form, Question, Step
 from rjsite.forms.form import QuestionForm, form_class
-from rjsite.settings import ROOT
 from support.forms import GOOD, C
+from support.service import SERVICE
 
-FORM_C = load(ROOT / "content").forms[C]
+FORM_C = load(SERVICE).forms[C]
 TOO_LONG = "x" * 501
 
 

@@ -14,11 +14,12 @@ from rjsite.forms.definition import CHOICES_THAT_OPEN, FURTHER_OPENERS, TAKEN, F
 from rjsite.forms.form import form_class
 from rjsite.settings import ROOT
 from support.forms import CONTACT, GOOD, SILENT, SLIPS, STOPS, A, B, C
+from support.service import SERVICE
 
 
 @pytest.fixture(scope="module")
 def ours():
-    return load(ROOT / "content")
+    return load(SERVICE)
 
 
 @pytest.mark.parametrize("form", GOOD)

@@ -13,7 +13,7 @@ from rjsite.content import lint
 from rjsite.content.fact_formats import GIVE, fault
 from rjsite.content.facts import load_facts
 from rjsite.content.library import load
-from rjsite.settings import ROOT
+from support.service import CLIENT, SERVICE
 
 TODAY = date(2026, 3, 1)
 HOME, FORM = "pages/index.md", "forms/ask.toml"
@@ -22,7 +22,7 @@ LINE = 29  # of the first fact that a test adds
 
 @pytest.fixture
 def content(content: Path) -> Path:
-    shutil.copy(ROOT / "content" / "house-rules.toml", content)
+    shutil.copy(SERVICE / "house-rules.toml", content)
     story = content / "case-studies" / "the-shop-window.md"
     story.write_text(story.read_text() + "\n## What changed {: .changed }\n\nThe window is whole.\n")
     return content
@@ -237,13 +237,15 @@ def test_other_figures_are_not_named(content, words):
     assert findings(content) == []
 
 
+@pytest.mark.client_content
 def test_each_fact_of_ours_says_what_form_its_value_has():
-    path = ROOT / "content" / "service.toml"
+    path = CLIENT / "service.toml"
 
     assert [name for name, fact in load_facts(path, path).items() if fact.form not in GIVE] == []
 
 
+@pytest.mark.client_content
 def test_service_toml_explains_every_form():
-    written = (ROOT / "content" / "service.toml").read_text()
+    written = (CLIENT / "service.toml").read_text()
 
     assert re.findall(r"^#   (\w+)  ", written, re.MULTILINE) == sorted(GIVE, key=list(GIVE).index)

@@ -17,9 +17,9 @@ from rjsite.content.lint import readability
 from rjsite.content.lint.github_report import add_to_summary
 from rjsite.content.lint.rules import load_rules
 from rjsite.content.problem import Problem, Severity
-from rjsite.settings import ROOT
 from support import commands
 from support.forms import Page, words
+from support.service import SERVICE
 
 TODAY = date(2026, 3, 1)
 STORY = "case-studies/the-shop-window.md"
@@ -29,7 +29,7 @@ HOME = "pages/index.md"
 @pytest.fixture
 def content(content: Path) -> Path:
     """Return the content of the invented service with our house rules and without a problem."""
-    shutil.copy(ROOT / "content" / "house-rules.toml", content)
+    shutil.copy(SERVICE / "house-rules.toml", content)
     story = content / STORY
     story.write_text(story.read_text() + "\n## What changed {: .changed }\n\nThe window is whole.\n")
     return content
@@ -77,7 +77,7 @@ def test_a_problem_says_whether_the_file_may_be_shown(content, name, right, word
 
 
 def test_our_own_content_has_no_problem():
-    folder = ROOT / "content"
+    folder = SERVICE
     found = load(folder, drafts=True)
 
     # The day on which the newest file was checked, because only `make check` reports old files.
@@ -390,7 +390,7 @@ def test_rules_that_cannot_be_read_are_named(content):
 
     found = findings(content)
 
-    rules = (ROOT / "content" / "house-rules.toml").read_text().splitlines()
+    rules = (SERVICE / "house-rules.toml").read_text().splitlines()
     assert [line.partition("; ")[0] for line in found] == [
         f"content/house-rules.toml:{rules.index('[length]') + 1}: length.sentence: add a line sentence = ...",
         f"content/house-rules.toml:{rules.index('[length]') + 2}: length.sentense: “sentense” is not a field",
@@ -410,7 +410,7 @@ def test_a_phone_number_is_one_word():
 
 
 def test_every_rule_of_ours_can_be_read():
-    rules = load_rules(ROOT / "content" / "house-rules.toml", Path("house-rules.toml"))
+    rules = load_rules(SERVICE / "house-rules.toml", Path("house-rules.toml"))
 
     assert {word for word, _, _ in rules.banned_words("An abuser, a journey, the Victims' Code")} == {
         "abuser",

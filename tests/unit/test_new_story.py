@@ -16,6 +16,7 @@ from rjsite.content.library import load
 from rjsite.content.new_story import write_story
 from rjsite.settings import ROOT
 from support import commands
+from support.service import SERVICE
 
 NAME = "case-studies/the-broken-fence.md"
 FILLED = {
@@ -38,7 +39,7 @@ FILLED = {
 @pytest.fixture
 def content(content: Path) -> Path:
     """The made-up service with our house rules, and every page checked today."""
-    shutil.copy(ROOT / "content" / "house-rules.toml", content)
+    shutil.copy(SERVICE / "house-rules.toml", content)
     for path in content.rglob("*.md"):
         path.write_text(path.read_text().replace("2026-02-01", date.today().isoformat()))  # noqa: DTZ011
     story = content / "case-studies" / "the-shop-window.md"

@@ -14,6 +14,7 @@ from rjsite.content.open_questions import release
 from rjsite.settings import ROOT
 from support import commands
 from support.readers import make_reader
+from support.service import CLIENT
 
 SET = {
     "RJSITE_SECRET_KEY": "kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA",
@@ -252,8 +253,9 @@ def test_a_story_asks_for_its_permission_before_launch_and_for_the_rest_later(co
     assert "| 1 | `content/case-studies/the-shop-window.md` | a date after `permission:` |" in later
 
 
+@pytest.mark.client_content
 def test_our_document_asks_what_our_content_asks_today():
-    folder = ROOT / "content"
+    folder = CLIENT
     written = (ROOT / "docs" / "to-confirm.md").read_text(encoding="utf-8")
 
     assert written == release(load(folder, drafts=True), folder, ROOT / "templates").markdown(), (
@@ -261,8 +263,9 @@ def test_our_document_asks_what_our_content_asks_today():
     )
 
 
+@pytest.mark.client_content
 def test_each_of_our_examples_is_an_answer_of_the_form_that_is_asked_for():
-    facts = load(ROOT / "content").facts.values()
+    facts = load(CLIENT).facts.values()
 
     examples = [(fact.form, fact.example) for fact in facts if fact.example]
     assert examples

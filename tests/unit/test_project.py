@@ -18,6 +18,7 @@ import yaml
 from rjsite.content.facts import Fact, Facts, load_facts
 from rjsite.content.lint.server_examples import differences
 from rjsite.content.problem import Severity
+from support.service import CLIENT, SERVICE, example
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -116,6 +117,7 @@ def test_every_dependency_has_its_reason():
     assert [line for line in named if re.split(r"[\[<>=]", line)[0].lower() not in reasons] == []
 
 
+@pytest.mark.client_content
 def test_no_file_names_a_place_on_somebodys_machine_or_a_package_server():
     found = [
         f"{file.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
@@ -184,13 +186,15 @@ def test_make_help_lists_every_task():
     assert [line.split()[1] for line in shown.stdout.splitlines()] == tasks
 
 
-OURS = load_facts(ROOT / "content" / "service.toml", Path("service.toml"))
+OURS = load_facts(SERVICE / "service.toml", Path("service.toml"))
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of our examples for nginx and Caddy."""
+    """Return a folder with the examples for nginx and Caddy as the invented service would write them."""
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    for name in ("Caddyfile", "nginx-published.conf"):
+        (tmp_path / "deploy" / name).write_text(example(name))
     return tmp_path
 
 
@@ -227,13 +231,15 @@ def test_the_workflow_runs_each_version_of_python_that_the_locks_are_for():
     assert f"on Python {versions[0]} to\n{versions[-1]}" in (ROOT / "docs" / "dependencies.md").read_text()
 
 
+@pytest.mark.client_content
 def test_servers_before_the_site_leave_to_where_it_leaves_and_name_its_phone(project):
+    facts = load_facts(CLIENT / "service.toml", Path("service.toml"))
     nginx, caddy = (ROOT / "deploy" / name for name in ("nginx-published.conf", "Caddyfile"))
 
-    assert list(differences(OURS, ROOT)) == []
-    assert f"return 303 {OURS['exit_url'].link};" in nginx.read_text()
-    assert f"redir {OURS['exit_url'].link} 303" in caddy.read_text()
-    assert OURS["phone"].value in caddy.read_text()
+    assert list(differences(facts, ROOT)) == []
+    assert f"return 303 {facts['exit_url'].link};" in nginx.read_text()
+    assert f"redir {facts['exit_url'].link} 303" in caddy.read_text()
+    assert facts["phone"].value in caddy.read_text()
 
 
 PHONE = Fact(value="01632 960 001")

@@ -10,7 +10,7 @@ import pytest
 
 from rjsite.content import lint
 from rjsite.content.library import load
-from rjsite.settings import ROOT
+from support.service import SERVICE
 
 TODAY = date(2026, 3, 1)
 STORY = "case-studies/the-shop-window.md"
@@ -20,7 +20,7 @@ HOME = "pages/index.md"
 @pytest.fixture
 def content(content: Path) -> Path:
     """Return the content of the invented service with our house rules and without a problem."""
-    shutil.copy(ROOT / "content" / "house-rules.toml", content)
+    shutil.copy(SERVICE / "house-rules.toml", content)
     story = content / STORY
     story.write_text(story.read_text() + "\n## What changed {: .changed }\n\nThe window is whole.\n")
     return content

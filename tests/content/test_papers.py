@@ -16,8 +16,9 @@ from rjsite.settings import ROOT
 from rjsite.web import papers
 from support import commands
 from support.paper import Paper, opened, says
+from support.service import CLIENT
 
-CONTENT = load(ROOT / "content")
+CONTENT = load(CLIENT)
 FORMS = {form.key: form for form in CONTENT.forms.values()}
 FOLDER = ROOT / papers.FOLDER
 FOOTERS = runpy.run_path(str(ROOT / "tools" / "papers.py"))["FOOTERS"]
@@ -61,7 +62,7 @@ def test_each_pdf_is_made_from_its_form_as_it_is_now():
 
 
 def test_a_changed_phone_number_is_named_wherever_it_is_not_made_from_the_facts(tmp_path, monkeypatch):
-    shutil.copytree(ROOT / "content", tmp_path / "content")
+    shutil.copytree(CLIENT, tmp_path / "content")
     facts = tmp_path / "content" / "service.toml"
     facts.write_text(facts.read_text().replace(f'"{CONTENT.facts["phone"]}"', '"0800 999 5428"', 1))
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(tmp_path / "content"))
@@ -81,7 +82,7 @@ def test_a_changed_phone_number_is_named_wherever_it_is_not_made_from_the_facts(
 
 @pytest.mark.parametrize("file", ["forms/a.md", "forms/b.md"])
 def test_the_check_names_opening_words_that_cannot_be_read_and_goes_on(tmp_path, monkeypatch, file):
-    shutil.copytree(ROOT / "content", tmp_path / "content")
+    shutil.copytree(CLIENT, tmp_path / "content")
     path = tmp_path / "content" / file
     path.write_text(path.read_text().replace("title:", "titel:", 1))
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(tmp_path / "content"))
@@ -147,7 +148,7 @@ def test_the_page_that_links_to_the_pdf_says_how_long_and_how_large_it_is(paper,
     size = (FOLDER / f"form-{key}.pdf").stat().st_size
     shown = f"(PDF, {len(paper.pages)} pages, {size / 1024:.0f} KB)](/papers/form-{key}.pdf)"
 
-    assert shown in (ROOT / "content" / "pages" / "in-prison-or-offline.md").read_text()
+    assert shown in (CLIENT / "pages" / "in-prison-or-offline.md").read_text()
     assert size < 60_000
 
 

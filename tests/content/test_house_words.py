@@ -9,6 +9,7 @@ import pytest
 
 from rjsite.content.lint.rules import Rules, load_rules
 from rjsite.settings import ROOT
+from support.service import CLIENT
 
 # What nobody may write, and a part of what the check tells the writer to write instead.
 HOUSE_WORDS = [
@@ -45,7 +46,7 @@ MAIL = [ROOT / "site/rjsite/mail/message.py", ROOT / "site/rjsite/mail/advice.to
 
 @pytest.fixture(scope="module")
 def rules() -> Rules:
-    return load_rules(ROOT / "content" / "house-rules.toml", Path("house-rules.toml"))
+    return load_rules(CLIENT / "house-rules.toml", Path("house-rules.toml"))
 
 
 @pytest.mark.parametrize(("words", "instead"), HOUSE_WORDS, ids=[words for words, _ in HOUSE_WORDS])

@@ -1,0 +1,119 @@
+"""The client's content has no problem and no dead link, and each page passes axe and the markup check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page as BrowserPage
+
+from rjsite.content import lint
+from rjsite.content.library import GONE, Library, load
+from support.browser import axe_faults
+from support.forms import Page
+from support.markup import markup_errors
+from support.service import CLIENT
+from support.site_process import Site
+
+
+@pytest.fixture(scope="module")
+def client_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Run the site with the client's content."""
+    with Site(tmp_path_factory.mktemp("client"), {"RJSITE_CONTENT_DIR": str(CLIENT)}) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def pages(client_app: Flask, library: Library) -> Mapping[str, str]:
+    """Return the HTML of each page, story and form by its address."""
+    visitor = client_app.test_client()
+    addresses = [*library.pages, *library.forms, *(story.address for story in library.stories)]
+    return {address: visitor.get(address).text for address in addresses}
+
+
+def test_the_check_has_nothing_to_mend() -> None:
+    content, today = load(CLIENT, drafts=True), date.today()  # noqa: DTZ011 (a day in the service's own place)
+
+    assert [str(problem) for problem in [*content.problems, *lint.check(content, CLIENT, today)]] == []
+
+
+def test_every_file_is_shown(library: Library) -> None:
+    shown = {
+        "pages": len(library.pages),
+        "case-studies": len(load(CLIENT, drafts=True).stories),
+        "outcomes": len(library.outcomes),
+        "errors": len(library.errors),
+        "forms": len(library.form_pages),
+    }
+
+    assert shown == {name: len(list((CLIENT / name).glob("*.md"))) for name in shown}
+
+
+def test_every_page_keeps_the_html_standard(pages: Mapping[str, str]) -> None:
+    errors = {address: markup_errors(html) for address, html in pages.items()}
+
+    assert {address: found for address, found in errors.items() if found} == {}
+
+
+@pytest.mark.no_script  # a form is one page, and shows all of its questions
+def test_axe_finds_nothing_on_any_page(
+    page: BrowserPage, client_site: Site, pages: Mapping[str, str]
+) -> None:
+    page.emulate_media(reduced_motion="reduce")  # no colour is halfway to another
+    faults = {}
+    for address in pages:
+        page.goto(client_site.base_url + address)
+        faults[address] = axe_faults(page)
+
+    assert {address: found for address, found in faults.items() if found} == {}
+
+
+def test_no_link_is_dead(client_app: Flask, pages: Mapping[str, str]) -> None:
+    visitor = client_app.test_client()
+    read: dict[str, tuple[int, Collection[str]]] = {}  # by path: the status, and the places on the page
+    dead = set()
+    for address, html in pages.items():
+        for link in Page(html).all("a"):
+            to = urlsplit(link.get("href", ""))
+            if to.scheme or to.netloc:
+                continue
+            path = to.path or address
+            if path not in read:
+                answer = visitor.get(path, follow_redirects=path != "/exit")
+                is_page = (answer.content_type or "").startswith("text/html")
+                read[path] = answer.status_code, Page(answer.text).by_id if is_page else ()
+                answer.close()
+            status, places = read[path]
+            if status not in (200, 303) or (to.fragment and to.fragment not in places):
+                dead.add((address, link.get("href")))
+
+    assert dead == set()
+
+
+def test_every_old_address_leads_to_a_page(library: Library) -> None:
+    there = {*library.pages, *library.forms, *(story.address for story in library.stories), GONE}
+
+    assert {old: new for old, new in library.redirects.items() if new not in there} == {}
+
+
+def test_the_home_page_leads_to_help_in_its_first_lines(pages: Mapping[str, str]) -> None:
+    assert 'href="/get-help-now"' in opening(pages["/"])
+
+
+def test_the_first_lines_of_help_lead_to_a_number_for_each_distress(pages: Mapping[str, str]) -> None:
+    page = pages["/get-help-now"]
+    sections = re.findall(r'href="#([^"]+)"', opening(page))
+
+    assert len(sections) >= 3
+    for section in sections:
+        assert 'href="tel:' in page.split(f'id="{section}"', 1)[1].split("<h2", 1)[0], section
+    assert "0808 802 9999" not in page  # the former number of the line for sexual violence
+
+
+def opening(page: str) -> str:
+    """Return what stands in a page between its heading and the first heading below that."""
+    return page.split("</h1>", 1)[1].split("<h2", 1)[0]

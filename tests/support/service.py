@@ -1,0 +1,61 @@
+"""The invented service on whose content the tests of the engine run.
+
+Its words are the tests' own, so that a change of the client's content fails no test of the engine. Only
+tests/content may read the client's content; anywhere else `ClientContent` makes the attempt fail.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rjsite.settings import ROOT
+
+CLIENT = ROOT / "content"
+SERVICE = ROOT / "tests" / "service"
+PHONE = "01632 960 140"
+EXIT = "https://weather.example/today"
+READS = {"open", "os.listdir", "os.scandir"}  # events of sys.addaudithook whose first argument is a path
+
+
+class ClientContent:
+    """An audit hook that refuses to open or list anything in the client's content folder."""
+
+    def __init__(self) -> None:
+        """Refuse until `allowed` says otherwise."""
+        self._refuses = True
+
+    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
+        """Raise an error if the event reads the client's content.
+
+        Raises:
+            AssertionError: a test outside tests/content reads it.
+        """
+        if not self._refuses or event not in READS or not isinstance(arguments[0], str | os.PathLike):
+            return
+        # a relative path may begin at another folder, such as the one that shutil.rmtree is in
+        if Path(os.path.normpath(arguments[0])).is_relative_to(CLIENT):
+            raise AssertionError(f"only tests/content may read {arguments[0]}; use support.service.SERVICE")
+
+    @contextmanager
+    def allowed(self) -> Iterator[None]:
+        """Allow the client's content to be read."""
+        self._refuses = False
+        try:
+            yield
+        finally:
+            self._refuses = True
+
+
+def example(name: str) -> str:
+    """Return an example configuration from deploy/ as the invented service would write it.
+
+    The examples repeat the phone number and the exit address of the client, which `rjsite check` compares
+    with its facts.
+    """
+    text = (ROOT / "deploy" / name).read_text(encoding="utf-8")
+    text = re.sub(r"(?<=call us free on )[\d ]*\d", PHONE, text)
+    return re.sub(r"(?<=redir )https://\S+(?= 303)|(?<=return 303 )https://[^\s;]+", EXIT, text)
