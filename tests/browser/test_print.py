@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from rjsite.content.library import load
 from support.firefox import Firefox
+from support.forms import GOOD
 from support.paper import Paper, opened, says
 from support.service import PHONE, SERVICE
 from support.site_process import Site
+from support.walk import as_lists, fill, press
 
 CONTENT = load(SERVICE)
 FORMS = {form.address: form for form in CONTENT.forms.values() if form.key in "abc"}
@@ -80,6 +82,39 @@ def test_forms_print_so_in_firefox_too(firefox: Firefox, live_site: Site) -> Non
         firefox.goto(f"{live_site.base_url}{address}")
 
         assert_to_fill_in(Paper(firefox.print()), address)
+
+
+@pytest.mark.parametrize("address", [address for address, form in FORMS.items() if form.by_step])
+def test_print_a_copy_prints_the_answers_and_no_form_to_fill_in(page: Page, address: str) -> None:
+    page.add_init_script("window.print = () => { window.printed = true; }")
+    page.goto(address)
+    fill(page, GOOD[address])
+    press(page, "Continue")
+    copy = page.get_by_role("button", name="Print a copy")
+    expect(copy).to_have_accessible_description(
+        "You can print a copy. Anyone who uses this device or printer may see it."
+    )
+
+    copy.click()
+
+    assert page.evaluate("window.printed")
+    paper = printed(page)
+    assert len(paper.pages) <= 2
+    assert paper.holds(FORMS[address].name.split(":")[0], "Last checked")
+    for question in FORMS[address].questions:
+        for value in as_lists(GOOD[address]).get(question.name, []):
+            words = next((choice.label for choice in question.choices if choice.value == value), value)
+            assert paper.holds(question.label, "Yes" if question.kind == "tick" else words), question.name
+    elsewhere = ("Change", "Print a copy", "Anyone who uses", "tick one", "If you ticked", "How to send")
+    assert [words for words in (*elsewhere, *ON_SCREEN) if paper.holds(words)] == []
+
+
+@pytest.mark.no_script
+def test_without_script_no_button_offers_to_print(page: Page) -> None:
+    page.goto("/refer/a")
+
+    assert page.locator("button").all_inner_texts().count("Print a copy") == 1
+    expect(page.locator("[data-print]")).not_to_be_visible()
 
 
 def test_lines_to_write_on_are_8_millimetres_high_and_12_points_the_smallest_words(page: Page) -> None:
