@@ -8,6 +8,7 @@ set -eu
 umask 022
 cd -P /srv/rjsite
 published=/var/lib/rjsite-published
+export RJSITE_SETTINGS_FILE=/etc/rjsite/environment
 
 stop() {
     echo "$*" >&2
@@ -33,14 +34,27 @@ for old in versions/*; do # an interrupted run left it
     test -e "$old/ready" || rm -rf "$old"
 done
 new=$(mktemp --directory "$PWD/versions/$commit.XXXXXX")
-# the settings are read by the version of this script: an older one, which is gone back to, may not know how
+# The settings are read by the version of this script, because an older one may not know how.
 reader=$(dirname "$(dirname "$(readlink --canonicalize "$0")")")/.venv/bin/rjsite
-test -x "$reader" || reader=$new/.venv/bin/rjsite
 
 name_of() { basename "${1%.??????}"; }
 
+# Let the new version read the settings, as the user of the site, while the version before still runs.
+check_settings() {
+    test -e "$RJSITE_SETTINGS_FILE" || return 0 # the first release, before there are any
+    runuser -u rjsite -- "$new/.venv/bin/python" -c '
+import sys
+from rjsite.settings import Settings, SettingsError
+try:
+    Settings.load()
+except SettingsError as error:
+    sys.exit("\n  ".join(["The settings cannot be used:", *error.faults]))'
+}
+
 # Restart what ran before, and wait until the site answers and no part of it had to be started again.
+# shellcheck disable=SC2086 # $running is none, one or two units
 comes_up() {
+    systemctl daemon-reload || return # the units may lead to files of the version that runs
     test -n "$running" || return 0
     systemctl restart $running || return
     started=$(systemctl show --property=MainPID --value $running)
@@ -49,8 +63,9 @@ comes_up() {
     test "$(systemctl show --property=MainPID --value $running)" = "$started"
 }
 
+# shellcheck disable=SC2016 # HOST and PORT are those of the settings
 answers() {
-    RJSITE_SETTINGS_FILE=/etc/rjsite/environment "$reader" with-settings sh -c '
+    "$reader" with-settings sh -c '
         case ${HOST-} in *:*) HOST="[$HOST]" ;; esac
         for _ in $(seq 60); do
             sleep 1
@@ -59,11 +74,12 @@ answers() {
         exit 1'
 }
 
-# Write the pages for nginx. A mistake in the content is named, and all else is published.
+# Write the pages for nginx. A problem in the content is named, and all else is published.
 publish() {
     case $running in *@serve*) ;; *) return 0 ;; esac
     was=$(readlink "$published/current" || true)
-    current/deploy/rjsite publish "$published" || test "$(readlink "$published/current" || true)" != "$was"
+    current/deploy/rjsite publish "$published" || test "$(readlink "$published/current" || true)" != "$was" || return
+    if systemctl --quiet is-active nginx; then systemctl reload nginx; fi # it includes a file of the version that runs
 }
 
 undo() {
@@ -102,6 +118,9 @@ done
 if [ -n "${packages-}" ]; then cp --archive "$packages" "$new/"; fi
 python3 "$new/deploy/prepare.py" run # at this place in every version, old and new
 "$new/.venv/bin/python" -m compileall -q "$new/site"
+# after a newer Python, the packages of the former version cannot be used any more
+"$reader" --help >/dev/null 2>&1 || reader=$new/.venv/bin/rjsite
+check_settings
 touch "$new/ready"
 
 # 2. Switch to it. The way back is laid first: the disk may be full then.
@@ -127,6 +146,7 @@ if [ -n "$running" ]; then
 else
     echo "Ready, and not started: $commit"
 fi
+# shellcheck disable=SC2012 # these names hold no space
 for old in $(ls -1dt versions/* | tail --lines=+4); do # the times of folders are no proof: a clock may have been wrong
     case $PWD/$old in "$new" | "$before") ;; *) rm -rf "$old" ;; esac
 done

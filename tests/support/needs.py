@@ -67,6 +67,7 @@ NEEDS = (
     Need("Caddy", ("caddy",), on_path("caddy")),
     Need("sqlite3", ("sqlite3",), on_path("sqlite3")),
     Need("curl", ("curl",), on_path("curl")),
+    Need("shellcheck", ("shellcheck",), on_path("shellcheck")),
     Need("systemd-analyze", ("systemd",), on_path("systemd-analyze")),
 )
 

@@ -172,6 +172,14 @@ def test_units_wrapper_and_release_pass_the_path_of_the_settings_file_and_read_i
                 assert "RJSITE_SETTINGS_FILE=/etc/rjsite/environment" in line, line
 
 
+def test_shellcheck_finds_nothing_in_the_scripts() -> None:
+    scripts = [*DEPLOY.glob("*.sh"), DEPLOY / "rjsite"]
+
+    done = run(program("shellcheck"), *scripts)
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 # -- proxies ----------------------------------------------------------------------------------------------
 
 

@@ -27,12 +27,25 @@ if (root / "unpreparable").exists():
 bin = root / ".venv" / "bin"
 new = not bin.is_dir()
 bin.mkdir(parents=True, exist_ok=True)
+(root / ".venv" / "outdated").unlink(missing_ok=True)
 with (root / ".venv" / "prepared").open("a") as log:
     log.write("anew\\n" if new else "again\\n")
 if new:
-    (bin / "python").symlink_to({sys.executable!r})
-    (bin / "rjsite").write_text('#!/bin/sh\\nshift\\nexec "$@"\\n')  # as `rjsite with-settings` does
-    (bin / "rjsite").chmod(0o755)
+    python = '''\
+#!/bin/sh
+case "$*" in
+*Settings.load*) test ! -e "$(dirname "$0")/../../unsettled" || exit 1 ;;
+*) exec {sys.executable} "$@" ;;
+esac
+'''
+    rjsite = '''\
+#!/bin/sh
+test ! -e "$(dirname "$0")/../outdated" || exit 1
+case $1 in with-settings) shift && exec "$@" ;; esac
+'''
+    for name, program in (("python", python), ("rjsite", rjsite)):
+        (bin / name).write_text(program)
+        (bin / name).chmod(0o755)
 """,
     "deploy/rjsite": """\
 #!/bin/sh
@@ -46,6 +59,7 @@ test ! -e "$root/mistaken" # a mistake in a page: all else is published
 # systemd and curl as they are with one service, which runs whatever `current` leads to when it is restarted.
 PROGRAMS = {
     "systemctl": """\
+echo "$*" >>{place}/asked
 case "$*" in
 "show --property=ActiveState --value rjsite@serve") cat {place}/state ;;
 "show --property=ActiveState "*) echo inactive ;;
@@ -58,6 +72,7 @@ esac
 """,
     "curl": "test ! -e {place}/running/silent",
     "sleep": "",
+    "runuser": 'test "$1 $2 $3" = "-u rjsite --" && shift 3 && exec "$@"',
     "python3": 'exec {python} -IS "$@"',
     # each command of the script is counted, and at the one that is named the script is ended
     **dict.fromkeys(("git", "tar", "mktemp", "cp", "touch", "rm", "ln", "mv", "readlink"), ""),
@@ -103,7 +118,8 @@ class Server:
             ("/var/lib/rjsite-published", place / "published"),
         ):
             script = script.replace(there, str(here))
-        (place / "release.sh").write_text(script)
+        self.script = place / "release.sh"
+        self.script.write_text(script)
         (place / "environment").write_text(f"RJSITE_MAIL_PASSWORD=$(touch {place}/ran) `x` \"'\n")
         self.says_state("active")
 
@@ -139,7 +155,7 @@ class Server:
         """Run it."""
         (self.place / "commands").write_text("")
         return subprocess.run(
-            ["sh", self.place / "release.sh", version],
+            ["sh", self.script, version],
             env={**self.env, **env}, capture_output=True, text=True, timeout=60, check=False, process_group=0,
         )  # fmt: skip
 
@@ -314,6 +330,49 @@ def test_a_release_of_a_version_that_is_there_starts_from_clean_files(server: Se
     assert server.whole() != before
     assert (server.whole() / "site" / "empty.py").read_text() == ""
     assert not (server.whole() / "left.py").exists()
+
+
+def test_settings_that_the_new_version_cannot_use_stop_nothing_that_runs(server: Server) -> None:
+    started = (server.place / "running").lstat().st_mtime_ns
+    server.commit("v2", "unsettled")
+
+    done = server.release("main")
+
+    assert done.returncode == 1
+    assert "Nothing has changed: " in done.stderr
+    assert server.runs("v1")
+    assert (server.place / "running").lstat().st_mtime_ns == started
+    assert [path.resolve() for path in (server.srv / "versions").iterdir()] == [server.whole()]
+
+
+def test_a_server_that_has_no_settings_yet_gets_its_first_version(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.commit("v2", "unsettled")
+    server.says_state("inactive")
+    (server.place / "environment").unlink()
+
+    assert server.must_release("main").startswith("Ready, and not started: ")
+
+
+def test_a_release_works_after_a_new_python_has_ended_the_packages_of_what_runs(server: Server) -> None:
+    (server.whole() / ".venv" / "outdated").touch()
+    server.script = server.script.rename(server.whole() / "deploy" / "release.sh")
+    server.commit("v2")
+
+    server.must_release("main")
+
+    assert server.runs("v2")
+
+
+def test_systemd_and_nginx_take_up_the_files_of_the_version_that_runs(server: Server) -> None:
+    server.commit("v2", "silent")
+    server.release("main")
+
+    said = (server.place / "asked").read_text().splitlines()
+    changes = [line.split()[0] for line in said if "show" not in line and "is-active" not in line]
+    restarted, published = ["daemon-reload", "restart"], ["reload"]  # units first, and nginx last
+    v1, v2, back = restarted + published, restarted, restarted + published
+    assert changes == v1 + v2 + back
 
 
 def test_packages_are_looked_at_each_time_since_python_may_be_another(server: Server) -> None:
