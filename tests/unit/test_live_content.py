@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,20 @@ def test_in_production_a_story_goes_out_on_its_day_by_itself(content: Path):
         clock.move_to(at(20))
 
         assert [story.slug for story in live.now().stories] == ["the-shop-window"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_a_day_begins_at_midnight_in_the_uk_wherever_the_server_stands(content: Path, zone: str):
+    story = content / STORY
+    story.write_text(story.read_text().replace("published: 2026-02-01", "published: 2026-07-02"))
+    midnight = datetime(2026, 7, 2, tzinfo=LONDON).astimezone(ZoneInfo(zone))
+    with time_machine.travel(midnight - timedelta(seconds=1), tick=False) as clock:
+        live = LiveLibrary(content, production=True)
+        assert live.now().stories == ()
+
+        clock.shift(1)
+
+        assert len(live.now().stories) == 1
 
 
 def test_in_production_content_is_read_only_when_asked(content: Path):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
+from rjsite.content import clock
 from rjsite.content.list_file import HIDDEN_STORIES, PUBLISHED_FOLDERS, ListFile
 from rjsite.content.problem import Unreadable
 from rjsite.encryption.smime import TeamCertificates
@@ -32,7 +32,7 @@ def check(github: bool) -> None:
     from rjsite.content.lint.server_examples import differences
     from rjsite.web.papers import out_of_date
 
-    folder, today = Settings.folders()[0], date.today()  # noqa: DTZ011 (the day where the service is)
+    folder, today = Settings.folders()[0], clock.today()
     try:
         library = load(folder, drafts=True, today=today)
         copies = [*out_of_date(library, ROOT), *differences(library.facts, ROOT)]
@@ -59,7 +59,7 @@ def new_story(title: str) -> None:
     from rjsite.content.new_story import write_story
 
     try:
-        path = write_story(Settings.folders()[0], title, date.today())  # noqa: DTZ011
+        path = write_story(Settings.folders()[0], title, clock.today())
     except FileExistsError as error:
         click.echo(f"There is a story of that name already: {error.filename}. Choose another title.")
         sys.exit(1)

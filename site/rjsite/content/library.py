@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
+from rjsite.content import clock
 from rjsite.content.facts import Facts
 from rjsite.content.last_good import LastGood
 from rjsite.content.loader import HOME, NOTICES, STORIES, Reader, address_of, bare_page
@@ -86,7 +87,7 @@ def load(
 
     Args:
         folder: as `content/`. drafts: also keep what is a draft or not yet due.
-        today: the day that decides what is due; the present day where not given.
+        today: the day that decides what is due; today in the UK where not given.
         kept: what a running site shows now: its facts and forms stay where theirs cannot be used.
         last_good: gives the last good version of other files that cannot be used.
 
@@ -100,7 +101,7 @@ def load(
     """
     running = (kept.facts, kept.forms) if kept else None
     reader = Reader(folder, running, last_good, drafts=drafts)
-    day = today or date.today()  # noqa: DTZ011 (a day in the service's own place)
+    day = today or clock.today()
     stories = [story for story in reader.stories(day) if drafts or not story.held]
     pages = reader.pages()
     outcomes = reader.plain_pages("outcomes", kept.outcomes if kept else {})

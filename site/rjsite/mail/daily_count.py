@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from email.utils import format_datetime
 
-from rjsite.mail.message import UK, domain_of, message_of
+from rjsite.content.clock import UK
+from rjsite.mail.message import domain_of, message_of
 from rjsite.outbox import operator
 from rjsite.outbox.operator import FormCount, Waiting
 from rjsite.outbox.store import Outbox, OutboxFull, SentForm

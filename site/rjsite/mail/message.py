@@ -8,13 +8,12 @@ from datetime import UTC
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
 
+from rjsite.content.clock import UK
 from rjsite.forms.referral import FAST, Answer, Referral
 
-UK = ZoneInfo("Europe/London")
 SCHEMA_VERSION = 1  # of referral.json; raised if a field is removed or changes its meaning
 
 # 7-bit with encoded lines of 76 characters at most, because every server accepts that

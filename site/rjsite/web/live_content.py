@@ -19,6 +19,7 @@ from pathlib import Path
 from flask import Flask, Response, g, request
 from markupsafe import Markup
 
+from rjsite.content import clock
 from rjsite.content.last_good import LastGood, is_withdrawn
 from rjsite.content.library import HOME, STORIES, Library, address_of, load
 from rjsite.content.list_file import HIDDEN_STORIES, ListFile
@@ -135,7 +136,7 @@ class LiveLibrary:
         return [slug for slug in self._whole.by_slug if is_withdrawn(stories / f"{slug}.md")]
 
     def _load(self, kept: Library | None) -> Library:
-        today = date.today()  # noqa: DTZ011 (a day in the service's own place)
+        today = clock.today()
         library = load(
             self.folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good
         )
@@ -147,7 +148,7 @@ class LiveLibrary:
 
     def _state(self) -> tuple[date, int]:
         """Return what a reload depends on: the day, and in development the files as they are now."""
-        today = date.today()  # noqa: DTZ011 (a day in the service's own place)
+        today = clock.today()
         return today, 0 if self.production else self._hash_of_files()
 
     def _hash_of_files(self) -> int:
