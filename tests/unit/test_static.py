@@ -16,7 +16,7 @@ import brotli
 import pytest
 
 from rjsite.settings import ROOT
-from rjsite.web.static import prepare
+from rjsite.web.static import hashed, prepare
 
 FILES = {
     "site.css": b'@font-face { src: url("fonts/one.woff2") }\nb { cursor: url("data:image/png;base64,x") }\n',
@@ -106,7 +106,7 @@ def test_preparing_again_gives_the_same_names_and_leaves_no_parts(source, target
 
 def test_processes_that_start_at_once_on_an_empty_folder_make_the_same_files(tmp_path):
     at_a_sign = (
-        "import sys; from pathlib import Path; from rjsite.web.static import prepare; "
+        "import sys; from pathlib import Path; from rjsite.web.static import hashed, prepare; "
         "print(flush=True); [(prepare(Path(sys.argv[1]), Path(line.strip())), print(flush=True)) "
         "for line in sys.stdin]"
     )
@@ -177,3 +177,17 @@ def test_our_style_sheet_loads_nothing_but_our_own_files(tmp_path):
     assert loaded
     assert [address for address in loaded if address not in names.values()] == []
     assert "@import" not in css
+
+
+def test_scripts_and_style_sheets_are_served_without_their_comments(tmp_path):
+    source = tmp_path / "static"
+    source.mkdir()
+    (source / "a.js").write_text(
+        '// Why\n/** Return\n * one. */\nlet a = "https://x";  // here\n  // there\n'
+    )
+    (source / "a.css").write_text("/* Why */\nb {\n  color: red; /* here */\n}\n")
+
+    served = {own: body for own, (_, body) in hashed(source).items()}
+
+    assert served["a.js"] == b'let a = "https://x";  // here\n'
+    assert served["a.css"] == b"b {\n  color: red; }\n"

@@ -13,7 +13,8 @@ import threading
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,10 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda body: gzip.compress(body, 9, mtime=0),
 }
 _HASHED = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
-_CSS_COMMENT = re.compile(r"/\*.*?\*/\n?", re.DOTALL)
+_COMMENTS = {  # a comment of a script counts only if it has its lines to itself: `//` may be part of a string
+    ".css": re.compile(r"/\*.*?\*/\n?", re.DOTALL),
+    ".js": re.compile(r"^ *(?://[^\n]*|/\*\*.*?\*/)\n", re.DOTALL | re.MULTILINE),
+}
 _CSS_URL = re.compile(r'url\("([^":]+)"\)')
 
 log = logging.getLogger("rjsite.static")
@@ -99,14 +103,18 @@ def hashed(source: Path) -> dict[str, tuple[str, bytes]]:
     for path in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: (p.suffix == ".css", p)):
         name = path.relative_to(source).as_posix()
         body = path.read_bytes()
+        if path.suffix in _COMMENTS:
+            body = _COMMENTS[path.suffix].sub("", body.decode()).encode()
         if path.suffix == ".css":
-            body = _CSS_URL.sub(
-                lambda url: f'url("{PREFIX + files[url[1]][0] if url[1] in files else url[1]}")',
-                _CSS_COMMENT.sub("", body.decode()),
-            ).encode()
+            body = _CSS_URL.sub(partial(_hashed_url, files), body.decode()).encode()
         digest = hashlib.sha256(body).hexdigest()[:12]
         files[name] = f"{name.removesuffix(path.suffix)}.{digest}{path.suffix}", body
     return files
+
+
+def _hashed_url(files: Mapping[str, tuple[str, bytes]], url: re.Match[str]) -> str:
+    name = PREFIX + files[url[1]][0] if url[1] in files else url[1]
+    return f'url("{name}")'
 
 
 def prepare(source: Path, target: Path) -> dict[str, str]:
