@@ -21,10 +21,11 @@ function say(words) {
 
 const control = (question) => question.querySelector("input, textarea");
 const answers = (name) => new FormData(theForm()).getAll(name).map(String).filter((answer) => answer.trim());
-const asked = (question) =>
-  Object.entries(JSON.parse(question.dataset.when ?? "{}")).every(([name, openers]) =>
-    answers(name).some((answer) => openers.includes(answer)),
+const hold = (conditions = "{}") =>
+  Object.entries(JSON.parse(conditions)).every(([name, values]) =>
+    answers(name).some((answer) => values.includes(answer)),
   );
+const asked = (question) => hold(question.dataset.when);
 
 /** Show what an answer opens, and nothing else; returns whether that opened a question. */
 function unfold() {
@@ -42,7 +43,7 @@ function unfold() {
 function stop(part) {
   for (const choice of part.querySelectorAll("[data-stop]:checked")) {
     const only = answers(choice.name).length === 1;
-    if (only && asked(choice.closest(".question"))) return choice.dataset.stop;
+    if (only && hold(choice.dataset.stopWhen) && asked(choice.closest(".question"))) return choice.dataset.stop;
   }
 }
 

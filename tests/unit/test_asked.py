@@ -75,6 +75,61 @@ def test_a_question_is_asked_only_if_the_question_that_opens_it_is(answers, aske
     assert [answer.name for answer in form.to_referral(privacy_version="").answers] == asked
 
 
+SURE = Choice(value="yes", label="Yes", headline="NOT <name>, <number>.", caution="Stop.")
+
+
+def conditional() -> Form:
+    """Return a form whose first answer decides what the others lead to."""
+    refused = Choice(value="no", label="No", stop="outside", stop_when={"sure": ("no",)})
+    text = {"kind": "text", "limit": 9, "noun": "It"}
+    questions = [
+        Question(name="sure", kind="one", label="1", choices=(SURE, Choice(value="no", label="No"))),
+        Question(name="number", kind="one", label="2", choices=(CHOICES[0], refused)),
+        Question(name="name", label="3", missing="Enter it", optional_when={"sure": ("yes",)}, **text),
+    ]
+    return Form(key="n", name="N", address="/n", steps=(Step(title="1", questions=tuple(questions)),))
+
+
+@pytest.mark.parametrize(("sure", "outcome"), [("yes", ""), ("no", "outside"), ("", "")])
+def test_an_answer_with_a_condition_stops_a_form_only_if_the_condition_holds(sure, outcome):
+    assert filled(conditional(), {"sure": sure, "number": "no"}).stop() == outcome
+
+
+@pytest.mark.parametrize(
+    ("sure", "name", "errors"),
+    [
+        ("yes", "", []),
+        ("no", "", ["Enter it"]),
+        ("", "", ["Enter it"]),
+        ("yes", "x" * 10, ["It must be 9 characters or less"]),
+    ],
+)
+def test_an_answer_is_optional_only_if_the_condition_holds(sure, name, errors):
+    form = filled(conditional(), {"sure": sure, "name": name})
+    form.validate()
+
+    assert list(form["name"].errors) == errors
+
+
+def test_a_headline_names_the_answers_that_it_asks_for():
+    referral = filled(conditional(), {"sure": "yes", "name": "Kim <name>"}).to_referral(privacy_version="")
+
+    assert (referral.headlines, referral.cautions) == (("NOT Kim <name>, .",), ("Stop.",))
+
+
+def test_the_team_is_cautioned_about_an_answer_only_if_there_is_one():
+    word = Question(
+        name="word", kind="text", label="W", limit=9, noun="It", before="Word", caution="No proof."
+    )
+    form = Form(key="n", name="N", address="/n", steps=(Step(title="1", questions=(word,)),))
+
+    cautions = [
+        filled(form, {"word": typed}).to_referral(privacy_version="").before[0].caution for typed in ("x", "")
+    ]
+
+    assert cautions == ["No proof.", ""]
+
+
 @pytest.mark.parametrize(
     ("answers", "outcome"),
     [({"first": ["no"]}, "outside"), ({"first": ["no", "yes"]}, ""), ({"third": "no"}, "")],

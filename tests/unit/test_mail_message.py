@@ -53,16 +53,25 @@ def test_a_form_that_was_only_quick_says_so_in_the_mail():
 
 
 def test_the_whole_text_reads_in_the_order_staff_need():
-    referral = changed(flags=("Not sure of the area", "A dispute"), spam=TRAP | QUICK)
+    word = Answer("word", "Word", ("Heron",), caution="The word alone proves nothing.")
+    referral = changed(
+        headlines=("DO NOT CONTACT",),
+        cautions=("Stop now.",),
+        before=(PLAIN.before[0], word, PLAIN.before[1]),
+        flags=("Not sure of the area", "A dispute"),
+        spam=TRAP | QUICK,
+    )
 
     assert body(referral, 2) == (
-        "BEFORE YOU CONTACT\nContact by: Phone call\nLeave a message: No\n\n"
+        "Form A\nDO NOT CONTACT\nStop now.\n\n"
+        "BEFORE YOU CONTACT\nContact by: Phone call\n"
+        "Word: Heron\nThe word alone proves nothing.\nLeave a message: No\n\n"
         "Changed version\nThis replaces what the same person sent before.\n\n"
         "Possible spam. A hidden field that people do not see was filled in. "
         "It was sent 1 second after the page was opened.\n\n"
         "PLEASE NOTE\n- Not sure of the area\n- A dispute\n\n"
         "ANSWERS\n\nWhat should we call you?\nAnna\n\nWhere?\nNot answered\n\n"
-        "ABOUT THIS FORM\nForm: Form A\nReference: 7K3M-X9QF\n"
+        "ABOUT THIS FORM\nReference: 7K3M-X9QF\n"
         "Sent: 1 July 2026, 12:30 UK time\nPrivacy notice: version 1\n"
     )
 
@@ -70,7 +79,7 @@ def test_the_whole_text_reads_in_the_order_staff_need():
 def test_a_first_version_without_flags_has_no_words_about_either():
     text = body(PLAIN, 1)
 
-    assert text.startswith("BEFORE YOU CONTACT\n")
+    assert text.startswith("Form A\n\nBEFORE YOU CONTACT\n")
     assert [words for words in ("Changed version", "PLEASE NOTE", "spam") if words in text] == []
 
 
@@ -156,6 +165,14 @@ def test_whoever_gave_an_address_can_be_answered_by_header_or_else_by_the_words(
     assert message.defects == []
     assert f"HOW TO REPLY\nWrite to {address}\n" in text(message)
     assert ("Copy it into a new email." in text(message)) is (header is None)
+
+
+@pytest.mark.parametrize(
+    ("address", "secure"),
+    [("robin@help.example.cjsm.net", True), ("robin@HELP.CJSM.NET", True), ("robin@cjsm.net.example", False)],
+)
+def test_only_a_secure_address_is_to_be_answered_from_the_secure_account(address, secure):
+    assert ("\nReply from your CJSM account.\n" in body(changed(reply_to=address), 1)) is secure
 
 
 @pytest.mark.parametrize(
@@ -262,6 +279,16 @@ def test_no_answer_shows_when_a_referral_is_printed():
     shown = repr(referral) + str(referral) + repr(referral.answers)
 
     assert [w for w in ("Anna", "Phone call", "robin", "dispute", "known to the page") if w in shown] == []
+
+
+def test_a_program_is_told_what_staff_are_told_first():
+    word = Answer("word", "Word", ("Heron",), caution="The word alone proves nothing.")
+    referral = changed(headlines=("DO NOT CONTACT",), cautions=("Stop now.",), before=(word,))
+
+    said = copy_of(read(referral))
+
+    assert said["headlines"] == ["DO NOT CONTACT"]
+    assert said["cautions"] == ["Stop now.", "The word alone proves nothing."]
 
 
 def test_the_digest_tells_changed_answers_apart_and_needs_what_only_the_page_knows():

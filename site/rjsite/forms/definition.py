@@ -18,9 +18,10 @@ from pydantic_core import PydanticCustomError
 
 # Names that a question cannot have, because the form (rjsite/forms/form.py) or its page uses them. WTForms
 # would run `validate_on_submit` as the validator of a question named on_submit.
-TAKEN = """ asked blocks chosen data definition errors errors_in_order form form_errors form_token help-panel
- hidden_tag is_submitted keys main menu meta notice on_submit opened populate_obj post_process problem process
- sent_token stop to_referral token token_expired validate validate_on_submit values website """
+TAKEN = """ asked blocks chosen data definition errors errors_in_order form form_errors form_token given
+ help-panel hidden_tag holds is_submitted keys main menu meta notice on_submit opened populate_obj
+ post_process problem process sent_token stop to_referral token token_expired validate validate_on_submit
+ values website """
 # static/site.css has rules for this many: it would never show a question that a later choice opens.
 CHOICES_THAT_OPEN = 8
 FURTHER_OPENERS = 2
@@ -29,6 +30,8 @@ _TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name 
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
 Text = Annotated[str, Field(pattern=r"\S")]  # may not be empty
+Conditions = dict[str, tuple[str, ...]]  # each of these questions was asked and has one of these answers
+_NAMED = re.compile(r"<([^<>]*)>")  # in a headline: the name of a question, for its answer
 
 
 class Opener(NamedTuple):
@@ -49,8 +52,15 @@ class Choice(_Part):
     label: Text
     hint: str = ""
     stop: str = ""  # the outcome to show instead of sending the form (content/outcomes/NAME.md)
+    stop_when: Conditions = {}  # it stops the form only under these conditions
     flag: str = ""  # a line in the team's email that says what to look out for
+    headline: str = ""  # a line at the top of that email; <name> stands for the answer to question "name"
+    caution: str = ""  # what the team must or must not do, directly below the headline
     needs_fact: str = ""  # the choice is offered only if this fact of the service is set
+
+    def headline_with(self, answer: Callable[[str], str]) -> str:
+        """Return the headline, with the answers to the questions that it names."""
+        return _NAMED.sub(lambda named: answer(named[1]), self.headline)
 
 
 class Question(_Part):
@@ -66,13 +76,15 @@ class Question(_Part):
     malformed: str = ""  # the error for an answer that its kind does not allow
     choices: tuple[Choice, ...] = ()
     alone: str = ""  # for "many": the choice that excludes all others
-    when: dict[str, tuple[str, ...]] = {}  # asked only if each of these questions has one of these answers
+    when: Conditions = {}  # asked only under these conditions
+    optional_when: Conditions = {}  # needs no answer under these conditions
     spelling: bool = True  # for "long": whether the browser may check the spelling; it must not for names
     autofill: str = ""  # the autocomplete token, used only if the person asks for it
     before: str = ""  # its label in the block "BEFORE YOU CONTACT" of the team's email
     before_rank: int = (
         1  # its place in that block: 1 for how to reach the person, 2 for what else to know first
     )
+    caution: str = ""  # a line for the team below its answer in that block
     after: str = ""  # a text below the question
 
     @model_validator(mode="after")
@@ -101,6 +113,13 @@ class Question(_Part):
     def too_long(self) -> str:
         """Return the error for an answer over the limit."""
         return f"{self.noun} must be {self.limit:,} characters or less"
+
+    @property
+    def conditions(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """Yield every condition on another question: the field it stands in, the question, its answers."""
+        stops = (("stop_when", choice.stop_when) for choice in self.choices)
+        for field, conditions in (("when", self.when), ("optional_when", self.optional_when), *stops):
+            yield from ((field, name, values) for name, values in conditions.items())
 
     @property
     def opened_by(self) -> Opener | None:
@@ -156,17 +175,26 @@ class Form(_Part):
                 )
             if question.name in seen:
                 raise _problem(question, f"two questions are named “{question.name}”")
-            for name, values in question.when.items():
+            for field, name, values in question.conditions:
                 if not set(values) <= set(seen.get(name, ())):
-                    raise _problem(question, f"{question.name}: “when” names no earlier answer “{name}”")
+                    raise _problem(question, f"{question.name}: “{field}” names no earlier answer “{name}”")
             if (by := question.opened_by) and set(by.values) & set(seen[by.name][CHOICES_THAT_OPEN:]):
                 message = f"one of the first {CHOICES_THAT_OPEN} choices of “{by.name}” has to open it"
                 raise _problem(question, f"{question.name}: {message}")
             seen[question.name] = [choice.value for choice in question.choices]
-        if self.reply_to and self.reply_to not in seen:
-            raise ValueError(f"“reply_to” names no question “{self.reply_to}”")
         if len(self.also) > FURTHER_OPENERS:
             raise ValueError(f"“when” may have a first line of {FURTHER_OPENERS} kinds at most in one form")
+        return self
+
+    @model_validator(mode="after")
+    def _quoted(self) -> Self:
+        names = {question.name for question in self.questions}
+        if self.reply_to and self.reply_to not in names:
+            raise ValueError(f"“reply_to” names no question “{self.reply_to}”")
+        for question in self.questions:
+            for name in _NAMED.findall("".join(choice.headline for choice in question.choices)):
+                if name not in names:
+                    raise _problem(question, f"{question.name}: “headline” names no question “{name}”")
         return self
 
     @property

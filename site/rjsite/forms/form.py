@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, assert_never
@@ -10,7 +10,7 @@ from typing import Any, assert_never
 from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, StringField
 
-from rjsite.forms.definition import Choice, Form, Question, Step
+from rjsite.forms.definition import Choice, Conditions, Form, Question, Step
 from rjsite.forms.referral import Answer, Referral
 from rjsite.forms.spam import signs_of_spam
 from rjsite.forms.token import Signer
@@ -80,21 +80,29 @@ class QuestionForm(FlaskForm):
         return self.sent_token.state != "good"
 
     @cached_property
-    def asked(self) -> list[Question]:
-        """Return the questions whose conditions all hold. Answers to others are neither checked nor sent."""
-        asked: list[Question] = []
-        given: dict[str, Sequence[str]] = {}  # a question is opened by answers to earlier ones
+    def given(self) -> dict[str, list[str]]:
+        """Return the answers to the questions that are asked, by the name of the question."""
+        given: dict[str, list[str]] = {}  # a question is opened by answers to earlier ones
         for q in self.definition.questions:
-            if all(set(values).intersection(given.get(name, ())) for name, values in q.when.items()):
-                asked.append(q)
+            if _hold(q.when, given):
                 given[q.name] = self.values(q)
-        return asked
+        return given
+
+    @property
+    def asked(self) -> list[Question]:
+        """Return the questions whose conditions hold. Answers to others are neither checked nor sent."""
+        return [q for q in self.definition.questions if q.name in self.given]
+
+    def holds(self, conditions: Conditions) -> bool:
+        """Return whether each of these questions was asked and has one of these answers."""
+        return _hold(conditions, self.given)
 
     def stop(self) -> str:
         """Return the outcome that an answer leads to instead of sending; empty if there is none."""
         for question in self.asked:
             for choice in self.chosen(question):
-                if choice.stop and len(self.values(question)) == 1:
+                alone = len(self.values(question)) == 1
+                if choice.stop and alone and self.holds(choice.stop_when):
                     return choice.stop
         return ""
 
@@ -143,7 +151,7 @@ class QuestionForm(FlaskForm):
         """
         first = sorted((q for q in self.asked if q.before), key=lambda q: q.before_rank)
         typed = [value for q in self.asked if not q.choices for value in self.values(q)]
-        reply_to = (self[q.name].data for q in self.asked if q.name == self.definition.reply_to)
+        chosen = [choice for q in self.asked for choice in self.chosen(q)]
         return Referral(
             key=self.definition.key,
             form=self.definition.name,
@@ -151,19 +159,32 @@ class QuestionForm(FlaskForm):
             submission=self.sent_token.submission,
             nonce=self.sent_token.nonce,
             sent_at=datetime.now(UTC),
+            headlines=tuple(choice.headline_with(self._typed) for choice in chosen if choice.headline),
+            cautions=tuple(choice.caution for choice in chosen if choice.caution),
             before=tuple(self._answer(q, q.before) for q in first),
-            flags=tuple(choice.flag for q in self.asked for choice in self.chosen(q) if choice.flag),
+            flags=tuple(choice.flag for choice in chosen if choice.flag),
             answers=tuple(self._answer(q, q.label) for q in self.asked),
-            reply_to="".join(next(reply_to, ())),
+            reply_to=self._typed(self.definition.reply_to),
             spam=signs_of_spam(self.website.data or "", self.sent_token.age, typed),
             privacy_version=privacy_version,
         )
+
+    def _typed(self, name: str) -> str:
+        """Return what was typed as the answer to a question; empty if it was not asked."""
+        return "; ".join(self.given.get(name, ()))
 
     def _answer(self, question: Question, label: str) -> Answer:
         """Return the answer to a question, which appears under the label."""
         labels = ["Yes"] if question.kind == "tick" else [choice.label for choice in self.chosen(question)]
         values = self.values(question)
-        return Answer(question.name, label, tuple(values), tuple(labels) if values else ())
+        if not values:
+            return Answer(question.name, label, ())
+        return Answer(question.name, label, tuple(values), tuple(labels), question.caution)
+
+
+def _hold(conditions: Conditions, given: Mapping[str, Sequence[str]]) -> bool:
+    """Return whether each of these questions has one of these answers among those given."""
+    return all(set(values).intersection(given.get(name, ())) for name, values in conditions.items())
 
 
 def form_class(definition: Form, keys: Sequence[str]) -> type[QuestionForm]:

@@ -15,12 +15,16 @@ FAST = "fast"  # a sign of spam that a person may also give
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer: what was typed, or the values of the choices and their labels. No values mean no answer."""
+    """An answer: what was typed, or the values of the choices and their labels. No values mean no answer.
+
+    A caution tells the team what to keep in mind about the answer.
+    """
 
     name: str
     question: str
     values: tuple[str, ...] = field(repr=False)
     labels: tuple[str, ...] = field(default=(), repr=False)
+    caution: str = field(default="", repr=False)
 
     @property
     def text(self) -> str:
@@ -42,6 +46,8 @@ class Referral:
     flags: tuple[str, ...] = field(repr=False)
     answers: tuple[Answer, ...] = field(repr=False)
     reply_to: str = field(default="", repr=False)
+    headlines: tuple[str, ...] = field(default=(), repr=False)  # what the mail says first
+    cautions: tuple[str, ...] = field(default=(), repr=False)  # what to do or not to do about them
     spam: Mapping[str, str] = field(
         default_factory=dict
     )  # the name of each sign of spam, and a sentence about it

@@ -9,7 +9,7 @@ from typing import Any
 
 from wtforms.validators import DataRequired, Email, Length, Regexp, StopValidation, ValidationError
 
-from rjsite.forms.definition import Question
+from rjsite.forms.definition import Conditions, Question
 
 Validator = Callable[[Any, Any], object]
 
@@ -45,6 +45,8 @@ def tidy_number(text: str | None) -> str:
 def validators(question: Question) -> list[Validator]:
     """Return the validators of a question, in the order in which they run."""
     chain: list[Validator] = [stop_unless_asked]
+    if question.optional_when:
+        chain.append(optional_when(question.optional_when))
     chain.append(DataRequired(question.missing) if question.required else stop_if_empty)
     if question.limit:
         message = question.too_long.replace("%", "%%")  # WTForms puts numbers into this message with %
@@ -71,6 +73,20 @@ def stop_if_empty(_form: Any, field: Any) -> None:
     """
     if not field.data:
         raise StopValidation
+
+
+def optional_when(conditions: Conditions) -> Validator:
+    """Return a validator that lets a required question be left empty under some conditions.
+
+    Args:
+        conditions: the questions and answers that make it optional.
+    """
+
+    def validate(form: Any, field: Any) -> None:
+        if form.holds(conditions):
+            stop_if_empty(form, field)
+
+    return validate
 
 
 def chosen_alone(value: str, message: str) -> Validator:

@@ -14,7 +14,8 @@ from email_validator import EmailNotValidError, validate_email
 from rjsite.content.clock import UK
 from rjsite.forms.referral import FAST, Answer, Referral
 
-SCHEMA_VERSION = 1  # of referral.json; raised if a field is removed or changes its meaning
+SCHEMA_VERSION = 2  # of referral.json; raised if a field is removed or changes its meaning
+SECURE_MAIL = ".cjsm.net"  # Criminal Justice Secure Mail takes mail only from its own accounts
 
 # 7-bit with encoded lines of 76 characters at most, because every server accepts that
 POLICY = SMTP.clone(cte_type="7bit", max_line_length=76)
@@ -30,13 +31,14 @@ def subject(referral: Referral) -> str:
 
 
 def body(referral: Referral, version: int, number: int = 0) -> str:
-    """Return the text: first what staff must follow before any contact, last the facts about the form.
+    """Return the text: which form it is, what staff must follow before any contact, then everything else.
 
     Args:
         referral: what the person sent.
         version: 1, or more if the answers were changed.
         number: the running number, which shows whether a mail is missing; 0 if there is none.
     """
+    first = [referral.form, *referral.headlines, *referral.cautions, ""]
     changed = (
         ["Changed version", "This replaces what the same person sent before.", ""] if version > 1 else []
     )
@@ -48,19 +50,20 @@ def body(referral: Referral, version: int, number: int = 0) -> str:
     sent = referral.sent_at.astimezone(UK)
     last = [
         "ABOUT THIS FORM",
-        f"Form: {referral.form}",
         f"Reference: {referral.reference}",
         *([f"Number: {number}"] if number else []),
         f"Sent: {sent:%-d %B %Y, %H:%M} UK time",
         *([f"Privacy notice: version {referral.privacy_version}"] if referral.privacy_version else []),
     ]
-    blocks = [*before, *reply, *changed, *spam, *flags]
+    blocks = [*first, *before, *reply, *changed, *spam, *flags]
     return "\n".join([*blocks, "ANSWERS", "", *answers, *last]) + "\n"
 
 
 def _lines(answers: Sequence[Answer]) -> Iterator[str]:
     for answer in answers:
         yield f"{answer.question}: {answer.text}"
+        if answer.caution:
+            yield answer.caution
 
 
 def reply_to(address: str) -> str:
@@ -77,6 +80,8 @@ def _how_to_reply(address: str) -> Iterator[str]:
         yield "Look for their address in the answers, and write to it in a new email."
         return
     yield f"Write to {address}"
+    if domain_of(address).lower().endswith(SECURE_MAIL):
+        yield "Reply from your CJSM account."
     if reply_to(address):
         yield "Before you send a reply, check that it goes to this address."
     else:
@@ -96,6 +101,8 @@ def machine_copy(referral: Referral, version: int, number: int = 0) -> bytes:
         "privacy_notice_version": referral.privacy_version,
         "possible_spam": bool(referral.spam),
         "spam_reasons": referral.spam,
+        "headlines": referral.headlines,
+        "cautions": [*referral.cautions, *(answer.caution for answer in referral.before if answer.caution)],
         "flags": referral.flags,
         "before_you_contact": [answer.name for answer in referral.before],
         "answers": {
