@@ -116,13 +116,23 @@ def answer(question: Question) -> st.SearchStrategy[Any]:
     return typed(question)
 
 
+def is_opened(question: Question, given: dict[str, Any]) -> bool:
+    """Say whether the answers given so far open a question."""
+
+    def answers(name: str) -> set[str]:
+        answer = given.get(name) or []
+        return {answer} if isinstance(answer, str) else set(answer)
+
+    return all(answers(name) & set(values) for name, values in question.when.items())
+
+
 @st.composite
 def sent(draw: st.DrawFn, form: Form) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a person sends, and what of it was asked: answers to questions that nothing opened are no part."""
     everything: dict[str, Any] = {}
     asked: dict[str, Any] = {}
     for question in form.questions:
-        opened = all(asked.get(name) in values for name, values in question.when.items())
+        opened = is_opened(question, asked)
         given = draw(answer(question) if opened and question.missing else st.none() | answer(question))
         everything |= {question.name: given} if given is not None else {}
         asked |= {question.name: given} if opened else {}
@@ -196,7 +206,7 @@ def test_every_hard_word_and_number_arrives_from_every_question(arrives):
         said: dict[str, Any] = {}
         for question in form.questions:
             values = [c.value for c in question.choices if not c.stop and c.value != question.alone]
-            if all(said.get(name) in opening for name, opening in question.when.items()):
+            if is_opened(question, said):
                 tries = hard.get(question.kind) or [[value] for value in values] or ["yes"]
                 tries = values if question.kind == "one" else tries
                 answer = tries[turn % len(tries)]

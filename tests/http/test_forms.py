@@ -458,9 +458,9 @@ def test_many_fields_are_no_crash(calm):
 # -- the help beside a form --------------------------------------------------------------------------------
 
 PROMISES = {
-    A: "We contact you in the way you choose.",
-    B: "We contact you in the way you choose.",
-    C: "We contact the person in the way you tell us.",
+    A: "You choose: we contact you in a safe way, or you call us.",
+    B: "You choose: we contact you in a safe way, or you call us.",
+    C: "They choose: we contact them in a safe way, or they call us.",
     CONTACT: "We reply in the way you choose.",
 }
 

@@ -145,7 +145,8 @@ def _contact_block(form: str) -> list[Slip]:
     phone = {by: "phone", f"{p}phone": "01632 960 001", f"{p}leave_message": "yes"}
     trusted = {**person, f"{p}trusted_name": "Jo", f"{p}trusted_contact": "01632 960 003"}
     return [
-        Slip(form, by, f"Select how {you}", {by: ""}),
+        Slip(form, by, f"Select how {you}, or that {'they' if c else 'you'} will call us", {by: ""}),
+        _too_long(form, f"{p}word", "The word", 40, {by: "call"}),
         *_phone(form, f"{p}phone", f"Enter {your} phone number", phone),
         *_email(form, f"{p}email", f"Enter {your} email address", {by: "email"}),
         Slip(form, f"{p}address", f"Enter {your} address", {**post, f"{p}address": " \r\n "}),
@@ -166,7 +167,7 @@ def _contact_block(form: str) -> list[Slip]:
             {**phone, f"{p}leave_message": ""},
         ),
         Slip(form, f"{p}say_who", "Select yes if we can say who we are", {f"{p}say_who": ""}),
-        _too_long(form, f"{p}safe_notes", f"What helps us contact {'them' if c else 'you'} safely", 300),
+        _too_long(form, f"{p}safe_notes", "What makes this safer", 300),
     ]
 
 
@@ -186,7 +187,12 @@ def _person(form: str) -> list[Slip]:
         Slip(form, "adult", "Select yes if you are 18 or over", {"adult": ""}),
         *_contact_block(form),
         *_what_it_is_about(form),
-        Slip(form, "agree", "Select the box if you agree that the team can contact you", {"agree": []}),
+        Slip(
+            form,
+            "agree",
+            "Select the box if you agree that the team can use what you have written",
+            {"agree": []},
+        ),
     ]
 
 

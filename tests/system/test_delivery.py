@@ -32,7 +32,7 @@ def test_a_form_reaches_the_team_over_verified_tls(
     assert received.recipients == ("team@example.org",)
     assert received.message["Subject"] == f"Website form {reference}"
     assert received.message["Message-ID"].startswith(f"<{reference}.1.")
-    assert received.text.startswith("BEFORE YOU CONTACT\n")
+    assert received.text.startswith("Form A: a person harmed\n\nBEFORE YOU CONTACT\n")
     assert "A window of the corner shop." in received.text
 
 

@@ -1,0 +1,144 @@
+"""What a person can choose so as to stay safe, from the page to the team's mail server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from email.message import EmailMessage
+
+import pytest
+from flask.testing import FlaskClient
+
+from rjsite import create_app
+from rjsite.services import services_of
+from rjsite.settings import Settings
+from rjsite.web.live_content import library
+from rjsite.web.papers import documents
+from support.forms import A, B, C, Page, fresh
+from support.mail import PLAIN, MailServer, copy_of, text_of
+
+# All that a person has to say who chooses to call.
+WHO_WILL_CALL = {
+    A: {"name": "Ally", "adult": "yes", "contact_by": "call", "link": "live", "agree": "yes"},
+    B: {
+        **{"name": "Sam", "adult": "yes", "victim_led": "no", "living": "prison"},
+        **{"contact_by": "call", "link": "live", "agree": "yes"},
+    },
+    C: {
+        **{"consent": "yes", "knows": "work", "ref_org": "Help & Co", "ref_name": "Robin"},
+        **{"ref_email": "robin@help.example.cjsm.net", "side": "harmed", "their_adult": "yes"},
+        **{"victim_led": "no", "link": "live", "their_name": "Kim", "their_contact_by": "call"},
+    },
+}
+HEADLINES = {
+    A: "DO NOT CONTACT. THEY WILL CALL.",
+    B: "DO NOT CONTACT. THEY WILL CALL.",
+    C: "DO NOT CONTACT Kim. THEY WILL CALL.",
+}
+CAUTION = "The word alone does not prove who is calling: do not repeat what the form says."
+
+
+@pytest.fixture(scope="module")
+def server(authority):
+    """Take the team's mail for all tests of this file."""
+    with MailServer(authority, encryption=PLAIN) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def site(server, tmp_path_factory):
+    """Return the site, which sends its mail to that server."""
+    return create_app(
+        Settings.load(
+            mode="development",
+            data_dir=tmp_path_factory.mktemp("safe") / "var",
+            ratelimit_forms="off",
+            mail_server="localhost",
+            mail_port=server.port,
+            mail_use_tls=False,
+            deliver_per_minute=6000,
+        )
+    )
+
+
+@pytest.fixture
+def client(site) -> FlaskClient:
+    return site.test_client()
+
+
+@pytest.fixture
+def mailed(site, server, client) -> Callable[..., EmailMessage]:
+    """Send a form, and return the one mail that the team's server got."""
+
+    def send(form: str, answers: dict[str, str]) -> EmailMessage:
+        before = len(server.received)
+        assert client.post(form, data={**fresh(client, form), **answers}).status_code == 303
+        services_of(site).worker.drain()
+        (received,) = server.received[before:]
+        return received.message
+
+    return send
+
+
+# -- "I will call you" -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", WHO_WILL_CALL)
+def test_who_will_call_leaves_nothing_by_which_to_be_reached(mailed, form):
+    message = mailed(form, WHO_WILL_CALL[form])
+
+    answers = copy_of(message)["answers"]
+    asked = {name.removeprefix("their_") for name in answers if not name.startswith("ref_")}
+    assert asked.isdisjoint({"phone", "email", "address", "trusted_name", "leave_message", "say_who"})
+    assert copy_of(message)["headlines"] == [HEADLINES[form]]
+
+
+@pytest.mark.parametrize("form", WHO_WILL_CALL)
+def test_the_mail_says_in_its_second_line_not_to_contact_who_will_call(mailed, content, form):
+    lines = text_of(mailed(form, WHO_WILL_CALL[form])).split("\n")
+
+    assert lines[:2] == [content.forms[form].name, HEADLINES[form]]
+    after = "You may reply to the person who referred them." if form == C else ""
+    assert lines[2] == after
+    assert lines.index("BEFORE YOU CONTACT") < lines.index("ANSWERS")
+
+
+@pytest.mark.parametrize(("form", "name"), [(A, "word"), (B, "word"), (C, "their_word")])
+def test_the_word_stands_first_with_what_it_does_not_prove(mailed, form, name):
+    message = mailed(form, {**WHO_WILL_CALL[form], name: "Heron"})
+
+    assert f"\nWord: Heron\n{CAUTION}\n" in text_of(message).partition("\nANSWERS\n")[0]
+    assert copy_of(message)["cautions"][-1] == CAUTION
+
+
+def test_the_team_may_still_reply_to_who_refers_a_person_who_will_call(mailed):
+    message = mailed(C, WHO_WILL_CALL[C])
+
+    assert message["Reply-To"] == "robin@help.example.cjsm.net"
+    assert "\nReply from your CJSM account.\n" in text_of(message)
+
+
+def promises(text: str) -> list[str]:
+    """Return the sentences that say that we contact somebody and leave them no choice."""
+    sentences = re.split(r"(?<=[.!?:])\s+", text)
+    said = [
+        s for s in sentences if re.search(r"\b[Ww]e (?:will )?(?:then )?(?:contact|reply|ring|write)\b", s)
+    ]
+    return [s for s in said if not re.search(r"call us|how we contact|[Ii]f we contact|before we|agreed", s)]
+
+
+@pytest.mark.parametrize("form", WHO_WILL_CALL)
+def test_no_page_on_the_way_says_that_we_will_contact_who_will_call(client, form):
+    sent = client.post(form, data={**fresh(client, form), **WHO_WILL_CALL[form]})
+    on_the_way = [client.get(form).text, client.get(sent.headers["Location"]).text]
+
+    assert promises("We contact you in the way you choose.") != []
+    assert [promises(Page(html).text) for html in on_the_way] == [[], []]
+
+
+def test_no_paper_form_says_that_we_will_contact_who_will_call(site):
+    with site.test_request_context():
+        papers = documents(library())
+
+    assert [promises(re.sub(r"<[^>]+>", " ", html)) for html in papers.values()] == [[], [], []]
+    assert [name for name, html in papers.items() if "will call you" not in html] == []
