@@ -14,7 +14,7 @@ from rjsite.services import services_of
 from rjsite.settings import Settings
 from rjsite.web.live_content import library
 from rjsite.web.papers import documents
-from support.forms import A, B, C, Page, fresh
+from support.forms import CONTACT, A, B, C, Page, fresh, send, words
 from support.mail import PLAIN, MailServer, copy_of, text_of
 
 # All that a person has to say who chooses to call.
@@ -71,6 +71,7 @@ def mailed(site, server, client) -> Callable[..., EmailMessage]:
     """Send a form, and return the one mail that the team's server got."""
 
     def send(form: str, answers: dict[str, str]) -> EmailMessage:
+        services_of(site).worker.drain()  # what other tests sent
         before = len(server.received)
         assert client.post(form, data={**fresh(client, form), **answers}).status_code == 303
         services_of(site).worker.drain()
@@ -142,3 +143,80 @@ def test_no_paper_form_says_that_we_will_contact_who_will_call(site):
 
     assert [promises(re.sub(r"<[^>]+>", " ", html)) for html in papers.values()] == [[], [], []]
     assert [name for name, html in papers.items() if "will call you" not in html] == []
+
+
+# -- "To stop or change something I sent" ------------------------------------------------------------------
+
+CHANGE = {"topic": "change", "reply_by": "none"}
+STOP_NOW = (
+    "This may be another person. Stop contact now. Do not use new contact details, close the case or say "
+    "anything about the first form until you have checked in the way first agreed."
+)
+
+
+def test_a_message_to_stop_needs_no_more_than_its_topic_and_cautions_the_team(mailed):
+    message = mailed(CONTACT, CHANGE)
+
+    assert text_of(message).startswith(f"Contact form\nWANTS TO STOP OR CHANGE\n{STOP_NOW}\n\n")
+    assert copy_of(message)["headlines"] == ["WANTS TO STOP OR CHANGE"]
+    assert copy_of(message)["cautions"] == [STOP_NOW]
+
+
+def test_one_click_does_not_reply_to_who_may_be_another_person(mailed):
+    answers = {"topic": "change", "reply_by": "email", "email": "other@example.com", "say_who": "no"}
+
+    message = mailed(CONTACT, answers)
+
+    assert message["Reply-To"] is None
+    assert "HOW TO REPLY" not in text_of(message)
+    assert "\nEmail address: other@example.com\n" in text_of(message)
+
+
+@pytest.mark.parametrize("topic", ["", "question", "dispute", "website"])
+def test_a_message_on_anything_else_still_needs_its_words(client, topic):
+    page = Page(
+        client.post(CONTACT, data={**fresh(client, CONTACT), "topic": topic, "reply_by": "none"}).text
+    )
+
+    assert "message-error" in page.by_id
+
+
+def test_a_message_about_a_dispute_is_for_mediation(mailed):
+    message = mailed(CONTACT, {"topic": "dispute", "message": "The fence", "reply_by": "none"})
+
+    assert copy_of(message)["flags"] == ["A dispute: pass on as mediation"]
+    assert copy_of(message)["headlines"] == []
+
+
+def after_it(client: FlaskClient, page: dict[str, list[str]], reference: str) -> list[object]:
+    """Return every page that a reference to change leads to: with an error, sent, and thanks."""
+    wrong = client.post(CONTACT, data={**page, "topic": "change", "reference": reference})
+    sent = client.post(CONTACT, data={**page, **CHANGE, "reference": reference})
+    assert (wrong.status_code, sent.status_code) == (422, 303)
+    thanks = client.get(sent.headers["Location"])
+    return [wrong.data.replace(reference.encode(), b""), sorted(sent.headers.keys()), thanks.data]
+
+
+def test_a_true_and_an_invented_reference_give_the_same_page_to_the_byte(client):
+    sent = send(client, A)
+    true = Page(client.get(sent.headers["Location"]).text).all("b", class_="reference")[0].text or ""
+    page = fresh(client, CONTACT)  # one page for both, for each page has a reference of its own
+
+    assert true
+    assert after_it(client, page, true) == after_it(client, page, "2222-2222")
+
+
+def test_who_has_sent_something_is_led_to_the_way_to_stop_it(client):
+    for address in ("/sent", "/questions"):
+        (main,) = Page(client.get(address).text).all("main")
+        (way,) = [a for a in main.iter("a") if a.get("href") == "/contact"]
+        assert words(way) == "send us a message"
+
+
+def test_paper_forms_say_whom_to_call_to_stop(site, content):
+    phone = content.facts["phone"].value
+    with site.test_request_context():
+        papers = documents(library())
+
+    way = f"To stop or change what you sent, call us free on {phone}."
+    assert [name for name, html in papers.items() if way not in re.sub(r"<[^>]+>", "", html)] == []

@@ -221,6 +221,7 @@ SLIPS: list[Slip] = [
     _too_long(C, "risk", "Risk", 1000),
     Slip(CONTACT, "message", "Enter your message", {"message": "\r\n"}),
     _too_long(CONTACT, "message", "Message", 2000),
+    _too_long(CONTACT, "reference", "Reference", 40, {"topic": "change"}),
     Slip(CONTACT, "reply_by", "Select how you would like us to reply", {"reply_by": ""}),
     *_email(CONTACT, "email", "Enter your email address"),
     *_phone(CONTACT, "phone", "Enter your phone number", {"reply_by": "phone", "leave_message": "yes"}),

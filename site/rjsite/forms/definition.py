@@ -56,6 +56,7 @@ class Choice(_Part):
     flag: str = ""  # a line in the team's email that says what to look out for
     headline: str = ""  # a line at the top of that email; <name> stands for the answer to question "name"
     caution: str = ""  # what the team must or must not do, directly below the headline
+    no_reply: bool = False  # the email gets no address to reply to: it may be of another person
     needs_fact: str = ""  # the choice is offered only if this fact of the service is set
 
     def headline_with(self, answer: Callable[[str], str]) -> str:

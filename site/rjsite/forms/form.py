@@ -164,7 +164,7 @@ class QuestionForm(FlaskForm):
             before=tuple(self._answer(q, q.before) for q in first),
             flags=tuple(choice.flag for choice in chosen if choice.flag),
             answers=tuple(self._answer(q, q.label) for q in self.asked),
-            reply_to=self._typed(self.definition.reply_to),
+            reply_to="" if any(c.no_reply for c in chosen) else self._typed(self.definition.reply_to),
             spam=signs_of_spam(self.website.data or "", self.sent_token.age, typed),
             privacy_version=privacy_version,
         )
