@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from rjsite.content.library import Library
 from support.browser import BOTH_WAYS, BY_LOOK, axe_faults
 from support.forms import CONTACT, GOOD, STOPS, A, B, C
-from support.walk import fill, press, press_send, up_to
+from support.walk import changed, fill, press, press_send, up_to
 
 LOOKS: tuple[tuple[str, str, int], ...] = (
     ("dark", "none", 1280),
@@ -39,7 +39,7 @@ def outcomes(page: Page, form: str) -> Iterator[str]:
     for stopped, change, outcome in STOPS:
         if stopped == form:
             page.goto(form)
-            fill(page, {**GOOD[form], **change} if form == C else up_to(form, change))
+            fill(page, changed(form, change) if form == C else up_to(form, change))
             press(page, "Send to the team" if form == C else "Continue")
             expect(page.locator("section.outcome h1")).to_be_visible()
             yield outcome

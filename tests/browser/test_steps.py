@@ -12,7 +12,7 @@ from support.browser import BOTH_WAYS, press_back
 from support.forms import BAD_PHONE, CONTACT, GOOD, STOPS, A, Answers, B, C
 from support.processes import wait_until
 from support.site_process import Site
-from support.walk import answer, as_lists, fill, kept, press, press_send, send, up_to
+from support.walk import answer, as_lists, changed, fill, kept, press, press_send, send, up_to
 
 BY_STEP = pytest.mark.parametrize("form", [A, B])
 
@@ -224,7 +224,7 @@ def test_a_stop_is_told_in_place_sends_nothing_and_loses_nothing(
     del asked_for[:]
     mails = len(live_site.mails)
     # form C is one page, and so is every form without script
-    answers = {**GOOD[form], **change} if form == C or not script else up_to(form, change)
+    answers = changed(form, change) if form == C or not script else up_to(form, change)
     fill(page, answers)
 
     press(page, "Continue" if script and form != C else "Send to the team")

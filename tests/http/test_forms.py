@@ -171,7 +171,7 @@ def test_a_stop_shows_its_outcome_before_any_other_check_and_keeps_nothing(
     calm, calm_outbox, content, form, change, stop, others
 ):
     before = len(operator.rows(calm_outbox))
-    opens = {"side": "caused", "victim_led": "yes"} if "harmed_asked" in change else {}
+    opens = {"side": "caused", "victim_led": "yes"} if form == C and "consent" not in change else {}
 
     if others == "good":
         answer = send(calm, form, change)
@@ -209,19 +209,22 @@ def test_from_an_outcome_one_goes_back_to_the_form_with_every_answer(calm, calm_
 GOES_ON = [
     (A, {"adult": "no"}),
     (A, {"link": ["not-sure"]}),
-    (A, {"stage": "court"}),
+    (A, {"stage": "court", "other_under_18": "yes"}),
     (B, {"victim_led": "not-sure"}),
-    (B, {"stage": "waiting"}),
+    (B, {"stage": "court"}),
     (B, {"link": ["live", "not-sure"]}),
     (C, {"side": "harmed", "victim_led": "yes", "harmed_asked": "no"}),  # not asked of the person harmed
     (C, {"victim_led": "no", "harmed_asked": "no"}),
     (C, {"side": "dispute", "harmed_asked": "no"}),
     (C, {"their_adult": "no"}),
-    (C, {"knows": "family", "ref_org": ""}),
+    (C, {"knows": "family", "ref_org": "", "their_adult": "yes"}),
+    (C, {"knows": "family", "side": "harmed"}),
     (C, {"their_adult": "yes", "yjs_reason": ""}),
     (C, {"side": "harmed", "yjs_reason": ""}),
     (C, {"their_contact_by": "referrer", "their_trusted_name": "", "their_trusted_contact": ""}),
-    (C, {"ref_phone": ""}),
+    (C, {"ref_by": ["email"], "ref_phone": ""}),
+    (C, {"ref_by": ["phone"], "ref_email": ""}),
+    (C, {"ref_role": ""}),
     (CONTACT, {"reply_by": "none", "email": "", "say_who": ""}),
     (CONTACT, {"reply_by": "phone", "phone": "01632 960 001", "leave_message": "no", "email": "x"}),
     (CONTACT, {"topic": "", "name": ""}),
@@ -353,7 +356,10 @@ def test_an_old_page_with_slips_names_them_too_and_keeps_every_answer(calm):
 TOKENS = {
     A: {"name": "name", "phone": "tel", "email": "email", "address": "street-address"},
     B: {"name": "name", "phone": "tel", "email": "email", "address": "street-address"},
-    C: {"ref_name": "name", "ref_phone": "tel", "ref_email": "email", "ref_org": "organization"},
+    C: {
+        **{"ref_name": "name", "ref_phone": "tel", "ref_email": "email"},
+        **{"ref_org": "organization", "ref_role": "organization-title"},
+    },
     CONTACT: {"name": "name", "phone": "tel", "email": "email"},
 }
 

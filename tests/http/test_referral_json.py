@@ -81,10 +81,11 @@ def test_the_copy_says_who_what_and_when(client, delivered, content):
     assert said["flags"] == [
         "Not sure if it was domestic abuse or sexual violence",
         "Not sure what connects this with the area",
-        "Waiting for court or sentence",
+        "Going through court, or waiting for sentence",
     ]
     assert said["before_you_contact"] == [
-        *("contact_by", "email", "say_who", "safe_notes", "adult", "name", "needs", "needs_detail"),
+        *("contact_by", "email", "say_who", "safe_notes"),
+        *("adult", "name", "living", "needs", "needs_detail"),
     ]
     answers = said["answers"]
     assert list(answers) == [q.name for q in content.forms[B].questions if q.name in answers]

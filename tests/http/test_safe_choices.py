@@ -26,7 +26,12 @@ WHO_WILL_CALL = {
     },
     C: {
         **{"consent": "yes", "knows": "work", "ref_org": "Help & Co", "ref_name": "Robin"},
-        **{"ref_email": "robin@help.example.cjsm.net", "side": "harmed", "their_adult": "yes"},
+        **{
+            "ref_by": "email",
+            "ref_email": "robin@help.example.cjsm.net",
+            "side": "harmed",
+            "their_adult": "yes",
+        },
         **{"victim_led": "no", "link": "live", "their_name": "Kim", "their_contact_by": "call"},
     },
 }

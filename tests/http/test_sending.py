@@ -145,8 +145,8 @@ def test_the_team_gets_one_mail_with_every_question_in_order(client, delivered, 
                 "Notes: Not answered",
                 "Name: Zofia Ł",
                 "18 or over: No, I am under 18",
+                "Adult they trust: Not answered",
                 "Help needed: Not answered",
-                "What would help: Polish",
             ],
         ),
         (
@@ -159,10 +159,12 @@ def test_the_team_gets_one_mail_with_every_question_in_order(client, delivered, 
                 "Say who we are: Yes, you can say {name_short}",
                 "Notes: Ask for Jo",
                 "Referrer’s organisation: Help & Co",
+                "Referrer’s role: Adviser",
                 "Referred by: Robin Worker",
                 "Referrer’s email address: robin@example.com",
                 "Referrer’s phone number: 01632 960 002",
                 "Name: Kim",
+                "Where they are now: In prison",
                 "18 or over: No",
                 "Risk: A dog in the yard",
                 "Help needed: British Sign Language",
@@ -201,9 +203,11 @@ def test_what_staff_follow_stands_in_the_order_they_need_it(client, delivered):
 FLAGS = [
     (A, {"link": ["not-sure"]}, "not sure"),
     (B, {"victim_led": "not-sure", "stage": "", "link": ["live"]}, "domestic abuse or sexual violence"),
-    (B, {"victim_led": "no", "stage": "waiting", "link": ["live"]}, "waiting for court or sentence"),
-    (C, {"side": "dispute"}, "mediation"),
-    (C, {"victim_led": "not-sure"}, "domestic abuse or sexual violence"),
+    (A, {"other_under_18": "yes"}, "who harmed them is under 18"),
+    (B, {"victim_led": "no", "stage": "court", "link": ["live"]}, "waiting for sentence"),
+    (C, {"side": "dispute", "victim_led": "no"}, "mediation"),
+    (C, {"victim_led": "not-sure"}, "not sure if it involves domestic abuse or sexual violence"),
+    (C, {"victim_led": "yes"}, "- domestic abuse or sexual violence"),
 ]
 
 
@@ -232,7 +236,7 @@ def test_questions_left_out_are_said_to_be(client, delivered):
     (message,) = delivered()
 
     body = text(message)
-    for question in ("Where has it got to?", "In a few words, what is this about?"):
+    for question in ("What have the police or court done so far?", "In a few words, what is this about?"):
         assert f"\n{question}\nNot answered\n" in body
     assert "\nHelp needed: Not answered\n" in body
 
@@ -272,7 +276,7 @@ def test_fields_and_values_we_do_not_know_go_nowhere(client, delivered):
 
     body = text(message)
     assert "unknown" not in body
-    assert "\nWhere has it got to?\nNot answered\n" in body
+    assert "\nWhat have the police or court done so far?\nNot answered\n" in body
     assert "Help needed: British Sign Language\n" in body
 
 

@@ -50,7 +50,7 @@ GOOD: dict[str, dict[str, Value]] = {
         "say_who": "yes",
         "safe_notes": "Mark it private",
         "link": ["not-sure"],
-        "stage": "waiting",
+        "stage": "court",
         "about": STORY,
         "needs": ["someone"],
         "needs_detail": "A worker",
@@ -60,7 +60,9 @@ GOOD: dict[str, dict[str, Value]] = {
         "consent": "yes",
         "knows": "work",
         "ref_org": "Help & Co",
+        "ref_role": "Adviser",
         "ref_name": "Robin Worker",
+        "ref_by": ["email", "phone"],
         "ref_email": "robin@example.com",
         "ref_phone": "01632 960 002",
         "side": "caused",
@@ -69,9 +71,10 @@ GOOD: dict[str, dict[str, Value]] = {
         "victim_led": "yes",
         "harmed_asked": "yes",
         "link": ["supervised", "other-lives"],
-        "stage": "sentenced",
+        "stage": "finished",
         "about": STORY,
         "their_name": "Kim",
+        "their_living": "prison",
         "their_contact_by": "person",
         "their_trusted_name": "Uncle Jo",
         "their_trusted_contact": "jo@example.com",
@@ -176,7 +179,7 @@ def _what_it_is_about(form: str) -> list[Slip]:
         Slip(form, "link", 'Select the connection with {area}, or "I am not sure"', {"link": []}),
         Slip(form, "link", 'Select what applies, or select "None of these"', {"link": ["live", "none"]}),
         _too_long(form, "about", "What this is about", 1000),
-        _too_long(form, "needs_detail", "What would help", 300),
+        _too_long(form, "needs_detail", f"Help {'they' if form == C else 'you'} need", 300),
     ]
 
 
@@ -198,6 +201,7 @@ def _person(form: str) -> list[Slip]:
 
 SLIPS: list[Slip] = [
     *_person(A),
+    _too_long(A, "trusted_adult", "The adult you trust", 300, {"adult": "no"}),
     *_person(B),
     Slip(B, "victim_led", 'Select yes, no or "I am not sure"', {"victim_led": ""}),
     Slip(C, "consent", "Select yes if the person has agreed to this referral", {"consent": ""}),
@@ -207,7 +211,10 @@ SLIPS: list[Slip] = [
     Slip(C, "ref_org", "Enter your organisation", {"ref_org": ""}),
     _too_long(C, "ref_org", "Organisation", 100),
     *_email(C, "ref_email", "Enter your email address"),
+    Slip(C, "ref_phone", "Enter your phone number", {"ref_phone": ""}),
     Slip(C, "ref_phone", BAD_PHONE, {"ref_phone": "12"}),
+    Slip(C, "ref_by", "Select how we can reach you", {"ref_by": []}),
+    _too_long(C, "ref_role", "Your role", 100),
     Slip(C, "side", "Select whether they were harmed, caused harm or are in a dispute", {"side": ""}),
     Slip(C, "their_adult", "Select yes if they are 18 or over", {"their_adult": ""}),
     Slip(C, "yjs_reason", "Enter why the Youth Justice Service is not dealing with this", {"yjs_reason": ""}),
@@ -237,9 +244,9 @@ SLIPS: list[Slip] = [
 
 # Optional questions that have no message of their own.
 SILENT: dict[str, set[str]] = {
-    A: {"stage", "needs"},
+    A: {"other_under_18", "stage", "needs"},
     B: {"living", "stage", "needs"},
-    C: {"stage", "needs"},
+    C: {"stage", "their_living", "needs"},
     CONTACT: {"topic"},
 }
 
@@ -250,6 +257,11 @@ STOPS: list[tuple[str, Answers, str]] = [
     (B, {"victim_led": "yes"}, "victim-led"),
     (B, {"link": ["none"]}, "outside"),
     (C, {"consent": "no"}, "no-consent"),
+    (
+        C,
+        {"knows": "family", "ref_org": [], "ref_role": [], "their_adult": "no", "yjs_reason": []},
+        "their-under-18",
+    ),
     (C, {"harmed_asked": "no"}, "not-asked"),
     (C, {"link": ["none"]}, "outside"),
 ]

@@ -71,6 +71,11 @@ def as_lists(answers: Answers) -> dict[str, list[str]]:
     return {name: [value] if isinstance(value, str) else list(value) for name, value in answers.items()}
 
 
+def changed(form: str, change: Answers) -> Answers:
+    """Good answers with some changed; an empty list leaves a question out."""
+    return {name: value for name, value in {**GOOD[form], **change}.items() if value}
+
+
 def up_to(form: str, change: Answers) -> Answers:
     """Good answers up to the one that is changed."""
     (last,) = change
