@@ -53,8 +53,8 @@ def assert_to_fill_in(paper: Paper, address: str) -> None:
     form = FORMS[address]
     assert len(paper.pages) <= 4
     assert [q.name for q in form.questions if not paper.together(*says(q))] == []
-    for choice, question in opened(form):
-        assert paper.together(f"“{choice}”", question.label), question.name
+    for answers, question in opened(form):
+        assert paper.together(f"{answers}:", question.label), question.name
     for number, step in enumerate(form.steps, 1):
         assert paper.holds(f"{number}. {step.title}")
     assert paper.holds("How to fill in this form", "tick one", "Stop here", "How to send this form")

@@ -114,8 +114,8 @@ def test_no_page_of_the_pdf_ends_between_a_question_and_its_answers_or_lines(pap
 
 
 def test_the_pdf_says_which_answer_a_question_belongs_to_and_where_to_stop(paper, key):
-    for choice, question in opened(FORMS[key]):
-        assert paper.together("If you ticked", f"“{choice}”:", question.label), question.name
+    for answers, question in opened(FORMS[key]):
+        assert paper.together("If you ticked", f"{answers}:", question.label), question.name
     for question in FORMS[key].questions:
         for choice in question.choices:
             assert not choice.stop or paper.together(question.label, choice.label, "Stop here.")

@@ -74,9 +74,10 @@ def says(question: Question) -> Iterator[str]:
 
 
 def opened(form: Form) -> Iterator[tuple[str, Question]]:
-    """Each question that an answer opens, with the words of that answer."""
+    """Each question that answers open, with the words that name these answers."""
     by_name = {question.name: question for question in form.questions}
     for question in form.questions:
         if when := question.opened_by:
             choices = by_name[when.name].choices
-            yield next(choice.label for choice in choices if choice.value in when.values), question
+            labels = [f"“{choice.label}”" for choice in choices if choice.value in when.values]
+            yield "any of these" if len(labels) == len(choices) else " or ".join(labels), question
