@@ -13,8 +13,10 @@ from playwright.sync_api import Page as BrowserPage
 
 from rjsite.content import lint
 from rjsite.content.library import GONE, Library, load
+from rjsite.settings import ROOT
+from rjsite.web.papers import documents
 from support.browser import axe_faults
-from support.forms import Page
+from support.forms import CONTACT, A, B, C, Page, words
 from support.markup import markup_errors
 from support.service import CLIENT
 from support.site_process import Site
@@ -117,3 +119,44 @@ def test_the_first_lines_of_help_lead_to_a_number_for_each_distress(pages: Mappi
 def opening(page: str) -> str:
     """Return what stands in a page between its heading and the first heading below that."""
     return page.split("</h1>", 1)[1].split("<h2", 1)[0]
+
+
+def promises(text: str) -> list[str]:
+    """Return the sentences that say that we contact somebody and leave them no choice."""
+    sentences = re.split(r"(?<=[.!?:])\s+", re.sub(r"<[^>]+>", " ", text))
+    said = [
+        s for s in sentences if re.search(r"\b[Ww]e (?:will )?(?:then )?(?:contact|reply|ring|write)\b", s)
+    ]
+    return [s for s in said if not re.search(r"call us|how we contact|[Ii]f we contact|before we|agreed", s)]
+
+
+@pytest.mark.parametrize("form", [A, B, C])
+def test_no_page_on_the_way_says_that_we_will_contact_who_will_call(
+    pages: Mapping[str, str], library: Library, form: str
+) -> None:
+    assert promises("Our team reads it. Then we contact you in the way you choose.") != []
+    assert promises(Page(pages[form]).text) == []
+    assert promises(Page(pages["/sent"]).text) == []
+    assert promises(documents(library)[f"form-{form[-1]}.pdf"]) == []
+
+
+def test_whoever_has_sent_something_is_led_to_the_way_to_stop_it(pages: Mapping[str, str]) -> None:
+    for address in ("/sent", "/questions"):
+        (main,) = Page(pages[address]).all("main")
+        assert "send us a message" in [words(a) for a in main.iter("a") if a.get("href") == CONTACT]
+
+
+def test_paper_forms_say_whom_to_call_to_stop(library: Library) -> None:
+    way = f"To stop or change what you sent, call us free on {library.facts['phone']}."
+    papers = {name: re.sub(r"<[^>]+>", "", html) for name, html in documents(library).items()}
+
+    assert [name for name, text in papers.items() if way not in text] == []
+
+
+def test_the_team_can_look_up_each_line_that_its_mail_can_begin_with(library: Library) -> None:
+    page = (ROOT / "docs" / "for-the-team.md").read_text()
+    choices = [choice for form in library.forms.values() for q in form.questions for choice in q.choices]
+    lines = {choice.headline.partition(" <")[0].rstrip(".") for choice in choices if choice.headline}
+
+    assert lines
+    assert [line for line in lines if f"\n| {line}" not in page] == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from email.message import EmailMessage
 
@@ -12,9 +11,7 @@ from flask.testing import FlaskClient
 from rjsite import create_app
 from rjsite.services import services_of
 from rjsite.settings import Settings
-from rjsite.web.live_content import library
-from rjsite.web.papers import documents
-from support.forms import CONTACT, A, B, C, Page, fresh, send, words
+from support.forms import CONTACT, A, B, C, Page, fresh, send
 from support.mail import PLAIN, MailServer, copy_of, text_of
 
 # All that a person has to say who chooses to call.
@@ -124,32 +121,6 @@ def test_the_team_may_still_reply_to_who_refers_a_person_who_will_call(mailed):
     assert "\nReply from your CJSM account.\n" in text_of(message)
 
 
-def promises(text: str) -> list[str]:
-    """Return the sentences that say that we contact somebody and leave them no choice."""
-    sentences = re.split(r"(?<=[.!?:])\s+", text)
-    said = [
-        s for s in sentences if re.search(r"\b[Ww]e (?:will )?(?:then )?(?:contact|reply|ring|write)\b", s)
-    ]
-    return [s for s in said if not re.search(r"call us|how we contact|[Ii]f we contact|before we|agreed", s)]
-
-
-@pytest.mark.parametrize("form", WHO_WILL_CALL)
-def test_no_page_on_the_way_says_that_we_will_contact_who_will_call(client, form):
-    sent = client.post(form, data={**fresh(client, form), **WHO_WILL_CALL[form]})
-    on_the_way = [client.get(form).text, client.get(sent.headers["Location"]).text]
-
-    assert promises("We contact you in the way you choose.") != []
-    assert [promises(Page(html).text) for html in on_the_way] == [[], []]
-
-
-def test_no_paper_form_says_that_we_will_contact_who_will_call(site):
-    with site.test_request_context():
-        papers = documents(library())
-
-    assert [promises(re.sub(r"<[^>]+>", " ", html)) for html in papers.values()] == [[], [], []]
-    assert [name for name, html in papers.items() if "will call you" not in html] == []
-
-
 # -- "To stop or change something I sent" ------------------------------------------------------------------
 
 CHANGE = {"topic": "change", "reply_by": "none"}
@@ -209,19 +180,3 @@ def test_a_true_and_an_invented_reference_give_the_same_page_to_the_byte(client)
 
     assert true
     assert after_it(client, page, true) == after_it(client, page, "2222-2222")
-
-
-def test_who_has_sent_something_is_led_to_the_way_to_stop_it(client):
-    for address in ("/sent", "/questions"):
-        (main,) = Page(client.get(address).text).all("main")
-        (way,) = [a for a in main.iter("a") if a.get("href") == "/contact"]
-        assert words(way) == "send us a message"
-
-
-def test_paper_forms_say_whom_to_call_to_stop(site, content):
-    phone = content.facts["phone"].value
-    with site.test_request_context():
-        papers = documents(library())
-
-    way = f"To stop or change what you sent, call us free on {phone}."
-    assert [name for name, html in papers.items() if way not in re.sub(r"<[^>]+>", "", html)] == []

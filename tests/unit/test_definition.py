@@ -56,15 +56,6 @@ def test_the_service_has_its_four_forms(ours):
     assert set(ours.forms) == set(GOOD)
 
 
-def test_the_team_can_look_up_each_line_that_its_mail_can_begin_with(ours):
-    page = (ROOT / "docs" / "for-the-team.md").read_text()
-    choices = [choice for form in ours.forms.values() for q in form.questions for choice in q.choices]
-    lines = {choice.headline.partition(" <")[0].rstrip(".") for choice in choices if choice.headline}
-
-    assert len(lines) == 3
-    assert [line for line in lines if f"\n| {line}" not in page] == []
-
-
 def test_no_field_about_another_person_is_filled_in_by_the_device(ours):
     questions = [q for form in ours.forms.values() for q in form.questions]
 
