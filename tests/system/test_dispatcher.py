@@ -96,7 +96,7 @@ def test_several_requests_in_one_go_are_answered_in_their_order(live_site: Site,
     wholes = [answer.partition(b"\r\n\r\n")[2] for answer in answers]
     assert wholes[0] == wholes[5] == get(live_site, "/privacy").encode()
     assert wholes[1] == b"ok\n"
-    assert b"<title>Neighbours" in wholes[2]
+    assert b"<title>A broken fence" in wholes[2]
     assert b"form_token" in wholes[3]
 
 

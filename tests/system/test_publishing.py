@@ -133,7 +133,7 @@ def test_changed_content_is_taken_up_under_load_without_a_failed_request(product
         for number in range(10):
             change(
                 content / STORY,
-                "title: " + ("Neighbours" if number == 0 else f"Story {number - 1}"),
+                "title: " + ("A broken fence" if number == 0 else f"Story {number - 1}"),
                 f"title: Story {number}",
             )
             take_up(production)
