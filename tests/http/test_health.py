@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from rjsite import create_app
 from rjsite.settings import Settings
 from support.forms import A, send
+from support.service import SERVICE
 from support.site_process import production_settings
 
 PROBES = ("/healthz", "/readyz")
@@ -41,20 +40,21 @@ ELSEWHERE = {
 Asked = Callable[..., str]
 
 
-@pytest.fixture
-def production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Flask:
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     """The site as the public meets it, behind one proxy."""
-    for name, value in production_settings(settings.content_dir).items():
-        monkeypatch.setenv(name, value)
-    return create_app(Settings.load(data_dir=tmp_path, trusted_proxies=1))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in production_settings(SERVICE).items():
+            patch.setenv(name, value)
+        return create_app(Settings.load(data_dir=tmp_path_factory.mktemp("production"), trusted_proxies=1))
 
 
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("address", PROBES)
 def test_probes_are_answered_whatever_host_they_ask_for(
-    app: Flask, production: Flask, address: str, host: str
+    calm_app: Flask, production: Flask, address: str, host: str
 ) -> None:
-    for site in (app, production):
+    for site in (calm_app, production):
         answer = site.test_client().get(address, environ_overrides={"HTTP_HOST": host})
 
         assert (answer.status_code, answer.text.splitlines()[0]) == (200, "ok")
@@ -67,9 +67,11 @@ def test_no_other_address_is_answered_for_another_host(production: Flask) -> Non
         assert client.get(address, environ_overrides={"HTTP_HOST": "evil.example"}).status_code in (400, 404)
 
 
-@pytest.fixture
-def readyz(client: FlaskClient) -> Asked:
+@pytest.fixture(scope="module")
+def readyz(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     """What /readyz says to one address, with some headers, while a mail waits."""
+    settings = Settings.load(mode="development", data_dir=tmp_path_factory.mktemp("waiting"))
+    client = create_app(settings).test_client()
     send(client, A)
 
     def ask(address: str, **headers: str) -> str:
@@ -105,7 +107,7 @@ def test_a_claim_to_be_on_this_machine_gives_no_details(production: Flask) -> No
     assert answer.text == "ok\n"
 
 
-def test_the_details_hold_nothing_of_a_form(readyz: Asked, app: Flask) -> None:
+def test_the_details_hold_nothing_of_a_form(readyz: Asked) -> None:
     said = readyz("127.0.0.1")
 
     assert [word for word in ("Ally", "window", "shop", "@", "REF") if word in said] == []
