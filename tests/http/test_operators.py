@@ -13,6 +13,7 @@ from rjsite.encryption.at_rest import RowCipher
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.services import services_of
 from rjsite.settings import Settings
+from support import commands
 from support.forms import A, send
 from support.mail import text_of
 from support.readers import make_reader
@@ -31,6 +32,18 @@ def test_whom_to_tell_of_a_weakness_is_said_from_the_facts(calm, content):
     expires = datetime.fromisoformat(fields["Expires"])
     assert 30 < (expires - datetime.now(UTC)).days < 365
     assert fields["Canonical"] == "http://localhost/.well-known/security.txt"
+
+
+def test_the_text_is_wiped_once_the_mail_server_has_it_and_the_time_is_over(tmp_path, monkeypatch):
+    for name, value in (("MODE", "development"), ("DATA_DIR", str(tmp_path)), ("HOLD_HOURS", "0")):
+        monkeypatch.setenv(f"RJSITE_{name}", value)
+    site = create_app()
+    send(site.test_client(), A)
+    services_of(site).worker.drain()
+    (mail,) = (tmp_path / "mail").glob("*.eml")
+
+    assert "wiped" in commands.run("outbox", "list").stdout
+    assert "No mail with this reference" in commands.run("outbox", "resend", mail.stem).stdout
 
 
 def ready(client) -> tuple[int, str]:

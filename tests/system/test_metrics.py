@@ -38,6 +38,7 @@ def test_forms_are_counted_by_kind_with_what_waits_and_was_refused(
     site = start_site(**mail_server.settings(), RJSITE_METRICS_PORT=str(port))
     visitor = Visitor(site.base_url)
     assert forms(figures(port)) == [0, 0, 0, 0]
+    assert visitor.get("/metrics").status == 404  # they are at a port of their own
 
     token = visitor.token(A)
     assert [visitor.send(GOOD[A], A, token).status for _ in range(2)] == [303, 303]  # one form, sent twice
@@ -48,14 +49,6 @@ def test_forms_are_counted_by_kind_with_what_waits_and_was_refused(
     assert forms(found) == [0, 0, 1, 2]
     assert found["rjsite_waiting"] == 3
     assert 0 < found["rjsite_waiting_oldest_seconds"] < 60
-
-
-def test_there_are_no_figures_unless_asked_for_nor_at_the_address_of_the_site(
-    start_site: Callable[..., Site],
-) -> None:
-    site = start_site()
-
-    assert Visitor(site.base_url).get("/metrics").status == 404
 
 
 def test_a_database_that_is_away_is_told(start_site: Callable[..., Site]) -> None:
@@ -70,13 +63,11 @@ def test_a_database_that_is_away_is_told(start_site: Callable[..., Site]) -> Non
 
 
 def test_a_port_that_is_taken_is_said_at_the_start(start_site: Callable[..., Site]) -> None:
-    first = start_site()
-    second = start_site()
-    second.terminate()
-    second.env["RJSITE_METRICS_PORT"] = str(first.port)
+    site = start_site()
+    site.env |= {"PORT": str(free_port()), "RJSITE_METRICS_PORT": str(site.port)}
 
-    refused = second.run("serve", seconds=20)
+    refused = site.run("serve", seconds=20)
 
     assert refused.returncode == 1
     assert "Address already in use" in refused.stderr
-    assert listens(first.port)
+    assert listens(site.port)
