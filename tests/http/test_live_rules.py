@@ -35,7 +35,7 @@ def content(tmp_path: Path) -> Path:
     folder = Path(shutil.copytree(SERVICE, tmp_path / "content"))
     rules = folder / "house-rules.toml"
     rules.write_text(rules.read_text().replace(f'"{SLUG}"', ""))
-    change(folder, "permission:", "permission: 2026-01-31")
+    change(folder, "permission:", "permission: 2026-01-31\nagreed_by: both\nask_again: 2999-01-31")
     for name in ("pages/questions.md", "pages/index.md"):
         with (folder / name).open("a") as page:
             page.write(f"\n## A story {{: .stories }}\n\n- {SLUG}\n\n{LINK}\n")

@@ -54,6 +54,7 @@ def _story(chance: random.Random, number: int) -> str:
         "names_changed": chance.choice(get_args(Names)),
         "known": chance.choice(get_args(Known)),
         "permission": "2026-01-31",
+        "agreed_by": "both",
         "video": "",
         "published": FIRST_DAY + timedelta(days=chance.randrange(9_000)),
         "last_checked": "2026-11-21",

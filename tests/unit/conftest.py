@@ -44,6 +44,7 @@ content_notes: []
 names_changed: yes
 known: full
 permission: 2026-01-31
+agreed_by: both
 video:
 published: 2026-02-01
 last_checked: 2026-02-01

@@ -235,7 +235,7 @@ def test_a_story_ends_with_what_changed(content):
 
     (found,) = findings(content)
 
-    assert found.startswith(f"content/{STORY}:23: end with “## What changed {{: .changed }}”")
+    assert found.startswith(f"content/{STORY}:24: end with “## What changed {{: .changed }}”")
 
 
 def test_a_story_whose_end_is_not_known_does_not_have_to_say_what_changed(content):
@@ -261,6 +261,26 @@ def test_a_story_goes_out_only_with_the_day_on_which_its_people_agreed(content, 
     assert found.endswith(says)
 
 
+def test_a_story_goes_out_only_if_it_says_who_agreed(content):
+    write(content, STORY, "agreed_by:", "agreed_by: both")
+
+    (found,) = lint.check(load(content, drafts=True), content, TODAY)
+
+    assert str(found).startswith(f"content/{STORY}:13: add a line “agreed_by: ...” with who agreed, one of: ")
+    assert found.severity is Severity.MUST_NOT_BE_SHOWN
+
+
+def test_who_agreed_is_never_a_name(content):
+    write(content, STORY, "agreed_by: Alex Smith", "agreed_by: both")
+
+    (problem,) = load(content, drafts=True).problems
+
+    assert (
+        "agreed_by: write one of: 'person harmed', 'person responsible', 'both' or 'nobody" in problem.words
+    )
+    assert "Smith" not in problem.words
+
+
 def test_a_draft_and_a_story_that_is_excepted_need_no_permission_yet(content):
     write(content, STORY, "permission:", "permission: 2026-01-31")
     write(content, "house-rules.toml", 'no_permission_yet = ["the-shop-window",', "no_permission_yet = [")
@@ -268,6 +288,9 @@ def test_a_draft_and_a_story_that_is_excepted_need_no_permission_yet(content):
 
     write(content, "house-rules.toml", "no_permission_yet = [", 'no_permission_yet = ["the-shop-window",')
     write(content, STORY, "known: full\ndraft: true", "known: full")
+    assert findings(content) == []
+
+    write(content, STORY, "permission: 2026-01-31\nagreed_by:", "permission:\nagreed_by: both")
     assert findings(content) == []
 
 
@@ -286,7 +309,7 @@ def test_a_link_to_a_story_that_is_not_published_is_named(content):
 
     (found,) = findings(content)
 
-    assert "/case-studies/the-shop-window is not published yet" in found
+    assert "/case-studies/the-shop-window is not shown to the public" in found
 
 
 @pytest.mark.parametrize("words", ["{limits} We listen.", "We listen. {limits} Ask us.", "- {limits} {more}"])

@@ -119,8 +119,8 @@ def test_a_fact_that_a_template_uses_is_for_all_pages(content, run):
 def test_a_story_without_permission_is_listed_unless_it_is_a_draft(content, run):
     story = content / "case-studies" / "the-shop-window.md"
     story.write_text(story.read_text().replace("permission: 2026-01-31", "permission:"))
-    assert run()[1][0] == (
-        "content/case-studies/the-shop-window.md:13: write the date of permission, like 2026-03-09"
+    assert run()[1][0].partition("the-shop-window.md:")[2] == (
+        "13: write the date of permission, like 2026-03-09, and who agreed"
     )
 
     story.write_text(story.read_text().replace("known: full", "known: full\ndraft: true"))
@@ -132,7 +132,7 @@ def test_a_video_without_its_address_is_listed(content, run):
     story.write_text(story.read_text().replace("Two people met.", "It is a video."))
 
     assert run()[1][0] == (
-        "content/case-studies/the-shop-window.md:14: write the address of the video, and its words below"
+        "content/case-studies/the-shop-window.md:15: write the address of the video, and its words below"
     )
 
 
@@ -250,7 +250,8 @@ def test_a_story_asks_for_its_permission_before_launch_and_for_the_rest_later(co
     assert "**1.** “The shop window”: Did the people in this story agree" in first
     assert "**2.** “The shop window”: What is the web address of the video" in later
     assert "**3.** “The shop window”: How did it end?" in later
-    assert "| 1 | `content/case-studies/the-shop-window.md` | a date after `permission:` |" in later
+    answer = "a date after `permission:`, and who after `agreed_by:`"
+    assert f"| 1 | `content/case-studies/the-shop-window.md` | {answer} |" in later
 
 
 @pytest.mark.client_content

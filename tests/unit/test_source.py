@@ -98,7 +98,7 @@ def test_lines_are_counted_as_editors_count_them(content, sign):
 
     (problem,) = load(content).problems
 
-    assert str(problem) == f"content/{STORY}:23: there is no fact “nobody”; see content/service.toml"
+    assert str(problem) == f"content/{STORY}:24: there is no fact “nobody”; see content/service.toml"
 
 
 def test_joined_letters_and_emoji_stay_whole(content):

@@ -59,6 +59,7 @@ main = Program(
         serve.keys,
         serve.with_settings,
         content.check,
+        content.consent,
         content.new_story,
         content.release_check,
         content.hide,

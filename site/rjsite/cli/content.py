@@ -1,20 +1,25 @@
-"""Commands about what the site says: check, new-story, release-check and hide."""
+"""Commands about what the site says: check, consent, new-story, release-check and hide."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rjsite.content import clock
 from rjsite.content.list_file import HIDDEN_STORIES, PUBLISHED_FOLDERS, ListFile
-from rjsite.content.problem import Unreadable
+from rjsite.content.problem import Severity, Unreadable
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.settings import ROOT, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from rjsite.content.model import Story
 
 
 @click.command()
@@ -36,16 +41,40 @@ def check(github: bool) -> None:
     try:
         library = load(folder, drafts=True, today=today)
         copies = [*out_of_date(library, ROOT), *differences(library.facts, ROOT)]
-        problems = sorted({*library.problems, *lint.check(library, folder, today), *copies})
-        result = f"{len(library.pages)} pages, {len(library.stories)} stories, {len(problems)} to mend"
+        problems = sorted({*library.problems, *library.ending, *lint.check(library, folder, today), *copies})
+        to_mend = sum(problem.severity is not Severity.ENDS for problem in problems)
+        result = f"{len(library.pages)} pages, {len(library.stories)} stories, {to_mend} to mend"
     except Unreadable as unreadable:
         problems, result = list(unreadable.problems), "The site cannot start until this is mended."
+        to_mend = len(problems)
     annotations = map(annotation, problems) if github else ()
     click.echo("\n".join([*map(str, problems), *annotations, result]))
     if problems and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
         add_to_summary(Path(summary), problems)
-    if problems:
+    if to_mend:
         sys.exit(1)
+
+
+@click.command()
+def consent() -> None:
+    """List how the permission of each story stands: active, ending or ended."""
+    from rjsite.content.ending import Permission, permission
+    from rjsite.content.library import load
+
+    today = clock.today()
+    stories = load(Settings.folders()[0], drafts=True, today=today).stories
+    in_order = sorted(stories, key=lambda story: (story.ask_again or date.max, story.slug))
+    for state in Permission:
+        lines = [_permission(story) for story in in_order if permission(story, today) is state]
+        click.echo("\n".join([f"{state} ({len(lines)})", *lines]))
+
+
+def _permission(story: Story) -> str:
+    """Return which story it is, who agreed to it, when, and until when."""
+    who = story.agreed_by or "not said who agreed"
+    given = f", {story.permission:%-d %B %Y}" if story.permission else ""
+    ends = f", ends on {story.ask_again:%-d %B %Y}" if story.ask_again else ""
+    return f"  {story.document.shown}: {who}{given}{ends}{' (a draft)' if story.draft else ''}"
 
 
 @click.command()

@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from rjsite.content import clock
+from rjsite.content.ending import ending_permissions
 from rjsite.content.facts import Facts
 from rjsite.content.last_good import LastGood
 from rjsite.content.loader import HOME, NOTICES, STORIES, Reader, address_of, bare_page
@@ -43,6 +44,7 @@ class Library:
     errors: Mapping[str, Page] = field(default_factory=dict)
     redirects: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    ending: tuple[Problem, ...] = ()  # what has ended or will within 30 days
     usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # files without a mistake, by name
 
     @cached_property
@@ -67,6 +69,11 @@ class Library:
     def not_shown(self) -> list[Problem]:
         """Problems because of which something is not shown as its file has it now."""
         return [found for found in self.problems if found.severity is Severity.MUST_NOT_BE_SHOWN]
+
+    @property
+    def announcements(self) -> list[str]:
+        """Return what has ended or will end soon, without its file."""
+        return [problem.words for problem in self.ending]
 
     @property
     def every_page(self) -> Iterator[Page]:
@@ -102,7 +109,8 @@ def load(
     running = (kept.facts, kept.forms) if kept else None
     reader = Reader(folder, running, last_good, drafts=drafts)
     day = today or clock.today()
-    stories = [story for story in reader.stories(day) if drafts or not story.held]
+    every_story = reader.stories(day)
+    stories = [story for story in every_story if drafts or not story.held]
     pages = reader.pages()
     outcomes = reader.plain_pages("outcomes", kept.outcomes if kept else {})
     errors = reader.plain_pages("errors", kept.errors if kept else {})
@@ -120,6 +128,7 @@ def load(
         errors=errors,
         redirects=reader.redirects(),
         problems=tuple(sorted(set(reader.problems))),
+        ending=tuple(sorted(ending_permissions(every_story, day))),
         usable=reader.usable,
     )
 

@@ -144,10 +144,7 @@ class Reader:
 
     def stories(self, day: date) -> list[Story]:
         """Every story, the newest first; with what holds it back where the public does not see it yet."""
-        found = (
-            replace(story, held=_held(story)) if story.draft or story.published > day else story
-            for story in self.each("case-studies", _story)
-        )
+        found = (replace(story, held=_held(story, day)) for story in self.each("case-studies", _story))
         return sorted(found, key=lambda story: (-story.published.toordinal(), story.title))
 
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
@@ -209,9 +206,13 @@ class Reader:
         }
 
 
-def _held(story: Story) -> str:
-    """Why the public does not see a story yet."""
-    return "Draft" if story.draft else f"Not published until {story.published:%-d %B %Y}"
+def _held(story: Story, day: date) -> str:
+    """Return why the public does not see a story on a day, or nothing if it does."""
+    if story.draft:
+        return "Draft"
+    if story.ask_again and story.has_ended(day):
+        return f"Permission ended on {story.ask_again:%-d %B %Y}"
+    return f"Not published until {story.published:%-d %B %Y}" if story.published > day else ""
 
 
 def address_of(name: str) -> str:

@@ -118,7 +118,13 @@ class Story(Page):
     permission: date | None
     video: str
     published: date
+    agreed_by: str | None = None  # who gave the permission; never a name
+    ask_again: date | None = None  # the day on which the permission ends
     ask: str = ""
+
+    def has_ended(self, today: date) -> bool:
+        """Return whether the people in it have to agree again before it may be shown."""
+        return self.ask_again is not None and self.ask_again <= today
 
     @property
     def kinds(self) -> tuple[str, ...]:

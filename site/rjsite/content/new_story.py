@@ -18,6 +18,7 @@ LISTS = {
     "began_by": schema.Beginner,
     "ended": schema.Ending,
     "told_by": schema.Teller,
+    "agreed_by": schema.Agreed,
     "content_notes": schema.Note,
     "names_changed": schema.Names,
     "known": schema.Known,

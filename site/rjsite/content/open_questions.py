@@ -147,9 +147,15 @@ def _stories(stories: Sequence[Story]) -> Iterator[Question]:
 
     for story in stories:
         if not (story.permission or story.draft):
-            ask = "Did the people in this story agree that the website may show it, and when?"
-            line = "write the date of permission, like 2026-03-09"
-            yield question("before launch", "permission", ask, line, "a date after `permission:`")
+            ask = "Did the people in this story agree that the website may show it? Who of them, and when?"
+            line = "write the date of permission, like 2026-03-09, and who agreed"
+            yield question(
+                "before launch",
+                "permission",
+                ask,
+                line,
+                "a date after `permission:`, and who after `agreed_by:`",
+            )
     for story in stories:
         if not story.video and re.search(r"\bvideo\b", story.summary):
             ask = "What is the web address of the video, and what is said in it, word for word?"

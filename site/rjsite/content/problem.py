@@ -12,6 +12,7 @@ class Severity(StrEnum):
 
     MUST_NOT_BE_SHOWN = "must not be shown"  # a page stays as it was; a story is left out
     PLEASE_MEND = "please mend"  # named, and never stops anything
+    ENDS = "ends"  # announced, and not even the check fails for it
 
 
 @dataclass(frozen=True, slots=True, order=True)

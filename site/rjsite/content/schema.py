@@ -34,6 +34,7 @@ Teller = Literal["our team", "person harmed", "person responsible", "family", "n
 Note = Literal["sexual harm", "child abuse", "domestic abuse", "violence", "death", "hate", "self-harm"]
 Names = Literal["yes", "no names used", "not stated"]
 Known = Literal["full", "most", "part", "outline", "not stated"]
+Agreed = Literal["person harmed", "person responsible", "both", "nobody identifiable"]
 
 NOTE_FOR = {
     "sexual harm": "sexual harm",
@@ -100,6 +101,7 @@ def _yes(value: Any) -> bool:
 
 Words = Annotated[str, BeforeValidator(_one_line), Field(max_length=300)]
 Fixed = BeforeValidator(_fixed)
+FixedOrNone = BeforeValidator(lambda value: _fixed(value) or None)
 Many = BeforeValidator(_many)
 Day = Annotated[date, BeforeValidator(_date)]
 DayOrNone = Annotated[date | None, BeforeValidator(lambda value: None if value == "" else _date(value))]
@@ -145,6 +147,8 @@ class StoryFields(_Titled):
     names_changed: Annotated[Names, Fixed]
     known: Annotated[Known, Fixed] = "not stated"
     permission: DayOrNone
+    agreed_by: Annotated[Agreed | None, FixedOrNone] = None
+    ask_again: DayOrNone = None
     video: str = ""
     ask: str = ""
     last_checked: Day

@@ -131,9 +131,13 @@ class LiveLibrary:
         self.keep_last_good()
 
     def _withdrawn(self) -> list[str]:
-        """Return the stories that were removed. They go first, whatever problem the other files have."""
-        stories = self.folder / "case-studies"
-        return [slug for slug in self._whole.by_slug if is_withdrawn(stories / f"{slug}.md")]
+        """Return the stories that were removed or whose permission has ended. They go first in any case."""
+        files, today = self.folder / "case-studies", clock.today()
+        return [
+            story.slug
+            for story in self._whole.stories
+            if story.has_ended(today) or is_withdrawn(files / f"{story.slug}.md")
+        ]
 
     def _load(self, kept: Library | None) -> Library:
         today = clock.today()

@@ -51,7 +51,7 @@ class Addresses:
             return f"there is no page {address}; {instead}"
         target = self.pages.get(address) if address else page
         if getattr(target, "held", "") and not getattr(page, "held", ""):
-            return f"{address} is not published yet; leave the link out until it is"
+            return f"{address} is not shown to the public; leave the link out until it is"
         if fragment and target and fragment not in _ids(target):
             return f"{target.address} has no part #{fragment}; name one that it has, or leave #{fragment} out"
         return ""

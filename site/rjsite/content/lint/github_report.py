@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from rjsite.content.problem import Problem
+from rjsite.content.problem import Problem, Severity
 
 IN_TABLE = 1000  # GitHub refuses a summary of more than a megabyte
 
@@ -14,7 +14,8 @@ IN_TABLE = 1000  # GitHub refuses a summary of more than a megabyte
 def annotation(problem: Problem) -> str:
     """Return the command by which GitHub shows a problem on its line. It shows ten in a run at most."""
     file = _escaped(problem.file).replace(":", "%3A").replace(",", "%2C")
-    return f"::error file={file},line={problem.line}::{_escaped(problem.words)}"
+    level = "warning" if problem.severity is Severity.ENDS else "error"
+    return f"::{level} file={file},line={problem.line}::{_escaped(problem.words)}"
 
 
 def _escaped(text: str) -> str:

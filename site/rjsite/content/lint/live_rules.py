@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from typing import get_args
 
 from rjsite.content.lint import readability
 from rjsite.content.lint.rules import Rules
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem
+from rjsite.content.schema import Agreed
 
 
 def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
-    """Yield missing or future permission, missing content notes, and text left over from the new file."""
+    """Yield a permission that is missing or to come, missing content notes, and text of the new file."""
     document = story.document
 
     def problem(field: str, message: str) -> Problem:
         return Problem(document.shown, document.lines.get(field, 1), message)
 
-    if not story.permission and not story.draft and story.slug not in rules.no_permission_yet:
-        message = f"write the day on which the people in it agreed, like {today}; or keep it as a draft"
-        yield problem("permission", message)
+    if not story.draft and story.slug not in rules.no_permission_yet:
+        if not story.permission:
+            message = f"write the day on which the people in it agreed, like {today}; or keep it as a draft"
+            yield problem("permission", message)
+        elif not story.agreed_by:
+            message = f"add a line “agreed_by: ...” with who agreed, one of: {', '.join(get_args(Agreed))}"
+            yield problem("permission", message)
     if story.permission and story.permission > today:
         message = f"this day is still to come; write the day on which they agreed, like {today}"
         yield problem("permission", f"permission: {message}")
