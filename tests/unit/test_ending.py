@@ -57,6 +57,56 @@ def test_the_end_of_a_permission_is_announced_for_thirty_days_and_from_then_on(
     assert [words.split("”")[1].split(",")[0].strip() for words in library.announcements] == announced
 
 
+FACTS = '[hours]\nform = "phrase"\nvalue = "9am to 5pm"\nuntil = 2026-05-09\n'
+
+
+@pytest.mark.parametrize(
+    ("month", "day", "announced"),
+    [
+        (4, 8, []),
+        (
+            4,
+            9,
+            ["phone ends on 9 May 2026 and stays", "hours ends on 9 May 2026, and what needs it is left out"],
+        ),
+        (
+            5,
+            9,
+            [
+                "phone ended on 9 May 2026 and is still shown",
+                "hours ended on 9 May 2026 and is no longer shown",
+            ],
+        ),
+    ],
+)
+def test_the_end_of_a_fact_is_announced_for_thirty_days_and_from_then_on(
+    content: Path, month: int, day: int, announced: list[str]
+):
+    write(content, STORY, "ask_again: 2026-05-09\n", "")
+    write(content, "service.toml", "[phone]\n", "[phone]\nuntil = 2026-05-09\n")
+    write(content, "service.toml", "[exit_url]", f"{FACTS}[exit_url]")
+
+    found = load(content, today=at(month, day).date()).ending
+
+    lines = (content / "service.toml").read_text().splitlines()
+    assert {lines[problem.line - 1] for problem in found} <= {"until = 2026-05-09"}
+    assert [problem.words.startswith(said) for problem, said in zip(found, announced, strict=True)] == [
+        True for _ in announced
+    ]
+
+
+def test_the_release_check_announces_what_ends_and_does_not_count_it(content: Path):
+    write(content, "service.toml", "[exit_url]", f"{FACTS}[exit_url]")
+    with time_machine.travel(at(5, 8)):
+        lines = commands.run("release-check").stdout.splitlines()
+
+    assert [line.partition(": ")[2].partition(" on ")[0] for line in lines[-3:-1]] == [
+        "the permission for “The shop window” ends",
+        "hours ends",
+    ]
+    assert lines[-1] == f"{len(lines) - 3} to settle before release"
+
+
 def test_a_draft_that_nobody_sees_announces_nothing(content: Path):
     write(content, STORY, "names_changed", "draft: true\nnames_changed")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,59 @@ def test_the_site_does_not_start_with_a_phone_email_or_exit_that_nobody_can_use(
     (found,) = refused(tmp_path, **{name: value})
 
     assert found.startswith(said)
+
+
+# -- facts that end ----------------------------------------------------------------------------------------
+
+
+DAY = date(2026, 5, 9)
+
+
+@pytest.mark.parametrize("until", ["2026-05-09", '"2026-05-09"', '"9 May 2026"'])
+def test_a_fact_is_set_up_to_the_day_in_its_until_and_not_from_then_on(tmp_path, until):
+    facts = loaded(tmp_path, f'[hours]\nform = "phrase"\nvalue = "9am to 5pm"\nuntil = {until}\n')
+
+    before, then = facts.on(DAY - timedelta(days=1)), facts.on(DAY)
+
+    assert before.fill("We answer {hours}. Call {phone}.") == "We answer 9am to 5pm. Call 01632 960 001."
+    assert then.fill("We answer {hours}. Call {phone}.") == "Call 01632 960 001."
+    assert list(then.ended) == ["hours"]
+    assert then.on(DAY).ended == then.ended
+
+
+def test_a_fact_that_names_another_ends_with_it(tmp_path):
+    facts = loaded(
+        tmp_path,
+        '[hours]\nvalue = "9am to 5pm"\nuntil = 2026-05-09\n[open]\nvalue = "We answer {hours}."\n'
+        '[call]\nvalue = "Call {phone}."\nuntil = 2026-05-10\n',
+    )
+
+    assert (facts.on(DAY).has("open"), facts.on(DAY).has("call")) == (False, True)
+
+
+HELP = {
+    "phone": 'value = "01632 960 001"',
+    "name": 'value = "Mending"',
+    "exit_url": 'value = "https://weather.example/"',
+    "helpline": 'form = "phone"\nvalue = "01632 960 002"',
+    "letters": 'form = "address"\nvalue = "Freepost HELP"',
+    "chat": 'form = "website"\nvalue = "help.example"\nchecked = "rung"',
+    "silent_call": 'form = "number"\nvalue = "55"\nneeded = true',
+}
+
+
+@pytest.mark.parametrize("name", HELP)
+def test_a_fact_of_help_or_contact_stays_after_its_day(tmp_path, name):
+    path = tmp_path / "service.toml"
+    tables = {**{other: f"value = {value!r}" for other, value in WORKING.items()}, name: HELP[name]}
+    path.write_text("".join(f"[{key}]\n{table}\n" for key, table in tables.items()))
+    path.write_text(path.read_text().replace(HELP[name], f"{HELP[name]}\nuntil = 2026-05-09"))
+
+    assert load_facts(path, path).on(DAY).has(name)
+
+
+@pytest.mark.parametrize("until", ["soon", "31 June 2026", "May"])
+def test_an_until_that_is_no_day_is_named(tmp_path, until):
+    found = refused(tmp_path, f'[hours]\nvalue = "9am to 5pm"\nuntil = "{until}"\n')
+
+    assert found == ["21: hours.until: write a day, like 9 March 2026"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,10 @@ from flask.testing import FlaskClient
 
 from rjsite import create_app
 from rjsite.content.clock import UK
+from rjsite.content.library import load
 from rjsite.services import services_of
-from rjsite.settings import Settings
-from rjsite.web import publish
+from rjsite.settings import ROOT, Settings
+from rjsite.web import papers, publish, static
 from support.site_process import production_settings
 
 STORY = "case-studies/the-shop-window.md"
@@ -84,6 +88,12 @@ def get(visitor: FlaskClient, path: str) -> str:
     return answer.text if answer.status_code == 200 else ""
 
 
+def status(visitor: FlaskClient, path: str) -> int:
+    """Return the status of an address."""
+    with visitor.get(path, base_url="https://127.0.0.1") as answer:
+        return answer.status_code
+
+
 def published(site: Site, folder: Path) -> str:
     """Publish, and return all that a web server would show of it."""
     publish.publish(*site, folder)
@@ -125,3 +135,148 @@ def test_the_daily_count_says_what_has_ended(content, clock, start):
     assert [line.partition(";")[0] for line in daily.warnings()] == [
         "the permission for “The shop window” ended on 9 May 2026"
     ]
+
+
+# -- facts -------------------------------------------------------------------------------------------------
+
+
+HOURS = '[hours]\nform = "phrase"\nvalue = "9am to 5pm"\nuntil = 2026-05-09\n'
+ASKS = 'label = "How do we reach you in {area}?"'
+
+
+@pytest.fixture
+def with_hours(content: Path) -> Path:
+    """Let a page, a form, an error page and the form's paper say when the phone is answered, up to 9 May."""
+    add(content, "service.toml", HOURS)
+    add(content, "pages/index.md", "\nWe answer {hours}.\n")
+    add(content, "errors/404.md", "\nWe answer {hours}.\n")
+    change(content, "forms/ask.toml", ASKS, ASKS[:-1] + ' We answer {hours}."')
+    add(content, "forms/ask.md", "\n## On paper {: .paper }\n\nWe answer {hours}.\n")
+    return content
+
+
+def test_a_fact_that_has_ended_is_on_no_page_form_or_file_from_that_midnight_on(
+    with_hours, clock, start, tmp_path
+):
+    site = start()
+    visitor = site[0].test_client()
+    pages = ("/", "/ask")
+    assert [path for path in pages if "9am to 5pm" not in get(visitor, path)] == []
+    assert "9am" in visitor.get("/nowhere", base_url="https://127.0.0.1").text
+    assert "9am to 5pm" in published(site, tmp_path / "published")
+
+    clock.shift(1)
+
+    assert [path for path in pages if "9am to 5pm" in get(visitor, path)] == []
+    assert "How do we reach you in Nowhere?" in get(visitor, "/ask")
+    assert "9am" not in visitor.get("/nowhere", base_url="https://127.0.0.1").text
+    assert "9am to 5pm" not in published(site, tmp_path / "published")
+
+
+def test_the_mail_of_a_form_that_was_opened_before_midnight_leaves_out_what_has_ended(
+    with_hours, clock, start
+):
+    app, _ = start()
+    visitor = app.test_client()
+    token = re.findall(r'name="form_token" value="([^"]+)"', get(visitor, "/ask"))[0]
+    answers = {"form_token": token, "website": "", "way": "phone", "number": "01632 960 123"}
+
+    clock.shift(1)
+    answer = visitor.post("/ask", data=answers, base_url="https://127.0.0.1")
+
+    outbox = services_of(app).outbox
+    mail = message_from_bytes(outbox.open(outbox.claim()), policy=policy.default)
+    text = mail.get_body().get_content().replace("\r\n", "\n")
+    assert answer.status_code == 303
+    assert "How do we reach you in Nowhere?\nPhone" in text
+    assert "9am" not in text
+
+
+def test_help_never_disappears_by_a_date(content, clock, start):
+    change(content, "service.toml", "[phone]\n", "[phone]\nuntil = 2026-05-09\n")
+    change(content, "service.toml", "[emergency]\n", "[emergency]\nuntil = 2026-05-09\n")
+    add(content, "pages/index.md", "\nCall {phone}. In danger, call {emergency}.\n")
+    visitor = start()[0].test_client()
+    before = get(visitor, "/")
+
+    clock.shift(1)
+
+    assert "In danger, call <a" in before
+    assert get(visitor, "/") == before
+
+
+@pytest.mark.parametrize("broken", ["service.toml", "forms/ask.toml", "errors/404.md"])
+def test_a_fact_ends_also_while_a_file_with_a_mistake_is_shown_as_it_was(with_hours, clock, start, broken):
+    app, _ = start()
+    services_of(app).content.keep_last_good()
+    visitor = app.test_client()
+    (with_hours / broken).write_text("[[")
+    services_of(app).content.take_up()
+    assert "9am" in get(visitor, "/ask")
+    assert "9am" in visitor.get("/nowhere", base_url="https://127.0.0.1").text
+
+    clock.shift(1)
+
+    assert "9am" not in get(visitor, "/ask")
+    assert "9am" not in visitor.get("/nowhere", base_url="https://127.0.0.1").text
+
+
+# -- PDFs --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pdf(with_hours: Path, clock: time_machine.Coordinates, tmp_path: Path, monkeypatch) -> Path:
+    """Let the form have a PDF that was made before its fact ended, and a page that links to it."""
+    root = tmp_path / "root"
+    monkeypatch.setattr(papers, "ROOT", root)
+    monkeypatch.setattr(papers, "ON_PAPER", ("ask",))
+    monkeypatch.setattr(static, "SOURCE", root / "static")
+    shutil.copytree(ROOT / "static", root / "static")
+    shutil.copytree(ROOT / "templates", root / "templates")
+    add(with_hours, "pages/index.md", "\n[The form to print](/papers/form-ask.pdf)\n")
+    path = root / papers.FOLDER / "form-ask.pdf"
+    make_pdf(path, with_hours)
+    return path
+
+
+def make_pdf(path: Path, content: Path) -> None:
+    """Write the identifier of a PDF as `make papers` does."""
+    path.write_bytes(b"/ID [(" + papers.digest(papers.documents(load(content))[path.name]) + b")")
+
+
+def test_a_pdf_that_holds_an_ended_fact_is_gone_until_it_is_made_again(
+    with_hours, pdf, clock, start, tmp_path
+):
+    app, settings = start()
+    visitor = app.test_client()
+    link = '<a href="/papers/form-ask.pdf">'
+    hashed = visitor.get("/papers/form-ask.pdf", base_url="https://127.0.0.1").location
+    files = tmp_path / "published"
+    assert link in get(visitor, "/")
+    assert status(visitor, hashed) == 200
+    published((app, settings), files)
+    assert list(files.glob("current/files/static/papers/form-ask.*"))
+
+    clock.shift(1)
+
+    paths = ("/papers/form-ask.pdf", hashed, "/papers/form-a.pdf")
+    assert [status(visitor, path) for path in paths] == [404, 404, 302]
+    assert link not in get(visitor, "/")
+    assert "The form to print" in get(visitor, "/")
+    assert link not in published((app, settings), files)
+    assert not list(files.glob("current/files/static/papers/form-ask.*"))
+
+    make_pdf(pdf, with_hours)
+    services_of(app).content.take_up()
+    assert link in get(visitor, "/")
+
+
+def test_a_pdf_without_an_ended_fact_stays(with_hours, pdf, clock, start):
+    change(with_hours, "forms/ask.md", "\n## On paper {: .paper }\n\nWe answer {hours}.\n", "")
+    change(with_hours, "forms/ask.toml", " We answer {hours}.", "")
+    make_pdf(pdf, with_hours)
+    visitor = start()[0].test_client()
+
+    clock.shift(1)
+
+    assert '<a href="/papers/form-ask.pdf">' in get(visitor, "/")

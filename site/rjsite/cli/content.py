@@ -113,13 +113,14 @@ def release_check(write: Path | None) -> None:
     from rjsite.content.open_questions import release
 
     folder = Settings.folders()[0]
-    questions = release(load(folder, drafts=True), folder, ROOT / "templates")
+    library = load(folder, drafts=True)
+    questions = release(library, folder, ROOT / "templates")
     if write:
         write.write_text(questions.markdown(), encoding="utf-8")
         click.echo(f"What the content lacks is in {write}.")
         return
     lines = [*map(str, questions.problems()), *_missing_settings()]
-    click.echo("\n".join([*lines, f"{len(lines)} to settle before release"]))
+    click.echo("\n".join([*lines, *map(str, library.ending), f"{len(lines)} to settle before release"]))
     if lines:
         sys.exit(1)
 

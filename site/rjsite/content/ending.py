@@ -1,13 +1,17 @@
-"""What ends on a day: the permissions of stories."""
+"""What ends on a day: the permissions of stories, and facts with `until`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from enum import StrEnum
+from pathlib import Path
 
+from rjsite.content.facts import Fact, Facts
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem, Severity
+from rjsite.content.source import read_source
+from rjsite.content.toml import Lines
 
 SOON = timedelta(days=30)
 ASK_AGAIN = "ask the people in it again, then write the new days in permission and ask_again"
@@ -29,6 +33,32 @@ def permission(story: Story, today: date) -> Permission:
     if story.has_ended(today):
         return Permission.ENDED
     return Permission.ENDING if story.has_ended(today + SOON) else Permission.ACTIVE
+
+
+def ending_facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
+    """Yield each fact that has ended or will soon."""
+    path, shown = folder / "service.toml", Path(folder.name, "service.toml")
+    soon = {
+        name: facts.ended.get(name, fact)
+        for name, fact in facts.items()
+        if (fact or name in facts.ended) and fact.has_ended(today + SOON)
+    }
+    lines = Lines(read_source(path, shown)) if soon else Lines("")
+    for name, fact in soon.items():
+        message = f"{name} {_of_fact(fact, f'{fact.until:%-d %B %Y}', ended=fact.has_ended(today))}"
+        yield Problem(shown, lines.of((name, "until")), message, Severity.ENDS)
+
+
+def _of_fact(fact: Fact, day: str, *, ended: bool) -> str:
+    """Return what the day in `until` means for a fact, and what to do about it."""
+    if fact.stays:
+        kept = "and is still shown, because people need it" if ended else "and stays, because people need it"
+        return f"{'ended' if ended else 'ends'} on {day} {kept}; check it, then write a later day in until"
+    if ended:
+        return f"ended on {day} and is no longer shown; write its new value and day, or empty both"
+    return (
+        f"ends on {day}, and what needs it is left out from then on; to keep it, write a later day in until"
+    )
 
 
 def ending_permissions(stories: Iterable[Story], today: date) -> Iterator[Problem]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rjsite.content.facts import USED, sentences
+from rjsite.content.facts import USED
 from rjsite.content.library import Library
 from rjsite.content.problem import Unreadable
+from rjsite.content.sentences import sentences
 from rjsite.content.source import read_source
 
 _QUOTED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
-from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -18,14 +18,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from rjsite.content import fact_formats
 from rjsite.content.fact_formats import FactForm
 from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.sentences import MARKER, WHOLE, cut_sentences, cut_units
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, read_as
 
 USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
-_UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
-_MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")
-_WHOLE = re.compile(r"\s*[#|]")  # headings and table rows go or stay whole
-_SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=\S)")
 
 # How soon the service has to answer what a fact asks; the first blocks the release.
 Urgency = Literal["before launch", "soon", "when convenient"]
@@ -44,9 +41,23 @@ REQUIRED: Mapping[str, FactForm] = {
 }
 
 
+# Facts of this form say how to reach somebody: help never disappears by a date.
+CONTACT: frozenset[FactForm] = frozenset({"phone", "relay", "text", "email", "address"})
+
+
 def _day_in_words(value: Any) -> Any:
-    """A day that is written without quotes, as TOML allows, as words."""
+    """Return a day that is written without quotes, as TOML allows, as words."""
     return f"{value:%-d %B %Y}" if isinstance(value, date) else value
+
+
+def _day(value: Any) -> date | None:
+    """Return the day that is written, with quotes or without; None if nothing is."""
+    if value == "":
+        return None
+    day = fact_formats.as_day(str(value))
+    if day is None:
+        raise ValueError(f"write {fact_formats.GIVE['date']}")
+    return day
 
 
 class Fact(BaseModel):
@@ -59,6 +70,8 @@ class Fact(BaseModel):
             what kind of answer fits.
         checked: the fact that holds the day on which somebody last tried this one. Until that day is known, a
             page that shows this fact carries no date of its own ("Last checked").
+        until: the day from which it counts as not set.
+        needed: people need it to find the service or help, so it stays after that day.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,6 +85,17 @@ class Fact(BaseModel):
     source: str = ""
     year: str = ""
     checked: str = ""
+    until: Annotated[date | None, BeforeValidator(_day)] = None
+    needed: bool = False
+
+    @property
+    def stays(self) -> bool:
+        """Return whether it is shown after the day in `until` as well: help never disappears by a date."""
+        return self.needed or bool(self.checked) or self.form in CONTACT
+
+    def has_ended(self, today: date) -> bool:
+        """Return whether the day in `until` has come."""
+        return self.until is not None and self.until <= today
 
     def __bool__(self) -> bool:
         return bool(self.value)
@@ -86,7 +110,23 @@ class Fact(BaseModel):
 
 
 class Facts(dict[str, Fact]):
-    """All facts by name."""
+    """All facts by name.
+
+    Attributes:
+        ended: the facts that count as not set since the day in their `until`, as they were before.
+    """
+
+    ended: Mapping[str, Fact] = MappingProxyType({})
+
+    def on(self, today: date) -> Facts:
+        """Return the facts of a day, without the values of those that have ended."""
+        ended = {
+            name: fact for name, fact in self.items() if fact and fact.has_ended(today) and not fact.stays
+        }
+        unset = {name: fact.model_copy(update={"value": "", "link": ""}) for name, fact in ended.items()}
+        facts = Facts({**self, **unset})
+        facts.ended = MappingProxyType({**self.ended, **ended})
+        return facts
 
     def has(self, name: str) -> bool:
         """Whether the fact is known and set."""
@@ -110,7 +150,7 @@ class Facts(dict[str, Fact]):
     def units(self, text: str) -> Iterator[tuple[int, str, str]]:
         """Each paragraph, item, heading and table row: its line, as written, as shown (empty if hidden)."""
         line, hidden_level = 1, 0
-        for unit in _units(text):
+        for unit in cut_units(text):
             level = len(unit) - len(unit.lstrip("#"))
             if 0 < level <= hidden_level:
                 hidden_level = 0
@@ -122,15 +162,15 @@ class Facts(dict[str, Fact]):
     def _kept_unit(self, unit: str) -> str:
         if not self._lacks(unit):
             return unit
-        if _WHOLE.match(unit):
+        if WHOLE.match(unit):
             return ""
-        unmarked = _MARKER.sub("", unit, count=1)
+        unmarked = MARKER.sub("", unit, count=1)
         sentences = self._kept(unmarked)
         return f"{unit.removesuffix(unmarked)}{sentences}\n" if sentences.strip() else ""
 
     def _kept(self, text: str) -> str:
         """The sentences of `text` that need no unset fact."""
-        return "".join(sentence for sentence in _split(text) if not self._lacks(sentence)).rstrip()
+        return "".join(sentence for sentence in cut_sentences(text) if not self._lacks(sentence)).rstrip()
 
     def _lacks(self, text: str) -> bool:
         needed = {found["name"]: found["quiet"] == "!" for found in USED.finditer(text)}
@@ -149,34 +189,6 @@ class Facts(dict[str, Fact]):
         return re.sub(r"[ \t]+(?=\n|$)", "", USED.sub(put, text))
 
 
-def sentences(text: str) -> Iterator[tuple[str, str]]:
-    """Each sentence, heading and cell as it is written, with the sentence before it in its paragraph."""
-    for unit in _units(text):
-        if _WHOLE.match(unit):
-            yield from ((cell, "") for cell in unit.split("|"))
-        else:
-            yield from (
-                (then, first) for first, then in pairwise(["", *_split(_MARKER.sub("", unit, count=1))])
-            )
-
-
-def _split(text: str) -> Iterator[str]:
-    starts = [0, *(end.end() for end in _SENTENCE_END.finditer(text)), len(text)]
-    return (text[start:end] for start, end in pairwise(starts))
-
-
-def _units(text: str) -> Iterator[str]:
-    """Paragraphs, list items, headings and table rows, each with its line ends."""
-    unit = ""
-    for line in text.splitlines(keepends=True):
-        if unit and (not line.strip() or not unit.strip() or _UNIT_START.match(line) or _WHOLE.match(unit)):
-            yield unit
-            unit = ""
-        unit += line
-    if unit:
-        yield unit
-
-
 def load_facts(path: Path, shown: Path) -> Facts:
     """Read service.toml.
 
@@ -190,26 +202,38 @@ def load_facts(path: Path, shown: Path) -> Facts:
         Unreadable: with one problem for each thing to mend.
     """
     written = read_as(dict[str, Fact], path, shown)
-    facts = Facts({name: _settled(fact, name, written) for name, fact in written.items()})
+    written = {name: _as_required(name, fact) for name, fact in written.items()}
+    facts = Facts({name: _settled(fact, written) for name, fact in written.items()})
     if lacking := list(_lacking(facts, written, path, shown)):
         raise Unreadable(*lacking)
     return facts
 
 
-def _settled(fact: Fact, name: str, written: Mapping[str, Fact]) -> Fact:
-    """A fact with the facts that its value names put in, and with the link that its form gives it."""
-    named = {found["name"]: written.get(found["name"], Fact()).value for found in USED.finditer(fact.value)}
+def _as_required(name: str, fact: Fact) -> Fact:
+    """Return a fact that the site itself uses with the form that it needs; any other fact as it is."""
+    return fact.model_copy(update={"form": REQUIRED[name], "needed": True}) if name in REQUIRED else fact
+
+
+def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
+    """Return a fact with the facts that its value names put in, and with the link that its form gives it.
+
+    It ends with the first of those that ends.
+    """
+    named = {found["name"]: written.get(found["name"], Fact()) for found in USED.finditer(fact.value)}
     known = all(
-        value and fact_formats.is_answer(value) and not USED.search(value) for value in named.values()
+        other and fact_formats.is_answer(other.value) and not USED.search(other.value)
+        for other in named.values()
     )
-    value = USED.sub(lambda found: fact_formats.dialled(named[found["name"]]), fact.value).strip()
+    value = USED.sub(lambda found: fact_formats.dialled(named[found["name"]].value), fact.value).strip()
     if not (known and fact_formats.is_answer(value)):
         value = ""
     elif fact.form == "date" and (day := fact_formats.as_day(value)):
         value = f"{day:%-d %B %Y}"
-    form = REQUIRED.get(name, fact.form)
-    made = fact_formats.link(form, value)
-    return fact.model_copy(update={"form": form, "value": value, "link": fact.link if made is None else made})
+    made = fact_formats.link(fact.form, value)
+    days = [other.until for other in (fact, *named.values()) if other.until and not other.stays]
+    until = min(days, default=fact.until)
+    link = fact.link if made is None else made
+    return fact.model_copy(update={"value": value, "link": link, "until": until})
 
 
 def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from rjsite.content import clock
-from rjsite.content.ending import ending_permissions
+from rjsite.content.ending import ending_facts, ending_permissions
 from rjsite.content.facts import Facts
 from rjsite.content.last_good import LastGood
 from rjsite.content.loader import HOME, NOTICES, STORIES, Reader, address_of, bare_page
@@ -38,13 +38,15 @@ class Library:
     navigation: Navigation = field(default_factory=Navigation)
     pages: Mapping[str, Page] = field(default_factory=dict)  # by address
     stories: tuple[Story, ...] = ()  # newest first
-    forms: Mapping[str, Form] = field(default_factory=dict)  # by address
+    forms: Mapping[str, Form] = field(default_factory=dict)  # by address, with the facts put in
+    written_forms: Mapping[str, Form] = field(default_factory=dict, repr=False)  # with facts by their names
     form_pages: Mapping[str, Page] = field(default_factory=dict)  # their opening words, by address
     outcomes: Mapping[str, Page] = field(default_factory=dict)
     errors: Mapping[str, Page] = field(default_factory=dict)
     redirects: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     ending: tuple[Problem, ...] = ()  # what has ended or will within 30 days
+    withdrawn_papers: frozenset[str] = frozenset()  # names of PDFs that hold a fact that has ended
     usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # files without a mistake, by name
 
     @cached_property
@@ -64,6 +66,17 @@ class Library:
         stories = tuple(story for story in self.stories if story.slug not in slugs)
         pages = _linked(self.pages, stories, self.navigation)
         return replace(self, stories=stories, pages=pages)
+
+    def with_facts(self, facts: Facts) -> Library:
+        """Return the same with other facts in the forms and in what they show."""
+        form_pages, outcomes, errors = (
+            {name: replace(page, facts=facts) for name, page in pages.items()}
+            for pages in (self.form_pages, self.outcomes, self.errors)
+        )
+        forms = filled(self.written_forms, facts)
+        return replace(
+            self, facts=facts, forms=forms, form_pages=form_pages, outcomes=outcomes, errors=errors
+        )
 
     @property
     def not_shown(self) -> list[Problem]:
@@ -106,15 +119,16 @@ def load(
         Unreadable: where service.toml or a form cannot be used and none is kept, for nothing is true or
             of use without.
     """
-    running = (kept.facts, kept.forms) if kept else None
-    reader = Reader(folder, running, last_good, drafts=drafts)
+    running = (kept.facts, kept.written_forms) if kept else None
     day = today or clock.today()
-    every_story = reader.stories(day)
+    reader = Reader(folder, running, last_good, drafts=drafts, today=day)
+    every_story = reader.stories()
     stories = [story for story in every_story if drafts or not story.held]
     pages = reader.pages()
     outcomes = reader.plain_pages("outcomes", kept.outcomes if kept else {})
     errors = reader.plain_pages("errors", kept.errors if kept else {})
-    forms = reader.forms(outcomes, errors)
+    written_forms = reader.forms(outcomes, errors)
+    forms = filled(written_forms, reader.facts)
     form_pages = reader.form_pages(forms)
     navigation = reader.navigation({**pages, **form_pages})
     return Library(
@@ -123,14 +137,22 @@ def load(
         pages=_linked(pages, stories, navigation),
         stories=tuple(stories),
         forms=forms,
+        written_forms=written_forms,
         form_pages=form_pages,
         outcomes=outcomes,
         errors=errors,
         redirects=reader.redirects(),
         problems=tuple(sorted(set(reader.problems))),
-        ending=tuple(sorted(ending_permissions(every_story, day))),
+        ending=tuple(
+            sorted([*ending_facts(reader.facts, folder, day), *ending_permissions(every_story, day)])
+        ),
         usable=reader.usable,
     )
+
+
+def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
+    """Return forms with the facts put in."""
+    return {address: form.filled(facts.fill, facts.has) for address, form in forms.items()}
 
 
 def _linked(pages: Mapping[str, Page], stories: Sequence[Story], navigation: Navigation) -> dict[str, Page]:

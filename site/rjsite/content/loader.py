@@ -43,8 +43,10 @@ class Reader:
         last_good: LastGood | None,
         *,
         drafts: bool,
+        today: date,
     ) -> None:
         self.folder = folder
+        self.today = today
         self.kept_facts = kept[0] if kept else None
         self.kept_forms = kept[1] if kept else None
         self.last_good = last_good
@@ -53,7 +55,7 @@ class Reader:
         self.usable: dict[str, bytes] = {}
         self.unusable: set[str] = set()
         self.left_out: set[str] = set()  # addresses of pages that have a file and are not there
-        self.facts = self.read("service.toml", load_facts, self.kept_facts)
+        self.facts = self.read("service.toml", load_facts, self.kept_facts).on(today)
 
     def file(self, name: str) -> tuple[Path, Path]:
         """A file or folder, and its name in messages."""
@@ -142,9 +144,9 @@ class Reader:
         found = self.each("pages", _page)
         return {page.address: replace(page, held="Draft") if page.draft else page for page in found}
 
-    def stories(self, day: date) -> list[Story]:
+    def stories(self) -> list[Story]:
         """Every story, the newest first; with what holds it back where the public does not see it yet."""
-        found = (replace(story, held=_held(story, day)) for story in self.each("case-studies", _story))
+        found = (replace(story, held=_held(story, self.today)) for story in self.each("case-studies", _story))
         return sorted(found, key=lambda story: (-story.published.toordinal(), story.title))
 
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
@@ -166,18 +168,16 @@ class Reader:
         gone = [path for path in copies.glob("*.md") if path.name not in there] if copies else []
         before = [self._made(path, Path(self.folder.name, kind, path.name), _plain)[0] for path in gone]
         found = {page.address: page for page in self.each(kind, _plain)}
-        return {**{page.address: page for page in before if page}, **kept, **found}
+        shown = {name: replace(page, facts=self.facts) for name, page in kept.items()}
+        return {**{page.address: page for page in before if page}, **shown, **found}
 
     def forms(self, outcomes: Mapping[str, Page], errors: Mapping[str, Page]) -> Mapping[str, Form]:
-        """Every form, with the facts of the service in its words.
+        """Return every form as it is written, by its address.
 
         Raises:
             Unreadable: where one of them cannot be used, or words it shows are missing, and none is kept.
         """
-        found = self.read("forms", partial(self._forms, outcomes, errors), self.kept_forms)
-        if found is self.kept_forms:
-            return found
-        return {a: form.filled(self.facts.fill, self.facts.has) for a, form in found.items()}
+        return self.read("forms", partial(self._forms, outcomes, errors), self.kept_forms)
 
     def _forms(
         self, outcomes: Mapping[str, Page], errors: Mapping[str, Page], folder: Path, shown: Path

@@ -27,6 +27,7 @@ from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.public_stories import for_the_public
 from rjsite.services import current_services
 from rjsite.settings import Settings
+from rjsite.web import papers
 from rjsite.web.security import NO_STORE
 
 CHECK_FILES_EVERY = 0.1  # seconds, in development: nobody saves a file and reloads its page sooner
@@ -146,6 +147,7 @@ class LiveLibrary:
         )
         if self.production:
             library = for_the_public(library, self.folder, today, self._last_good)
+        library = replace(library, withdrawn_papers=papers.withdrawn(library))
         for problem in library.problems:
             log.error("to mend: %s", problem)
         return library
@@ -229,7 +231,7 @@ def library() -> Library:
 
 
 def unlinked(html: str) -> str:
-    """Return a page with plain text in place of each link to a story that is not shown."""
+    """Return a page with plain text in place of each link to a story or PDF that is not shown."""
     return _LINK.sub(_only_to_what_is_shown, html)
 
 
@@ -238,4 +240,5 @@ def _only_to_what_is_shown(link: re.Match[str]) -> str:
     address = link["address"].lower()
     address = content.redirects.get(address, address).partition("#")[0]
     slug = address.removeprefix(STORIES).rstrip("/") if address.startswith(STORIES) else ""
-    return link["text"] if slug and slug not in content.by_slug else link[0]
+    gone = slug and slug not in content.by_slug
+    return link["text"] if gone or address.removeprefix("/papers/") in content.withdrawn_papers else link[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from rjsite.content.facts import Facts
 from rjsite.content.library import Library
 from rjsite.content.model import Page
 from rjsite.content.problem import Problem, Severity
@@ -58,6 +59,19 @@ def made_from(path: Path) -> bytes:
     """Return the digest of the document that a PDF was made from; empty if there is no such PDF."""
     match = _IDENTIFIER.search(path.read_bytes()) if path.exists() else None
     return match[1] if match else b""
+
+
+def withdrawn(content: Library) -> frozenset[str]:
+    """Return the names of the PDFs that hold a fact that has ended. A PDF that was made again does not."""
+    if not content.facts.ended:
+        return frozenset()
+    now = documents(content)
+    before = documents(content.with_facts(Facts({**content.facts, **content.facts.ended})))
+    return frozenset(
+        name
+        for name, html in now.items()
+        if html != before[name] and made_from(ROOT / FOLDER / name) != digest(html)
+    )
 
 
 def out_of_date(content: Library, root: Path = ROOT) -> Iterator[Problem]:

@@ -102,8 +102,10 @@ def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
                 yield f"{place}{page.address}.html", pages.render(page).encode()
         for name, status in (("site-away", 500), ("too-long", 413)):
             yield f"unkept/{name}.html", errors.show(status).data
-    for name, body in static.hashed(static.SOURCE).values():
-        yield f"files{static.PREFIX}{name}", body
+        gone = {f"papers/{name}" for name in library().withdrawn_papers}
+    for own, (name, body) in static.hashed(static.SOURCE).items():
+        if own not in gone:
+            yield f"files{static.PREFIX}{name}", body
 
 
 def _put(path: Path, before: Path, body: bytes) -> bool:

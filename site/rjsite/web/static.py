@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,9 @@ from flask import Flask, abort, redirect
 from flask.typing import ResponseReturnValue
 from whitenoise import WhiteNoise
 
+from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
+from rjsite.web.live_content import library
 from rjsite.web.security import fixed_headers, log_line
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda body: gzip.compress(body, 9, mtime=0),
 }
 _HASHED = re.compile(r"\.[0-9a-f]{12}\.[a-z0-9]+$")
+_PDF = re.compile(rf"{PREFIX}papers/([\w-]+)\.[0-9a-f]{{12}}\.pdf")
 _COMMENTS = {  # a comment of a script counts only if it has its lines to itself: `//` may be part of a string
     ".css": re.compile(r"/\*.*?\*/\n?", re.DOTALL),
     ".js": re.compile(r"^ *(?://[^\n]*|/\*\*.*?\*/)\n", re.DOTALL | re.MULTILINE),
@@ -54,13 +57,17 @@ class Files(WhiteNoise):  # type: ignore[misc]
     Args:
         app: answers all other requests.
         folder: the folder that the files are served from.
+        withdrawn: returns the names of PDFs that are not served now.
         options: see WhiteNoise.
     """
 
     FOREVER = 365 * 24 * 3600
 
-    def __init__(self, app: WSGIApplication, folder: Path, **options: Any) -> None:
+    def __init__(
+        self, app: WSGIApplication, folder: Path, withdrawn: Callable[[], Collection[str]], **options: Any
+    ) -> None:
         super().__init__(app, **options)
+        self._withdrawn = withdrawn
         self._folder = folder
         self._prepared = False
         self._preparing = threading.Lock()
@@ -75,12 +82,16 @@ class Files(WhiteNoise):  # type: ignore[misc]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
+        answer: Iterable[bytes]
+        if (pdf := _PDF.fullmatch(environ["PATH_INFO"])) and f"{pdf[1]}.pdf" in self._withdrawn():
+            answer = self.application(environ, start_response)  # which has no such page
+            return answer
         if not self._prepared and environ["PATH_INFO"].startswith(PREFIX):
             try:
                 self.prepare()
             except OSError as error:  # answered as not found, and tried again with the next request
                 log.error("static files cannot be written (%s)", type(error).__name__)
-        answer: Iterable[bytes] = super().__call__(environ, start_response)
+        answer = super().__call__(environ, start_response)
         return answer
 
     @staticmethod
@@ -178,6 +189,7 @@ def init_app(app: Flask, settings: Settings) -> Files:
     layer = Files(
         app.wsgi_app,
         settings.data_dir / "static",
+        lambda: services_of(app).content.now().withdrawn_papers,
         max_age=0,
         immutable_file_test=lambda _path, url: bool(_HASHED.search(url)),
         add_headers_function=add_headers,
@@ -191,7 +203,8 @@ def init_app(app: Flask, settings: Settings) -> Files:
     @app.get("/papers/<name>")
     def paper(name: str) -> ResponseReturnValue:
         """Redirect from the lasting name of a paper form to its name with the hash of its content."""
-        return redirect(names.get(f"papers/{name}") or abort(404))
+        gone = name in library().withdrawn_papers
+        return redirect((not gone and names.get(f"papers/{name}")) or abort(404))
 
     return layer
 

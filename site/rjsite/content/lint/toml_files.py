@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def _facts_named(library: Library, line: int, text: str) -> Found:
         name = match["name"]
         if name not in library.facts:
             yield line, f"there is no fact “{name}”; see content/service.toml"
-        elif not library.facts.fill(text):
+        elif not library.facts.on(date.max).fill(text):  # also after the day in the `until` of a fact
             yield line, f"nothing is shown here while {{{name}}} has no value; write words without it"
 
 

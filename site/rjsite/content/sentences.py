@@ -1,0 +1,41 @@
+"""Cuts Markdown into paragraphs, items, headings and table rows, and these into sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")  # what makes a unit an item, a quotation or a meaning
+WHOLE = re.compile(r"\s*[#|]")  # headings and table rows have no sentences
+_UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
+_SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=\S)")
+
+
+def sentences(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each sentence, heading and cell as it is written, with the sentence before it, if any."""
+    for unit in cut_units(text):
+        if WHOLE.match(unit):
+            yield from ((cell, "") for cell in unit.split("|"))
+        else:
+            yield from (
+                (then, first) for first, then in pairwise(["", *cut_sentences(MARKER.sub("", unit, count=1))])
+            )
+
+
+def cut_sentences(text: str) -> Iterator[str]:
+    """Yield each sentence of a unit, with the spaces after it."""
+    starts = [0, *(end.end() for end in _SENTENCE_END.finditer(text)), len(text)]
+    return (text[start:end] for start, end in pairwise(starts))
+
+
+def cut_units(text: str) -> Iterator[str]:
+    """Yield paragraphs, list items, headings and table rows, each with its line ends."""
+    unit = ""
+    for line in text.splitlines(keepends=True):
+        if unit and (not line.strip() or not unit.strip() or _UNIT_START.match(line) or WHOLE.match(unit)):
+            yield unit
+            unit = ""
+        unit += line
+    if unit:
+        yield unit
