@@ -160,16 +160,16 @@ class Facts(dict[str, Fact]):
             line += unit.count("\n")
 
     def _kept_unit(self, unit: str) -> str:
-        if not self._lacks(unit):
-            return unit
         if WHOLE.match(unit):
-            return ""
+            return "" if self._lacks(unit) else unit
         unmarked = MARKER.sub("", unit, count=1)
+        if not any(map(self._lacks, cut_sentences(unmarked))):
+            return unit
         sentences = self._kept(unmarked)
         return f"{unit.removesuffix(unmarked)}{sentences}\n" if sentences.strip() else ""
 
     def _kept(self, text: str) -> str:
-        """The sentences of `text` that need no unset fact."""
+        """Return the sentences of a text that need no unset fact."""
         return "".join(sentence for sentence in cut_sentences(text) if not self._lacks(sentence)).rstrip()
 
     def _lacks(self, text: str) -> bool:
