@@ -95,6 +95,16 @@ def test_the_end_of_a_fact_is_announced_for_thirty_days_and_from_then_on(
     ]
 
 
+def test_words_for_a_time_are_announced_for_as_long_as_they_are_shown(content: Path):
+    write(content, STORY, "ask_again: 2026-05-09\n", "")
+    paused = '[forms_paused]\nform = "sentence"\nvalue = "No forms now."\nuntil = 2026-09-09\n\n'
+    write(content, "service.toml", "[exit_url]", f"{paused}[exit_url]")
+
+    (words,) = load(content, today=at(1, 9).date()).announcements
+
+    assert words.startswith("forms_paused ends on 9 September 2026")
+
+
 def test_the_release_check_announces_what_ends_and_does_not_count_it(content: Path):
     write(content, "service.toml", "[exit_url]", f"{FACTS}[exit_url]")
     with time_machine.travel(at(5, 8)):

@@ -578,3 +578,29 @@ def test_a_story_full_of_mistakes_is_checked_in_seconds(content, words):
 
     assert len(findings(content)) > 10
     assert time.thread_time() - began < 10
+
+
+FOR_A_TIME = '[notice]\nform = "{form}"\nvalue = "{value}"\nuntil = "{until}"\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "until", "form", "said"),
+    [
+        ("", "", "sentence", []),
+        ("We are closed today.", "1 March 2026", "sentence", []),
+        ("We are closed today.", "2 May 2026", "sentence", []),
+        (
+            "We are closed today.",
+            "",
+            "sentence",
+            ['add to [notice] an until = "...", the day on which it ends'],
+        ),
+        ("closed", "2 May 2026", "phrase", ['write form = "sentence" in [notice]']),
+    ],
+)
+def test_words_for_a_time_may_be_empty_and_need_an_end(content, value, until, form, said):
+    write(content, "service.toml", FOR_A_TIME.format(value=value, until=until, form=form))
+
+    found = findings(content)
+
+    assert [line.partition(": ")[2][: len(words)] for line, words in zip(found, said, strict=True)] == said

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from rjsite.content.facts import Fact, Facts
+from rjsite.content.facts import FOR_A_TIME, Fact, Facts
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem, Severity
 from rjsite.content.source import read_source
@@ -41,7 +41,8 @@ def ending_facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
     soon = {
         name: facts.ended.get(name, fact)
         for name, fact in facts.items()
-        if (fact or name in facts.ended) and fact.has_ended(today + SOON)
+        if (fact or name in facts.ended)
+        and (fact.has_ended(today + SOON) or (fact.until and name in FOR_A_TIME))
     }
     lines = Lines(read_source(path, shown)) if soon else Lines("")
     for name, fact in soon.items():

@@ -41,6 +41,9 @@ REQUIRED: Mapping[str, FactForm] = {
 }
 
 
+# Facts that are set only for a time: words at the top of every page, or in place of the questions of forms.
+FOR_A_TIME: Mapping[str, FactForm] = {"notice": "sentence", "forms_paused": "sentence"}
+
 # Facts of this form say how to reach somebody: help never disappears by a date.
 CONTACT: frozenset[FactForm] = frozenset({"phone", "relay", "text", "email", "address"})
 

@@ -31,16 +31,23 @@ bp = Blueprint("refer", __name__)
 def form_view(send: Callable[[QuestionForm], Response]) -> ResponseReturnValue:
     """Show a form, or send it. A form that cannot be sent is shown again with every answer.
 
+    While the service takes no forms (the fact `forms_paused`), its words stand in the place of the questions.
+    A form that was open before then keeps its answers, and says that nothing was sent.
+
     Args:
         send: sends a valid form, within the rate limit.
     """
+    paused = library().facts.has("forms_paused")
     if request.method != "POST":
-        return _empty_form()
+        return _paused_form() if paused else _empty_form()
     form = _form()
-    if BACK in request.form:
-        return _show(form)
-    if outcome := form.stop():
+    back = BACK in request.form
+    if not back and (outcome := form.stop()):
         return _outcome(form, outcome)
+    if paused:
+        return _show(form, 503, notice="503")
+    if back:
+        return _show(form)
     valid = form.validate()
     if form.token_expired:
         return _show(form, 422, notice="old-page")
@@ -61,6 +68,17 @@ def _empty_form() -> Response:
         return page_cache.FormPage(_show(form).data, fresh)
 
     return page_cache.answer(request.path + ("?fill=1" if request.args.get("fill") == "1" else ""), make)
+
+
+def _paused_form() -> Response:
+    """Return the page of a form that takes no answers at present, from the page cache."""
+
+    def make() -> page_cache.Page:
+        found = library().form_pages[request.path]
+        html = _private("paused.html", 200, page=found, here=request.path).data
+        return page_cache.page(html, cache=NO_STORE)
+
+    return page_cache.answer(request.path, make)
 
 
 def _send(form: QuestionForm) -> Response:

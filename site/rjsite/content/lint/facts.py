@@ -11,7 +11,7 @@ from typing import Any
 from rjsite.content import fact_formats
 from rjsite.content.fact_formats import GIVE
 from rjsite.content.fact_uses import Use, fact_uses
-from rjsite.content.facts import REQUIRED, USED, Fact, Facts
+from rjsite.content.facts import FOR_A_TIME, REQUIRED, USED, Fact, Facts
 from rjsite.content.library import Library
 from rjsite.content.lint.hard_coded_facts import HardCodedFacts, instead
 from rjsite.content.lint.rules import Rules
@@ -54,13 +54,19 @@ Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of the line, and what t
 
 def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
     """Yield the lines that an entry lacks."""
-    if not written.get("value") and not fact.ask:
+    if name in FOR_A_TIME:
+        if written.get("value") and not fact.until:
+            yield (
+                (),
+                f'add to [{name}] an until = "...", the day on which it ends, so that it is not forgotten',
+            )
+    elif not written.get("value") and not fact.ask:
         yield (), f'add to [{name}] a value = "..." or an ask = "..." for the service'
     if name.startswith("figure_") and not (fact.source and fact.year):
         yield (), f'add to [{name}] a source = "..." and a year = "..."'
-    form = written.get("form")
-    if name in REQUIRED and form != REQUIRED[name]:
-        yield (("form",) if form else ()), f'write form = "{REQUIRED[name]}" in [{name}]'
+    form, needed = written.get("form"), {**REQUIRED, **FOR_A_TIME}.get(name)
+    if needed and form != needed:
+        yield (("form",) if form else ()), f'write form = "{needed}" in [{name}]'
     elif not form:
         yield (), f'add to [{name}] a form = "...", with one of: {", ".join(GIVE)}'
 
