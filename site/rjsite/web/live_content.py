@@ -22,9 +22,9 @@ from markupsafe import Markup
 from rjsite.content import clock
 from rjsite.content.last_good import LastGood, is_withdrawn
 from rjsite.content.library import HOME, STORIES, Library, address_of, load
+from rjsite.content.lint.public_stories import for_the_public
 from rjsite.content.list_file import HIDDEN_STORIES, ListFile
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.public_stories import for_the_public
 from rjsite.services import current_services
 from rjsite.settings import Settings
 from rjsite.web import papers
