@@ -13,6 +13,7 @@ from rjsite.mail.daily_count import DailyCount
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.worker import Worker
+from rjsite.outbox.store import Outbox
 from rjsite.services import NAME, Services, make_outbox, warnings
 from rjsite.settings import ROOT, Settings
 from rjsite.settings.development_keys import keep_keys
@@ -68,20 +69,7 @@ def _services(
     outbox = make_outbox(settings)
     mail = TeamMail(app, settings, Gate(lambda: outbox.engine, lambda: credentials_digest(settings)))
     certificates = TeamCertificates(settings.team_certificates)
-    daily = DailyCount(
-        outbox,
-        settings.team,
-        settings.sender,
-        lambda: [*warnings(settings, certificates), *content.now().announcements],
-    )
-    worker = Worker(
-        outbox,
-        mail,
-        per_minute=settings.deliver_per_minute,
-        hold_hours=settings.hold_hours,
-        certificates=certificates,
-        daily=daily if settings.daily_count else None,
-    )
+    worker = _worker(settings, content, outbox, mail, certificates)
     background = Background(outbox, worker, deliver=settings.deliver_in_server)
     intake = Intake(outbox, mail, settings.team, settings.sender, certificates, worker.notify)
     return Services(
@@ -95,4 +83,25 @@ def _services(
         background=background,
         intake=intake,
         limiter=make_limiter(app, settings),
+    )
+
+
+def _worker(
+    settings: Settings,
+    content: live_content.LiveLibrary,
+    outbox: Outbox,
+    mail: TeamMail,
+    certificates: TeamCertificates,
+) -> Worker:
+    def lines() -> list[str]:
+        return [*warnings(settings, certificates), *content.now().announcements]
+
+    daily = DailyCount(outbox, settings.team, settings.sender, lines)
+    return Worker(
+        outbox,
+        mail,
+        per_minute=settings.deliver_per_minute,
+        hold_hours=settings.hold_hours,
+        certificates=certificates,
+        daily=daily if settings.daily_count else None,
     )

@@ -35,8 +35,19 @@ def permission(story: Story, today: date) -> Permission:
     return Permission.ENDING if story.has_ended(today + SOON) else Permission.ACTIVE
 
 
-def ending_facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
-    """Yield each fact that has ended or will soon."""
+def ending(facts: Facts, stories: Iterable[Story], folder: Path, today: date) -> tuple[Problem, ...]:
+    """Return an announcement for each fact and permission that has ended or will soon.
+
+    Args:
+        facts: the facts of this day.
+        stories: all stories, also those that are not shown.
+        folder: the content folder.
+        today: the day that decides.
+    """
+    return tuple(sorted([*_facts(facts, folder, today), *_permissions(stories, today)]))
+
+
+def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
     path, shown = folder / "service.toml", Path(folder.name, "service.toml")
     soon = {
         name: facts.ended.get(name, fact)
@@ -62,9 +73,9 @@ def _of_fact(fact: Fact, day: str, *, ended: bool) -> str:
     )
 
 
-def ending_permissions(stories: Iterable[Story], today: date) -> Iterator[Problem]:
-    """Yield each permission that has ended or will soon. A draft is shown to nobody, so it can wait."""
+def _permissions(stories: Iterable[Story], today: date) -> Iterator[Problem]:
     for story in stories:
+        # a draft is shown to nobody, so it can wait
         if story.ask_again and story.has_ended(today + SOON) and not story.draft:
             ended = story.has_ended(today)
             when = f"{'ended' if ended else 'ends'} on {story.ask_again:%-d %B %Y}"

@@ -1,20 +1,19 @@
-"""Everything the site says, read from one folder and linked together.
+"""Everything that the site says, read from one folder and linked together.
 
-Problems are values: a test and `rjsite check` fail on any; the running site leaves the broken file out
-and goes on, for a slip in a story must never take a form down.
+What is wrong with a file is a value and no exception. Tests and `rjsite check` fail on it, but a running site
+leaves the file out and goes on, because a mistake in a story must never take a form down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-from rjsite.content import clock
-from rjsite.content.ending import ending_facts, ending_permissions
+from rjsite.content.ending import ending
 from rjsite.content.facts import Facts
 from rjsite.content.last_good import LastGood
 from rjsite.content.loader import HOME, NOTICES, STORIES, Reader, address_of, bare_page
@@ -26,13 +25,13 @@ from rjsite.forms.definition import Form
 
 __all__ = ["HOME", "NOTICES", "STORIES", "Library", "address_of", "bare_page", "load"]
 
-GONE = "gone"  # in redirects.toml: an address that nothing stands for any more
+GONE = "gone"  # in redirects.toml: an address that has no page any more
 ON_THE_MAP = 100  # stories in the site map; the rest are in their own list
 
 
 @dataclass(frozen=True)
 class Library:
-    """One state of all content."""
+    """All content as it was read at one moment."""
 
     facts: Facts
     navigation: Navigation = field(default_factory=Navigation)
@@ -51,21 +50,27 @@ class Library:
 
     @cached_property
     def by_slug(self) -> Mapping[str, Story]:
-        """Stories by their name."""
+        """Return the stories by their slug."""
         return {story.slug: story for story in self.stories}
 
     @cached_property
     def shelf(self) -> Shelf:
-        """Stories to choose among."""
+        """Return what chooses among the stories."""
         return Shelf(self.stories)
 
     def without(self, slugs: Collection[str]) -> Library:
-        """The same without some stories, in whichever page, list or file they are named."""
+        """Return the library without some stories, in whichever page, list or file they are named."""
         if not any(slug in slugs for slug in self.by_slug):
             return self
-        stories = tuple(story for story in self.stories if story.slug not in slugs)
-        pages = _linked(self.pages, stories, self.navigation)
-        return replace(self, stories=stories, pages=pages)
+        return self.with_stories(story for story in self.stories if story.slug not in slugs)
+
+    def with_stories(self, stories: Iterable[Story]) -> Library:
+        """Return the library with other stories, and with pages that can show them."""
+        shown = tuple(stories)
+        by_slug = {story.slug: story for story in shown}
+        groups = tuple(_with_newest(shown, group) for group in self.navigation.groups)
+        pages = {address: replace(page, told=by_slug, groups=groups) for address, page in self.pages.items()}
+        return replace(self, stories=shown, pages=pages)
 
     def with_facts(self, facts: Facts) -> Library:
         """Return the same with other facts in the forms and in what they show."""
@@ -80,7 +85,7 @@ class Library:
 
     @property
     def not_shown(self) -> list[Problem]:
-        """Problems because of which something is not shown as its file has it now."""
+        """Return the problems because of which something is not shown as its file says now."""
         return [found for found in self.problems if found.severity is Severity.MUST_NOT_BE_SHOWN]
 
     @property
@@ -90,7 +95,7 @@ class Library:
 
     @property
     def every_page(self) -> Iterator[Page]:
-        """Whatever is read as a page: pages, forms, stories, outcomes and errors."""
+        """Yield everything that is read as a page: pages, forms, stories, outcomes and errors."""
         yield from chain(self.pages.values(), self.form_pages.values(), self.stories)
         yield from chain(self.outcomes.values(), self.errors.values())
 
@@ -103,51 +108,44 @@ def load(
     kept: Library | None = None,
     last_good: LastGood | None = None,
 ) -> Library:
-    """Read the whole content folder.
+    """Return everything that a content folder says, with every problem in it.
 
     Args:
-        folder: as `content/`. drafts: also keep what is a draft or not yet due.
-        today: the day that decides what is due; today in the UK where not given.
-        kept: what a running site shows now: its facts and forms stay where theirs cannot be used.
-        last_good: gives the last good version of other files that cannot be used.
-
-    Returns:
-        The library, with every problem found; a file that cannot be used is left out of it, unless there is a
-        last good version.
+        folder: the content folder.
+        drafts: whether to keep what the public does not see today.
+        today: the day that decides what is shown; if it is not given, today in the UK.
+        kept: what a running site shows now; used for facts, forms and their notices that cannot be read.
+        last_good: holds earlier versions of the other files that cannot be used.
 
     Raises:
-        Unreadable: where service.toml or a form cannot be used and none is kept, for nothing is true or
-            of use without.
+        Unreadable: if the facts or a form cannot be used and none are kept.
     """
-    running = (kept.facts, kept.written_forms) if kept else None
-    day = today or clock.today()
-    reader = Reader(folder, running, last_good, drafts=drafts, today=day)
-    every_story = reader.stories()
-    stories = [story for story in every_story if drafts or not story.held]
-    pages = reader.pages()
-    outcomes = reader.plain_pages("outcomes", kept.outcomes if kept else {})
-    errors = reader.plain_pages("errors", kept.errors if kept else {})
-    written_forms = reader.forms(outcomes, errors)
-    forms = filled(written_forms, reader.facts)
+    kept = kept or NOTHING
+    reader = Reader(folder, kept.facts, kept.written_forms, last_good, drafts=drafts, today=today)
+    return _read(reader, kept, drafts=drafts)
+
+
+def _read(reader: Reader, kept: Library, *, drafts: bool) -> Library:
+    every_story, pages = reader.stories(), reader.pages()
+    outcomes = reader.plain_pages("outcomes", kept.outcomes)
+    errors = reader.plain_pages("errors", kept.errors)
+    forms = reader.forms(outcomes, errors)
     form_pages = reader.form_pages(forms)
-    navigation = reader.navigation({**pages, **form_pages})
-    return Library(
+    library = Library(
         facts=reader.facts,
-        navigation=navigation,
-        pages=_linked(pages, stories, navigation),
-        stories=tuple(stories),
-        forms=forms,
-        written_forms=written_forms,
+        navigation=reader.navigation({**pages, **form_pages}),
+        pages=pages,
+        forms=filled(forms, reader.facts),
+        written_forms=forms,
         form_pages=form_pages,
         outcomes=outcomes,
         errors=errors,
         redirects=reader.redirects(),
         problems=tuple(sorted(set(reader.problems))),
-        ending=tuple(
-            sorted([*ending_facts(reader.facts, folder, day), *ending_permissions(every_story, day)])
-        ),
+        ending=ending(reader.facts, every_story, reader.folder, reader.today),
         usable=reader.usable,
     )
+    return library.with_stories(story for story in every_story if drafts or not story.held)
 
 
 def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
@@ -155,15 +153,11 @@ def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
     return {address: form.filled(facts.fill, facts.has) for address, form in forms.items()}
 
 
-def _linked(pages: Mapping[str, Page], stories: Sequence[Story], navigation: Navigation) -> dict[str, Page]:
-    """Pages with the stories and groups of pages that they may show."""
-    told = {story.slug: story for story in stories}
-    groups = tuple(_with_newest(stories, group) for group in navigation.groups)
-    return {address: replace(page, told=told, groups=groups) for address, page in pages.items()}
+NOTHING = Library(Facts())  # what a site that starts has to keep
 
 
 def _with_newest(stories: Sequence[Story], group: Group) -> Group:
-    """A group of the site map; where the list of stories stands in it, the newest follow."""
+    """Return a group of the site map; if the list of stories is in it, followed by the newest of them."""
     if STORIES not in (link.page for link in group.pages):
         return group
     newest = (Link(label=story.title, page=story.address) for story in stories[:ON_THE_MAP])

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rjsite.content import front_matter
+from rjsite.content import clock, front_matter
 from rjsite.content.facts import Facts, load_facts
 from rjsite.content.file_checks import body_problems, lacking, moved, named_well
 from rjsite.content.form_files import load_forms
@@ -39,23 +39,23 @@ class Reader:
     def __init__(
         self,
         folder: Path,
-        kept: tuple[Facts, Mapping[str, Form]] | None,
+        kept_facts: Facts,
+        kept_forms: Mapping[str, Form],
         last_good: LastGood | None,
         *,
         drafts: bool,
-        today: date,
+        today: date | None,
     ) -> None:
         self.folder = folder
-        self.today = today
-        self.kept_facts = kept[0] if kept else None
-        self.kept_forms = kept[1] if kept else None
+        self.today = today or clock.today()
+        self.kept_forms = kept_forms
         self.last_good = last_good
         self.drafts = drafts
         self.problems: list[Problem] = []
         self.usable: dict[str, bytes] = {}
         self.unusable: set[str] = set()
         self.left_out: set[str] = set()  # addresses of pages that have a file and are not there
-        self.facts = self.read("service.toml", load_facts, self.kept_facts).on(today)
+        self.facts = self.read("service.toml", load_facts, kept_facts).on(self.today)
 
     def file(self, name: str) -> tuple[Path, Path]:
         """A file or folder, and its name in messages."""
@@ -184,8 +184,7 @@ class Reader:
     ) -> Mapping[str, Form]:
         there = {path.stem for path in (self.folder / "forms").glob("*.toml")}
         found = {a: form for a, form in load_forms(folder, shown).items() if form.key in there}
-        before = found if self.kept_forms is None else self.kept_forms
-        faults = [*lacking(found, outcomes, folder, shown), *moved(found, before, shown)]
+        faults = [*lacking(found, outcomes, folder, shown), *moved(found, self.kept_forms or found, shown)]
         for name in (name for name in NOTICES if name not in errors):
             file = self.file(f"errors/{name}.md")[1]
             faults.append(Problem(file, 1, "write this file, or mend it: forms show its words"))

@@ -199,14 +199,17 @@ def init_app(app: Flask, settings: Settings) -> Files:
     app.wsgi_app = layer  # type: ignore[method-assign]
     app.jinja_env.globals["static_url"] = names.__getitem__
     app.jinja_env.globals["static_hash"] = hashes.__getitem__
+    _redirect_papers(app, names)
 
+    return layer
+
+
+def _redirect_papers(app: Flask, names: Mapping[str, str]) -> None:
     @app.get("/papers/<name>")
     def paper(name: str) -> ResponseReturnValue:
         """Redirect from the lasting name of a paper form to its name with the hash of its content."""
         gone = name in library().withdrawn_papers
         return redirect((not gone and names.get(f"papers/{name}")) or abort(404))
-
-    return layer
 
 
 def _integrity(body: bytes) -> str:
