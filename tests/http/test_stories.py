@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from rjsite.content.library import STORIES, Library
 from rjsite.content.model import Story
-from rjsite.content.stories import ASPECTS, ON_A_PAGE, Shelf
+from rjsite.content.stories import ASPECTS, ON_A_PAGE, StoryIndex
 from rjsite.services import services_of
 from rjsite.web.feeds import feed
 from support.forms import Page, words
@@ -38,7 +38,7 @@ def stories(content: Library) -> tuple[Story, ...]:
 def test_each_choice_leads_to_just_as_many_stories_as_its_count_says(
     client: FlaskClient, stories: tuple[Story, ...], aspect
 ) -> None:
-    whole = Shelf(stories).listing("Stories", STORIES, {})
+    whole = StoryIndex(stories).listing("Stories", STORIES, {})
     assert whole is not None
     options = dict(whole.aspects)[aspect.title]
 
@@ -57,7 +57,7 @@ def test_choices_combine_and_lead_back(stories: tuple[Story, ...]) -> None:
     told = next(story for story in stories if story.began_by != "not known")
     asked = {"harm": told.harm[0], "began": told.began_by}
 
-    found = Shelf(stories).listing("Stories", STORIES, asked)
+    found = StoryIndex(stories).listing("Stories", STORIES, asked)
 
     assert found is not None
     assert told in found.stories
@@ -108,7 +108,7 @@ def test_a_page_number_that_nobody_counts_to_is_answered_as_any_unknown_one(
 def test_a_long_list_comes_in_pages_of_twelve(stories: tuple[Story, ...]) -> None:
     many = [replace(stories[0], slug=f"story-{n}", address=f"{STORIES}story-{n}") for n in range(30)]
 
-    pages = [Shelf(many).listing("Stories", STORIES, {"page": str(n)}) for n in (1, 2, 3, 4)]
+    pages = [StoryIndex(many).listing("Stories", STORIES, {"page": str(n)}) for n in (1, 2, 3, 4)]
 
     assert [len(page.stories) if page else None for page in pages] == [ON_A_PAGE, ON_A_PAGE, 6, None]
     assert pages[1] is not None

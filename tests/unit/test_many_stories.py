@@ -26,13 +26,13 @@ def test_ten_thousand_stories_load_and_list_correctly(content):
     days = [story.published for story in library.stories]
     assert days == sorted(days, reverse=True)
 
-    first = library.shelf.listing("Stories", STORIES, {})
-    last = library.shelf.listing("Stories", STORIES, {"page": str(first.pages)})
+    first = library.story_index.listing("Stories", STORIES, {})
+    last = library.story_index.listing("Stories", STORIES, {"page": str(first.pages)})
     assert first.total == COUNT
     assert first.pages == -(-COUNT // ON_A_PAGE)
     assert first.stories == library.stories[:ON_A_PAGE]
     assert last.stories == library.stories[-(COUNT % ON_A_PAGE or ON_A_PAGE) :]
-    chosen = library.shelf.listing("Stories", STORIES, {"harm": "hate", "ended": "met"})
+    chosen = library.story_index.listing("Stories", STORIES, {"harm": "hate", "ended": "met"})
     assert chosen.total == sum("hate" in s.harm and s.ended == "met" for s in library.stories) > 100
 
 

@@ -1,1 +1,1 @@
-"""What the site says: Markdown files in, typed pages and stories out. Knows nothing of Flask."""
+"""What the site says: reads files of Markdown and TOML, and gives typed pages, stories and forms."""

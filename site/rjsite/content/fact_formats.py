@@ -1,4 +1,4 @@
-"""The forms that the value of a fact can have: what to supply, what is wrong with a value, where it links."""
+"""The forms that a fact can have: what kind of value each takes, what is wrong with one, where it links."""
 
 from __future__ import annotations
 
@@ -61,25 +61,25 @@ _DAY_OR_MONTH = re.compile(
 
 
 def is_answer(value: str) -> bool:
-    """Whether a value says something, and does not only keep the place of an answer, as “tbc” does."""
+    """Return whether a value is an answer, and not only a placeholder such as “tbc”."""
     words = " ".join(re.findall(r"[^\W_]+", value.lower()))
     bracketed = re.fullmatch(r"\s*(?:\[.*\]|<.*>)\s*", value)
     return not (words in _PLACEHOLDERS or _PLACEHOLDER_INSIDE.search(words) or bracketed)
 
 
 def dialled(number: str) -> str:
-    """A number as people in this country dial it, without +44."""
+    """Return a number as people in this country dial it, without +44."""
     return _ABROAD.sub("0", number)
 
 
 def digits(number: str) -> str:
-    """The figures of a number as people here dial it; + or 00 comes first in a number of another country."""
+    """Return only the digits of a number as people here dial it, with a + before those of another country."""
     here = dialled(number)
     return "+" * here.startswith(("+", "(+")) + re.sub(r"\D", "", here)
 
 
 def link(form: FactForm | None, value: str) -> str | None:
-    """Where a value links to; empty where it cannot be used, None where the form makes no link."""
+    """Return where a value links to: None if its form has no link, “” if the value has a mistake."""
     match form:
         case "phone":
             return _tel(value)
@@ -100,10 +100,12 @@ def _tel(value: str) -> str:
 
 
 def fault(form: FactForm | None, value: str, names: str = "") -> str:
-    """What to write in place of a value that has not its form; empty where it has.
+    """Return what to write in place of a value that does not have its form, or nothing if it has.
 
     Args:
-        names: words that begin with a capital wherever they stand.
+        form: the form of the fact.
+        value: its value.
+        names: text whose words begin with a capital wherever they stand.
     """
     if "\n" in value:
         return "write it on one line, with one quote before it and one after"
@@ -187,7 +189,7 @@ def _not_an_email(value: str) -> str:
 
 
 def as_day(value: str) -> date | None:
-    """The day that a value names, like 9 March 2026 or 2026-03-09; None where it names none."""
+    """Return the day that a value names, like 9 March 2026 or 2026-03-09, or None if it names none."""
     for pattern in ("%d %B %Y", "%Y-%m-%d"):
         with suppress(ValueError):
             return datetime.strptime(value, pattern).date()  # noqa: DTZ007 (a day has no zone)

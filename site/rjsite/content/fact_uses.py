@@ -23,9 +23,10 @@ class Use:
     """One place where a fact is used.
 
     Attributes:
-        place: the address of the page or form; the name of the file where it has none.
-        sentence: what the fact completes, with each fact by its name, and with the sentence before it where
-            the fact is a whole one; empty where the fact is only asked for.
+        name: the name of the fact.
+        place: the address of the page or form, or the name of its file if it has no address.
+        sentence: the sentence that the fact completes, with all facts by their names. The sentence before it
+            is included if the fact is the whole sentence. It is empty where the fact is not printed.
     """
 
     name: str
@@ -34,16 +35,17 @@ class Use:
 
     @property
     def around(self) -> tuple[str, str]:
-        """The words before the fact and those after it."""
+        """Return the words before the fact and those after it."""
         before, _, after = self.sentence.partition(f"{{{self.name}}}")
         return before, after
 
 
 def fact_uses(library: Library, folder: Path) -> Iterator[Use]:
-    """Every use in the forms and in the bodies of pages, in order.
+    """Yield every use of a fact in the forms and in the bodies of pages, in order.
 
     Args:
-        folder: as `content/`.
+        library: the content, with drafts.
+        folder: the content folder.
     """
     by_key = {form.key: address for address, form in library.forms.items()}
     for path in sorted((folder / "forms").rglob("*.toml")):

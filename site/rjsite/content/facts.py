@@ -1,7 +1,7 @@
-"""Facts of the service, used by name in pages, forms, mail and templates.
+"""The facts of the service, which pages, forms, mail and templates use by name.
 
-A fact that is not set hides its whole sentence (service design, section 2): nobody invents one. A sentence
-with `{!fact}` is there only until the fact is set; with several of them, until all are.
+A fact that is not set hides every sentence that uses it, so that nobody has to invent one. A sentence with
+`{!fact}` is shown only while the fact is not set; with several of these, while at least one is not set.
 """
 
 from __future__ import annotations
@@ -64,17 +64,17 @@ def _day(value: Any) -> date | None:
 
 
 class Fact(BaseModel):
-    """One fact: its words, where it links to, and what the service still has to say about it.
+    """One fact: its value, where it links to, and what the service still has to say about it.
 
     Attributes:
         form: what kind of value it has (see `fact_formats`).
-        link: where it leads. The link of a phone number, an email and a web address is made from the value.
+        link: where it leads. The link of a phone number, an email or a web address is made from the value.
         ask: what the service still has to say or to confirm. `urgency` says how soon, and `example` shows
             what kind of answer fits.
-        checked: the fact that holds the day on which somebody last tried this one. Until that day is known, a
-            page that shows this fact carries no date of its own ("Last checked").
+        checked: the name of the fact with the day on which somebody last tried this one. Until that day is
+            known, a page that shows this fact has no date of its own (“Last checked”).
         until: the day from which it counts as not set.
-        needed: people need it to find the service or help, so it stays after that day.
+        needed: whether people need it to find the service or help, so that it stays after that day.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -108,7 +108,7 @@ class Fact(BaseModel):
 
     @property
     def markdown(self) -> str:
-        """The fact as it stands in running text: a link where it has one."""
+        """Return the value as it stands in Markdown, as a link if it has one."""
         return f"[{self.value}]({self.link})" if self.link else self.value
 
 
@@ -132,26 +132,30 @@ class Facts(dict[str, Fact]):
         return facts
 
     def has(self, name: str) -> bool:
-        """Whether the fact is known and set."""
+        """Return whether the fact is set."""
         return bool(self.get(name))
 
     def all_checked(self, text: str) -> bool:
-        """Whether nothing that `text` shows still waits for somebody to try it (see `Fact.checked`)."""
+        """Return whether somebody has tried every fact in a text that has to be tried (`Fact.checked`)."""
         shown = (self.get(found["name"]) for found in USED.finditer(text))
         return all(self.has(fact.checked) for fact in shown if fact and fact.checked)
 
     def fill(self, text: str) -> str:
-        """Plain text with the facts put in. Sentences of unset facts are left out."""
+        """Return plain text with the facts put in, without the sentences that need an unset fact."""
         return self._put(self._kept(text), plain=True)
 
     def fill_markdown(self, text: str) -> str:
-        """Markdown with the facts put in, less every sentence, item, row or section that lacks one."""
+        """Return Markdown with the facts put in, without what needs an unset fact."""
         if not USED.search(text):
             return text
         return "".join(shown for _, _, shown in self.units(text))
 
     def units(self, text: str) -> Iterator[tuple[int, str, str]]:
-        """Each paragraph, item, heading and table row: its line, as written, as shown (empty if hidden)."""
+        """Yield each paragraph, item, heading and table row of a text.
+
+        Yields:
+            Its first line, what is written there, and what is shown of it, which is empty if it is hidden.
+        """
         line, hidden_level = 1, 0
         for unit in cut_units(text):
             level = len(unit) - len(unit.lstrip("#"))
@@ -193,16 +197,14 @@ class Facts(dict[str, Fact]):
 
 
 def load_facts(path: Path, shown: Path) -> Facts:
-    """Read service.toml.
+    """Return the facts of the service. One whose value is only a placeholder counts as not set.
 
     Args:
-        path: the file. shown: its name in messages.
-
-    Returns:
-        The facts. One whose value is no answer (“tbc”) counts as not set, so nobody reads it.
+        path: the file, service.toml.
+        shown: its name in messages.
 
     Raises:
-        Unreadable: with one problem for each thing to mend.
+        Unreadable: with a problem for each thing that is wrong.
     """
     written = read_as(dict[str, Fact], path, shown)
     written = {name: _as_required(name, fact) for name, fact in written.items()}
@@ -240,7 +242,7 @@ def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
 
 
 def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path) -> Iterator[Problem]:
-    """Facts that nothing works without, and that are not there or cannot be used."""
+    """Yield a problem for each fact that the site cannot do without and cannot use."""
     lines = Lines(read_source(path, shown))
     for name, form in REQUIRED.items():
         fact, value = facts.get(name, Fact()), written.get(name, Fact()).value

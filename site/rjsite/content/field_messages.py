@@ -1,4 +1,4 @@
-"""What pydantic finds wrong in the values of a content file, in words for the people who write it."""
+"""Turns what pydantic finds wrong with a content file into messages for the people who write it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ _WORDS = {
 
 
 def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
-    """What to write to mend one fault.
+    """Return what to write to mend one error.
 
     Args:
-        fault: as pydantic gives it. kind: the type that was asked for.
+        fault: the error as pydantic gives it.
+        kind: the type that was asked for.
         line: how a line looks in this kind of file, with {} for its name.
     """
     *around, name = (str(part) for part in fault["loc"] or ("",))
@@ -58,14 +59,14 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
 
 
 def not_a_field(name: str, known: Sequence[str]) -> str:
-    """What to write in place of a name that is not known."""
+    """Return what to write in place of a name that is not known."""
     near = get_close_matches(name, known, 1)
     words = f"“{name}” is not a field; use one of: {', '.join(known)}"
     return f"{words}; perhaps you mean “{near[0]}”" if near else words
 
 
 def _names(kind: Any, around: list[str]) -> list[str]:
-    """The names that a table may have, found by the names of the tables around it."""
+    """Return the names that a table may have, found by the names of the tables around it."""
     for name in around:
         if hasattr(kind, "model_fields"):
             kind = kind.model_fields[name].annotation

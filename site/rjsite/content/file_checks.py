@@ -1,4 +1,4 @@
-"""Mistakes that show when a file is read, or when files are seen together."""
+"""Problems that show when one file is read, or when several are seen together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rjsite.forms.definition import Form
 def lacking(
     forms: Mapping[str, Form], outcomes: Collection[str], folder: Path, shown: Path
 ) -> Iterator[Problem]:
-    """Answers that stop a form and have no words for it."""
+    """Yield a problem for each answer that leads to an outcome which has no file."""
     for form in forms.values():
         for stop in form.stops:
             if stop not in outcomes:
@@ -26,7 +26,7 @@ def lacking(
 
 
 def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -> Iterator[Problem]:
-    """Forms that came, went or changed their address while the site runs."""
+    """Yield a problem for each form that came, went or changed its address while the site runs."""
     for address in sorted(forms.keys() ^ before.keys()):
         form = forms.get(address) or before[address]
         words = f"restart the site: it takes up a change of the address {address} only when it starts"
@@ -34,7 +34,11 @@ def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -
 
 
 def named_well(path: Path, shown: Path) -> None:
-    """A file's name is its address."""
+    """Raise a problem if the name of a file cannot be its address.
+
+    Raises:
+        Unreadable: with the name to use.
+    """
     name = markdown.slug(path.stem)
     if path.stem == name:
         return
@@ -45,7 +49,7 @@ def named_well(path: Path, shown: Path) -> None:
 
 
 def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
-    """Facts and parts that a body names and that do not exist."""
+    """Yield a problem for each fact and part that a body names and that does not exist."""
     if "{" not in document.body:
         return
     for number, line in enumerate(document.body.splitlines(), document.body_line):

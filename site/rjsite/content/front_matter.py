@@ -1,7 +1,7 @@
-"""The lines above a page: YAML between two lines of three dashes, typed by pydantic.
+"""The fields above a page: YAML between two lines of three dashes, which pydantic types.
 
-Every value is read as text, so `no` stays "no" and a date stays as it was written until the model
-types it. Each fault comes out as file, line and what to write.
+Every value is read as text, so that `no` stays “no”, and a date stays as it was written until the model
+types it. Each problem has its file, its line and what to write.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rjsite.content import limits
 from rjsite.content.field_messages import in_words
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
-from rjsite.content.yaml_problems import find_slip, read_otherwise
+from rjsite.content.yaml_problems import find_unreadable_line, read_otherwise
 
 FENCE = "---"
 _DASHES = re.compile(r"\s*[-–—][-–— ]*")
@@ -31,7 +31,14 @@ Read = tuple[dict[str, Any], dict[str, int], dict[str, str]]  # values, lines an
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file split into its fields and its body."""
+    """A file split into its fields and its body.
+
+    Attributes:
+        shown: its name in messages.
+        lines: the line of each field.
+        body_line: the line on which the body begins.
+        otherwise: what to write for each field that YAML reads in another way than it is written.
+    """
 
     shown: Path
     fields: dict[str, Any]
@@ -41,10 +48,10 @@ class Document:
     otherwise: dict[str, str] = field(default_factory=dict, repr=False)  # fields not shown as written
 
     def typed(self, model: type[Fields]) -> Fields:
-        """The fields as a model.
+        """Return the fields as a model.
 
         Raises:
-            Unreadable: one problem for each field that does not fit; or where no words stand below them.
+            Unreadable: with a problem for each field that does not fit, or if the body is empty.
         """
         try:
             fields = model.model_validate(self.fields)
@@ -68,13 +75,14 @@ class Document:
 
 
 def read(path: Path, shown: Path) -> Document:
-    """Read one content file.
+    """Return the fields and the body of a content file.
 
     Args:
-        path: the file. shown: its name in messages.
+        path: the file.
+        shown: its name in messages.
 
     Raises:
-        Unreadable: where the file or its front matter cannot be read; every problem names its line.
+        Unreadable: if the file or its front matter cannot be read. Every problem has its line.
     """
     lines = read_source(path, shown).splitlines()
     begin, end = _fences(lines, shown)
@@ -86,10 +94,10 @@ def read(path: Path, shown: Path) -> Document:
 
 
 def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
-    """The indexes of the two lines of dashes.
+    """Return the indexes of the two lines of dashes.
 
     Raises:
-        Unreadable: where one of them is not there.
+        Unreadable: if one of them is missing.
     """
     begin = next((number for number, line in enumerate(lines) if line.strip()), None)
     if begin is None:
@@ -108,13 +116,13 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
 
 
 def _fields(text: str, shown: Path, first: int = 2) -> Read:
-    """Fields as YAML reads them; `first` is the number of the first line."""
+    """Return the fields as YAML reads them. `first` is the number of the first line."""
     try:
         node = yaml.compose(text, Loader=yaml.CBaseLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         general = mark.line if mark else 0, "this line cannot be read; write “name: words”"
-        at, words = find_slip(text.splitlines()) or general
+        at, words = find_unreadable_line(text.splitlines()) or general
         raise Unreadable(Problem(shown, first + at, words)) from None
     keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
     if not isinstance(node, yaml.MappingNode | None) or not all(isinstance(k, yaml.ScalarNode) for k in keys):
@@ -137,7 +145,7 @@ def _fields(text: str, shown: Path, first: int = 2) -> Read:
 
 
 def _plain(value: yaml.Node) -> str | list[str] | None:
-    """Words, or a list of words; None for anything else."""
+    """Return the text or the list of texts that a node holds, or None for any other node."""
     if isinstance(value, yaml.SequenceNode) and all(isinstance(v, yaml.ScalarNode) for v in value.value):
         return [str(v.value) for v in value.value]
     return str(value.value) if isinstance(value, yaml.ScalarNode) else None

@@ -1,6 +1,6 @@
-"""The last good version of each content file, kept in the data folder: shown while the file has a mistake.
+"""Keeps the last good version of each content file, to be shown while the file has a mistake.
 
-Stories are not among them: an older version may hold what somebody asked to have removed.
+Stories are not kept: an older version may hold what somebody asked to have removed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DRAFT = re.compile(
 
 
 def is_withdrawn(file: Path) -> bool:
-    """Whether a file was taken away, or says `draft: true`."""
+    """Return whether a file was deleted or says `draft: true`."""
     try:
         return bool(_DRAFT.search(file.read_bytes())) if file.is_file() else not file.exists()
     except OSError:
@@ -30,7 +30,8 @@ class LastGood:
     """Copies of the files of one content folder.
 
     Args:
-        source: the content folder. copies: a folder for these copies alone; made when it is needed.
+        source: the content folder.
+        copies: a folder for the copies alone. It is made when the first is written.
     """
 
     def __init__(self, source: Path, copies: Path) -> None:
@@ -38,17 +39,20 @@ class LastGood:
         self.copies = copies
 
     def of(self, name: str) -> Path | None:
-        """The copy of a file or folder; None where there is none, or where the file was withdrawn since."""
+        """Return the copy of a file or folder, or None if there is none or the file was withdrawn since."""
         copy = self.copies / name
         if not copy.exists() or (is_withdrawn(self.source / name) and not name.startswith(NEEDED)):
             return None
         return copy
 
     def keep(self, files: Mapping[str, bytes]) -> None:
-        """Keep files that can be used, by their names, and forget those that were withdrawn.
+        """Write copies of files that can be used, and delete those of files that were withdrawn.
+
+        Args:
+            files: what each file holds, by its name.
 
         Raises:
-            OSError: where the copies cannot be written.
+            OSError: if the copies cannot be written.
         """
         for name, written in files.items():
             copy = self.copies / name

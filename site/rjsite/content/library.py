@@ -20,7 +20,7 @@ from rjsite.content.loader import HOME, NOTICES, STORIES, Reader, address_of, ba
 from rjsite.content.model import Group, Link, Page, Story
 from rjsite.content.navigation import Navigation
 from rjsite.content.problem import Problem, Severity
-from rjsite.content.stories import Shelf
+from rjsite.content.stories import StoryIndex
 from rjsite.forms.definition import Form
 
 __all__ = ["HOME", "NOTICES", "STORIES", "Library", "address_of", "bare_page", "load"]
@@ -54,9 +54,9 @@ class Library:
         return {story.slug: story for story in self.stories}
 
     @cached_property
-    def shelf(self) -> Shelf:
+    def story_index(self) -> StoryIndex:
         """Return what chooses among the stories."""
-        return Shelf(self.stories)
+        return StoryIndex(self.stories)
 
     def without(self, slugs: Collection[str]) -> Library:
         """Return the library without some stories, in whichever page, list or file they are named."""
@@ -69,7 +69,9 @@ class Library:
         shown = tuple(stories)
         by_slug = {story.slug: story for story in shown}
         groups = tuple(_with_newest(shown, group) for group in self.navigation.groups)
-        pages = {address: replace(page, told=by_slug, groups=groups) for address, page in self.pages.items()}
+        pages = {
+            address: replace(page, by_slug=by_slug, groups=groups) for address, page in self.pages.items()
+        }
         return replace(self, stories=shown, pages=pages)
 
     def with_facts(self, facts: Facts) -> Library:

@@ -1,6 +1,6 @@
-"""Limits that no real page meets, so that no file can hold up the site or break it.
+"""Limits that no real page reaches, so that no file can hold up the site or break it.
 
-Markdown takes quadratic time for some texts, and Python ends a recursion that is too deep. A file within
+For some texts Markdown takes quadratic time, and Python stops a recursion that is too deep. A file within
 these limits is rendered within about a second, whatever it holds.
 """
 
@@ -36,13 +36,14 @@ _LONG_WORD = re.compile(rf"\S{{{WORD + 1}}}")
 
 
 def read_bytes(path: Path, shown: Path) -> bytes:
-    """What a content file holds.
+    """Return what a content file holds.
 
     Args:
-        path: the file. shown: its name in messages, as seen from the content folder's parent.
+        path: the file.
+        shown: its name in messages, which begins with the name of the content folder.
 
     Raises:
-        Unreadable: where it is missing, no file in the content folder, cannot be opened or is too large.
+        Unreadable: if it is missing, too large, no file, outside the content folder, or cannot be opened.
     """
     *inside, folder = path.parents[: max(len(shown.parts) - 1, 1)]
     most = MARKDOWN_BYTES if path.suffix == ".md" else OTHER_BYTES
@@ -67,10 +68,11 @@ def read_bytes(path: Path, shown: Path) -> bytes:
 
 
 def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
-    """What is beyond the limits in a Markdown file: the index of the line, and what to write.
+    """Yield what exceeds the limits in a Markdown file, as the index of the line and what to write.
 
     Args:
-        fields: what stands between the lines of dashes. body: what stands below them.
+        fields: the text between the lines of dashes.
+        body: the text below them.
     """
     if len(fields) > FIELDS:
         yield 0, f"the fields have more than {FIELDS} characters; make them shorter"
@@ -86,7 +88,7 @@ def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
 
 
 def beyond_in_table(text: str) -> Iterator[tuple[int, str]]:
-    """The same for a TOML file."""
+    """Yield what exceeds the limits in a TOML file, as the index of the line and what to write."""
     for number, line in enumerate(text.split("\n")):
         if len(line) > LINE:
             yield number, f"this line has more than {LINE} characters; make it shorter"

@@ -1,4 +1,4 @@
-"""A short list in the data folder, which outlives releases, rollbacks and restarts: one entry a line."""
+"""A short list in the data folder, one entry a line. It outlives releases, rollbacks and restarts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ Stamp = tuple[int, int, int]
 
 
 class ListFile:
-    """One such list. Several processes may read it while one changes it."""
+    """One such list. Several processes may read it while one changes it.
+
+    Args:
+        folder: the data folder.
+        name: the name of the file.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / name
 
     def stamp(self) -> Stamp | None:
-        """Return a value that is another after each change; None where there is no list."""
+        """Return a value that differs after each change, or None if there is no list."""
         try:
             found = self.path.stat()
         except FileNotFoundError:
@@ -34,7 +39,8 @@ class ListFile:
         """Return the entries.
 
         Raises:
-            OSError, UnicodeError: where there is a list and it cannot be read.
+            OSError: if there is a list that cannot be opened.
+            UnicodeError: if there is a list that is not UTF-8.
         """
         try:
             return set(self.path.read_text(encoding="utf-8").split("\n")) - {""}

@@ -1,4 +1,4 @@
-"""Reads the files of the content folder one by one, and gathers what is wrong with them."""
+"""Reads the files of the content folder one by one, and collects the problems in them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,16 @@ Shown = TypeVar("Shown", bound=Page)
 
 
 class Reader:
-    """Reads files and gathers their problems."""
+    """Reads the files of one content folder.
+
+    Args:
+        folder: the content folder.
+        kept_facts: the facts that a running site shows, used if the file cannot be read. There may be none.
+        kept_forms: the same for the forms.
+        last_good: has earlier versions of other files that cannot be used.
+        drafts: whether to keep drafts.
+        today: the day that decides what is shown; if it is not given, today in the UK.
+    """
 
     def __init__(
         self,
@@ -58,7 +67,7 @@ class Reader:
         self.facts = self.read("service.toml", load_facts, kept_facts).on(self.today)
 
     def file(self, name: str) -> tuple[Path, Path]:
-        """A file or folder, and its name in messages."""
+        """Return the path of a file or folder, and its name in messages."""
         return self.folder / name, Path(self.folder.name, name)
 
     def read(
@@ -68,10 +77,16 @@ class Reader:
         kept: Made | None = None,
         otherwise: Made | None = None,
     ) -> Made:
-        """What a file says; where it cannot be used what is kept of it, its last good version or what else.
+        """Return what a file says. If it cannot be used, return the first of its replacements that there is.
+
+        Args:
+            name: the name of the file.
+            make: reads the file.
+            kept: the first replacement: what the site shows now. The second one is the last good version.
+            otherwise: the third one.
 
         Raises:
-            Unreadable: where there is none of them.
+            Unreadable: if there is no replacement.
         """
         path, shown = self.file(name)
         try:
@@ -94,7 +109,7 @@ class Reader:
             return None
 
     def _note_usable(self, path: Path) -> None:
-        """Remember a file, or the tables in a folder, as they are now."""
+        """Remember what a file, or each TOML file of a folder, holds now."""
         if self.last_good:
             for file in path.rglob("*.toml") if path.is_dir() else (path,):
                 name = file.relative_to(self.folder)
@@ -102,7 +117,7 @@ class Reader:
                     self.usable[name.as_posix()] = read_bytes(file, self.folder.name / name)
 
     def each(self, kind: str, make: Callable[[Document, str, Facts], Shown]) -> Iterator[Shown]:
-        """Every Markdown file of one folder that can be used, made into a page or a story."""
+        """Yield a page or story for each Markdown file of a folder that can be used."""
         for path in sorted((self.folder / kind).glob("*.md"), key=lambda path: path.name):
             made, problems = self._made(path, Path(self.folder.name, kind, path.name), make)
             self.problems += problems
@@ -116,7 +131,7 @@ class Reader:
     def _made(
         self, path: Path, shown: Path, make: Callable[[Document, str, Facts], Shown]
     ) -> tuple[Shown | None, list[Problem]]:
-        """What one file says, or None where it cannot be used; and its problems."""
+        """Return what a file says, or None if it cannot be used, and the problems in it."""
         try:
             named_well(path, shown)
             document = front_matter.read(path, shown)
@@ -131,7 +146,7 @@ class Reader:
         path: Path,
         make: Callable[[Document, str, Facts], Shown],
     ) -> Shown | None:
-        """The page; where its file has a mistake, the last good version of it, if there is one."""
+        """Return the page, or the last good version of it if there is one and the file has a mistake."""
         name = path.relative_to(self.folder).as_posix()
         if all(problem.severity is Severity.PLEASE_MEND for problem in problems):
             self._note_usable(path)
@@ -140,29 +155,29 @@ class Reader:
         return made
 
     def pages(self) -> dict[str, Page]:
-        """Every page by its address."""
+        """Return the pages by their addresses."""
         found = self.each("pages", _page)
         return {page.address: replace(page, held="Draft") if page.draft else page for page in found}
 
     def stories(self) -> list[Story]:
-        """Every story, the newest first; with what holds it back where the public does not see it yet."""
+        """Return all stories, the newest first. `held` says why the public does not see one, if so."""
         found = (replace(story, held=_held(story, self.today)) for story in self.each("case-studies", _story))
         return sorted(found, key=lambda story: (-story.published.toordinal(), story.title))
 
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
-        """Menu, footer and site map, less what does not exist; none where the file cannot be read."""
+        """Return the menu, the footer and the site map, without what leads to no page."""
         written = self.read("navigation.toml", partial(read_as, Written), otherwise=Written())
         if "navigation.toml" not in self.unusable:
             self.problems += navigation_problems(written, *self.file("navigation.toml"), pages, self.left_out)
         return navigation(written, pages)
 
     def redirects(self) -> dict[str, str]:
-        """Old addresses and their new ones."""
+        """Return the new addresses by the old ones."""
         written = self.read("redirects.toml", read_toml, otherwise=dict[str, Any]())
         return {old: str(new) for old, new in written.items()}
 
     def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
-        """Outcomes or errors by their names. Forms lead to them: none is lost because its file is gone."""
+        """Return the outcomes or errors by their names. One whose file is gone stays, as forms need it."""
         copies = self.last_good.of(kind) if self.last_good else None
         there = {path.name for path in (self.folder / kind).glob("*.md")}
         gone = [path for path in copies.glob("*.md") if path.name not in there] if copies else []
@@ -172,10 +187,10 @@ class Reader:
         return {**{page.address: page for page in before if page}, **shown, **found}
 
     def forms(self, outcomes: Mapping[str, Page], errors: Mapping[str, Page]) -> Mapping[str, Form]:
-        """Return every form as it is written, by its address.
+        """Return the forms as they are written, by their addresses.
 
         Raises:
-            Unreadable: where one of them cannot be used, or words it shows are missing, and none is kept.
+            Unreadable: if a form or a text that it needs cannot be used, and no forms are kept.
         """
         return self.read("forms", partial(self._forms, outcomes, errors), self.kept_forms)
 
@@ -193,7 +208,7 @@ class Reader:
         return found
 
     def form_pages(self, forms: Mapping[str, Form]) -> dict[str, Page]:
-        """The opening words of each form; a slip in their file must not take the form down."""
+        """Return the page around each form. A mistake in its file must not take the form down."""
         written = {page.address: page for page in self.each("forms", _page)}
         return {
             address: replace(
@@ -215,12 +230,12 @@ def _held(story: Story, day: date) -> str:
 
 
 def address_of(name: str) -> str:
-    """The address of a page by the name of its file."""
+    """Return the address of a page by the name of its file."""
     return {"index": HOME, "case-studies": STORIES}.get(name, f"/{name}")
 
 
 def bare_page(address: str, title: str, facts: Facts) -> Page:
-    """A page without its words, where a form cannot do without the page."""
+    """Return a page without text, for where a form cannot do without its page."""
     return Page(address, Document(Path(), {}, {}, ""), facts, title, None, listed=False)
 
 

@@ -1,6 +1,6 @@
-"""Markdown to safe HTML, cut into the parts a template knows how to show.
+"""Turns Markdown into safe HTML, cut into the parts that the templates know how to show.
 
-Raw HTML is switched off, and what Markdown makes is cleaned with nh3 before it reaches a page.
+Raw HTML is switched off, and nh3 cleans the result before it reaches a page.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _ATTRIBUTES = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One entry of a part: a step, a choice card, a question."""
+    """One item of a part, such as a step, a choice or a question."""
 
     title: str
     href: str
@@ -60,7 +60,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What stands under one second-level heading."""
+    """The text under one heading of the second level."""
 
     part: str
     title: str
@@ -73,7 +73,7 @@ class Section:
 
 
 class _TableLabels(Treeprocessor):
-    """Row heads, and column names on each cell, so that a narrow screen can show rows as blocks."""
+    """Adds row heads, and column names to each cell, so that narrow screens can show rows as blocks."""
 
     def run(self, root: Element) -> None:
         for table in root.iter("table"):
@@ -97,7 +97,7 @@ class _House(Extension):
 
 
 class _Renderer(threading.local):
-    """A Markdown object for each thread: making one takes longer than a page does, and none can be shared."""
+    """Keeps a Markdown object for each thread. It is slow to make, and threads cannot share one."""
 
     def __init__(self) -> None:
         self.markdown = Markdown(extensions=["tables", "def_list", "attr_list", "sane_lists", _House()])
@@ -129,7 +129,7 @@ def to_html(text: str, title: str = "") -> Markup:
 
 
 def slug(words: str) -> str:
-    """An address or id from words: lower case, hyphens, plain letters."""
+    """Return an address or id for a text: small plain letters, digits and hyphens."""
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower().replace("'", "")).strip("-") or "section"
 
@@ -146,13 +146,13 @@ def opening_and_sections(text: str, title: str) -> tuple[Markup, tuple[Section, 
 
 
 def _cut(text: str, heading: re.Pattern[str]) -> tuple[str, list[tuple[str, str, str]]]:
-    """What stands before the first heading; then of each heading its words, its marks and what follows."""
+    """Return the text before the first heading, and the text, marks and body of each heading."""
     opening, *rest = heading.split(text)
     return opening, [(*_marked(line), below) for line, below in zip(rest[::2], rest[1::2], strict=True)]
 
 
 def _marked(heading: str) -> tuple[str, str]:
-    """The words of a heading, and its marks."""
+    """Return the text of a heading, and its marks."""
     heading = heading.strip()
     found = _MARKS.search(heading)
     return (heading[: found.start()].rstrip(), found[1]) if found else (heading, "")
@@ -186,7 +186,7 @@ def _words_and_link(words: str) -> tuple[str, str]:
 
 
 def _id(title: str, marks: str, taken: set[str]) -> str:
-    """A name that no other heading of the page has."""
+    """Return an id that no other heading of the page has."""
     name = _mark("#", marks) or slug(title)
     found = next(f for n in count(1) if (f := f"{name}-{n}" if n > 1 else name) not in taken)
     taken.add(found)
@@ -194,7 +194,7 @@ def _id(title: str, marks: str, taken: set[str]) -> str:
 
 
 def parts_used(text: str) -> Iterator[tuple[int, str]]:
-    """Line and name of every part that a body asks for."""
+    """Return the line and the name of every part that a body names."""
     for heading in _SECTION.finditer(text):
         if part := _mark(".", _marked(heading[1])[1]):
             yield text.count("\n", 0, heading.start()) + 1, part

@@ -1,4 +1,4 @@
-"""A page and a story: one Markdown file each, with the facts of the service put in."""
+"""Pages and stories: each is one Markdown file with the facts of the service put in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LANDSCAPES = 6
 
 
 class Link(BaseModel):
-    """A label and where it leads."""
+    """A link, with its text and the address of its page."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,7 +31,7 @@ class Link(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Pages that belong together in the site map."""
+    """Pages that stand together in the site map."""
 
     title: str
     pages: tuple[Link, ...]
@@ -39,7 +39,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Page:
-    """One Markdown file as a page. The body is rendered when it is first asked for."""
+    """One page. Its body is rendered when it is first asked for."""
 
     address: str
     document: Document = field(repr=False)
@@ -56,19 +56,19 @@ class Page:
     held: str = ""  # why the public does not see it yet; empty where it does
     crumbs: tuple[Link, ...] = ()
     groups: tuple[Group, ...] = field(default=(), repr=False)  # of the site map
-    told: Mapping[str, Story] = field(default_factory=dict, repr=False)  # stories a section may name
+    by_slug: Mapping[str, Story] = field(default_factory=dict, repr=False)  # stories a section may name
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "head", self.head or self.title)
 
     @property
     def short(self) -> str:
-        """The name used in the site map and in breadcrumbs."""
+        """Return the title for the site map and for breadcrumbs."""
         return self.crumb or self.title
 
     @property
     def checked_on(self) -> date | None:
-        """The day to show as "Last checked"; None where the page shows a number that nobody has rung."""
+        """Return the day to show as “Last checked”, or None while a number on the page is untried."""
         return self.last_checked if self.facts.all_checked(self.document.body) else None
 
     @cached_property
@@ -80,29 +80,29 @@ class Page:
             replace(
                 section,
                 groups=self.groups if section.part == "site-map" else (),
-                stories=tuple(self.told[name] for name in section.names if name in self.told),
+                stories=tuple(self.by_slug[name] for name in section.names if name in self.by_slug),
             )
             for section in sections
         )
 
     def forget(self) -> None:
-        """Let go of the rendered body."""
+        """Drop the rendered body."""
         self.__dict__.pop("_parts", None)
 
     @property
     def opening(self) -> Markup:
-        """What stands before the first section."""
+        """Return the text before the first section."""
         return self._parts[0]
 
     @property
     def sections(self) -> tuple[Section, ...]:
-        """The sections in order."""
+        """Return the sections in order."""
         return self._parts[1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Story(Page):
-    """One case study."""
+    """One story."""
 
     slug: str
     summary: str
@@ -128,11 +128,11 @@ class Story(Page):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of harm that no content note names already, and the ways people took part."""
+        """Return the kinds of harm that no content note names, and the ways in which people took part."""
         without_note = (harm for harm in self.harm if harm not in NOTE_FOR)
         return tuple(kind for kind in (*without_note, *self.way) if kind != "not known")
 
     @property
     def landscape(self) -> int:
-        """Which of the drawn strips the card shows; always the same for the same file name."""
+        """Return the number of the drawing on the card, which follows from the name of the file."""
         return hashlib.sha256(self.slug.encode()).digest()[1] % LANDSCAPES + 1

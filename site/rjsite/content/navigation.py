@@ -1,4 +1,4 @@
-"""The main menu, the footer and the groups of the site map, from navigation.toml."""
+"""The menu, the footer and the groups of the site map, as navigation.toml lists them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Written(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Navigation:
-    """Ways round the site; only to what exists."""
+    """The links of the menu, the footer and the site map. Each leads to a page that exists."""
 
     menu: tuple[Link, ...] = ()
     footer: tuple[Link, ...] = ()
@@ -40,7 +40,7 @@ class Navigation:
 
 
 def navigation(written: Written, pages: Mapping[str, Page]) -> Navigation:
-    """The entries of navigation.toml that lead to one of the pages (by address)."""
+    """Return the entries of navigation.toml that lead to a page. `pages` has the pages by address."""
     menu, footer = (
         tuple(link for link in links if link.page in pages) for links in (written.menu, written.footer)
     )
@@ -54,11 +54,14 @@ def navigation(written: Written, pages: Mapping[str, Page]) -> Navigation:
 def navigation_problems(
     written: Written, path: Path, shown: Path, pages: Mapping[str, Page], left_out: Container[str]
 ) -> Iterator[Problem]:
-    """Entries without a page, and pages without an entry.
+    """Yield a problem for each entry without a page, and for each page without an entry.
 
     Args:
-        path: the file. shown: its name in messages. pages: all, by address.
-        left_out: addresses of pages with a slip in their own file, which is named there.
+        written: the file as it is written.
+        path: the file.
+        shown: its name in messages.
+        pages: all pages by their addresses.
+        left_out: the addresses of pages that have a problem or are drafts, and so are not among the pages.
     """
     mapped = [address for group in written.group for address in group.pages]
     for address in [*mapped, *(link.page for link in (*written.menu, *written.footer))]:

@@ -26,14 +26,16 @@ LISTS = {
 
 
 def write_story(folder: Path, title: str, today: date) -> Path:
-    """Write the file of a new story.
+    """Write the file of a new story, with every field explained, and return its path.
 
     Args:
-        folder: as `content/`. title: of the story; it makes the file's name. today: stands as its dates.
+        folder: the content folder.
+        title: the title, which also gives the name of the file.
+        today: stands as its dates.
 
     Raises:
-        ValueError: where no address can be made of the title.
-        FileExistsError: where there is a story of that name; its file stays as it is.
+        ValueError: if no address can be made of the title.
+        FileExistsError: if there is a story of that name. Its file is not changed.
     """
     words = " ".join(title.split())
     if not re.search(r"[a-z0-9]", words, re.IGNORECASE):

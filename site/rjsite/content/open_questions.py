@@ -1,4 +1,4 @@
-"""The questions that the content still asks the service, as lines and as a document to fill in."""
+"""The questions that the content asks the service, as lines and as a document to fill in."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class Question:
 
     Attributes:
         problem: the same question as one line of `release-check`.
-        completes: the sentences that the answer completes, with a blank in its place; what the website says
-            now where the answer has only to be confirmed.
-        goes_into: the name of the fact or the file of the story, and what kind of answer it takes.
+        completes: the sentences that the answer completes, with a blank in its place. If the answer only has
+            to be confirmed, they say what the website says now.
+        goes_into: the name of the fact or the file of the story that takes the answer.
+        give: what kind of answer it takes.
         used_on: the pages that wait for the answer.
     """
 

@@ -1,4 +1,4 @@
-"""Something in a content file that a person has to mend."""
+"""What is wrong with a content file, for a person to put right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """Where it is, and what to write there instead. Problems are values; the caller decides the cost."""
+    """What is wrong in a file, and what to write instead. Whoever gets a problem decides what to do about it.
+
+    Attributes:
+        path: the file, as seen from the parent of the content folder.
+        words: what to write.
+    """
 
     path: Path  # as seen from the content folder's parent
     line: int
@@ -26,7 +31,7 @@ class Problem:
 
     @property
     def file(self) -> str:
-        """The name of the file, with escapes for what cannot be printed on one line."""
+        """Return the name of the file, with escapes for characters that cannot be printed."""
         name = str(self.path)
         return name if name.isprintable() else name.encode("unicode_escape").decode()
 
@@ -35,7 +40,11 @@ class Problem:
 
 
 class Unreadable(Exception):
-    """A file that cannot be used at all; holds its problems."""
+    """Raised for a file that cannot be used at all.
+
+    Args:
+        problems: why not.
+    """
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(*problems)

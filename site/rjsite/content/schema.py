@@ -1,7 +1,6 @@
-"""What stands above each kind of file, with the fixed lists of a story.
+"""The fields that stand above each kind of file, and the fixed lists of values for stories.
 
-The lists are the design's (service design, section 11). A story with a harm that needs a content note
-and lacks it does not go out.
+A story with a kind of harm that needs a content note is not shown without that note.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def _one_line(value: Any) -> str:
 
 
 def _fixed(value: Any) -> Any:
-    """A value of a fixed list without what makes no difference: capitals, quotes and kinds of dashes."""
+    """Return a value without what makes no difference: capitals, quotation marks and kinds of dashes."""
     if isinstance(value, list):
         return list(map(_fixed, value))
     return re.sub(r"[-‐-―]", "-", " ".join(value.lower().strip(_AROUND).split())) if value else value
@@ -71,13 +70,13 @@ def _many(value: Any) -> Any:
 
 
 def _notes(value: Any) -> Any:
-    """The notes of a story; `none` is how its help says that there are none."""
+    """Return the content notes of a story. Its help says that `none` means none."""
     notes = _many(value)
     return [] if len(notes) == 1 and notes[0] in _NONE else notes
 
 
 def _place(value: Any) -> str:
-    """A place as it is written, or "not stated" in whichever way that is said."""
+    """Return the place as it is written, or “not stated” in whichever way that was put."""
     text = _one_line(value)
     return "not stated" if _fixed(text) in _NOT_STATED or text in _NONE else text
 
@@ -115,13 +114,13 @@ class _Titled(BaseModel):
 
 
 class PlainFields(_Titled):
-    """Above an outcome or an error page."""
+    """The fields of an outcome or an error page."""
 
     last_checked: Day
 
 
 class PageFields(_Titled):
-    """Above a page."""
+    """The fields of a page."""
 
     description: Annotated[Words, Field(max_length=160)]
     last_checked: Day
@@ -134,7 +133,7 @@ class PageFields(_Titled):
 
 
 class StoryFields(_Titled):
-    """Above a story."""
+    """The fields of a story."""
 
     summary: Words
     harm: Annotated[tuple[Harm, ...], Many, Field(min_length=1)]

@@ -1,4 +1,4 @@
-"""The text of a content file, without the invisible characters that editors and pasting leave in it."""
+"""Reads the text of a content file, without the invisible characters that editors and pasting leave."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ _PASTED = re.compile(f"([{_OTHER_LINE_ENDS}{_SPACES}])|[{_INVISIBLE}]")
 
 
 def read_source(path: Path, shown: Path) -> str:
-    """The text of a file, with plain spaces and line ends.
+    """Return the text of a file, with plain spaces and line ends.
 
     Args:
-        path: the file. shown: its name in messages.
+        path: the file.
+        shown: its name in messages.
 
     Raises:
-        Unreadable: where the file cannot be opened or is too large (see `bounds`), is not UTF-8, or holds
-            two versions from a Git merge.
+        Unreadable: if the file cannot be opened or is too large (see `limits`), is not UTF-8, or holds both
+            versions of a Git merge.
     """
     text = _LINE_END.sub("\n", _decoded(read_bytes(path, shown), shown))
     text = _PASTED.sub(lambda found: " " if found[1] else "", text)

@@ -1,7 +1,7 @@
-"""The list of stories, chosen by kind of harm, way, beginning and ending; each choice is an address.
+"""The list of stories with its filters: kind of harm, way, who began it and how it ended.
 
-Plain links with counts, combined as the reader likes. The order never depends on what was read before:
-nothing leads from a softer story to a harder one (service design, section 11).
+Filters are plain links with counts, and readers combine them as they like. The order never depends on what
+somebody read before, so that nothing leads from a milder story to a harder one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class Aspect:
-    """One thing that stories are chosen by."""
+    """One thing that stories can be filtered by."""
 
     name: str  # in the address
     title: str
@@ -50,7 +50,7 @@ ASPECTS = (
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One value to choose: how many stories it leaves, and where it leads. Chosen, it leads back."""
+    """One value to filter by: how many stories it leaves, and the link that sets or removes it."""
 
     label: str
     count: int
@@ -60,7 +60,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One list as an address shows it."""
+    """The list of stories at one address."""
 
     title: str
     address: str
@@ -74,11 +74,11 @@ class Listing:
     chosen: bool  # whether anything was chosen
 
 
-class Shelf:
-    """Stories in their order, each a bit of a number: ten thousand are chosen among and counted at once.
+class StoryIndex:
+    """Finds and counts stories by their values, with one bit for each story, quickly even among 10,000.
 
     Args:
-        stories: all, in order.
+        stories: all stories, in order.
     """
 
     def __init__(self, stories: Sequence[Story]) -> None:
@@ -90,14 +90,12 @@ class Shelf:
                     values[value] |= 1 << number
 
     def listing(self, title: str, address: str, asked: Mapping[str, str]) -> Listing | None:
-        """The list that an address asks for.
+        """Return the list of stories that match a query, or None if there is no such list or page.
 
         Args:
-            title: of the whole list. address: of the whole list.
-            asked: the address's query; unknown names are ignored.
-
-        Returns:
-            The list, or None where no story is as asked or there is no such page.
+            title: the title of the whole list.
+            address: the address of the whole list.
+            asked: the query. Unknown names in it are ignored.
         """
         chosen = {aspect.name: asked[aspect.name] for aspect in ASPECTS if asked.get(aspect.name)}
         found = self._fitting(chosen)
@@ -121,7 +119,7 @@ class Shelf:
         )
 
     def _fitting(self, chosen: Mapping[str, str]) -> int:
-        """The bits of the stories that have every value chosen."""
+        """Return the bits of the stories that have every chosen value."""
         found = (1 << len(self.stories)) - 1
         for aspect, values in self.having.items():
             if aspect.name in chosen:
@@ -145,7 +143,7 @@ class Shelf:
 
 
 def _page(asked: str) -> int:
-    """The number of the page asked for; 0, which no page has, where there are too many digits to read."""
+    """Return the number of the page that was asked for, or 0, which no page has, for a very long number."""
     if not asked.isdecimal():
         return 1
     return int(asked) if len(asked) <= MOST_DIGITS else 0
@@ -158,7 +156,7 @@ def _title(title: str, chosen: Mapping[str, str], page: int) -> str:
 
 
 def _address(address: str, chosen: Mapping[str, str], page: int) -> str:
-    """The one true address of a list: its choices in a fixed order."""
+    """Return the canonical address of a list, with its filters in a fixed order."""
     query = [(aspect.name, chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
     query += [("page", str(page))] if page > 1 else []
     return address + (f"?{urlencode(query)}" if query else "")

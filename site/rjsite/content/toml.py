@@ -1,4 +1,4 @@
-"""TOML files of the content folder, with problems in place of tracebacks."""
+"""Reads the TOML files of the content folder, and turns every error into a problem with its line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ _OPENED = re.compile(r"""[^=]*=\s*(?:\[(?!.*\])|\"{3}(?!.*\"{3})|'{3}(?!.*'{3}))
 
 
 class Lines:
-    """Finds the lines of a TOML file."""
+    """Finds the lines of a TOML file.
+
+    Args:
+        text: what the file holds.
+    """
 
     def __init__(self, text: str) -> None:
         self.written = text.splitlines()
@@ -42,7 +46,7 @@ class Lines:
                 self._at.setdefault((*table, key[1].strip("\"'")), number)
 
     def _table(self, names: Sequence[str], *, many: bool) -> Place:
-        """The place of a table by its header: within the last of each list of tables that it names."""
+        """Return the place of a table by its header: in the last table of each list that the header names."""
         table: Place = ()
         for name in names:
             table = (*table, name.strip("\"'"))
@@ -54,7 +58,7 @@ class Lines:
         return table
 
     def of(self, place: Place) -> int:
-        """The line of a value, or of the nearest thing around it that has one."""
+        """Return the line of a value, or of the nearest thing around it that has a line."""
         known = next(place[:end] for end in range(len(place), -1, -1) if place[:end] in self._at)
         number = self._at[known]
         rest = place[len(known) :]
@@ -67,13 +71,14 @@ class Lines:
 
 
 def read_toml(path: Path, shown: Path) -> dict[str, Any]:
-    """The file's tables.
+    """Return the tables of a file.
 
     Args:
-        path: the file. shown: its name in messages.
+        path: the file.
+        shown: its name in messages.
 
     Raises:
-        Unreadable: where it is missing, not UTF-8 or not TOML.
+        Unreadable: if it is missing, not UTF-8 or not TOML.
     """
     text = read_source(path, shown)
     for line, words in limits.beyond_in_table(text):
@@ -91,7 +96,7 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
 
 
 def _advice(line: str, error: str) -> str:
-    """What is wrong in a line that is not TOML, and what to write."""
+    """Return what is wrong in a line that is not TOML, and what to write."""
     name, _, value = (part.strip() for part in line.partition("="))
     name = name if re.fullmatch(r"[\w-]+", name) else f'"{name.strip(_QUOTES)}"'
     if "verwrite" in error or "twice" in error:
@@ -110,10 +115,15 @@ def _advice(line: str, error: str) -> str:
 
 
 def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
-    """The same, checked and as a value of that kind.
+    """Return what a file holds as a value of a type.
+
+    Args:
+        kind: the type.
+        path: the file.
+        shown: its name in messages.
 
     Raises:
-        Unreadable: with one problem for each thing to mend.
+        Unreadable: with a problem for each thing that is wrong.
     """
     raw = read_toml(path, shown)
     try:
@@ -126,10 +136,14 @@ def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
 def typed_problems(
     error: ValidationError, kind: Any, lines: Lines, shown: Path, within: Place = ()
 ) -> Iterator[Problem]:
-    """A problem for each value of a file that does not fit.
+    """Yield a problem for each value of a file that does not fit its type.
 
     Args:
-        kind: the type of the values. within: where in the file they stand.
+        error: what pydantic found.
+        kind: the type.
+        lines: finds the lines of the file.
+        shown: its name in messages.
+        within: where in the file the values stand.
     """
     for fault in error.errors():
         names = ".".join(part for part in fault["loc"] if isinstance(part, str))
@@ -139,6 +153,6 @@ def typed_problems(
 
 
 def line_of(path: Path, words: str) -> int:
-    """The line that holds the words; 1 where none does."""
+    """Return the line of a file that holds a text, or 1 if none does."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return next((number for number, line in enumerate(lines, 1) if words in line), 1)

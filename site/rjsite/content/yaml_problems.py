@@ -1,4 +1,4 @@
-"""Mistakes in the fields above a page: the line that YAML cannot read, and words that it reads otherwise."""
+"""Finds the mistakes in front matter: lines that YAML cannot read, or reads in another way than people."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LONGEST = 50  # lines of one field that are looked at one by one
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
-def find_slip(lines: list[str]) -> tuple[int, str] | None:
-    """The index of the first line that YAML cannot read, and what to write there; None where it reads all."""
+def find_unreadable_line(lines: list[str]) -> tuple[int, str] | None:
+    """Return the index of the first line that YAML cannot read, and what to write there, or None."""
     starts = [number for number, line in enumerate(lines) if number == 0 or _FIELD.match(line)]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         if not _readable(lines[start:end]):
@@ -34,7 +34,7 @@ def _readable(lines: list[str]) -> bool:
 
 
 def _advice(line: str) -> str:
-    """What is wrong in a line that cannot be read, and what to write."""
+    """Return what is wrong in a line that cannot be read, and what to write."""
     name, colon, value = (part.strip() for part in line.partition(":"))
     known = name if re.fullmatch(r"\w+", name) else "title"
     straight = f'{known}: "..."'
@@ -62,7 +62,7 @@ def _advice(line: str) -> str:
 
 
 def read_otherwise(name: str, node: yaml.ScalarNode, lines: list[str]) -> str:
-    """What to write where readers would not see a field's words as they are written; empty where they do."""
+    """Return what to write if readers would not see a field as it is written, or nothing if they do."""
     start, end = node.start_mark, node.end_mark
     if node.style == '"':
         escaped = _ESCAPED.search(lines[start.line][start.column :])

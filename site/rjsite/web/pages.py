@@ -28,7 +28,7 @@ def stories() -> ResponseReturnValue:
     """
     content = library()
     shown = content.pages.get(STORIES) or abort(404)
-    listing = content.shelf.listing(shown.title, STORIES, request.args) or abort(404)
+    listing = content.story_index.listing(shown.title, STORIES, request.args) or abort(404)
     if request.full_path.rstrip("?") != listing.address:
         return redirect(listing.address, 301)
     unfiltered = not listing.chosen  # there are too many combinations of filters to cache
@@ -88,7 +88,7 @@ def cache_of(shown: Page) -> str:
 
 def render(shown: Page) -> str:
     """Return a page or story as HTML. For the list of stories it is the first page, without filters."""
-    if shown.address == STORIES and (listing := library().shelf.listing(shown.title, STORIES, {})):
+    if shown.address == STORIES and (listing := library().story_index.listing(shown.title, STORIES, {})):
         return _render_list(shown, listing)
     if isinstance(shown, Story):
         html = _template("story.html", shown, story=shown)

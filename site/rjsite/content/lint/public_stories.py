@@ -22,10 +22,13 @@ NO_RULES = Rules.model_construct(**_NONE)  # of a service that has no such file
 
 
 def for_the_public(library: Library, folder: Path, today: date, last_good: LastGood | None = None) -> Library:
-    """The library without the stories that must not be shown; its problems name each of them, and why.
+    """Return the library without the stories that must not be shown, and with a problem for each of them.
 
     Args:
-        library: as it was read from `folder`. last_good: gives rules where those there cannot be used.
+        library: everything that was read from `folder`.
+        folder: the content folder.
+        today: the day that decides which permissions are in force.
+        last_good: has earlier rules, for when those in the folder cannot be used.
     """
     problems, usable = set(library.problems), dict(library.usable)
     rules: Rules | None = NO_RULES
@@ -45,7 +48,7 @@ def for_the_public(library: Library, folder: Path, today: date, last_good: LastG
 
 
 def _against(story: Story, rules: Rules | None, shown: Path, today: date) -> Iterator[Problem]:
-    """What the rules say against a story; without rules none may be shown."""
+    """Yield what the rules say against a story. If there are no rules, no story may be shown."""
     if rules:
         yield from live_problems(story, rules, today)
     else:
