@@ -13,7 +13,7 @@ FactForm = Literal[
     "date", "note",
 ]  # fmt: skip
 
-# What a person has to supply for each form. Keys are in the order in which messages list them.
+# What a person has to write for each form, in the order in which messages list the forms.
 GIVE: Mapping[str, str] = {
     "name": "a name, without a full stop at its end",
     "phrase": "part of a sentence, without a full stop; a capital begins it only in a name",
@@ -29,7 +29,7 @@ GIVE: Mapping[str, str] = {
     "note": "words for the people who keep this website; they are not printed",
 }
 
-# Words that only keep the place of an answer, without their marks: "n/a" is "n a".
+# Placeholders in place of an answer, without punctuation: "n/a" is "n a" here.
 _PLACEHOLDERS = frozenset((
     "", "none", "nil", "na", "n a", "unknown", "not known", "not known yet", "not yet known", "not yet",
     "not sure", "not set", "not applicable", "not available", "no answer", "pending", "to follow", "to do",
@@ -62,9 +62,9 @@ _DAY_OR_MONTH = re.compile(
 
 def is_answer(value: str) -> bool:
     """Return whether a value is an answer, and not only a placeholder such as “tbc”."""
-    words = " ".join(re.findall(r"[^\W_]+", value.lower()))
+    plain = " ".join(re.findall(r"[^\W_]+", value.lower()))
     bracketed = re.fullmatch(r"\s*(?:\[.*\]|<.*>)\s*", value)
-    return not (words in _PLACEHOLDERS or _PLACEHOLDER_INSIDE.search(words) or bracketed)
+    return not (plain in _PLACEHOLDERS or _PLACEHOLDER_INSIDE.search(plain) or bracketed)
 
 
 def dialled(number: str) -> str:
@@ -124,8 +124,8 @@ def _not_a_phrase(value: str, names: str) -> str:
     first = re.split(r"[\s,;:’'-]", value, maxsplit=1)[0]
     if _SENTENCE_INSIDE.search(value) or _STARTS_PART.match(value):
         return f"this is a sentence of its own; write {GIVE['phrase']}"
-    if words := _ends_a_sentence(value):
-        return words
+    if message := _ends_a_sentence(value):
+        return message
     usual = (
         _DAY_OR_MONTH.fullmatch(first)
         or first[1:] != first[1:].lower()
@@ -150,17 +150,17 @@ def _begins_small(value: str) -> str:
 def _not_sentences(value: str) -> str:
     if re.match(r"(?:yes|no)\b", value, re.IGNORECASE) or len(value.split()) < 3:
         return f"the page shows this as it stands; write {GIVE['sentence']}"
-    if words := _begins_small(value):
-        return words
+    if message := _begins_small(value):
+        return message
     return "" if _ENDS.search(value) else f'end it with a full stop: "{value}."'
 
 
 def _not_a_phone(value: str) -> str:
     if not _ONE_PHONE.fullmatch(value):
         inside = [
-            found[0].strip()
-            for found in _PHONE_INSIDE.finditer(value)
-            if _LONG_ENOUGH.fullmatch(digits(found[0]))
+            match[0].strip()
+            for match in _PHONE_INSIDE.finditer(value)
+            if _LONG_ENOUGH.fullmatch(digits(match[0]))
         ]
         only = f'"{inside[0]}"' if len(inside) == 1 else GIVE["phone"]
         return f"the page says the words around the number; write only {only}"

@@ -52,7 +52,7 @@ def fact_uses(library: Library, folder: Path) -> Iterator[Use]:
         place = by_key.get(path.stem, "all forms")
         try:
             text = read_source(path, path)
-        except Unreadable:  # no form uses it, and the check names it
+        except Unreadable:  # the check names it
             continue
         yield from (Use(needed["name"], place) for needed in _NEEDED.finditer(text))
         for quoted in _QUOTED.finditer(text):
@@ -66,7 +66,7 @@ def _in_words(text: str, place: str) -> Iterator[Use]:
     if "{" not in text:
         return
     for sentence, before in sentences(text):
-        for found in USED.finditer(sentence):
-            alone = sentence.strip() == found[0]
+        for match in USED.finditer(sentence):
+            alone = sentence.strip() == match[0]
             plain = _MARKS.sub("", (before * alone + sentence).replace(".text}", "}"))
-            yield Use(found["name"], place, "" if found["quiet"] else " ".join(plain.split()))
+            yield Use(match["name"], place, "" if match["quiet"] else " ".join(plain.split()))

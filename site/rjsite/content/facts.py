@@ -24,7 +24,7 @@ from rjsite.content.toml import Lines, read_as
 
 USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
 
-# How soon the service has to answer what a fact asks; the first blocks the release.
+# How soon the service has to answer what a fact asks. Without the first kind, the site must not open.
 Urgency = Literal["before launch", "soon", "when convenient"]
 
 # Facts that the site itself uses by name, each with the form that it has.
@@ -137,7 +137,7 @@ class Facts(dict[str, Fact]):
 
     def all_checked(self, text: str) -> bool:
         """Return whether somebody has tried every fact in a text that has to be tried (`Fact.checked`)."""
-        shown = (self.get(found["name"]) for found in USED.finditer(text))
+        shown = (self.get(match["name"]) for match in USED.finditer(text))
         return all(self.has(fact.checked) for fact in shown if fact and fact.checked)
 
     def fill(self, text: str) -> str:
@@ -180,18 +180,18 @@ class Facts(dict[str, Fact]):
         return "".join(sentence for sentence in cut_sentences(text) if not self._lacks(sentence)).rstrip()
 
     def _lacks(self, text: str) -> bool:
-        needed = {found["name"]: found["quiet"] == "!" for found in USED.finditer(text)}
+        needed = {match["name"]: match["quiet"] == "!" for match in USED.finditer(text)}
         until = [name for name, negative in needed.items() if negative]
         if until and all(map(self.has, until)):
             return True
         return any(not self.has(name) for name, negative in needed.items() if not negative)
 
     def _put(self, text: str, *, plain: bool) -> str:
-        def put(found: re.Match[str]) -> str:
-            fact = self.get(found["name"], Fact())
-            if found["quiet"]:
+        def put(match: re.Match[str]) -> str:
+            fact = self.get(match["name"], Fact())
+            if match["quiet"]:
                 return ""
-            return fact.value if plain or found["text"] else fact.markdown
+            return fact.value if plain or match["text"] else fact.markdown
 
         return re.sub(r"[ \t]+(?=\n|$)", "", USED.sub(put, text))
 
@@ -224,12 +224,12 @@ def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
 
     It ends with the first of those that ends.
     """
-    named = {found["name"]: written.get(found["name"], Fact()) for found in USED.finditer(fact.value)}
+    named = {match["name"]: written.get(match["name"], Fact()) for match in USED.finditer(fact.value)}
     known = all(
         other and fact_formats.is_answer(other.value) and not USED.search(other.value)
         for other in named.values()
     )
-    value = USED.sub(lambda found: fact_formats.dialled(named[found["name"]].value), fact.value).strip()
+    value = USED.sub(lambda match: fact_formats.dialled(named[match["name"]].value), fact.value).strip()
     if not (known and fact_formats.is_answer(value)):
         value = ""
     elif fact.form == "date" and (day := fact_formats.as_day(value)):
@@ -246,11 +246,11 @@ def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path)
     lines = Lines(read_source(path, shown))
     for name, form in REQUIRED.items():
         fact, value = facts.get(name, Fact()), written.get(name, Fact()).value
-        if not fact and any(found["name"] in REQUIRED for found in USED.finditer(value)):
-            continue  # the one that it names is asked for
+        if not fact and any(match["name"] in REQUIRED for match in USED.finditer(value)):
+            continue  # the problem is with the fact that it names
         if value and not fact:
-            words = f"“{value}” is no answer; write {fact_formats.GIVE[form]}"
-            yield Problem(shown, lines.of((name, "value")), f"{name}: {words}")
+            message = f"“{value}” is no answer; write {fact_formats.GIVE[form]}"
+            yield Problem(shown, lines.of((name, "value")), f"{name}: {message}")
         elif not fact:
             yield Problem(shown, lines.of((name,)), f'add [{name}] with a value = "..."')
         elif fact_formats.link(form, fact.value) == "":

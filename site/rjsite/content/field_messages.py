@@ -54,15 +54,15 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
             return 'write each of them as { value = "...", label = "..." }'
         case "model_type" | "model_attributes_type":
             return f"begin it with a line of its own: [{name}]"
-    words = _WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
-    return re.sub(r"\{(\w+)\}", lambda found: str(given.get(found[1], "")), words)
+    message = _WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    return re.sub(r"\{(\w+)\}", lambda match: str(given.get(match[1], "")), message)
 
 
 def not_a_field(name: str, known: Sequence[str]) -> str:
     """Return what to write in place of a name that is not known."""
     near = get_close_matches(name, known, 1)
-    words = f"“{name}” is not a field; use one of: {', '.join(known)}"
-    return f"{words}; perhaps you mean “{near[0]}”" if near else words
+    message = f"“{name}” is not a field; use one of: {', '.join(known)}"
+    return f"{message}; perhaps you mean “{near[0]}”" if near else message
 
 
 def _names(kind: Any, around: list[str]) -> list[str]:

@@ -21,16 +21,16 @@ def lacking(
         for stop in form.stops:
             if stop not in outcomes:
                 line = line_of(folder / f"{form.key}.toml", f'stop = "{stop}"')
-                words = f"write content/outcomes/{stop}.md, or mend it"
-                yield Problem(shown / f"{form.key}.toml", line, words)
+                message = f"write content/outcomes/{stop}.md, or mend it"
+                yield Problem(shown / f"{form.key}.toml", line, message)
 
 
 def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -> Iterator[Problem]:
     """Yield a problem for each form that came, went or changed its address while the site runs."""
     for address in sorted(forms.keys() ^ before.keys()):
         form = forms.get(address) or before[address]
-        words = f"restart the site: it takes up a change of the address {address} only when it starts"
-        yield Problem(folder / f"{form.key}.toml", 1, words)
+        message = f"restart the site: it takes up a change of the address {address} only when it starts"
+        yield Problem(folder / f"{form.key}.toml", 1, message)
 
 
 def named_well(path: Path, shown: Path) -> None:
@@ -42,10 +42,10 @@ def named_well(path: Path, shown: Path) -> None:
     name = markdown.slug(path.stem)
     if path.stem == name:
         return
-    words = f"name the file {name}.md: small letters, figures and hyphens only"
+    message = f"name the file {name}.md: small letters, figures and hyphens only"
     if path.with_name(f"{name}.md").exists():
-        words = f"{name}.md has the same address; name this file otherwise, or delete one of the two"
-    raise Unreadable(Problem(shown, 1, words))
+        message = f"{name}.md has the same address; name this file otherwise, or delete one of the two"
+    raise Unreadable(Problem(shown, 1, message))
 
 
 def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
@@ -53,11 +53,11 @@ def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
     if "{" not in document.body:
         return
     for number, line in enumerate(document.body.splitlines(), document.body_line):
-        for found in USED.finditer(line):
-            if found["name"] not in facts:
-                words = f"there is no fact “{found['name']}”; see content/service.toml"
-                yield Problem(document.shown, number, words)
+        for match in USED.finditer(line):
+            if match["name"] not in facts:
+                message = f"there is no fact “{match['name']}”; see content/service.toml"
+                yield Problem(document.shown, number, message)
     for number, part in markdown.parts_used(document.body):
         if part not in markdown.PARTS:
-            words = f"there is no part “{part}”; use one of: {', '.join(sorted(markdown.PARTS))}"
-            yield Problem(document.shown, document.body_line + number - 1, words, Severity.PLEASE_MEND)
+            message = f"there is no part “{part}”; use one of: {', '.join(sorted(markdown.PARTS))}"
+            yield Problem(document.shown, document.body_line + number - 1, message, Severity.PLEASE_MEND)

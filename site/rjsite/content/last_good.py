@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-# What the site cannot do without is used even where the file is gone: forms lead to outcomes and errors.
+# Copies of these are used even if the file is gone, because the site and its forms cannot do without them.
 NEEDED = ("service.toml", "house-rules.toml", "outcomes/", "errors/")
 
 _DRAFT = re.compile(

@@ -88,7 +88,7 @@ class Library:
     @property
     def not_shown(self) -> list[Problem]:
         """Return the problems because of which something is not shown as its file says now."""
-        return [found for found in self.problems if found.severity is Severity.MUST_NOT_BE_SHOWN]
+        return [problem for problem in self.problems if problem.severity is Severity.MUST_NOT_BE_SHOWN]
 
     @property
     def announcements(self) -> list[str]:
@@ -155,7 +155,7 @@ def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
     return {address: form.filled(facts.fill, facts.has) for address, form in forms.items()}
 
 
-NOTHING = Library(Facts())  # what a site that starts has to keep
+NOTHING = Library(Facts())  # what a site keeps when it starts
 
 
 def _with_newest(stories: Sequence[Story], group: Group) -> Group:

@@ -24,7 +24,7 @@ HEADINGS = 200
 TOGETHER = 400  # lines without an empty line between them
 COLUMNS = 50
 OPEN_BRACKETS = 20
-SIGNS = 2_000  # of those that begin and end what stands out: * _ ` and \\
+SIGNS = 2_000  # of emphasis and the like: * _ ` and \\
 
 CLOSED = "this file cannot be opened; put it back, or delete it"
 
@@ -49,7 +49,7 @@ def read_bytes(path: Path, shown: Path) -> bytes:
     most = MARKDOWN_BYTES if path.suffix == ".md" else OTHER_BYTES
     try:
         found = path.stat()
-        linked = any(part.is_symlink() for part in (path, *inside))  # else the slower question is settled
+        linked = any(part.is_symlink() for part in (path, *inside))  # resolving a path is slow
         if linked and not path.resolve().is_relative_to(folder.resolve()):
             words = "this is a link to a file elsewhere; put the file itself here"
         elif not stat.S_ISREG(found.st_mode):
@@ -62,7 +62,7 @@ def read_bytes(path: Path, shown: Path) -> bytes:
             return path.read_bytes()
     except FileNotFoundError:
         words = CLOSED if path.is_symlink() else "this file is missing; put it back"
-    except (OSError, RuntimeError):  # links in a circle are a RuntimeError
+    except (OSError, RuntimeError):  # a link that leads to itself is a RuntimeError
         words = CLOSED
     raise Unreadable(Problem(shown, 1, words))
 

@@ -28,12 +28,12 @@ class ListFile:
     def stamp(self) -> Stamp | None:
         """Return a value that differs after each change, or None if there is no list."""
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             return None
         except OSError:
             return 0, 0, 0
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def read(self) -> set[str]:
         """Return the entries.
@@ -64,7 +64,7 @@ class ListFile:
                 file.writelines(f"{entry}\n" for entry in sorted(change(self.read())))
                 file.flush()
                 os.fsync(file.fileno())
-            part.chmod(0o644)  # whoever hides a story, the site can read the list
+            part.chmod(0o644)  # the site can read the list, whichever user hides a story
             part.replace(self.path)
             os.fsync(folder)
         finally:

@@ -101,8 +101,12 @@ class Reader:
         self._note_usable(path)
         return made
 
+    def _copy(self, name: str) -> Path | None:
+        """Return the last good version of a file or folder, if there is one."""
+        return self.last_good.of(name) if self.last_good else None
+
     def _last_good(self, name: str, make: Callable[[Path, Path], Made]) -> Made | None:
-        copy = self.last_good.of(name) if self.last_good else None
+        copy = self._copy(name)
         try:
             return make(copy, Path(self.folder.name, name)) if copy else None
         except Unreadable:
@@ -150,7 +154,7 @@ class Reader:
         name = path.relative_to(self.folder).as_posix()
         if all(problem.severity is Severity.PLEASE_MEND for problem in problems):
             self._note_usable(path)
-        elif copy := self.last_good.of(name) if self.last_good else None:
+        elif copy := self._copy(name):
             return self._made(copy, Path(self.folder.name, name), make)[0] or made
         return made
 
@@ -178,7 +182,7 @@ class Reader:
 
     def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
         """Return the outcomes or errors by their names. One whose file is gone stays, as forms need it."""
-        copies = self.last_good.of(kind) if self.last_good else None
+        copies = self._copy(kind)
         there = {path.name for path in (self.folder / kind).glob("*.md")}
         gone = [path for path in copies.glob("*.md") if path.name not in there] if copies else []
         before = [self._made(path, Path(self.folder.name, kind, path.name), _plain)[0] for path in gone]

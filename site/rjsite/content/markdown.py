@@ -29,7 +29,7 @@ PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map", "paper"}
 
 _SECTION, _ENTRY = (re.compile(rf"^{level}[ \t]+(.*)$", re.MULTILINE) for level in ("##", "###"))
 _MARKS = re.compile(r"\{:([^}]*)\}$")  # at the end of a heading, like "{: .steps #how }"
-_LINKED = re.compile(r"^\[(?P<words>.+)\]\((?P<href>[^)\s]+)\)$")
+_LINKED = re.compile(r"^\[(?P<text>.+)\]\((?P<href>[^)\s]+)\)$")
 _LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # easier to hit than a link in a sentence
 _LONG_ADDRESS = re.compile(r'(<a href="mailto:[^>]*>)([^<]{33,})')  # wider than the narrowest screen
 
@@ -122,15 +122,15 @@ def to_html(text: str, title: str = "") -> Markup:
         url_schemes={"https", "mailto", "tel"},
         link_rel=None,
     )
-    clean = _LONG_ADDRESS.sub(lambda found: found[1] + re.sub(r"(?=[@.])", "<wbr>", found[2]), clean)
+    clean = _LONG_ADDRESS.sub(lambda match: match[1] + re.sub(r"(?=[@.])", "<wbr>", match[2]), clean)
     if title:
         clean = clean.replace("<table", Markup('<table aria-label="{}"').format(title))
     return Markup(_LINK_ALONE.sub(r'<\1 class="next">', clean))  # noqa: S704 (cleaned above)
 
 
-def slug(words: str) -> str:
+def slug(text: str) -> str:
     """Return an address or id for a text: small plain letters, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower().replace("'", "")).strip("-") or "section"
 
 
@@ -154,11 +154,11 @@ def _cut(text: str, heading: re.Pattern[str]) -> tuple[str, list[tuple[str, str,
 def _marked(heading: str) -> tuple[str, str]:
     """Return the text of a heading, and its marks."""
     heading = heading.strip()
-    found = _MARKS.search(heading)
-    return (heading[: found.start()].rstrip(), found[1]) if found else (heading, "")
+    match = _MARKS.search(heading)
+    return (heading[: match.start()].rstrip(), match[1]) if match else (heading, "")
 
 
-def _section(words: str, marks: str, text: str, taken: set[str], above: str) -> Section:
+def _section(heading: str, marks: str, text: str, taken: set[str], above: str) -> Section:
     part = _mark(".", marks)
     items, names = tuple[Item, ...](), tuple[str, ...]()
     if part in WITH_ITEMS:
@@ -167,12 +167,12 @@ def _section(words: str, marks: str, text: str, taken: set[str], above: str) -> 
     elif part == "stories":
         names = tuple(line[2:].strip() for line in text.splitlines() if line.startswith("- "))
         text = "\n".join(line for line in text.splitlines() if not line.startswith("- "))
-    title, _ = _words_and_link(words)
+    title, _ = _text_and_link(heading)
     return Section(part, title, _id(title, marks, taken), to_html(text, title or above), items, names)
 
 
-def _item(words: str, marks: str, text: str, taken: set[str]) -> Item:
-    title, href = _words_and_link(words)
+def _item(heading: str, marks: str, text: str, taken: set[str]) -> Item:
+    title, href = _text_and_link(heading)
     return Item(title, href, _id(title, marks, taken), _mark(".", marks), to_html(text, title))
 
 
@@ -180,17 +180,17 @@ def _mark(sign: str, marks: str) -> str:
     return next((mark[1:] for mark in marks.split() if mark.startswith(sign)), "")
 
 
-def _words_and_link(words: str) -> tuple[str, str]:
-    found = _LINKED.match(words)
-    return (found["words"], found["href"]) if found else (words, "")
+def _text_and_link(heading: str) -> tuple[str, str]:
+    match = _LINKED.match(heading)
+    return (match["text"], match["href"]) if match else (heading, "")
 
 
 def _id(title: str, marks: str, taken: set[str]) -> str:
     """Return an id that no other heading of the page has."""
     name = _mark("#", marks) or slug(title)
-    found = next(f for n in count(1) if (f := f"{name}-{n}" if n > 1 else name) not in taken)
-    taken.add(found)
-    return found
+    unused = next(f for n in count(1) if (f := f"{name}-{n}" if n > 1 else name) not in taken)
+    taken.add(unused)
+    return unused
 
 
 def parts_used(text: str) -> Iterator[tuple[int, str]]:

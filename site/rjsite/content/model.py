@@ -47,11 +47,11 @@ class Page:
     title: str
     last_checked: date | None
     description: str = ""
-    head: str = ""  # the document's title; the page's title where it is not given
+    head: str = ""  # the title of the document, if it differs from that of the page
     crumb: str = ""
     version: str = ""
     grade: int = 6
-    listed: bool = True  # in the site map, and by search engines
+    listed: bool = True  # whether the site map and search engines list it
     draft: bool = False
     held: str = ""  # why the public does not see it yet; empty where it does
     crumbs: tuple[Link, ...] = ()

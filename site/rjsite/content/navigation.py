@@ -66,9 +66,9 @@ def navigation_problems(
     mapped = [address for group in written.group for address in group.pages]
     for address in [*mapped, *(link.page for link in (*written.menu, *written.footer))]:
         if address not in pages and address not in left_out:
-            words = f"there is no page {address}; write it or take it out"
-            yield Problem(shown, line_of(path, f'"{address}"'), words, Severity.PLEASE_MEND)
+            message = f"there is no page {address}; write it or take it out"
+            yield Problem(shown, line_of(path, f'"{address}"'), message, Severity.PLEASE_MEND)
     for address, page in sorted(pages.items()):
         if page.listed and address not in mapped:
-            words = f"add {address} to a group, so that the site map has it"
-            yield Problem(shown, 1, words, Severity.PLEASE_MEND)
+            message = f"add {address} to a group, so that the site map has it"
+            yield Problem(shown, 1, message, Severity.PLEASE_MEND)

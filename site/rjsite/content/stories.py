@@ -16,7 +16,7 @@ from rjsite.content.model import Story
 from rjsite.content.schema import Beginner, Ending, Harm, Way
 
 ON_A_PAGE = 12
-NOT_KNOWN = "not known"  # nobody looks for a story by what it does not say
+NOT_KNOWN = "not known"  # nobody filters by what a story does not say
 MOST_DIGITS = 9
 
 
@@ -26,10 +26,10 @@ class Aspect:
 
     name: str  # in the address
     title: str
-    says: str  # a value in the heading of a chosen list
+    says: str  # how a value reads in the heading of a filtered list
     values: tuple[str, ...]
     of: Callable[[Story], tuple[str, ...]]  # the story's values
-    words: Mapping[str, str] = field(default_factory=dict, hash=False)  # values that read otherwise in it
+    phrases: Mapping[str, str] = field(default_factory=dict, hash=False)  # other wordings of values for that
 
 
 _WAYS = {"meeting": "a meeting", "letter": "a letter", "talk with our team": "a talk with our team"}
@@ -98,13 +98,13 @@ class StoryIndex:
             asked: the query. Unknown names in it are ignored.
         """
         chosen = {aspect.name: asked[aspect.name] for aspect in ASPECTS if asked.get(aspect.name)}
-        found = self._fitting(chosen)
-        total = found.bit_count()
+        matching = self._fitting(chosen)
+        total = matching.bit_count()
         pages = max(1, -(-total // ON_A_PAGE))
         page = _page(asked.get("page", ""))
-        if (chosen and not found) or not 1 <= page <= pages:
+        if (chosen and not matching) or not 1 <= page <= pages:
             return None
-        fitting = compress(self.stories, map(int, reversed(f"{found:b}")))
+        fitting = compress(self.stories, map(int, reversed(f"{matching:b}")))
         return Listing(
             title=_title(title, chosen, page),
             address=_address(address, chosen, page),
@@ -120,11 +120,11 @@ class StoryIndex:
 
     def _fitting(self, chosen: Mapping[str, str]) -> int:
         """Return the bits of the stories that have every chosen value."""
-        found = (1 << len(self.stories)) - 1
+        matching = (1 << len(self.stories)) - 1
         for aspect, values in self.having.items():
             if aspect.name in chosen:
-                found &= values.get(chosen[aspect.name], 0)
-        return found
+                matching &= values.get(chosen[aspect.name], 0)
+        return matching
 
     def _options(self, aspect: Aspect, chosen: Mapping[str, str], address: str) -> tuple[Option, ...]:
         others = {name: value for name, value in chosen.items() if name != aspect.name}
@@ -151,8 +151,8 @@ def _page(asked: str) -> int:
 
 def _title(title: str, chosen: Mapping[str, str], page: int) -> str:
     values = [(aspect, chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
-    words = [aspect.says.format(aspect.words.get(value, value)) for aspect, value in values]
-    return title + (f" {', '.join(words)}" if words else "") + (f" (page {page})" if page > 1 else "")
+    filters = [aspect.says.format(aspect.phrases.get(value, value)) for aspect, value in values]
+    return title + (f" {', '.join(filters)}" if filters else "") + (f" (page {page})" if page > 1 else "")
 
 
 def _address(address: str, chosen: Mapping[str, str], page: int) -> str:

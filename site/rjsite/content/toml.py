@@ -81,17 +81,17 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
         Unreadable: if it is missing, not UTF-8 or not TOML.
     """
     text = read_source(path, shown)
-    for line, words in limits.beyond_in_table(text):
-        raise Unreadable(Problem(shown, line + 1, words))
+    for line, message in limits.beyond_in_table(text):
+        raise Unreadable(Problem(shown, line + 1, message))
     try:
         return tomllib.loads(text)
     except RecursionError:
         raise Unreadable(Problem(shown, 1, "lists stand too deep within each other; use one level")) from None
     except tomllib.TOMLDecodeError as error:
-        found = re.search(r"line (\d+)", str(error))
+        match = re.search(r"line (\d+)", str(error))
         lines = text.splitlines()
         opened = [number for number, line in enumerate(lines, 1) if _OPENED.match(line)]
-        line = int(found[1]) if found else (opened or [1])[-1]
+        line = int(match[1]) if match else (opened or [1])[-1]
         raise Unreadable(Problem(shown, line, _advice(lines[line - 1], str(error)))) from None
 
 
@@ -147,12 +147,12 @@ def typed_problems(
     """
     for fault in error.errors():
         names = ".".join(part for part in fault["loc"] if isinstance(part, str))
-        words = in_words(fault, kind, LINE)
+        message = in_words(fault, kind, LINE)
         line = lines.of((*within, *fault["loc"]))
-        yield Problem(shown, line, f"{names}: {words}" if names else words)
+        yield Problem(shown, line, f"{names}: {message}" if names else message)
 
 
-def line_of(path: Path, words: str) -> int:
+def line_of(path: Path, text: str) -> int:
     """Return the line of a file that holds a text, or 1 if none does."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return next((number for number, line in enumerate(lines, 1) if words in line), 1)
+    return next((number for number, line in enumerate(lines, 1) if text in line), 1)

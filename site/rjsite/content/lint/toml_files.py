@@ -82,7 +82,7 @@ def _facts_named(library: Library, line: int, text: str) -> Found:
         name = match["name"]
         if name not in library.facts:
             yield line, f"there is no fact “{name}”; see content/service.toml"
-        elif not library.facts.on(date.max).fill(text):  # also after the day in the `until` of a fact
+        elif not library.facts.on(date.max).fill(text):  # even after each fact with a last day has ended
             yield line, f"nothing is shown here while {{{name}}} has no value; write words without it"
 
 
