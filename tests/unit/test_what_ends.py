@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from rjsite import create_app
 from rjsite.content.clock import UK
 from rjsite.content.library import load
+from rjsite.content.problem import Unreadable
 from rjsite.services import services_of
 from rjsite.settings import ROOT, Settings
 from rjsite.web import papers, publish, static
@@ -126,6 +127,25 @@ def test_an_ended_story_is_gone_whatever_is_wrong_with_the_rest(content, clock, 
     assert live.now().stories == ()
 
 
+def test_an_ended_story_is_gone_from_the_files_of_a_web_server_even_if_nothing_can_be_published(
+    content, clock, start, tmp_path
+):
+    change(content, STORY, "agreed_by: both", "agreed_by: both\nask_again: 2026-05-09")
+    site, folder = start(), tmp_path / "published"
+    published(site, folder)
+    (content / "service.toml").unlink()
+    file = folder / "current" / "pages" / STORY.replace(".md", ".html")
+    with pytest.raises(Unreadable):
+        publish.publish_content(site[1], folder)
+    assert file.exists()
+
+    clock.shift(1)
+    with pytest.raises(Unreadable):
+        publish.publish_content(site[1], folder)
+
+    assert not file.exists()
+
+
 def test_the_daily_count_says_what_has_ended(content, clock, start):
     change(content, STORY, "agreed_by: both", "agreed_by: both\nask_again: 2026-05-09")
     daily = services_of(start()[0]).worker.daily
@@ -206,11 +226,14 @@ def test_help_never_disappears_by_a_date(content, clock, start):
 
 
 @pytest.mark.parametrize("broken", ["service.toml", "forms/ask.toml", "errors/404.md"])
-def test_a_fact_ends_also_while_a_file_with_a_mistake_is_shown_as_it_was(with_hours, clock, start, broken):
+@pytest.mark.parametrize("words", [b"[[", b"\xff"])
+def test_a_fact_ends_also_while_a_file_with_a_mistake_is_shown_as_it_was(
+    with_hours, clock, start, broken, words
+):
     app, _ = start()
     services_of(app).content.keep_last_good()
     visitor = app.test_client()
-    (with_hours / broken).write_text("[[")
+    (with_hours / broken).write_bytes(words)
     services_of(app).content.take_up()
     assert "9am" in get(visitor, "/ask")
     assert "9am" in visitor.get("/nowhere", base_url="https://127.0.0.1").text

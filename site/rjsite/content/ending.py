@@ -7,9 +7,11 @@ from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from rjsite.content import front_matter
 from rjsite.content.facts import FOR_A_TIME, Fact, Facts
 from rjsite.content.model import Story
-from rjsite.content.problem import Problem, Severity
+from rjsite.content.problem import Problem, Severity, Unreadable
+from rjsite.content.schema import StoryFields
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines
 
@@ -35,6 +37,15 @@ def permission(story: Story, today: date) -> Permission:
     return Permission.ENDING if story.has_ended(today + SOON) else Permission.ACTIVE
 
 
+def permission_has_ended(path: Path, today: date) -> bool:
+    """Return whether the permission of a story has ended, by its file alone; False if that cannot be read."""
+    try:
+        fields = front_matter.read(path, path).typed(StoryFields)
+    except Unreadable:
+        return False
+    return fields.ask_again is not None and fields.ask_again <= today
+
+
 def ending(facts: Facts, stories: Iterable[Story], folder: Path, today: date) -> tuple[Problem, ...]:
     """Return an announcement for each fact and permission that has ended or will soon.
 
@@ -49,28 +60,26 @@ def ending(facts: Facts, stories: Iterable[Story], folder: Path, today: date) ->
 
 def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
     path, shown = folder / "service.toml", Path(folder.name, "service.toml")
-    soon = {
-        name: facts.ended.get(name, fact)
-        for name, fact in facts.items()
-        if (fact or name in facts.ended)
-        and (fact.has_ended(today + SOON) or (fact.until and name in FOR_A_TIME))
-    }
-    lines = Lines(read_source(path, shown)) if soon else Lines("")
-    for name, fact in soon.items():
-        message = f"{name} {_of_fact(fact, f'{fact.until:%-d %B %Y}', ended=fact.has_ended(today))}"
-        yield Problem(shown, lines.of((name, "until")), message, Severity.ENDS)
+    try:
+        lines = Lines(read_source(path, shown))
+    except Unreadable:  # these are the facts of an earlier version
+        lines = Lines("")
+    for name, fact in {**facts, **facts.ended}.items():
+        announced = fact.has_ended(today + SOON) or name in FOR_A_TIME
+        if fact and fact.until and announced:
+            message = f"{name} {_of_fact(name, fact, f'{fact.until:%-d %B %Y}', ended=fact.has_ended(today))}"
+            yield Problem(shown, lines.of((name, "until")), message, Severity.ENDS)
 
 
-def _of_fact(fact: Fact, day: str, *, ended: bool) -> str:
+def _of_fact(name: str, fact: Fact, day: str, *, ended: bool) -> str:
     """Return what the day in `until` means for a fact, and what to do about it."""
     if fact.stays:
         kept = "and is still shown, because people need it" if ended else "and stays, because people need it"
         return f"{'ended' if ended else 'ends'} on {day} {kept}; check it, then write a later day in until"
-    if ended:
-        return f"ended on {day} and is no longer shown; write its new value and day, or empty both"
-    return (
-        f"ends on {day}, and what needs it is left out from then on; to keep it, write a later day in until"
-    )
+    if not ended:
+        return f"ends on {day}, and what needs it is left out then; to keep it, write a later day in until"
+    papers = "" if name in FOR_A_TIME else " after “make papers”"
+    return f"ended on {day} and is no longer shown; write its new value and day, or empty both{papers}"
 
 
 def _permissions(stories: Iterable[Story], today: date) -> Iterator[Problem]:

@@ -21,6 +21,8 @@ from pathlib import Path
 from flask import Flask
 
 from rjsite import create_app
+from rjsite.content import clock
+from rjsite.content.ending import permission_has_ended
 from rjsite.content.last_good import is_withdrawn
 from rjsite.content.list_file import PUBLISHED_FOLDERS, ListFile
 from rjsite.content.problem import Problem
@@ -36,7 +38,7 @@ CURRENT = "current"
 def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Problem]]:
     """Read the content and publish it, after any other process that publishes to the same folder.
 
-    Stories that were removed go first, whatever problem the other files have.
+    Stories that were removed or whose permission has ended go first, whatever problem the other files have.
 
     Returns:
         The two numbers of `publish`, and the problems that keep a file from being shown as it is now.
@@ -44,8 +46,7 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
     Raises:
         Unreadable: if there is no content that could be shown.
     """
-    stories = settings.content_dir / "case-studies"
-    take_down(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))
+    take_down(folder, lambda slug: _is_over(settings.content_dir / "case-studies" / f"{slug}.md"))
     with suppress(OSError):  # `rjsite hide` then publishes there again
         ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
     with _alone_in(folder):
@@ -54,6 +55,10 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
         count, changed = publish(app, settings, folder)
         content.keep_last_good()
     return count, changed, content.now().not_shown
+
+
+def _is_over(story: Path) -> bool:
+    return is_withdrawn(story) or permission_has_ended(story, clock.today())
 
 
 def take_down(folder: Path, gone: Callable[[str], bool]) -> None:
