@@ -66,8 +66,9 @@ def test_a_page_left_in_an_older_browser_is_blank_and_holds_no_answer(
     assert shown(Chromium(tab)) == []
 
 
-@pytest.mark.parametrize("form", [A, CONTACT])
-@pytest.mark.parametrize("lacking", [*NEEDED_TO_SEND, "history"])
+@pytest.mark.parametrize(
+    ("form", "lacking"), [*((A, lacking) for lacking in (*NEEDED_TO_SEND, "history")), (CONTACT, "fetch")]
+)
 def test_a_form_is_sent_by_browsers_that_lack_what_the_script_sends_with(
     page: Page, form: str, lacking: str
 ) -> None:
