@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test unit check bench lint lock soak papers pictures
+.PHONY: help serve test listen unit check bench lint lock soak papers pictures
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,11 @@ test: ## run every test and check (installs browsers and servers they need)
 	@$(PYTHON) tests/support/needs.py
 	@$(MAKE) --no-print-directory lint check
 	$(PYTEST)
+
+listen: ## hear the site with a screen reader in Chromium and Firefox (installs Orca and what it needs)
+	@$(PREPARE) dev
+	@$(PYTHON) tests/support/needs.py listen
+	$(BIN)/pytest tests/listen
 
 pictures: ## keep how pages look now (tests/browser/pictures, trees): look at them before a commit
 	@$(PREPARE) dev

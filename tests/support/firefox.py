@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,13 +30,20 @@ class FirefoxError(Exception):
 class Firefox:
     """One Firefox window with a fresh profile."""
 
-    def __init__(self, folder: Path, script: bool = True, as_people_have_it: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        script: bool = True,
+        as_people_have_it: bool = False,
+        desktop: Mapping[str, str] | None = None,
+    ) -> None:
         """Write the profile; `script` says whether pages may run JavaScript.
 
         A driven Firefox keeps less than others: no sessions, no details for forms. `as_people_have_it` lets
-        it keep all that.
+        it keep all that. `desktop` is the environment of a screen to open on; without it nothing is shown.
         """
         self.port = free_port()
+        self._desktop = desktop
         self._folder = folder
         self.profile = folder / "profile"
         self.profile.mkdir()
@@ -63,8 +71,10 @@ class Firefox:
     def __enter__(self) -> Self:
         """Start Firefox and open a session."""
         access = "--remote-allow-system-access"  # for settings and tabs
-        options = ["--headless", "--marionette", access, "--no-remote", "--profile", str(self.profile)]
+        look = "--kiosk" if self._desktop else "--headless"
+        options = [look, "--marionette", access, "--no-remote", "--profile", str(self.profile)]
         env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._folder), "LANG": "C.UTF-8"}
+        env |= self._desktop or {}
         self._program = Program([program("Firefox"), *options], self._folder / "log", env)
         self._program.wait_until(lambda: listens(self.port), "Firefox could be driven", 60)
         self._number = 0

@@ -1,6 +1,7 @@
 """Find the programs the tests drive, and install those that are missing.
 
-    python3 tests/support/needs.py
+    python3 tests/support/needs.py           for `make test`
+    python3 tests/support/needs.py listen    for `make listen`
 
 As root, or with sudo that asks no password, it installs with apt. Otherwise it prints the command to
 run and fails: a test whose program is missing would prove nothing. Standard library only.
@@ -44,6 +45,11 @@ def find_brotli() -> str | None:
     return str(path) if path.is_file() else None
 
 
+def find_accessibility_bus() -> str | None:
+    """Find the program by which browsers and screen readers talk; the session bus starts it."""
+    return shutil.which("at-spi-bus-launcher", path="/usr/libexec:/usr/lib/at-spi2-core")
+
+
 find_chromium = on_path("chromium", "chromium-browser", "google-chrome")
 
 
@@ -53,10 +59,12 @@ def find_windowless() -> str | None:
     return found or (None if apt_knows("chromium-headless-shell") else find_chromium())
 
 
+CHROMIUM = Need("Chromium", ("chromium", "chromium-browser"), find_chromium)
+FIREFOX = Need("Firefox", ("firefox-esr", "firefox"), on_path("firefox-esr", "firefox"))
 NEEDS = (
-    Need("Chromium", ("chromium", "chromium-browser"), find_chromium),
+    CHROMIUM,
     Need("Chromium without windows", ("chromium-headless-shell",), find_windowless),
-    Need("Firefox", ("firefox-esr", "firefox"), on_path("firefox-esr", "firefox")),
+    FIREFOX,
     Need("PostgreSQL server", ("postgresql",), find_postgres),
     Need("Redis server", ("redis-server",), on_path("redis-server")),
     Need("nginx", ("nginx-light", "nginx"), on_path("nginx")),
@@ -70,24 +78,37 @@ NEEDS = (
     Need("shellcheck", ("shellcheck",), on_path("shellcheck")),
     Need("systemd-analyze", ("systemd",), on_path("systemd-analyze")),
 )
+TO_LISTEN = (
+    CHROMIUM,
+    FIREFOX,
+    Need("Orca", ("orca",), on_path("orca")),
+    Need("Xvfb", ("xvfb",), on_path("Xvfb")),
+    Need("dbus-daemon", ("dbus",), on_path("dbus-daemon")),
+    Need("at-spi2-core", ("at-spi2-core",), find_accessibility_bus),
+    Need("matchbox-window-manager", ("matchbox-window-manager",), on_path("matchbox-window-manager")),
+    Need("xdotool", ("xdotool",), on_path("xdotool")),
+)
 
 
 def program(what: str) -> str:
     """Give the place of one of the programs above; a test that needs it fails where it is missing."""
-    found = next(need.find() for need in NEEDS if need.what == what)
+    need = next(need for need in NEEDS + TO_LISTEN if need.what == what)
+    found = need.find()
     if not found:
-        raise FileNotFoundError(f"{what} is not installed. Run: python3 tests/support/needs.py")
+        job = "" if need in NEEDS else " listen"
+        raise FileNotFoundError(f"{what} is not installed. Run: python3 tests/support/needs.py{job}")
     return found
 
 
-def missing() -> list[Need]:
+def missing(needs: tuple[Need, ...]) -> list[Need]:
     """List what is not there yet."""
-    return [need for need in NEEDS if not need.find()]
+    return [need for need in needs if not need.find()]
 
 
-def main() -> int:
-    """Find or install everything; give the exit status."""
-    lacking = missing()
+def main(job: str = "") -> int:
+    """Find or install everything that `make test`, or another job, needs; give the exit status."""
+    needs = TO_LISTEN if job == "listen" else NEEDS
+    lacking = missing(needs)
     if not lacking:
         return 0
     print("The tests need " + ", ".join(need.what for need in lacking) + ".", flush=True)
@@ -95,7 +116,7 @@ def main() -> int:
     if as_root is not None and shutil.which("apt-get"):
         script = Path(__file__).with_name("install.sh")
         subprocess.run([*as_root, "sh", str(script), *packages(lacking)], check=False)
-        lacking = missing()
+        lacking = missing(needs)
     if lacking:
         command = "sudo apt-get install --no-install-recommends " + " ".join(packages(lacking))
         print(
@@ -128,4 +149,4 @@ def how_to_become_root() -> list[str] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))
