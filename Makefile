@@ -48,7 +48,7 @@ soak: ## send forms while everything goes wrong (MINUTES=2 SEED=any SIGN_IN=pass
 	@$(PREPARE) dev
 	@$(BIN)/python tests/soak.py --minutes $${MINUTES:-2} $${SEED:+--seed $$SEED} --sign-in $${SIGN_IN:-password}
 
-papers: ## make the PDF forms again where their words or look have changed (needs the library Pango)
+papers: ## make the PDFs again, also those in large print, where their words or look have changed (needs the library Pango)
 	@$(PREPARE) dev
 	@$(BIN)/python tools/papers.py
 

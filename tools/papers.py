@@ -1,4 +1,6 @@
-"""Make the PDFs in static/papers: the forms to fill in by hand, tagged for screen readers (PDF/UA-1).
+"""Make the PDFs in static/papers, tagged for screen readers (PDF/UA-1).
+
+They are the forms to fill in by hand, also in large print, and the Easy Read page in large print.
 
     .venv/bin/python tools/papers.py    (or: make papers)
 

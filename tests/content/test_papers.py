@@ -1,4 +1,4 @@
-"""The PDF forms have the same text as the forms, and are accessible."""
+"""The PDFs have the same text as the forms and the Easy Read page, and are accessible."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import re
 import runpy
 import shutil
 from collections.abc import Iterator
+from functools import cache
+from html import unescape
 from itertools import pairwise
 
 import pytest
 from pypdf.generic import ContentStream
 
 from rjsite.content.library import load
+from rjsite.forms.definition import Form, Question
 from rjsite.settings import ROOT
 from rjsite.web import papers
 from support import commands
@@ -32,14 +35,30 @@ def documents() -> dict[str, str]:
     return papers.documents(CONTENT)
 
 
-@pytest.fixture(scope="module", params=["a", "b", "c"])
-def key(request) -> str:
+FORM_NAMES = [f"form-{key}{size}.pdf" for size in ("", "-large-print") for key in "abc"]
+EASY_READ = "easy-read-large-print.pdf"
+of_forms = pytest.mark.parametrize("name", FORM_NAMES)
+read = cache(lambda name: Paper(FOLDER / name))
+
+
+@pytest.fixture(params=[*FORM_NAMES, EASY_READ])
+def name(request) -> str:
     return request.param
 
 
-@pytest.fixture(scope="module")
-def paper(key) -> Paper:
-    return Paper(FOLDER / f"form-{key}.pdf")
+@pytest.fixture
+def paper(name) -> Paper:
+    return read(name)
+
+
+@pytest.fixture
+def form(name) -> Form:
+    return FORMS[name.removeprefix("form-")[0]]
+
+
+def printed(question: Question) -> list[str]:
+    """Return all that paper says of a question."""
+    return [papers.for_paper(words) for words in says(question)]
 
 
 def kids(element) -> list:
@@ -74,7 +93,8 @@ def test_a_changed_phone_number_is_named_wherever_it_is_not_made_from_the_facts(
     assert [place.rpartition(":")[0] for place, *_ in named] == [
         "deploy/Caddyfile",
         *["deploy/nginx-published.conf"] * 2,
-        *(f"static/papers/form-{key}.pdf" for key in "abc"),
+        "static/papers/easy-read-large-print.pdf",
+        *(f"static/papers/form-{key}{size}.pdf" for key in "abc" for size in ("-large-print", "")),
     ]
     assert named[0][2].startswith("write “0800 999 5428”")
     assert "run “make papers”" in named[-1][2]
@@ -97,13 +117,56 @@ def test_every_form_for_paper_has_its_pdf_and_no_other(documents):
     assert {path.name for path in FOLDER.iterdir()} == set(documents)
 
 
-def test_the_pdf_asks_every_question_with_its_hint_and_its_choices_in_order(paper, key):
-    assert paper.holds(*(words for question in FORMS[key].questions for words in says(question)))
+@of_forms
+def test_the_pdf_asks_every_question_with_its_hint_and_its_choices_in_order(paper, form):
+    assert paper.holds(*(words for question in form.questions for words in printed(question)))
 
 
-def test_no_page_of_the_pdf_ends_between_a_question_and_its_answers_or_lines(paper, key):
-    assert [q.name for q in FORMS[key].questions if not paper.together(*says(q))] == []
-    ticks = [q for q in FORMS[key].questions if q.kind == "tick"]  # each is its own heading
+def test_the_easy_read_pdf_says_all_that_its_page_says_but_links_alone():
+    page = CONTENT.pages["/easy-read"]
+    parts = [page.opening, *(part for section in page.sections for part in _words(section))]
+    lines = [line for part in parts for line in re.sub(r"<[^>]*>", "", unescape(str(part))).splitlines()]
+    gone = re.findall(r"^\W*\[([^\]]+)\]\([^)]+\)$", page.document.body, re.MULTILINE)
+
+    assert gone
+    assert read(EASY_READ).holds(*(line for line in lines if line not in gone))
+    assert not any(read(EASY_READ).holds(words) for words in gone if words.startswith("Start"))
+
+
+def _words(section) -> Iterator[str]:
+    yield from (section.title, section.html)
+    for item in section.items:
+        yield from (item.title, item.html)
+
+
+def test_on_paper_nobody_selects_anything(paper):
+    assert "select" not in paper.text.lower()
+
+
+@pytest.mark.parametrize(
+    ("hint", "on_paper"),
+    [
+        ("It includes the coast. Select all that apply", "It includes the coast"),
+        ("Select all that apply", ""),
+        ("Select one. You can change it", " You can change it"),
+        ("We select nothing", "We select nothing"),
+    ],
+)
+def test_paper_leaves_out_of_a_hint_what_only_a_screen_needs(hint, on_paper):
+    assert papers.for_paper(hint) == on_paper
+
+
+def test_the_pictures_of_the_easy_read_pdf_are_black_and_decoration_only(documents):
+    elements = walk(read(EASY_READ).pdf.trailer["/Root"]["/StructTreeRoot"])
+
+    assert documents[EASY_READ].count("%23000") == documents[EASY_READ].count("<h3>") > 10
+    assert all(element["/S"] != "/Figure" for element in elements)
+
+
+@of_forms
+def test_no_page_of_the_pdf_ends_between_a_question_and_its_answers_or_lines(paper, form):
+    assert [q.name for q in form.questions if not paper.together(*printed(q))] == []
+    ticks = [q for q in form.questions if q.kind == "tick"]  # each is its own heading
     without_question = 0
     for element in walk(paper.pdf.trailer["/Root"]["/StructTreeRoot"]):
         held = [kid for kid in kids(element) if hasattr(kid, "get") and "/S" in kid]
@@ -113,26 +176,27 @@ def test_no_page_of_the_pdf_ends_between_a_question_and_its_answers_or_lines(pap
     assert without_question == len(ticks)
 
 
-def test_the_pdf_says_which_answer_a_question_belongs_to_and_where_to_stop(paper, key):
-    for answers, question in opened(FORMS[key]):
+@of_forms
+def test_the_pdf_says_which_answer_a_question_belongs_to_and_where_to_stop(paper, form):
+    for answers, question in opened(form):
         assert paper.together("If you ticked", f"{answers}:", question.label), question.name
-    for question in FORMS[key].questions:
+    for question in form.questions:
         for choice in question.choices:
             assert not choice.stop or paper.together(question.label, choice.label, "Stop here.")
 
 
-def test_the_pdf_has_four_pages_of_a4_at_most_which_say_which_they_are(paper, key):
+def test_the_pdf_has_few_pages_of_a4_which_say_which_they_are_and_when_it_was_checked(name, paper):
     pages = len(paper.pages)
 
-    assert pages <= 4
+    assert pages <= (10 if "large" in name else 4)
     assert {tuple(round(float(side)) for side in page.mediabox[2:]) for page in paper.pdf.pages} == {
         (595, 842)
     }
     for number, words in enumerate(paper.pages, 1):
-        assert f"Form{key.upper()}.Page{number}of{pages}." in words
+        assert re.search(rf"Page{number}of{pages}\.\d+[A-Z][a-z]+20\d\d", words)
 
 
-def test_no_words_of_the_pdf_are_smaller_than_12_points(paper):
+def test_no_words_of_the_pdf_are_smaller_than_12_points_or_18_in_large_print(name, paper):
     sizes = set()
     for page in paper.pdf.pages:
         page.extract_text(
@@ -141,32 +205,37 @@ def test_no_words_of_the_pdf_are_smaller_than_12_points(paper):
             )
         )
 
-    assert min(sizes) >= 12
+    assert min(sizes) >= (18 if "large" in name else 12)
 
 
-def test_the_page_that_links_to_the_pdf_says_how_long_and_how_large_it_is(paper, key):
-    size = (FOLDER / f"form-{key}.pdf").stat().st_size
-    shown = f"(PDF, {len(paper.pages)} pages, {size / 1024:.0f} KB)](/papers/form-{key}.pdf)"
+def test_the_page_that_links_to_the_pdf_says_how_long_and_how_large_it_is(paper, name):
+    size = (FOLDER / name).stat().st_size
+    shown = f"(PDF, {len(paper.pages)} pages, {size / 1024:.0f} KB)](/papers/{name})"
 
-    assert shown in (CLIENT / "pages" / "in-prison-or-offline.md").read_text()
+    assert shown in CONTENT.pages["/in-prison-or-offline"].document.body
+    if "large" in name:
+        for other in ("/languages-and-formats", "/professionals"):
+            assert f"in large print (PDF)](/papers/{name})" in CONTENT.pages[other].document.body
     assert size < 60_000
 
 
-def test_the_pdf_names_itself_its_language_and_its_standard(paper, key):
+def test_the_pdf_names_itself_its_language_and_its_standard(paper, name):
     root = paper.pdf.trailer["/Root"]
 
     assert root["/Lang"] == "en-GB"
     assert root["/MarkInfo"]["/Marked"] == True  # noqa: E712 (pypdf's own kind of truth)
     assert root["/ViewerPreferences"]["/DisplayDocTitle"] == True  # noqa: E712
-    assert paper.pdf.metadata.title.startswith(f"Form {key.upper()}: ")
+    begins = "Easier to read" if name == EASY_READ else f"Form {name[5].upper()}: "
+    assert paper.pdf.metadata.title.startswith(begins)
     assert re.search(r'pdfuaid:part\s*=\s*"1"', root["/Metadata"].get_data().decode())
 
 
-def test_the_bookmarks_of_the_pdf_are_its_steps(paper, key):
+@of_forms
+def test_the_bookmarks_of_the_pdf_are_its_steps(paper, form):
     (title, steps) = paper.pdf.outline
 
     assert title["/Title"] in paper.pdf.metadata.title
-    named = [f"{number}. {step.title}" for number, step in enumerate(FORMS[key].steps, 1)]
+    named = [f"{number}. {step.title}" for number, step in enumerate(form.steps, 1)]
     assert [step["/Title"] for step in steps][2:-1] == named
 
 
@@ -180,15 +249,16 @@ def test_all_fonts_of_the_pdf_lie_in_it_and_can_be_read_as_text(paper):
         assert "/ToUnicode" in font
 
 
-def test_headings_and_lists_of_the_pdf_are_tagged_as_such(paper, key):
+def test_headings_and_lists_of_the_pdf_are_tagged_as_such(paper, name):
     elements = list(walk(paper.pdf.trailer["/Root"]["/StructTreeRoot"]))
     levels = [int(element["/S"][2]) for element in elements if re.fullmatch(r"/H\d", element["/S"])]
-    asked = [q for q in FORMS[key].questions if q.kind != "tick"]
 
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(later <= level + 1 for level, later in pairwise(levels))
-    assert levels.count(3) + levels.count(4) == len(asked)
+    if name in FORM_NAMES:
+        asked = [q for q in FORMS[name[5]].questions if q.kind != "tick"]
+        assert levels.count(3) + levels.count(4) == len(asked)
     for element in elements:
         inside = {kid["/S"] for kid in kids(element) if hasattr(kid, "get") and "/S" in kid}
         assert inside <= HOLDS.get(element["/S"], inside), element["/S"]

@@ -140,7 +140,7 @@ def test_files_of_ours_cannot_be_fetched(calm, path):
     assert calm.get("/", environ_overrides={"PATH_INFO": path}).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["form-a.pdf", "form-b.pdf", "form-c.pdf"])
+@pytest.mark.parametrize("name", ["form-a.pdf", "form-b.pdf", "form-c.pdf", "easy-read-large-print.pdf"])
 def test_a_form_on_paper_has_an_address_that_stays_and_opens_in_the_browser(calm, name):
     asked = calm.get(f"/papers/{name}")
     found = calm.get(asked.headers["Location"])

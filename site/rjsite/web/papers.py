@@ -1,4 +1,4 @@
-"""The HTML documents that the PDFs of the paper forms are made from, and which PDFs are out of date."""
+"""The HTML documents that the PDFs for paper are made from, and which PDFs are out of date."""
 
 from __future__ import annotations
 
@@ -7,25 +7,47 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from rjsite.content.facts import Facts
 from rjsite.content.library import Library
-from rjsite.content.model import Page
 from rjsite.content.problem import Problem, Severity
-from rjsite.forms.definition import Form
 from rjsite.forms.form import form_class
 from rjsite.settings import ROOT
 from rjsite.web.filters import day
 
 FOLDER = Path("static", "papers")
 ON_PAPER = ("a", "b", "c")
-_LINK = re.compile(r"</?a\b[^>]*>")
+EASY_READ = "/easy-read"
+NORMAL, LARGE = 12, 18  # points
+_LARGE_PRINT = "-large-print"
+_ONLY_A_LINK = re.compile(r"<(p|li)\b[^>]*>\s*<a\b[^>]*>[^<]*</a>\s*</\1>\s*")
+_LINK = re.compile(r"</?a\b[^>]*>|<ul>\s*</ul>")
+_SELECT = re.compile(r"(^|\. )Select [^.]*\.?")
 _IDENTIFIER = re.compile(rb"/ID \[\((\w+)\)")
 
 
 def documents(content: Library) -> dict[str, str]:
-    """Return the HTML of each paper form by the name of its PDF, with its style but without links."""
+    """Return the HTML of each paper by the name of its PDF, with its style but without links.
+
+    Forms are there in two sizes, the Easy Read page in large print.
+    """
+    forms, pages = _templates(content)
+    made = {}
+    for address, definition in content.forms.items():
+        page = content.form_pages[address]
+        if definition.key in ON_PAPER and page.last_checked:  # a page that could not be read has no date
+            form = form_class(definition, ["paper"])()  # its token is not shown, so any key will do
+            for size, ending in ((NORMAL, ""), (LARGE, _LARGE_PRINT)):
+                html = forms.render(form=form, page=page, size=size)
+                made[f"form-{definition.key}{ending}.pdf"] = _without_links(html)
+    if (easy := content.pages.get(EASY_READ)) and easy.last_checked:
+        made[f"easy-read{_LARGE_PRINT}.pdf"] = _without_links(pages.render(page=easy, size=LARGE))
+    return made
+
+
+def _templates(content: Library) -> tuple[Template, Template]:
+    """Return the templates of forms and of pages on paper."""
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
         autoescape=True,
@@ -33,21 +55,19 @@ def documents(content: Library) -> dict[str, str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["day"] = day
-    template = environment.get_template(
-        "paper.html", globals={"facts": content.facts, "outcomes": content.outcomes}
-    )
+    environment.filters |= {"day": day, "for_paper": for_paper}
+    environment.globals |= {"facts": content.facts, "outcomes": content.outcomes}
+    return environment.get_template("paper.html"), environment.get_template("paper-page.html")
 
-    def document(definition: Form, page: Page) -> str:
-        form = form_class(definition, ["paper"])()  # its token is not shown, so any key will do
-        return _LINK.sub("", template.render(form=form, page=page))
 
-    return {
-        f"form-{form.key}.pdf": document(form, page)
-        for address, form in content.forms.items()
-        if form.key in ON_PAPER
-        and (page := content.form_pages[address]).last_checked  # a page that could not be read has no date
-    }
+def for_paper(hint: str) -> str:
+    """Return a hint without the sentence that says to select: paper says beside the question what to tick."""
+    return _SELECT.sub("", hint)
+
+
+def _without_links(html: str) -> str:
+    """Return a document in which links are plain words. A line that is nothing but a link is left out."""
+    return _LINK.sub("", _ONLY_A_LINK.sub("", html))
 
 
 def digest(html: str) -> bytes:
@@ -75,10 +95,10 @@ def withdrawn(content: Library) -> frozenset[str]:
 
 
 def out_of_date(content: Library, root: Path = ROOT) -> Iterator[Problem]:
-    """Yield a problem for each PDF that does not say what its form says now."""
+    """Yield a problem for each PDF that does not say what its form or page says now."""
     for name, html in documents(content).items():
         if made_from(root / FOLDER / name) != digest(html):
             message = (
-                "this PDF does not say what the form says now; run “make papers”, or ask who runs the site to"
+                "this PDF does not say what the site says now; run “make papers”, or ask who runs the site to"
             )
             yield Problem(FOLDER / name, 1, message, Severity.PLEASE_MEND)
