@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 # Prints what making an app does outside its process: audit events (Python's manual, "Audit events table").
 WATCH = """
 import os, sys, threading
@@ -17,8 +15,7 @@ from rjsite.settings import Settings
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 EFFECTS = ("socket.__new__", "sqlite3.", "subprocess.", "os.mkdir", "os.rename", "os.remove", "os.chmod")
-settings = Settings.load(mode="development", data_dir=Path(sys.argv[1]), **eval(sys.argv[2]))
-watching = True
+watching = False
 
 def note(event, arguments):
     writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING
@@ -31,25 +28,22 @@ def start(thread, begin=threading.Thread.start):
 
 sys.addaudithook(note)
 threading.Thread.start = start
-create_app(settings)
-watching = False
+for stores in eval(sys.argv[2]):
+    settings = Settings.load(mode="development", data_dir=Path(sys.argv[1]), **stores)
+    watching = True
+    create_app(settings)
+    watching = False
 """
+STORES: list[dict[str, str]] = [
+    {},  # SQLite and files
+    {"database_url": "postgresql+psycopg://nobody@127.0.0.1:9/none"},
+    {"ratelimit_storage_uri": "redis://127.0.0.1:9"},
+]
 
 
-@pytest.mark.parametrize(
-    "stores",
-    [
-        {},
-        {"database_url": "postgresql+psycopg://nobody@127.0.0.1:9/none"},
-        {"ratelimit_storage_uri": "redis://127.0.0.1:9"},
-    ],
-    ids=["sqlite", "postgresql", "redis"],
-)
-def test_making_an_app_writes_nothing_connects_to_nothing_and_starts_nothing(
-    tmp_path: Path, stores: dict[str, str]
-) -> None:
+def test_making_an_app_writes_nothing_connects_to_nothing_and_starts_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-B", "-c", WATCH, str(tmp_path / "var"), repr(stores)],
+        [sys.executable, "-B", "-c", WATCH, str(tmp_path / "var"), repr(STORES)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from rjsite import intake as intake_module
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.intake import Intake, NotStored
 from rjsite.mail.sign_in import Gate
@@ -54,6 +55,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long for a locked database, or for it to be tried again."""
     monkeypatch.setattr(database, "WAIT_FOR_LOCK", 0.2)
     monkeypatch.setattr(database, "PREPARE_AGAIN", 0.0)
+    monkeypatch.setattr(intake_module, "RETRY_EVERY", 0.1)
 
 
 @pytest.fixture

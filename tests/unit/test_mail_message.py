@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rjsite.forms.referral import FAST, Answer, Referral
@@ -238,6 +238,7 @@ def test_no_line_is_too_long_for_any_server(kind):
     assert b"\r" not in sent.replace(b"\r\n", b"")
 
 
+@settings(max_examples=30)
 @given(st.text(max_size=300).map(tidy).filter(bool))
 def test_any_tidied_answer_arrives_as_it_was_kept(words):
     message = read(said(words))

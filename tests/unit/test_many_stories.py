@@ -1,4 +1,4 @@
-"""Ten thousand stories load, stand in order and can be chosen among."""
+"""A thousand stories load, stand in order and can be chosen among. `make bench` measures ten thousand."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from rjsite.content.library import STORIES, load
 from rjsite.content.stories import ON_A_PAGE
 from support.many_stories import write_stories
 
-COUNT = 10_000
-SECONDS = 15  # measured: under 4 on 2 cores
+COUNT = 1_000
+SECONDS = 2  # measured: under 0.5
 
 
-def test_ten_thousand_stories_load_and_list_correctly(content):
+def test_a_thousand_stories_load_and_list_correctly(content):
     (content / "case-studies" / "the-shop-window.md").unlink()
     write_stories(content, COUNT, seed=1)
 
@@ -33,7 +33,7 @@ def test_ten_thousand_stories_load_and_list_correctly(content):
     assert first.stories == library.stories[:ON_A_PAGE]
     assert last.stories == library.stories[-(COUNT % ON_A_PAGE or ON_A_PAGE) :]
     chosen = library.story_index.listing("Stories", STORIES, {"harm": "hate", "ended": "met"})
-    assert chosen.total == sum("hate" in s.harm and s.ended == "met" for s in library.stories) > 100
+    assert chosen.total == sum("hate" in s.harm and s.ended == "met" for s in library.stories) > 10
 
 
 def test_the_same_seed_makes_the_same_stories(tmp_path):

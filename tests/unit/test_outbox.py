@@ -17,7 +17,7 @@ from sqlalchemy import event
 
 from rjsite.encryption.at_rest import CannotDecrypt, RowCipher
 from rjsite.outbox import operator
-from rjsite.outbox.database import DATABASE_ERRORS, WAIT_FOR_LOCK, open_database
+from rjsite.outbox.database import DATABASE_ERRORS, open_database
 from rjsite.outbox.migrate import migrate
 from rjsite.outbox.queue import LEASE
 from rjsite.outbox.store import Outbox, OutboxFull, SentForm
@@ -150,6 +150,7 @@ def test_eight_threads_with_eight_changes_lose_none(box):
     assert {row.digest for row in operator.rows(box)} == {f"d{number}" for number in range(8)}
 
 
+@pytest.mark.usefixtures("half_a_second")
 def test_where_the_database_is_locked_nobody_waits_for_the_others(box, place):
     holder = sqlite3.connect(place, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -165,7 +166,7 @@ def test_where_the_database_is_locked_nobody_waits_for_the_others(box, place):
         list(pool.map(try_to_keep, range(8)))
     holder.close()
 
-    assert max(waited) < WAIT_FOR_LOCK + 2
+    assert max(waited) < 0.5 + 2  # one after another they would wait 8 * 0.5 seconds
 
 
 def test_a_full_outbox_refuses_a_new_form_and_knows_the_ones_it_has(opened):
@@ -632,9 +633,9 @@ migrate(open_database(sys.argv[1]))
 
 
 def test_processes_that_start_at_once_make_one_table(place):
-    starts = [subprocess.Popen([sys.executable, "-P", "-c", START, f"sqlite:///{place}"]) for _ in range(3)]
+    starts = [subprocess.Popen([sys.executable, "-P", "-c", START, f"sqlite:///{place}"]) for _ in range(2)]
 
-    assert [start.wait(30) for start in starts] == [0, 0, 0]
+    assert [start.wait(30) for start in starts] == [0, 0]
     assert place.exists()
 
 

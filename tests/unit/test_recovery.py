@@ -187,6 +187,7 @@ def test_a_sound_a_locked_or_a_missing_file_is_left_where_it_is(opened, place):
     assert place.exists()
 
 
+@pytest.mark.usefixtures("half_a_second")
 def test_what_can_be_written_is_told_from_what_cannot(opened, place):
     box = opened()
     box.check()

@@ -66,7 +66,7 @@ def test_after_each_refusal_nobody_signs_in_for_twice_as_long_up_to_a_quarter_of
         began = clock.now
         while gate.state().failure:
             assert account.sign_in(gate) == SIGN_IN_REFUSED
-            clock.now += 15
+            clock.now += MINUTE
         assert account.asked == asked
         waits.append((clock.now - began) / MINUTE)
 
