@@ -129,7 +129,7 @@ def test_it_is_heard_that_a_form_was_not_sent(
 def test_a_content_note_is_heard_with_the_link_of_its_story(
     listener: Listener, base_url: str, content: Library
 ) -> None:
-    story = next(story for story in content.shelf.stories if story.content_notes)
+    story = next(story for story in content.story_index.stories if story.content_notes)
     listener.open(f"{base_url}/case-studies/")
 
     listener.find("h", story.title)
