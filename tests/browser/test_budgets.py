@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Browser, base_url: str):  # type: ignore[no-untyped-def]
+def visit(browser: Browser, base_url: str) -> Callable[[str, int], Visit]:
     """Visit an address with nothing kept from before, as a phone or a wide screen."""
 
     def go(address: str, width: int) -> Visit:

@@ -46,7 +46,7 @@ def test_from_home_by_a_story_to_a_sent_form_a(
     wait_until(lambda: len(site.mails) == 1, "the mail")
     mail = message_from_bytes(site.mails[0].read_bytes(), policy=policy.default)
     assert mail["Subject"] == f"Website form {found[0]}"
-    assert text_of(mail).startswith("Form A: a person harmed\n\nBEFORE YOU CONTACT")  # type: ignore[arg-type]
+    assert text_of(mail).startswith("Form A: a person harmed\n\nBEFORE YOU CONTACT")
     assert page.context.storage_state()["origins"] == []
     if script:
         assert page.url == f"{site.base_url}/sent"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from support.browser import Chromium, assert_axe_clean, press_back
 from support.typing_in import EXIT, FORWARDS, SEND, STEPS, fill, shown
@@ -175,7 +175,12 @@ def test_a_page_that_comes_back_from_memory_stays_blank_and_leaves_again(
 
 def test_nothing_asks_whether_to_leave_the_page(form: Page, https_site: Any) -> None:
     asked: list[str] = []
-    form.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    form.on("dialog", accept)
     fill(Chromium(form), by_step=True, steps=STEPS[:2])
 
     form.goto(https_site.base_url)

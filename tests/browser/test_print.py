@@ -142,7 +142,7 @@ def test_pages_print_without_menus_with_addresses_and_hardly_an_empty_half(
     new_context: Callable[..., BrowserContext],
 ) -> None:
     page = new_context().new_page()
-    empty = {}
+    empty: dict[str, float] = {}
     for address in PAGES:
         page.goto(address)
         paper = printed(page)

@@ -207,7 +207,7 @@ def test_every_hard_word_and_number_arrives_from_every_question(arrives):
         for question in form.questions:
             values = [c.value for c in question.choices if not c.stop and c.value != question.alone]
             if is_opened(question, said):
-                tries = hard.get(question.kind) or [[value] for value in values] or ["yes"]
+                tries: list[Any] = hard.get(question.kind) or [[value] for value in values] or ["yes"]
                 tries = values if question.kind == "one" else tries
                 answer = tries[turn % len(tries)]
                 fits = not question.limit or len(kept(question, answer)) <= question.limit

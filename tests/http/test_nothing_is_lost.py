@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import time_machine
@@ -25,15 +26,16 @@ def full(address: str, letters: str = "") -> dict[str, Value]:
     answers: dict[str, Value] = {}
     for question in FORMS[address].questions:
         going_on = [c.value for c in question.choices if not c.stop and c.value != question.alone]
-        answers[question.name] = {
+        of_kind: dict[str, Value] = {
             "one": going_on[0] if going_on else "",
-            "many": going_on,
+            "many": list(going_on),
             "tick": "yes",
             "phone": "+44 (0)1632 960 001",
             "email": f"{question.name}@example.com",
             "text": (letters * question.limit) or f"{PIECE}{question.name}"[: question.limit],
             "long": (letters * question.limit) or f"{PIECE}\r\n\r\n{question.name}"[: question.limit],
-        }[question.kind]
+        }
+        answers[question.name] = of_kind[question.kind]
     return answers
 
 
@@ -50,7 +52,10 @@ def arrived(answers: dict[str, Value], said: dict) -> bool:
 def narrow(tmp_path_factory):
     """A site that takes one form in ten minutes, and one whose outbox holds one form; both have it."""
     folder = tmp_path_factory.mktemp("narrow")
-    only_one = {"429": {"ratelimit_forms": "1 per 10 minutes"}, "503": {"outbox_max_waiting": 1}}
+    only_one: dict[str, dict[str, Any]] = {
+        "429": {"ratelimit_forms": "1 per 10 minutes"},
+        "503": {"outbox_max_waiting": 1},
+    }
     sites = {
         kind: create_app(Settings.load(mode="development", data_dir=folder / kind, **setting))
         for kind, setting in only_one.items()

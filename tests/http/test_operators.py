@@ -95,7 +95,7 @@ def break_the_sealing(app, _):
 
 
 def break_the_sending(app, _):
-    services_of(app).worker.mail.site = None
+    del services_of(app).worker.mail.site
 
 
 @pytest.mark.parametrize(

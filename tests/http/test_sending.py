@@ -58,7 +58,7 @@ def test_thanks_show_the_reference_and_none_of_the_answers(client, content, form
     assert REFERENCE.fullmatch(words(page.all("b", class_="reference")[0]))
     assert re.search(rf"{REFERENCE.pattern}\. ", page.text)  # a screen reader pauses after it
     typed = {q.name for q in content.forms[form].questions if not q.choices and q.kind != "tick"}
-    told = [value for name, value in GOOD[form].items() if name in typed]
+    told = [str(value) for name, value in GOOD[form].items() if name in typed]
     assert [value for value in told if value in page.text or value in answer.headers["Location"]] == []
 
 

@@ -14,6 +14,7 @@ from flask import Flask
 from rjsite import create_app
 from rjsite.services import services_of
 from rjsite.settings import Settings
+from support.mail import text_of
 from support.service import SERVICE
 
 OUTBOX = Path(__file__).with_name("version_before.sql")  # what sqlite3 dumps
@@ -50,7 +51,7 @@ def test_a_mail_that_waits_in_the_outbox_of_the_version_before_is_delivered(app:
     (file,) = (tmp_path / "mail").glob("*.eml")
     mail = message_from_bytes(file.read_bytes(), policy=policy.default)
     assert mail["Subject"] == f"Website form {REFERENCE}"
-    assert "Is it free?" in mail.get_body().get_content()
+    assert "Is it free?" in text_of(mail)
 
 
 def test_a_form_that_was_open_during_the_upgrade_can_be_sent(app: Flask):

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -47,7 +48,7 @@ class Fault:
     operator: str
     says: Mapping[str, str | list[str]] = field(default_factory=dict)
     certificate: str = "good"
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     has_it: bool = False
 
     def __str__(self) -> str:

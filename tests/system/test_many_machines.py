@@ -152,9 +152,9 @@ def test_forms_are_all_delivered_while_instances_worker_and_mail_server_are_kill
     refused, doubled = sum(failures for _, failures in sent), len(mail_server.received) - len(got)
     print(f"{FORMS} forms, {refused} tries in vain, {doubled} mails came twice, {dict(storm.count)}")
     assert sorted(got) == list(range(FORMS))
-    for number, (reference, _) in enumerate(sent):
-        assert {message_id.split(".")[0] for message_id in got[number]} == {f"<{reference}"}
-        assert len(set(got[number])) == 1
+    for form, (reference, _) in enumerate(sent):
+        assert {message_id.split(".")[0] for message_id in got[form]} == {f"<{reference}"}
+        assert len(set(got[form])) == 1
     assert len({ids[0] for ids in got.values()}) == FORMS
     assert numbers == set(range(1, FORMS + 1))
     logs = many.logs()

@@ -93,7 +93,7 @@ def version_before(url: str, cipher: RowCipher, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(store, "_next_number", lambda _: None)
 
     @event.listens_for(engine, "before_execute", retval=True)
-    def _no_more_than_it_knows(_c, statement, many, one, _o):  # type: ignore[no-untyped-def]
+    def _no_more_than_it_knows(_c, statement, many, one, _o):
         if isinstance(statement, Insert):
             many = [{name: row[name] for name in row if name in statement.table.c} for row in many]
         return statement, many, one

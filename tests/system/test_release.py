@@ -105,10 +105,10 @@ class Server:
         self.env = {"PATH": f"{self.programs}:{path}", "HOME": str(place), "LC_ALL": "C.UTF-8"}
         self._git("init", "--quiet", "--initial-branch=main", ".")
         for name, words in FILES.items():
-            file = self.project / name
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(words)
-            file.chmod(0o755)
+            path_of = self.project / name
+            path_of.parent.mkdir(exist_ok=True)
+            path_of.write_text(words)
+            path_of.chmod(0o755)
         self.commit("v1")
         subprocess.run(["git", "clone", "--quiet", self.project, self.srv / "source"], check=True)
         script = (ROOT / "deploy" / "release.sh").read_text()

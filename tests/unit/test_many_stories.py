@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import time
 
-from rjsite.content.library import STORIES, load
-from rjsite.content.stories import ON_A_PAGE
+from rjsite.content.library import STORIES, Library, load
+from rjsite.content.stories import ON_A_PAGE, Listing
 from support.many_stories import write_stories
 
 COUNT = 1_000
 SECONDS = 2  # measured: under 0.5
+
+
+def listing(library: Library, **asked: str) -> Listing:
+    """Return what the list of stories shows for an address."""
+    found = library.story_index.listing("Stories", STORIES, asked)
+    assert found
+    return found
 
 
 def test_a_thousand_stories_load_and_list_correctly(content):
@@ -26,13 +33,13 @@ def test_a_thousand_stories_load_and_list_correctly(content):
     days = [story.published for story in library.stories]
     assert days == sorted(days, reverse=True)
 
-    first = library.story_index.listing("Stories", STORIES, {})
-    last = library.story_index.listing("Stories", STORIES, {"page": str(first.pages)})
+    first = listing(library)
+    last = listing(library, page=str(first.pages))
     assert first.total == COUNT
     assert first.pages == -(-COUNT // ON_A_PAGE)
     assert first.stories == library.stories[:ON_A_PAGE]
     assert last.stories == library.stories[-(COUNT % ON_A_PAGE or ON_A_PAGE) :]
-    chosen = library.story_index.listing("Stories", STORIES, {"harm": "hate", "ended": "met"})
+    chosen = listing(library, harm="hate", ended="met")
     assert chosen.total == sum("hate" in s.harm and s.ended == "met" for s in library.stories) > 10
 
 

@@ -150,6 +150,7 @@ def test_a_damaged_file_is_kept_aside_whole_and_private(opened, place, where):
 
     aside = move_corrupt_file_aside(f"sqlite:///{place}")
 
+    assert aside
     assert aside.read_bytes() == bytes(raw)
     assert not place.exists()
     assert corrupt_files(f"sqlite:///{place}") == [aside]
