@@ -93,9 +93,20 @@ def plain(title: str) -> str:
 
 
 @pytest.fixture
-def content(tmp_path: Path) -> Path:
+def content(make_content: Callable[[Path], Path], tmp_path: Path) -> Path:
     """A small content folder without a fault."""
-    folder = tmp_path / "content"
+    return make_content(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_content() -> Callable[[Path], Path]:
+    """Make such a content folder within another folder."""
+    return write_content
+
+
+def write_content(parent: Path) -> Path:
+    """Write the made-up service, and return its content folder."""
+    folder = parent / "content"
     files = {
         "service.toml": "".join(
             f'[{name}]\nvalue = "{value}"\nform = "{REQUIRED[name]}"\n' for name, value in FACTS.items()

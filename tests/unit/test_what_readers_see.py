@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -20,6 +21,10 @@ HOME = "pages/index.md"
 @pytest.fixture
 def content(content: Path) -> Path:
     """Return the content of the invented service with our house rules and without a problem."""
+    return with_house_rules(content)
+
+
+def with_house_rules(content: Path) -> Path:
     shutil.copy(SERVICE / "house-rules.toml", content)
     story = content / STORY
     story.write_text(story.read_text() + "\n## What changed {: .changed }\n\nThe window is whole.\n")
@@ -120,16 +125,6 @@ IN_TEXT = [
 ]
 
 
-@pytest.mark.parametrize(("words", "line", "said"), IN_TEXT, ids=[words for words, *_ in IN_TEXT])
-def test_what_is_shown_otherwise_than_meant_is_named_on_its_line(content, words, line, said):
-    write(content, HOME, words)
-
-    (found,) = findings(content)
-
-    assert found.startswith(f"content/{HOME}:{line}: ")
-    assert said in found
-
-
 AS_MEANT = [
     "This is **bold**, __bold__, *so* and _so_; un**believ**able.",
     "**Note.** Read it.",
@@ -164,11 +159,39 @@ AS_MEANT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("words", AS_MEANT)
-def test_what_is_shown_as_meant_is_not_named(content, words):
-    write(content, HOME, words)
+@pytest.fixture(scope="module")
+def named(
+    make_content: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, list[str]]:
+    """Return what one check says of each of these texts, at the end of a page of its own."""
+    content = with_house_rules(make_content(tmp_path_factory.mktemp("texts")))
+    pages = {
+        f"text-{number}": words for number, words in enumerate([*(text for text, *_ in IN_TEXT), *AS_MEANT])
+    }
+    home = (content / HOME).read_text()
+    for page, words in pages.items():
+        (content / "pages" / f"{page}.md").write_text(f"{home.replace('Home', page)}\n{words}\n")
+    write(content, "navigation.toml", "".join(f'"/{page}", ' for page in pages) + '"/case', '"/case')
+    said = findings(content)
+    begins = {words: f"content/pages/{page}.md:" for page, words in pages.items()}
+    assert [line for line in said if not line.startswith(tuple(begins.values()))] == []
+    return {
+        words: [line.removeprefix(begin) for line in said if line.startswith(begin)]
+        for words, begin in begins.items()
+    }
 
-    assert findings(content) == []
+
+@pytest.mark.parametrize(("words", "line", "said"), IN_TEXT, ids=[words for words, *_ in IN_TEXT])
+def test_what_is_shown_otherwise_than_meant_is_named_on_its_line(named, words, line, said):
+    (found,) = named[words]
+
+    assert found.startswith(f"{line}: ")
+    assert said in found
+
+
+@pytest.mark.parametrize("words", AS_MEANT)
+def test_what_is_shown_as_meant_is_not_named(named, words):
+    assert named[words] == []
 
 
 def test_an_item_that_an_unset_fact_hides_does_not_make_the_numbers_wrong(content):
