@@ -157,7 +157,7 @@ def test_paper_leaves_out_of_a_hint_what_only_a_screen_needs(hint, on_paper):
 
 
 def test_the_pictures_of_the_easy_read_pdf_are_black_and_decoration_only(documents):
-    elements = walk(read(EASY_READ).pdf.trailer["/Root"]["/StructTreeRoot"])
+    elements = walk(read(EASY_READ).structure)
 
     assert documents[EASY_READ].count("%23000") == documents[EASY_READ].count("<h3>") > 10
     assert all(element["/S"] != "/Figure" for element in elements)
@@ -168,7 +168,7 @@ def test_no_page_of_the_pdf_ends_between_a_question_and_its_answers_or_lines(pap
     assert [q.name for q in form.questions if not paper.together(*printed(q))] == []
     ticks = [q for q in form.questions if q.kind == "tick"]  # each is its own heading
     without_question = 0
-    for element in walk(paper.pdf.trailer["/Root"]["/StructTreeRoot"]):
+    for element in walk(paper.structure):
         held = [kid for kid in kids(element) if hasattr(kid, "get") and "/S" in kid]
         answered = any(kid["/S"] == "/L" or not kids(kid) for kid in held)  # boxes, or a line to write on
         if element["/S"] == "/Div" and answered:
@@ -250,7 +250,7 @@ def test_all_fonts_of_the_pdf_lie_in_it_and_can_be_read_as_text(paper):
 
 
 def test_headings_and_lists_of_the_pdf_are_tagged_as_such(paper, name):
-    elements = list(walk(paper.pdf.trailer["/Root"]["/StructTreeRoot"]))
+    elements = list(walk(paper.structure))
     levels = [int(element["/S"][2]) for element in elements if re.fullmatch(r"/H\d", element["/S"])]
 
     assert levels[0] == 1
@@ -265,7 +265,7 @@ def test_headings_and_lists_of_the_pdf_are_tagged_as_such(paper, name):
 
 
 def test_all_that_the_pdf_shows_is_tagged_once_or_is_decoration(paper):
-    elements = list(walk(paper.pdf.trailer["/Root"]["/StructTreeRoot"]))
+    elements = list(walk(paper.structure))
     for page in paper.pdf.pages:
         here = [e for e in elements if "/Pg" in e and e.raw_get("/Pg") == page.indirect_reference]
         tagged = [int(kid) for element in here for kid in kids(element) if not hasattr(kid, "get")]

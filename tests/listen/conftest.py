@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -27,7 +28,7 @@ def chromium(browser_type: BrowserType, folder: Path, desktop: Desktop) -> Itera
     launch["args"].append("--force-renderer-accessibility")
     launch["ignore_default_args"].append("about:blank")  # there the focus would stay in the address bar
     context = browser_type.launch_persistent_context(
-        folder / "profile", headless=False, no_viewport=True, env=desktop.env, **launch
+        folder / "profile", headless=False, no_viewport=True, env=dict(desktop.env), **launch
     )
     yield Chromium(context.pages[0])
     context.close()
@@ -40,11 +41,12 @@ def listener(
     """Read with one of the browsers."""
     folder = tmp_path_factory.mktemp("desktop")
     with Desktop(folder, VOICE) as desktop:
-        if request.param == "Firefox":
-            browser = Firefox(folder, desktop=desktop.env)
-        else:
-            browser = chromium(browser_type, folder, desktop)
-        with browser as opened:
+        opening: AbstractContextManager[Any] = (
+            Firefox(folder, desktop=desktop.env)
+            if request.param == "Firefox"
+            else chromium(browser_type, folder, desktop)
+        )
+        with opening as opened:
             yield Listener(desktop, opened)
 
 

@@ -62,7 +62,7 @@ class SpeechServer(speechserver.SpeechServer):
 
     def sayAll(self, utterances: Iterator[Any], progress: Callable[[Any, int], None]) -> None:  # noqa: N802
         """Read one part after another. Orca asks for each only when the one before has been heard."""
-        context, _voice = next(utterances, (None, None))
+        context: Any = next(utterances, (None, None))[0]
 
         def done(how: int) -> None:
             completed = how == SayAllContext.COMPLETED

@@ -21,6 +21,12 @@ class Paper:
         self.pages = [squeeze(page.extract_text()) for page in self.pdf.pages]
 
     @property
+    def structure(self) -> Any:
+        """Return the root of the tags."""
+        root: Any = self.pdf.trailer["/Root"]
+        return root["/StructTreeRoot"]
+
+    @property
     def text(self) -> str:
         """Give all words, without the spaces between them: where a line breaks tells nothing."""
         return "".join(self.pages)

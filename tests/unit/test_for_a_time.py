@@ -30,7 +30,7 @@ ANSWERS = {"website": "", "way": "phone", "number": "01632 960 123"}
 
 
 @pytest.fixture
-def clock() -> Iterator[time_machine.Coordinates]:
+def clock() -> Iterator[time_machine.Traveller]:
     """A clock that stands a second before midnight."""
     with time_machine.travel(MIDNIGHT - timedelta(seconds=1), tick=False) as clock:
         yield clock

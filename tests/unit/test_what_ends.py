@@ -51,7 +51,7 @@ def change(content: Path, name: str, right: str, words: str) -> None:
 
 
 @pytest.fixture
-def clock() -> Iterator[time_machine.Coordinates]:
+def clock() -> Iterator[time_machine.Traveller]:
     """A clock that stands a second before midnight."""
     with time_machine.travel(MIDNIGHT - timedelta(seconds=1), tick=False) as clock:
         yield clock
@@ -149,6 +149,7 @@ def test_an_ended_story_is_gone_from_the_files_of_a_web_server_even_if_nothing_c
 def test_the_daily_count_says_what_has_ended(content, clock, start):
     change(content, STORY, "agreed_by: both", "agreed_by: both\nask_again: 2026-05-09")
     daily = services_of(start()[0]).worker.daily
+    assert daily
 
     clock.shift(1)
 
@@ -205,8 +206,11 @@ def test_the_mail_of_a_form_that_was_opened_before_midnight_leaves_out_what_has_
     answer = visitor.post("/ask", data=answers, base_url="https://127.0.0.1")
 
     outbox = services_of(app).outbox
-    mail = message_from_bytes(outbox.open(outbox.claim()), policy=policy.default)
-    text = mail.get_body().get_content().replace("\r\n", "\n")
+    claimed = outbox.claim()
+    assert claimed
+    body = message_from_bytes(outbox.open(claimed), policy=policy.default).get_body()
+    assert body
+    text = body.get_content().replace("\r\n", "\n")
     assert answer.status_code == 303
     assert "How do we reach you in Nowhere?\nPhone" in text
     assert "9am" not in text
@@ -248,7 +252,7 @@ def test_a_fact_ends_also_while_a_file_with_a_mistake_is_shown_as_it_was(
 
 
 @pytest.fixture
-def pdf(with_hours: Path, clock: time_machine.Coordinates, tmp_path: Path, monkeypatch) -> Path:
+def pdf(with_hours: Path, clock: time_machine.Traveller, tmp_path: Path, monkeypatch) -> Path:
     """Let the form have a PDF that was made before its fact ended, and a page that links to it."""
     root = tmp_path / "root"
     monkeypatch.setattr(papers, "ROOT", root)
