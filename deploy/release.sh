@@ -8,6 +8,7 @@ set -eu
 umask 022
 cd -P /srv/rjsite
 published=/var/lib/rjsite-published
+units=/etc/systemd/system
 export RJSITE_SETTINGS_FILE=/etc/rjsite/environment
 
 stop() {
@@ -41,7 +42,7 @@ name_of() { basename "${1%.??????}"; }
 
 # Let the new version read the settings, as the user of the site, while the version before still runs.
 check_settings() {
-    test -e "$RJSITE_SETTINGS_FILE" || return 0 # the first release, before there are any
+    test -n "$running" || return 0 # a new server, which may still lack some
     runuser -u rjsite -- "$new/.venv/bin/python" -c '
 import sys
 from rjsite.settings import Settings, SettingsError
@@ -51,10 +52,16 @@ except SettingsError as error:
     sys.exit("\n  ".join(["The settings cannot be used:", *error.faults]))'
 }
 
+# Let systemd know the units of the version that is switched to. On a server without any, none is added.
+take_units() {
+    test -e $units/rjsite@.service || return 0
+    cp current/deploy/systemd/rjsite* $units/ && systemctl daemon-reload
+}
+
 # Restart what ran before, and wait until the site answers and no part of it had to be started again.
 # shellcheck disable=SC2086 # $running is none, one or two units
 comes_up() {
-    systemctl daemon-reload || return # the units may lead to files of the version that runs
+    take_units || return
     test -n "$running" || return 0
     systemctl restart $running || return
     started=$(systemctl show --property=MainPID --value $running)
@@ -120,7 +127,6 @@ python3 "$new/deploy/prepare.py" run # at this place in every version, old and n
 "$new/.venv/bin/python" -m compileall -q "$new/site"
 # after a newer Python, the packages of the former version cannot be used any more
 "$reader" --help >/dev/null 2>&1 || reader=$new/.venv/bin/rjsite
-check_settings
 touch "$new/ready"
 
 # 2. Switch to it. The way back is laid first: the disk may be full then.
@@ -132,6 +138,7 @@ for unit in rjsite@serve rjsite@deliver; do
     *) running="$running $unit" ;;
     esac
 done
+check_settings
 ln --symbolic --force --no-dereference "$new" current.new
 if [ -n "$before" ]; then ln --symbolic --force --no-dereference "$before" current.back; fi
 switched=yes

@@ -54,6 +54,7 @@ test ! -e "$root/unpublishable" || exit 1
 ln -sfn "release-$(basename "$root")" "$2/current"
 test ! -e "$root/mistaken" # a mistake in a page: all else is published
 """,
+    "deploy/systemd/rjsite@.service": "",
     "site/empty.py": "",
 }
 # systemd and curl as they are with one service, which runs whatever `current` leads to when it is restarted.
@@ -106,7 +107,7 @@ class Server:
         self._git("init", "--quiet", "--initial-branch=main", ".")
         for name, words in FILES.items():
             path_of = self.project / name
-            path_of.parent.mkdir(exist_ok=True)
+            path_of.parent.mkdir(exist_ok=True, parents=True)
             path_of.write_text(words)
             path_of.chmod(0o755)
         self.commit("v1")
@@ -116,10 +117,12 @@ class Server:
             ("/srv/rjsite", self.srv),
             ("/etc/rjsite", place),
             ("/var/lib/rjsite-published", place / "published"),
+            ("/etc/systemd/system", place),
         ):
             script = script.replace(there, str(here))
         self.script = place / "release.sh"
         self.script.write_text(script)
+        (place / "rjsite@.service").touch()
         (place / "environment").write_text(f"RJSITE_MAIL_PASSWORD=$(touch {place}/ran) `x` \"'\n")
         self.says_state("active")
 
@@ -345,11 +348,10 @@ def test_settings_that_the_new_version_cannot_use_stop_nothing_that_runs(server:
     assert [path.resolve() for path in (server.srv / "versions").iterdir()] == [server.whole()]
 
 
-def test_a_server_that_has_no_settings_yet_gets_its_first_version(tmp_path: Path) -> None:
+def test_a_server_whose_settings_are_not_complete_yet_gets_its_first_version(tmp_path: Path) -> None:
     server = Server(tmp_path)
     server.commit("v2", "unsettled")
     server.says_state("inactive")
-    (server.place / "environment").unlink()
 
     assert server.must_release("main").startswith("Ready, and not started: ")
 
@@ -365,14 +367,23 @@ def test_a_release_works_after_a_new_python_has_ended_the_packages_of_what_runs(
 
 
 def test_systemd_and_nginx_take_up_the_files_of_the_version_that_runs(server: Server) -> None:
-    server.commit("v2", "silent")
-    server.release("main")
+    unit = server.project / "deploy" / "systemd" / "rjsite@.service"
+    unit.write_text("of v2")
+    server.commit("v2")
+    unit.write_text("of v3")
+    server.commit("v3", "silent")
+
+    server.must_release("v2")
+    assert (server.place / unit.name).read_text() == "of v2"
+
+    server.release("v3")
+    assert (server.place / unit.name).read_text() == "of v2"
 
     said = (server.place / "asked").read_text().splitlines()
     changes = [line.split()[0] for line in said if "show" not in line and "is-active" not in line]
     restarted, published = ["daemon-reload", "restart"], ["reload"]  # units first, and nginx last
-    v1, v2, back = restarted + published, restarted, restarted + published
-    assert changes == v1 + v2 + back
+    v1, v2, v3, back = restarted + published, restarted + published, restarted, restarted + published
+    assert changes == v1 + v2 + v3 + back
 
 
 def test_packages_are_looked_at_each_time_since_python_may_be_another(server: Server) -> None:
