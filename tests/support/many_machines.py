@@ -58,8 +58,8 @@ def deployed_nginx(authority: Authority, *ports: int) -> str:
     instance = "    server 127.0.0.1:8000 fail_timeout=2s;"
     changes = {
         instance: "\n".join(instance.replace("8000", str(port)) for port in ports),
-        "/etc/letsencrypt/live/www.example.org/fullchain.pem": str(certificate),
-        "/etc/letsencrypt/live/www.example.org/privkey.pem": str(certificate),
+        "/etc/rjsite/tls/fullchain.pem": str(certificate),
+        "/etc/rjsite/tls/privkey.pem": str(certificate),
         "/var/log/nginx/error.log": "stderr",
         "/srv/rjsite/current": str(ROOT),
         "listen [": "# listen [",  # not every machine has IPv6

@@ -73,6 +73,7 @@ NEEDS = (
     Need("openssl", ("openssl",), on_path("openssl")),
     Need("strace", ("strace",), on_path("strace")),
     Need("Caddy", ("caddy",), on_path("caddy")),
+    Need("rsync", ("rsync",), on_path("rsync")),
     Need("sqlite3", ("sqlite3",), on_path("sqlite3")),
     Need("curl", ("curl",), on_path("curl")),
     Need("shellcheck", ("shellcheck",), on_path("shellcheck")),

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -34,8 +35,8 @@ from support.site_process import Site
 from support.visitor import FORM_A, Visitor
 
 DEPLOY = ROOT / "deploy"
-GUIDE = (ROOT / "docs" / "running-it.md").read_text()
-CODE = re.findall(r"^ {4,}\S.*|`[^`\n]+`", GUIDE, re.M)
+GUIDES = {name: (ROOT / "docs" / name).read_text() for name in ("running-it.md", "larger.md")}
+LARGER = GUIDES["larger.md"]
 TEAM = {"RJSITE_TEAM_EMAIL": "team@example.org"}
 EXPOSED_AT_MOST = 15  # systemd's own score, in tenths: 100 is no protection at all
 
@@ -68,7 +69,8 @@ def units(tmp_path: Path) -> list[Path]:
 
 def test_systemd_finds_no_fault_in_the_units(units: list[Path]) -> None:
     assert [unit.name for unit in units] == [
-        "rjsite-daily.service", "rjsite-daily.timer", "rjsite@serve.service",
+        "rjsite-content.service", "rjsite-content.timer", "rjsite-daily.service", "rjsite-daily.timer",
+        "rjsite@serve.service",
     ]  # fmt: skip
 
     done = run(program("systemd-analyze"), "verify", "--man=no", *units)
@@ -98,7 +100,7 @@ def test_no_unit_hides_a_failure_or_ends_a_program_for_a_call_that_it_can_do_wit
 
 
 @pytest.fixture
-def daily(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+def daily(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run daily.sh on a server of its own, where `rjsite` is this shell script."""
     place = tmp_path / "current"
     for folder in (place / "deploy", place / ".venv" / "bin", tmp_path / "data", tmp_path / "copies"):
@@ -112,17 +114,17 @@ def daily(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
     with closing(sqlite3.connect(tmp_path / "data" / "outbox.sqlite3")) as file:
         file.execute("CREATE TABLE outbox (sealed BLOB, accepted_at FLOAT)")
 
-    def daily(rjsite: str) -> subprocess.CompletedProcess[str]:
+    def daily(rjsite: str, **env: str) -> subprocess.CompletedProcess[str]:
         command = place / ".venv" / "bin" / "rjsite"
         command.write_text(f"#!/bin/sh\n{rjsite}\n")
         command.chmod(0o755)
-        return run(place / "deploy" / "daily.sh", env={"RJSITE_DATA_DIR": str(tmp_path / "data")})
+        return run(place / "deploy" / "daily.sh", env={"RJSITE_DATA_DIR": str(tmp_path / "data"), **env})
 
     return daily
 
 
 def test_a_daily_run_publishes_backs_up_and_says_that_it_did(
-    daily: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+    daily: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     done = daily(f'echo "$@" >{tmp_path}/said')
 
@@ -133,7 +135,7 @@ def test_a_daily_run_publishes_backs_up_and_says_that_it_did(
 
 
 def test_a_daily_run_that_could_not_publish_backs_up_all_the_same_and_fails(
-    daily: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+    daily: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     done = daily("exit 1")
 
@@ -143,7 +145,7 @@ def test_a_daily_run_that_could_not_publish_backs_up_all_the_same_and_fails(
 
 
 def test_a_daily_run_that_could_not_back_up_publishes_all_the_same_and_fails(
-    daily: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+    daily: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     (tmp_path / "data" / "outbox.sqlite3").write_text("no database")
 
@@ -155,10 +157,39 @@ def test_a_daily_run_that_could_not_back_up_publishes_all_the_same_and_fails(
 
 
 def test_a_daily_run_that_is_killed_leaves_that_it_did_not_end(
-    daily: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+    daily: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     daily("kill -KILL $PPID")
 
+    assert "failed" in str(daily_run_warning(tmp_path / "data"))
+
+
+def test_a_daily_run_copies_the_backups_away_and_deletes_only_old_ones_there(
+    daily: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    names = {}
+    for days in (1, 13, 14, 40):
+        day = datetime.now(UTC) - timedelta(days=days)
+        names[days] = f"outbox-{day:%Y%m%d}T000500Z.sqlite3"
+        (there / names[days]).touch()
+    (there / "somebody-elses").touch()
+
+    done = daily("", BACKUP_TARGET=str(there))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    new = {path.name for path in (tmp_path / "copies").iterdir()}
+    assert len(new) == 1  # this server is new, and the other machine has what the lost one copied
+    assert {path.name for path in there.iterdir()} == {*new, names[1], names[13], "somebody-elses"}
+
+
+def test_a_daily_run_whose_copies_do_not_get_away_fails(
+    daily: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = daily("", BACKUP_TARGET=str(tmp_path / "nowhere" / "nowhere"))
+
+    assert done.returncode == 1
     assert "failed" in str(daily_run_warning(tmp_path / "data"))
 
 
@@ -417,16 +448,26 @@ def test_old_copies_go_also_where_no_new_one_can_be_made(tmp_path: Path) -> None
 
 
 def bring_back(copy: Path, site: Site, url: str) -> None:
-    """What the guide says, with the places of this test."""
+    """Restore as the guides say."""
     if url:
         address = url.replace("+psycopg", "")
         how = "psql --quiet --single-transaction --set=ON_ERROR_STOP=1"
         done = run(*how.split(), f"--dbname={address}", f"--file={copy}")
-        assert f"{how} --dbname=rjsite --file=" in GUIDE
+        assert f"{how} --dbname=rjsite --file=" in LARGER
     else:
-        done = run("install", "-m", "600", copy, site.data_dir / "outbox.sqlite3")
-        assert "install -o rjsite -g rjsite -m 600 " in GUIDE
+        done = restore(copy, site)
     assert done.returncode == 0, done.stderr
+
+
+def restore(copy: Path, site: Site) -> subprocess.CompletedProcess[str]:
+    """Run restore.sh in the data folder of this site, which is stopped already."""
+    script = (DEPLOY / "restore.sh").read_text()
+    for before, after in (
+        ("/var/lib/rjsite", str(site.data_dir)), ("-o rjsite -g rjsite ", ""), ("systemctl", "true"),
+    ):  # fmt: skip
+        assert before in script
+        script = script.replace(before, after)
+    return run("sh", "-c", script, "restore.sh", copy)
 
 
 def test_bringing_a_copy_back_loses_nothing_of_the_old_file_and_lets_nobody_forget_it(
@@ -442,18 +483,19 @@ def test_bringing_a_copy_back_loses_nothing_of_the_old_file_and_lets_nobody_forg
         copy = Path(run(DEPLOY / "backup.sh", tmp_path, env=site.env).stdout.strip())
         late = visitor.reference(visitor.send({**FORM_A, "about": "After the copy was made"}))
         site.kill()  # its last rows are in the write-ahead log
-    words = GUIDE.partition("To bring a copy back (SQLite):")[2].partition("PostgreSQL, with")[0]
-    changes = {
-        "/var/backups/rjsite/outbox-TIME.sqlite3": str(copy), "/var/lib/rjsite": str(site.data_dir),
-        "install -o rjsite -g rjsite": "install", "systemctl": "true",
-        "rjsite ": f"{shlex.quote(str(Path(sys.executable).with_name('rjsite')))} ",
-    }  # fmt: skip
-    steps = re.findall(r"^ {4}(\S.*)$", words, re.M)
-    for before, after in changes.items():
-        steps = [step.replace(before, after) for step in steps]
-    inside = "cd " + shlex.quote(str(site.data_dir)) + "; "
-    done = [run("sh", "-c", inside + step, env=site.env) for step in steps]
-    status, listed, sent, _ = done[-4:]
+    (tmp_path / "hidden-stories").write_text("a-story\n")
+
+    assert restore(copy, site).returncode == 0
+    assert "is still there" in restore(copy, site).stderr
+    assert (site.data_dir / "hidden-stories").read_text() == "a-story\n"
+    rjsite = f"{shlex.quote(str(Path(sys.executable).with_name('rjsite')))} "
+    words = GUIDES["running-it.md"].partition("To restore a backup:")[2]
+    inside = f"cd {shlex.quote(str(site.data_dir))}; "
+    steps = [
+        inside + step.replace("/var/lib/rjsite", str(site.data_dir)).replace("rjsite ", rjsite)
+        for step in re.findall(r"^ {4}(\S.*)$", words, re.M)[1:]
+    ]
+    status, listed, sent, _ = [run("sh", "-c", step, env=site.env) for step in steps]
 
     assert "a damaged outbox was kept aside: outbox.sqlite3.damaged-before" in status.stdout
     assert late not in site.run("outbox", "list").stdout
@@ -489,7 +531,7 @@ def test_the_way_from_sqlite_to_postgresql_loses_no_form_and_no_number(
 
     site.env["RJSITE_DATABASE_URL"] = postgres_url
     assert site.run("outbox", "status").returncode == 0
-    (statement,) = re.findall(r"INSERT INTO outbox_counters[^\";]+", GUIDE)
+    (statement,) = re.findall(r"INSERT INTO outbox_counters[^\";]+", LARGER)
     with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
         connection.execute(statement.replace("118", number))
     site.start()
@@ -499,16 +541,48 @@ def test_the_way_from_sqlite_to_postgresql_loses_no_form_and_no_number(
     assert "Number: 3" in mail_server.wait_for(3)[2].text
 
 
-# -- the guide --------------------------------------------------------------------------------------------
+# -- the guides -------------------------------------------------------------------------------------------
 
 
-def test_the_guide_names_files_and_commands_that_there_are() -> None:
-    files = re.findall(r"(?<![\w/.-])((?:deploy|docs|content)/[\w@./-]+\w)", GUIDE)
-    named = set(re.findall(r"\brjsite ((?:outbox |keys |mail )?[a-z]+(?:-check)?)[^\w@]", " ".join(CODE)))
-    settings = set(re.findall(r"RJSITE_\w+[A-Z]", GUIDE))
+@pytest.mark.parametrize("guide", GUIDES)
+def test_a_guide_names_files_and_settings_that_there_are(guide: str) -> None:
+    text = GUIDES[guide]
+    files = re.findall(r"(?<![\w/.-])((?:deploy|docs|content|\.github)/[\w@./-]+\w)", text)
+    files += re.findall(r"/srv/rjsite/(?:current|source)/([\w./-]+\w)", text)
+    settings = set(re.findall(r"RJSITE_\w+[A-Z]", text))
 
     assert [name for name in files if not (ROOT / name).exists()] == []
-    assert len(named) > 5
-    for command in named:
-        assert commands.run(*command.split(), "--help").exit_code == 0, command
     assert settings <= {SETTINGS_FILE, *Settings.names()}
+
+
+def commands_of(guide: str) -> list[list[str]]:
+    """Return each command that a guide shows on a line of its own or within a sentence, as words."""
+    programs = "rjsite|systemctl|journalctl|curl|certbot|podman|ssh-keygen"
+    lines = re.findall(rf"^ {{4,}}(\S.*)|`((?:{programs}) [^`\n]+)`", GUIDES[guide], re.M)
+    found = [block or inline for block, inline in lines]
+    assert all(run("bash", "-n", "-c", command).returncode == 0 for command in found)
+    split = map(shlex.split, found)
+    return [[word for word in words if not re.match(r"[A-Z_]+=", word)] for words in split]
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_a_server_has_the_program_of_each_command_in_a_guide(guide: str) -> None:
+    of_debian = {"apt-get", "ls", "rm", "runuser", "systemctl", "journalctl"}
+    installed = set((DEPLOY / "install.sh").read_text().split()) & {"git", "curl", "certbot"}
+    programs = of_debian | installed | {"rjsite", "podman", "ssh-keygen"}
+
+    for words in commands_of(guide):
+        place = words[0].split("/", 4)[-1]  # /srv/rjsite/current/deploy/...
+        assert words[0] in programs or (ROOT / place).is_file(), words
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_a_guide_uses_commands_and_options_of_rjsite_that_there_are(guide: str) -> None:
+    ours = [words[1:] for words in commands_of(guide) if words[0] == "rjsite"]
+
+    assert len(ours) > 3
+    for words in ours:
+        group = 2 if words[0] in ("outbox", "keys", "mail") else 1
+        shown = commands.run(*words[:group], "--help")
+        assert shown.exit_code == 0, words
+        assert [word for word in words[group:] if word[:2] == "--" and word not in shown.output] == []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 PREFIX = "RJSITE_"
 FILE = f"{PREFIX}SETTINGS_FILE"
-BESIDE = ("HOST", "PORT", "KEEP_DAYS")  # of `rjsite serve` and deploy/backup.sh
+BESIDE = ("HOST", "PORT", "KEEP_DAYS", "BACKUP_TARGET")  # of `rjsite serve` and the scripts in deploy/
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Invisible characters that pasting adds: spaces of any width, marks of text direction, control characters
 _UNSEEN = "".join(map(chr, (*range(33), *range(127, 161), *range(0x2000, 0x2010), *range(0x2028, 0x2030))))

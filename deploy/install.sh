@@ -1,0 +1,273 @@
+#!/bin/bash
+# Install the site on an empty Debian 12 or 13, or bring an installation up to date. As root, with a clone of the
+# project in /srv/rjsite/source:
+#
+#     install.sh [OPTION ...] [RJSITE_NAME=VALUE ...]
+#
+#     --host NAME               the name of the site, like www.example.org
+#     --team ADDRESS            who receives the forms
+#     --mail-server NAME        the mail server that the site sends by
+#     --sender ADDRESS          the address that the mail is from
+#     --certificate FILE --key FILE    a certificate for the name, with those that signed it, and its key
+#     --certbot ADDRESS         get a certificate from Let's Encrypt, which sends notices to this address
+#     --backup USER@HOST:FOLDER where copies of the backups go, by rsync over ssh; “none” for nowhere yet
+#     --keys-are-kept           a copy of the keys is kept away from this server
+#
+# What is not given is asked, and an answer that the settings file has already is kept. RJSITE_NAME=VALUE sets one more
+# setting of README.md. It can be run again at any time: keys, settings, content and the version that runs stay.
+set -euo pipefail
+umask 022
+
+readonly settings=/etc/rjsite/environment kept=/etc/rjsite/keys-are-kept-elsewhere
+readonly clone=/srv/rjsite/source current=/srv/rjsite/current data=/var/lib/rjsite
+host='' team='' mail_server='' sender='' certificate='' key='' certbot='' backup='' more=()
+
+stop() {
+    printf '\n%s\n' "$*" >&2
+    exit 1
+}
+
+step() { printf '\n== %s\n' "$*"; }
+
+read_arguments() {
+    while test $# -gt 0; do
+        case $1 in
+        --keys-are-kept) keys_are_kept=yes ;;
+        RJSITE_*=*) more+=("$1") ;;
+        --host | --team | --mail-server | --sender | --certificate | --key | --certbot | --backup)
+            test $# -gt 1 || stop "$1 needs a value."
+            local name=${1#--}
+            printf -v "${name//-/_}" %s "$2"
+            shift
+            ;;
+        *) stop "There is no option $1. The first lines of $0 list them." ;;
+        esac
+        shift
+    done
+    test -z "$certificate$key" || test -r "$certificate" -a -r "$key" ||
+        stop "--certificate and --key each need a file that can be read."
+}
+
+need_debian() {
+    test "$(id -u)" = 0 || stop "Run this as root."
+    # shellcheck source=/dev/null
+    case $(. /etc/os-release && echo "$ID $VERSION_ID") in
+    "debian 12" | "debian 13") ;;
+    *) stop "This is for Debian 12 and 13. docs/larger.md says what the site needs elsewhere." ;;
+    esac
+    test -d $clone/.git || stop "Clone the project first: git clone ADDRESS $clone"
+}
+
+# Print the value of a setting; nothing where there is none.
+get() { test ! -e $settings || sed -n "s/^$1=\"\?\([^\"]*\)\"\?$/\1/p" $settings; }
+
+# Write a setting into its line, or add the line. In quotes, a value means itself (docs/settings-file.md).
+put() {
+    (umask 077 && NAME=$1 VALUE=$2 awk '
+        BEGIN { name = ENVIRON["NAME"] "="; line = name "\"" ENVIRON["VALUE"] "\"" }
+        index($0, name) == 1 { print line; found = 1; next }
+        { print }
+        END { if (!found) print line }' $settings >$settings.new)
+    chgrp rjsite $settings.new
+    chmod 640 $settings.new
+    mv $settings.new $settings
+}
+
+# ask VARIABLE QUESTION FORMER: let VARIABLE be what was given, what is set already, or what somebody types.
+ask() {
+    test -z "${!1}" || return 0
+    local answer=$3
+    if test -z "$answer"; then
+        test -t 0 || stop "Give --${1//_/-}, or run this in a terminal. It is: $2"
+        while test -z "$answer"; do read -rp "$2: " answer; done
+    fi
+    printf -v "$1" %s "$answer"
+}
+
+ask_everything() {
+    local url
+    url=$(get RJSITE_PUBLIC_URL)
+    ask host "Name of the site, without https://" "${url#https://}"
+    [[ $host =~ ^[a-z0-9-]+(\.[a-z0-9-]+)+$ ]] || stop "The name of a site is like www.example.org, and not: $host"
+    ask team "Address that receives the forms" "$(get RJSITE_TEAM_EMAIL)"
+    ask mail_server "Mail server that the site sends by" "$(get RJSITE_MAIL_SERVER)"
+    ask sender "Address that the mail is from" "$(get RJSITE_MAIL_DEFAULT_SENDER)"
+    ask_sign_in
+    ask backup "Where copies of the backups go, as USER@HOST:FOLDER, or none" "$(get BACKUP_TARGET)"
+    if test -z "$certificate" && ! test -e /etc/rjsite/tls/fullchain.pem; then
+        ask certbot "Your address, for notices of Let's Encrypt about the certificate" ""
+    fi
+}
+
+# The first time, ask how the site signs in to the mail server. docs/mail.md has the ways without a password.
+ask_sign_in() {
+    local name password
+    test -z "$(get RJSITE_MAIL_SERVER)" -a -t 0 || return 0
+    case " ${more[*]-}" in *" RJSITE_MAIL_USERNAME="* | *" RJSITE_MAIL_OAUTH"*) return 0 ;; esac
+    read -rp "Name to sign in there with (empty for none, and for the ways in docs/mail.md): " name
+    test -n "$name" || return 0
+    read -rsp "Its password: " password
+    echo
+    more+=("RJSITE_MAIL_USERNAME=$name" "RJSITE_MAIL_PASSWORD=$password")
+}
+
+packages() {
+    step "Packages of Debian"
+    export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
+    apt-get -qq -o DPkg::Lock::Timeout=300 update
+    apt-get -qq -o DPkg::Lock::Timeout=300 --no-install-recommends install ca-certificates certbot curl git \
+        libnginx-mod-http-brotli-static nginx-light openssh-client python3 python3-venv rsync sqlite3 ufw \
+        unattended-upgrades >/dev/null
+    timedatectl set-timezone Europe/London
+}
+
+# Security updates come by themselves, with a restart at night where one is needed.
+updates() {
+    cat >/etc/apt/apt.conf.d/52rjsite <<'END'
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+Unattended-Upgrade::Automatic-Reboot "true";
+Unattended-Upgrade::Automatic-Reboot-Time "04:00";
+END
+}
+
+# Only ssh, HTTP and HTTPS come in.
+firewall() {
+    step "Firewall"
+    local ports='' port
+    if command -v sshd >/dev/null; then
+        ports=$(sshd -T | sed -n 's/^port //p')
+        test -n "$ports" || stop "On which port sshd listens is unknown, so the firewall could lock you out: sshd -T"
+    fi
+    for port in $ports 80 443; do ufw allow "$port/tcp" >/dev/null; done
+    ufw --force enable
+}
+
+user_and_folders() {
+    step "User, folders and keys"
+    id rjsite >/dev/null 2>&1 || useradd --system --home-dir $data --shell /usr/sbin/nologin rjsite
+    install -d -o rjsite -g rjsite -m 700 $data $data/.ssh /var/backups/rjsite
+    install -d -o rjsite -g rjsite -m 755 /var/lib/rjsite-published
+    install -d -m 755 /srv/rjsite /etc/rjsite /etc/rjsite/tls
+    # On a new server, stories that were hidden on the old one stay so.
+    test -e $data/hidden-stories || test ! -e /var/backups/rjsite/hidden-stories ||
+        install -o rjsite -g rjsite -m 644 /var/backups/rjsite/hidden-stories $data/
+    as_site test -e .ssh/id_ed25519 || as_site ssh-keygen -q -t ed25519 -N '' -C "rjsite@$(uname -n)" -f .ssh/id_ed25519
+    # The first time the site meets another machine nobody is there to confirm its key.
+    as_site test -e .ssh/config || echo 'StrictHostKeyChecking accept-new' | as_site tee .ssh/config >/dev/null
+}
+
+as_site() { (cd $data && runuser -u rjsite -- "$@"); }
+
+first_release() {
+    test -e $current || { step "First release" && $clone/deploy/release.sh main; }
+    ln -sfn $current/deploy/rjsite /usr/local/bin/rjsite
+}
+
+write_settings() {
+    local line
+    test -e $settings || # the example, less what is only an example
+        sed '/example\.org/d; /=$/d' $current/deploy/environment.example | install -m 640 -g rjsite /dev/stdin $settings
+    put RJSITE_PUBLIC_URL "https://$host"
+    put RJSITE_TEAM_EMAIL "$team"
+    put RJSITE_MAIL_SERVER "$mail_server"
+    put RJSITE_MAIL_DEFAULT_SENDER "$sender"
+    put RJSITE_CONTENT_REPOSITORY "$(git -C $clone remote get-url origin)"
+    put BACKUP_TARGET "$backup"
+    for line in ${more[@]+"${more[@]}"}; do put "${line%%=*}" "${line#*=}"; done
+    $current/.venv/bin/rjsite keys new | while read -r line; do
+        test -n "$(get "${line%%=*}")" || put "${line%%=*}" "${line#*=}"
+    done
+}
+
+# From now on a timer brings merged content. The first time is now, because the site does not start without any.
+content() {
+    step "Content"
+    local status=0
+    rjsite update-content || status=$?
+    test $status != 2 || stop "Mend these settings, and run this again: $settings"
+    test -e $data/content || stop "The project could not be fetched as the user rjsite." \
+        "Where it is private, let this key read it (a deploy key), and run this again:" "$(cat $data/.ssh/id_ed25519.pub)"
+}
+
+# Without its keys nobody can open what waits, or a backup. So nothing starts before they are safe.
+confirm_keys() {
+    local answer
+    test ! -e $kept || return 0
+    if test -z "${keys_are_kept-}"; then
+        test -t 0 || stop "Copy the two keys in $settings to a place away from this server," \
+            "and run this again with --keys-are-kept."
+        step "A copy of the keys, away from this server: in a safe or a password store"
+        grep -E '^RJSITE_(SECRET_KEY|OUTBOX_KEYS)=' $settings
+        read -rp "Without them nobody can open what waits, or a backup. Type kept when you have a copy: " answer
+        test "$answer" = kept || stop "Nothing was started. Run this again when you have a copy."
+    fi
+    date --iso-8601 >$kept
+}
+
+start_site() {
+    step "The site"
+    cp $current/deploy/systemd/rjsite* /etc/systemd/system/ # release.sh does so from now on
+    install -D -m 644 $current/deploy/systemd/journald.conf /etc/systemd/journald.conf.d/rjsite.conf
+    systemctl daemon-reload
+    systemctl restart systemd-journald
+    systemctl --quiet enable rjsite@serve rjsite-daily.timer rjsite-content.timer
+    systemctl restart rjsite@serve
+    curl --silent --fail --retry 30 --retry-delay 1 --retry-connrefused --output /dev/null \
+        http://127.0.0.1:8000/healthz || journalctl --lines=20 --no-pager --unit=rjsite@serve
+    # the pages for nginx, and a first backup; what failed is said at the end
+    systemctl start rjsite-content rjsite-daily || true
+    systemctl restart rjsite-daily.timer rjsite-content.timer
+}
+
+put_certificate() {
+    step "Certificate"
+    if test -n "$certificate"; then
+        install -m 644 "$certificate" /etc/rjsite/tls/fullchain.pem
+        install -m 600 "$key" /etc/rjsite/tls/privkey.pem
+    elif test -n "$certbot"; then
+        certbot certonly --non-interactive --agree-tos --email "$certbot" --domain "$host" --keep-until-expiring \
+            --webroot --webroot-path /var/www/html --deploy-hook "systemctl reload nginx" ||
+            stop "The name $host has to lead to this server, and port 80 has to be open. Then run this again."
+        ln -sfn "/etc/letsencrypt/live/$host/fullchain.pem" "/etc/letsencrypt/live/$host/privkey.pem" /etc/rjsite/tls/
+    fi
+}
+
+web_server() {
+    step "nginx"
+    local file=/etc/nginx/conf.d/rjsite.conf without_ipv6='' http2='' text
+    test -e /proc/net/if_inet6 || without_ipv6='/listen \[::\]/d'
+    # From Debian 13 on, nginx has a line of its own for HTTP/2, and warns of the one that Debian 12 needs.
+    nginx -v 2>&1 | grep -q 'nginx/1\.22' || http2='s/ ssl http2;/ ssl;/; s/^    server_tokens off;/    http2 on;\n&/'
+    text=$(sed "s/www\.example\.org/$host/; $without_ipv6; $http2" $current/deploy/nginx.conf)
+    test "$text" = "$(cat $file 2>/dev/null)" ||
+        echo "$text" | install --backup --suffix=.before -m 644 /dev/stdin $file
+    rm -f /etc/nginx/sites-enabled/default
+    nginx -t -q || stop "nginx does not take its settings; the lines above say why. It goes on as it was."
+    systemctl --quiet enable nginx
+    systemctl reload-or-restart nginx
+}
+
+say_whom_to_let_in() {
+    test "$backup" = none || printf '\n%s\n%s\n' \
+        "Let this key in at ${backup%%:*}, so that copies of the backups get there (authorized_keys):" \
+        "$(cat $data/.ssh/id_ed25519.pub)"
+}
+
+read_arguments "$@"
+need_debian
+ask_everything
+packages
+updates
+firewall
+user_and_folders
+first_release
+write_settings
+content
+confirm_keys
+start_site
+put_certificate
+web_server
+say_whom_to_let_in
+step "Is all well?"
+exec rjsite doctor

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Bring a backup of the outbox back, as root: restore.sh /var/backups/rjsite/outbox-TIME.sqlite3
+#
+# The file that was there is kept under another name, because it may hold mail that was not sent.
+set -eu
+data=/var/lib/rjsite
+before=$data/outbox.sqlite3.damaged-before
+
+test -s "${1-}" || { echo "Name a backup: ls /var/backups/rjsite" >&2 && exit 2; }
+test ! -e $before || { echo "$before is still there. Look into it first, as docs/running-it.md says." >&2 && exit 1; }
+systemctl stop 'rjsite@*'
+for part in '' -wal -shm; do
+    test ! -e $data/outbox.sqlite3$part || mv $data/outbox.sqlite3$part $before$part
+done
+install -o rjsite -g rjsite -m 600 "$1" $data/outbox.sqlite3
+hidden=$(dirname "$1")/hidden-stories # on a new machine, stories that were hidden stay so
+test -e $data/hidden-stories || test ! -e "$hidden" || install -o rjsite -g rjsite -m 644 "$hidden" $data/
+systemctl start rjsite@serve
+test ! -e $before || echo "The file from before is $before. What to do with it: docs/running-it.md."
