@@ -11,10 +11,10 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test listen unit check bench lint lock soak papers pictures
+.PHONY: help serve test listen install-test unit check bench lint lock soak papers pictures
 
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 serve: ## run the whole site on http://127.0.0.1:8000 (PORT=8001 make serve for another)
 	@$(PREPARE) run
@@ -43,6 +43,10 @@ unit: ## run the quick tests: no browser, no servers
 check: ## check pages, stories, words and facts; names file and line
 	@$(PREPARE) run
 	$(BIN)/rjsite check
+
+install-test: ## install the site on an empty Debian 12 and 13 (as root), and try all that happens to it
+	@$(PREPARE) dev
+	$(BIN)/pytest -n 0 --override-ini faulthandler_timeout=1800 tests/install
 
 soak: ## send forms while everything goes wrong (MINUTES=2 SEED=any SIGN_IN=password), and account for each
 	@$(PREPARE) dev
