@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, current_app
 from flask_limiter import Limiter
 
+from rjsite.content import merged
 from rjsite.encryption.at_rest import RowCipher
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.forms.form import QuestionForm
@@ -77,14 +78,15 @@ def make_outbox(settings: Settings) -> Outbox:
 def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
     """Return a line for each thing that somebody has to look after.
 
-    That is a certificate that ends soon, a damaged outbox that was kept, and a daily run that failed.
+    That is a certificate that ends soon, a damaged outbox that was kept, a daily run that failed, and merged
+    content that did not arrive.
     """
     lines = [f"certificate {line}" for line in certificates.warnings()]
     lines += [f"a damaged outbox was kept aside: {file.name}" for file in corrupt_files(settings.outbox_url)]
     lines += [f"certificate {line}" for line in ending(settings)]
     if daily := daily_run_warning(settings.data_dir):
         lines.append(daily)
-    return lines
+    return lines + merged.warnings(settings.data_dir, settings.content_repository)
 
 
 def daily_run_warning(data_dir: Path) -> str | None:

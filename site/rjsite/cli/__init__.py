@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from rjsite.cli import content, outbox, serve
+from rjsite.cli import content, outbox, serve, update
 from rjsite.content.problem import Unreadable
 from rjsite.settings import SettingsError
 
@@ -63,6 +63,7 @@ main = Program(
         content.new_story,
         content.release_check,
         content.hide,
+        update.update_content,
         outbox.outbox,
     ],
 )

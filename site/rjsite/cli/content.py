@@ -14,7 +14,7 @@ import click
 
 from rjsite.content import clock
 from rjsite.content.list_file import HIDDEN_STORIES, PUBLISHED_FOLDERS, ListFile
-from rjsite.content.problem import Severity, Unreadable
+from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.settings import ROOT, Settings, SettingsError
 
@@ -174,10 +174,10 @@ def _take_off(hidden: ListFile, slug: str, content: Path) -> None:
     from rjsite.web.publish import take_down
 
     hidden.add(slug)
-    for folder in _published(hidden):
+    for folder in published_folders(hidden.path.parent):
         take_down(folder, lambda story: story == slug)
     click.echo(f"{slug} is hidden, on this machine and in whatever version runs. “--undo” shows it again.")
-    _publish_again(hidden)
+    publish_again(hidden.path.parent)
     stories = [path.stem for path in (content / "case-studies").glob("*.md")]
     if slug not in stories:
         near = get_close_matches(slug, stories, 1)
@@ -192,20 +192,22 @@ def _show_again(hidden: ListFile, slug: str) -> None:
         sys.exit(1)
     hidden.remove(slug)
     click.echo(f"{slug} is no longer hidden; it is shown if its file allows that.")
-    _publish_again(hidden)
+    publish_again(hidden.path.parent)
 
 
-def _published(hidden: ListFile) -> list[Path]:
+def published_folders(data: Path) -> list[Path]:
     """Return the folders that hold published pages."""
-    folders = map(Path, sorted(ListFile(hidden.path.parent, PUBLISHED_FOLDERS).read()))
+    folders = map(Path, sorted(ListFile(data, PUBLISHED_FOLDERS).read()))
     return [folder for folder in folders if (folder / "current").is_dir()]
 
 
-def _publish_again(hidden: ListFile) -> None:
-    """Bring lists and links of the published pages up to date; a running site does so by itself."""
+def publish_again(data: Path) -> list[Problem]:
+    """Publish again wherever pages are published, and return what is not shown as its file has it."""
     from rjsite.web.publish import publish_content
 
     os.umask(0o022)  # nginx, which is another user, reads the files
-    for folder in _published(hidden):
-        publish_content(Settings.load(), folder)
+    not_shown: list[Problem] = []
+    for folder in published_folders(data):
+        *_, not_shown = publish_content(Settings.load(), folder)
         click.echo(f"The pages in {folder} are published again.")
+    return not_shown

@@ -83,6 +83,7 @@ class Settings(BaseModel):
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     content_dir: Path = ROOT / "content"
+    content_repository: Annotated[str, AfterValidator(fields.repository)] = ""
 
     @classmethod
     def load(cls, **given: Any) -> Self:
@@ -94,6 +95,14 @@ class Settings(BaseModel):
         Raises:
             SettingsError: with one line for each setting that is missing or cannot be used.
         """
+        settings, faults = cls.read(**given)
+        if faults:
+            raise SettingsError(faults)
+        return settings
+
+    @classmethod
+    def read(cls, **given: Any) -> tuple[Self, list[str]]:
+        """Return the same, with defaults for what cannot be used, and a line for each fault."""
         read = read_given(cls.names())
         set_here = {field: read.values.get(cls.name_of(field)) for field in cls.model_fields}
         values = {field: value for field, value in set_here.items() if value is not None} | given
@@ -108,9 +117,7 @@ class Settings(BaseModel):
             # The others are checked together as well, with defaults for these, so that one start names all.
             settings = cls(**{field: values[field] for field in values if cls.name_of(field) not in unusable})
         faults += [line for line in checks.faults_of(settings) if not any(name in line for name in unusable)]
-        if faults:
-            raise SettingsError(faults)
-        return settings
+        return settings, faults
 
     @classmethod
     def names(cls) -> list[str]:
@@ -120,12 +127,8 @@ class Settings(BaseModel):
     @classmethod
     def folders(cls) -> tuple[Path, Path]:
         """Return the folders of the content and of the data, even if other settings cannot be used."""
-        given = read_given(cls.names()).values
-        content, data = (
-            Path(trimmed(given.get(cls.name_of(field), "")) or cls.model_fields[field].default)
-            for field in ("content_dir", "data_dir")
-        )
-        return content, data
+        settings, _ = cls.read()
+        return settings.content_dir, settings.data_dir
 
     @staticmethod
     def name_of(field: str) -> str:
@@ -153,6 +156,13 @@ class Settings(BaseModel):
             if not getattr(self, field):
                 object.__setattr__(self, field, (_development_key(self.data_dir / name),))
                 self.model_fields_set.discard(field)  # see rjsite.settings.development_keys
+        return self
+
+    @model_validator(mode="after")
+    def _read_merged_content(self) -> Self:
+        """Read what `rjsite update-content` fetched, whichever version of the program runs."""
+        if self.content_repository and "content_dir" not in self.model_fields_set:
+            object.__setattr__(self, "content_dir", self.data_dir / "content")
         return self
 
     @property

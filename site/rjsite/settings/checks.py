@@ -51,7 +51,11 @@ def _folder_faults(settings: Settings) -> list[str]:
     None is made, because a missing folder is likely a disk that was not mounted.
     """
     faults = []
-    if not settings.content_dir.is_dir():
+    if settings.content_repository and "content_dir" in settings.model_fields_set:
+        faults.append(f"{PREFIX}CONTENT_DIR: take it out; the content is that of {PREFIX}CONTENT_REPOSITORY")
+    elif settings.content_repository and not settings.content_dir.is_dir():
+        faults.append(f"{PREFIX}CONTENT_REPOSITORY: nothing was fetched yet; run “rjsite update-content”")
+    elif not settings.content_dir.is_dir():
         faults.append(f"{PREFIX}CONTENT_DIR: there is no such folder")
     url = settings.database_url.get_secret_value()
     file = Path(url.partition(":///")[2].partition("?")[0])

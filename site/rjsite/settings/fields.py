@@ -85,6 +85,17 @@ def token_url(value: str) -> str:
     return value
 
 
+def repository(value: str) -> str:
+    """Check the address of a git repository, in which no password may stand, because messages name it."""
+    web = re.match(r"https://[^@\s]+\Z", value)
+    if value and not (web or re.match(r"(ssh://|file:///|/|[\w.-]+@[\w.-]+:)[^-\s]\S*\Z", value)):
+        raise ValueError(
+            "write the address of a git repository without a password, like https://git.example.org/site.git "
+            "or git@git.example.org:site.git"
+        )
+    return value
+
+
 def form_limit(value: str) -> str:
     """Check how many forms an address may send."""
     from limits import parse_many

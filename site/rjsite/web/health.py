@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, request
 
+from rjsite.content.merged import read_result
 from rjsite.mail.worker import NEEDS_SOMEBODY
 from rjsite.outbox import operator
 from rjsite.outbox.database import DATABASE_ERRORS
@@ -83,6 +84,8 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
     if waiting and waiting.mails:
         why = f" ({', '.join(sorted(waiting.failures))})" if waiting.failures else ""
         yield f"waiting: {waiting.mails} mails, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
+    if services.settings.content_repository and (update := read_result(services.settings.data_dir)):
+        yield f"content: {update.summary()}"
     if not services.content.taken_up:
         yield "content: the changed content could not be read; the log says why"
     for problem in library().not_shown:

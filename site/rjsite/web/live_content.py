@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -54,6 +55,7 @@ class LiveLibrary:
         self._hidden = ListFile(data, HIDDEN_STORIES) if data else None
         self._reading = threading.Lock()
         self._replacing = threading.Lock()
+        self._inode = 0  # of the folder
         self._files: tuple[float, int] | None = None  # when the files were last checked, and their hash
         self._seen = self._state()
         self._library = self._whole = self._load(None)
@@ -142,20 +144,26 @@ class LiveLibrary:
 
     def _load(self, kept: Library | None) -> Library:
         today = clock.today()
-        library = load(
-            self.folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good
-        )
+        folder = self.folder.resolve()  # as it is now, whatever replaces it meanwhile
+        library = load(folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good)
         if self.production:
-            library = for_the_public(library, self.folder, today, self._last_good)
+            library = for_the_public(library, folder, today, self._last_good)
         library = replace(library, withdrawn_papers=papers.withdrawn(library))
         for problem in library.problems:
             log.error("to mend: %s", problem)
         return library
 
     def _state(self) -> tuple[date, int]:
-        """Return what a reload depends on: the day, and in development the files as they are now."""
+        """Return what a reload depends on: the day, and the folder or in development the files in it.
+
+        `rjsite update-content` puts another folder in the place of this one.
+        """
         today = clock.today()
-        return today, 0 if self.production else self._hash_of_files()
+        if not self.production:
+            return today, self._hash_of_files()
+        with suppress(OSError):  # while its disk is away, what was read is shown
+            self._inode = self.folder.stat().st_ino
+        return today, self._inode
 
     def _hash_of_files(self) -> int:
         """Return a hash of when each file was changed, taken at most once in CHECK_FILES_EVERY seconds."""

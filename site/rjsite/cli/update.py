@@ -1,0 +1,71 @@
+"""`rjsite update-content`: show the content that was merged to main."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from rjsite.cli.content import publish_again, published_folders
+from rjsite.content import merged
+from rjsite.content.last_good import is_withdrawn
+from rjsite.content.problem import Problem, Unreadable
+from rjsite.settings import ROOT, Settings
+
+
+@click.command()
+def update_content() -> None:
+    """Show the content that was merged to main; the program stays as it is.
+
+    Stories that were removed go first. What has a mistake is left out or stays as it was.
+    """
+    settings, _ = Settings.read()
+    if not settings.content_repository:
+        raise click.UsageError("Set RJSITE_CONTENT_REPOSITORY to the address of the project.")
+    data = settings.data_dir
+    with merged.alone(data):
+        before = merged.read_result(data) or merged.Update(0)
+        update = replace(before, ended=time.time(), failure="")
+        try:
+            update = _updated(update, settings.content_repository, data)
+        except (merged.CannotFetch, OSError) as error:
+            update = replace(update, failure=str(error))
+        except Unreadable as unreadable:
+            update = replace(update, failure=str(unreadable.problems[0]))
+        merged.write_result(data, update)
+    if update.commit != before.commit:
+        click.echo(f"{update.summary()}.")
+    if update.failure or update.not_shown:
+        click.echo("\n".join(filter(None, [update.failure, *update.not_shown])), err=True)
+        sys.exit(1)
+
+
+def _updated(before: merged.Update, repository: str, data: Path) -> merged.Update:
+    """Show and publish what is on main, unless that was done before."""
+    commit, not_shown = merged.take_up(repository, data), before.not_shown
+    if commit != before.commit:
+        _take_down_removed(data)
+        not_shown = tuple(map(str, publish_again(data) or _not_shown(Settings.load())))
+    program = merged.program_on_main(data, ROOT)
+    return replace(before, commit=commit, not_shown=not_shown, program=program)
+
+
+def _take_down_removed(data: Path) -> None:
+    """Take removed stories off the published pages, whatever keeps the others from being published."""
+    from rjsite.web.publish import take_down
+
+    stories = data / merged.LINK / "case-studies"
+    for folder in published_folders(data):
+        take_down(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))
+
+
+def _not_shown(settings: Settings) -> list[Problem]:
+    """Return what is not shown as its file has it, and keep what is good."""
+    from rjsite.web.live_content import LiveLibrary
+
+    live = LiveLibrary(settings.content_dir, production=settings.production, data=settings.data_dir)
+    live.keep_last_good()
+    return live.now().not_shown

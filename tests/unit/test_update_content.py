@@ -1,0 +1,431 @@
+"""`rjsite update-content` shows what was merged to main, file by file, and never the program."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rjsite import create_app
+from rjsite.content import merged
+from rjsite.content.merged import Update
+from rjsite.settings import Settings, SettingsError
+from rjsite.web import live_content, static
+from rjsite.web.live_content import LiveLibrary
+from support import commands
+from support.site_process import production_settings
+
+STORY = "case-studies/the-shop-window.md"
+SLUG = "the-shop-window"
+
+
+class Project:
+    """A git repository with the content of the invented service on its branch main."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.content = folder / "content"
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.merge()
+
+    def git(self, *arguments: str) -> str:
+        who = ["-c", "user.name=A", "-c", "user.email=a@mending.example", "-c", "commit.gpgsign=false"]
+        command = ["git", "-C", str(self.folder), *who, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    def merge(self) -> None:
+        """Commit everything as it is now."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message=a change")
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def change(self, name: str, right: str, wrong: str) -> None:
+        path = self.folder / name
+        assert right in path.read_text()
+        path.write_text(path.read_text().replace(right, wrong))
+
+
+@pytest.fixture
+def project(content: Path, tmp_path: Path) -> Project:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    content.rename(folder / "content")
+    return Project(folder)
+
+
+@pytest.fixture
+def data(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of a production site that follows the project."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    values = production_settings(tmp_path) | {
+        "RJSITE_DATA_DIR": str(folder),
+        "RJSITE_CONTENT_REPOSITORY": str(project.folder),
+    }
+    del values["RJSITE_CONTENT_DIR"]
+    monkeypatch.delenv("RJSITE_CONTENT_DIR", raising=False)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+@pytest.fixture
+def updated(data: Path) -> None:
+    """The state after the first update."""
+    update()
+
+
+@pytest.fixture
+def published(updated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of published pages, without compressed copies, which take long to make."""
+    folder = tmp_path / "published"
+    monkeypatch.setattr(static, "COMPRESSORS", {})
+    assert commands.run("publish", str(folder)).exit_code == 0
+    return folder / "current" / "pages"
+
+
+def started() -> LiveLibrary:
+    """The site as it is after a start and its first request."""
+    settings = Settings.load()
+    live = LiveLibrary(settings.content_dir, production=True, data=settings.data_dir)
+    live.keep_last_good()
+    return live
+
+
+def update(expected: int = 0) -> str:
+    result = commands.run("update-content")
+    assert result.exit_code == expected, result.output
+    return result.output
+
+
+def test_a_merged_change_is_on_the_running_site_and_in_the_published_pages(project, published):
+    live = started()
+    project.change("content/pages/index.md", "title: Home", "title: A new home")
+    project.merge()
+
+    said = update()
+
+    assert live.now().pages["/"].title == "A new home"  # without a signal
+    assert "A new home" in (published / ".html").read_text()
+    assert project.git("rev-parse", "HEAD")[:10] in said
+
+
+def test_what_is_shown_is_replaced_only_when_main_has_changed(project, data, updated):
+    link = (data / "content").readlink()
+    live = started()
+    before = live.now()
+
+    assert update() == ""
+
+    assert (data / "content").readlink() == link
+    assert live.now() is before
+
+
+def test_only_the_content_comes_and_the_changed_program_is_named(project, data, updated):
+    project.write("site/rjsite/__init__.py", "raise SystemExit")
+    project.write("templates/page.html", "")
+    project.change("content/pages/index.md", "title: Home", "title: A new home")
+    project.merge()
+
+    update()
+
+    clone = (data / "content").resolve().parent
+    assert sorted(path.name for path in clone.iterdir()) == [".git", "content"]
+    assert started().now().pages["/"].title == "A new home"
+    (line,) = merged.warnings(data, "set")
+    assert line.startswith("main has changes of the program that nobody has released: ")
+    assert "site/rjsite/__init__.py and 1 more; run release.sh" in line
+
+
+def test_a_program_that_was_released_is_named_no_more(project, data, updated, tmp_path):
+    root = tmp_path / "version"
+    project.write("site/app.py", "new")
+    (project.folder / "deploy").symlink_to("site")
+    project.merge()
+    update()
+    root.mkdir()
+    assert merged.program_on_main(data, root) == ("deploy", "site/app.py")
+    root.rmdir()
+
+    shutil.copytree(project.folder, root, symlinks=True)
+
+    assert merged.program_on_main(data, root) == ()
+
+
+def test_a_removed_story_goes_in_one_run_although_everything_else_is_wrong(project, published):
+    live = started()
+    assert (published / f"case-studies/{SLUG}.html").exists()
+    (project.folder / "content" / STORY).unlink()
+    for name in ("service.toml", "house-rules.toml", "forms/ask.toml", "navigation.toml"):
+        project.write(f"content/{name}", "[[")
+    project.change("content/pages/index.md", "title: Home", "titel: Home")
+    project.merge()
+
+    said = update(expected=1)
+
+    assert {line.split(":")[0] for line in said.splitlines() if line.startswith("content/")} == {
+        "content/service.toml", "content/house-rules.toml", "content/forms/ask.toml",
+        "content/navigation.toml", "content/pages/index.md",
+    }  # fmt: skip
+    for library in (live.now(), started().now()):
+        assert library.stories == ()
+        assert library.pages["/"].title == "Home"
+        assert list(library.forms) == ["/ask"]
+    assert not list((published / "case-studies").glob(f"{SLUG}*"))
+    assert (published / ".html").exists()
+
+
+def test_a_removed_story_goes_also_while_the_settings_cannot_be_used(project, published, monkeypatch):
+    (project.folder / "content" / STORY).unlink()
+    project.merge()
+    monkeypatch.setenv("RJSITE_PUBLIC_URL", "no address")
+
+    update(expected=2)
+
+    assert not list((published / "case-studies").glob(f"{SLUG}*"))
+
+
+def test_a_removed_story_stays_removed_when_an_older_version_of_the_program_is_put_back(project, updated):
+    (project.folder / "content" / STORY).unlink()
+    project.merge()
+    update()
+
+    # An older version has its own folder of content, with the story. No version reads that.
+    with pytest.raises(SettingsError, match="RJSITE_CONTENT_DIR: take it out"):
+        Settings.load(content_dir=project.content)
+    assert (
+        create_app().test_client().get(f"/case-studies/{SLUG}", base_url="https://127.0.0.1").status_code
+        == 404
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        (STORY, "permission: 2026-01-31", "permission:"),
+        (STORY, "harm:", "harmm:"),
+        (STORY, "title:", "draft: true\ntitle:"),
+    ],
+)
+def test_a_story_that_must_not_be_shown_is_not_shown_in_its_older_version(
+    project, published, name, right, wrong
+):
+    live = started()
+    project.change(f"content/{name}", right, wrong)
+    project.merge()
+
+    commands.run("update-content")
+
+    assert live.now().stories == started().now().stories == ()
+    assert not (published / f"{name.removesuffix('.md')}.html").exists()
+
+
+@pytest.mark.parametrize("make", ["symlink", "submodule", "huge"])
+def test_what_is_no_plain_small_file_changes_no_page_and_shows_no_story(
+    project, data, updated, make, tmp_path
+):
+    (tmp_path / "secret.md").write_text((project.folder / "content" / STORY).read_text())
+    commit = project.git("rev-parse", "HEAD")
+    for name in ("pages/index.md", "case-studies/other.md"):
+        path = project.content / name
+        path.unlink(missing_ok=True)
+        if make == "symlink":
+            path.symlink_to(tmp_path / "secret.md")
+        elif make == "huge":
+            path.write_text("a" * 2_000_000)
+    project.merge()
+    if make == "submodule":
+        for name in ("pages/index.md", "case-studies/other.md"):
+            project.git("update-index", "--add", "--cacheinfo", f"160000,{commit},content/{name}")
+        project.git("commit", "--quiet", "--amend", "--message=a change")
+
+    commands.run("update-content")
+
+    now = started().now()
+    assert now.pages["/"].title == "Home"
+    assert [story.slug for story in now.stories] == [SLUG]
+    assert {str(problem.path) for problem in now.not_shown} == {
+        "content/pages/index.md", "content/case-studies/other.md",
+    }  # fmt: skip
+    assert not any(path.is_symlink() for path in (data / "content").rglob("*"))
+
+
+@pytest.mark.parametrize("gone", ["content", "content/pages"])
+def test_without_any_page_on_main_the_site_stays_as_it_is(project, data, updated, gone):
+    shutil.rmtree(project.folder / gone)
+    project.write("README.md", "words")
+    project.merge()
+
+    update(expected=1)
+    update(expected=1)
+
+    assert len(list((data / "content-versions").glob("part-*"))) == 1  # no run leaves one more
+    assert started().now().pages["/"].title == "Home"
+    (line,) = merged.warnings(data, "set")
+    assert line.startswith("the last change of the content could not be taken up: ")
+
+
+def test_without_a_network_the_site_stays_as_it_is_and_this_is_said(project, data, updated):
+    project.folder.rename(project.folder.with_name("away"))
+
+    assert "does not appear to be a git repository" in update(expected=1)
+
+    assert "/" in started().now().pages
+    assert "could not be taken up" in merged.warnings(data, "set")[0]
+    project.folder.with_name("away").rename(project.folder)
+    assert update() == ""
+    assert merged.warnings(data, "set") == []
+
+
+def test_a_main_that_was_pushed_by_force_is_taken_up(project, updated):
+    project.change("content/pages/index.md", "title: Home", "title: Not meant")
+    project.merge()
+    update()
+    project.git("reset", "--quiet", "--hard", "HEAD~1")
+    project.change("content/pages/index.md", "title: Home", "title: Meant")
+    project.merge()
+
+    update()
+
+    assert started().now().pages["/"].title == "Meant"
+    project.git("reset", "--quiet", "--hard", "HEAD~1")
+    update()
+    assert started().now().pages["/"].title == "Home"
+
+
+@pytest.mark.parametrize("step", ["_git", "_lead_to", "program_on_main"])
+def test_a_run_that_was_killed_is_finished_by_the_next_one(project, data, published, monkeypatch, step):
+    """MemoryError stands for the end of the process, because nothing catches it."""
+    project.change("content/pages/index.md", "title: Home", "title: A new home")
+    project.merge()
+    real = getattr(merged, step)
+
+    def killed(*arguments: str) -> str:
+        if step != "_git":
+            raise MemoryError
+        done: str = real(*arguments)
+        if "clone" in arguments:
+            raise MemoryError
+        return done
+
+    with monkeypatch.context() as patched:
+        patched.setattr(merged, step, killed)
+        with pytest.raises(MemoryError):
+            commands.run("update-content")
+    assert "/" in started().now().pages
+
+    update()
+
+    assert "A new home" in (published / ".html").read_text()
+    assert not list((data / "content-versions").glob("part-*"))
+
+
+def test_a_request_reads_one_version_although_another_replaces_it_meanwhile(
+    project, data, updated, monkeypatch
+):
+    live = started()
+    project.change("content/service.toml", "01632 960 001", "01632 960 002")
+    project.change("content/pages/index.md", "title: Home", "title: A new home")
+    project.merge()
+    load, replaced = live_content.load, []
+
+    def replaced_meanwhile(folder, **how):
+        if not replaced:
+            replaced.append(merged.take_up(str(project.folder), data))
+        return load(folder, **how)
+
+    monkeypatch.setattr(live_content, "load", replaced_meanwhile)
+    live.take_up()
+
+    assert replaced
+    assert (live._library.facts["phone"].value, live._library.pages["/"].title) == ("01632 960 001", "Home")
+    assert (live.now().facts["phone"].value, live.now().pages["/"].title) == ("01632 960 002", "A new home")
+
+
+def test_the_version_before_is_kept_until_the_next_run(project, data, updated):
+    for title in ("Second", "Third", "Fourth"):
+        project.change("content/pages/index.md", "title: ", f"title: {title} ")
+        project.merge()
+        update()
+
+    newest, before = project.git("log", "-2", "--format=%H").split()
+    assert {path.name for path in (data / "content-versions").iterdir()} == {newest, before}
+    update()
+    assert [path.name for path in (data / "content-versions").iterdir()] == [newest]
+
+
+def test_without_a_repository_the_command_says_what_to_set(data, monkeypatch):
+    monkeypatch.delenv("RJSITE_CONTENT_REPOSITORY")
+
+    assert "Set RJSITE_CONTENT_REPOSITORY" in update(expected=2)
+
+
+def test_the_site_does_not_start_before_content_was_fetched(data):
+    with pytest.raises(SettingsError, match="nothing was fetched yet; run “rjsite update-content”"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    "address", ["https://token@git.example.org/a.git", "--upload-pack=x", "ext::sh -c x", "http://a/b", "a b"]
+)
+def test_an_address_with_a_password_or_a_command_is_no_repository(data, monkeypatch, address):
+    monkeypatch.setenv("RJSITE_CONTENT_REPOSITORY", address)
+
+    with pytest.raises(SettingsError, match="RJSITE_CONTENT_REPOSITORY: write the address") as error:
+        Settings.load()
+    assert "token" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://git.example.org/a.git", "git@git.example.org:a/b.git", "ssh://git@git.example.org/a"]
+)
+def test_an_address_without_a_password_is_a_repository(data, monkeypatch, address):
+    monkeypatch.setenv("RJSITE_CONTENT_REPOSITORY", address)
+    (data / "content").mkdir()
+
+    assert Settings.load().content_repository == address
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ({}, ""),
+        ({"ended": -3 * 3600}, "nobody has asked main for changed content for 3 hours"),
+        ({"failure": "no network"}, "the last change of the content could not be taken up: no network"),
+        ({"not_shown": ("a:1: b", "c")}, "keeps merged content from being shown: a:1: b and 1 more"),
+        ({"program": ("site/a.py",)}, "changes of the program that nobody has released: site/a.py; run"),
+        (None, "no content was fetched from main yet"),
+    ],
+)
+def test_what_somebody_has_to_do_is_in_the_warnings(tmp_path, result, expected):
+    if result is not None:
+        ended = time.time() + result.get("ended", 0)
+        merged.write_result(tmp_path, replace(Update(ended), **{**result, "ended": ended}))
+
+    lines = merged.warnings(tmp_path, "a repository")
+
+    assert len(lines) == bool(expected)
+    assert expected in "".join(lines)
+    assert merged.warnings(tmp_path, "") == []
+
+
+def test_readyz_says_on_this_machine_what_is_taken_up(project, updated):
+    client = create_app().test_client()
+
+    details = client.get("/readyz", base_url="https://127.0.0.1").text
+
+    assert f"content: {project.git('rev-parse', 'HEAD')[:10]} of main is taken up, as of 20" in details
+
+
+def test_a_missing_git_is_named(project, data, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+
+    assert "git is not installed" in update(expected=1)
