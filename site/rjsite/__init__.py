@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from rjsite.settings import Settings
+
+__version__ = "1.0.0"
+
+
+def full_version() -> str:
+    """Return the version, with the commit if deploy/release.sh made this folder."""
+    release = re.fullmatch(r"([0-9a-f]{40})\.\w{6}", Path(__file__).resolve().parents[2].name)
+    return f"{__version__} ({release[1][:10]})" if release else __version__
 
 
 def create_app(settings: Settings | None = None) -> Flask:

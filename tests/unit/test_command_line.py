@@ -59,7 +59,7 @@ def names(group=main, before=()):
 def test_the_program_has_each_command_that_the_documents_name():
     assert {" ".join(name) for name in names()} == {
         "serve", "deliver", "mail", "mail check", "publish", "keys", "keys new", "with-settings",
-        "check", "consent", "new-story", "release-check", "hide", "update-content",
+        "check", "consent", "new-story", "release-check", "hide", "update-content", "doctor",
         "outbox", "outbox list", "outbox status", "outbox resend", "outbox export", "outbox purge",
         "outbox rotate",
     }  # fmt: skip

@@ -8,12 +8,14 @@ A command imports what is slow to import, such as Flask and SQLAlchemy, only whe
 
 from __future__ import annotations
 
+import platform
 import sys
 from typing import Any, NoReturn
 
 import click
 
-from rjsite.cli import content, outbox, serve, update
+from rjsite import full_version
+from rjsite.cli import content, doctor, outbox, serve, update
 from rjsite.content.problem import Unreadable
 from rjsite.settings import SettingsError
 
@@ -48,7 +50,7 @@ def _fail(status: int, message: str) -> NoReturn:
     sys.exit(status)
 
 
-main = Program(
+_program = Program(
     "rjsite",
     help="The restorative justice website.",
     commands=[
@@ -65,8 +67,11 @@ main = Program(
         content.hide,
         update.update_content,
         outbox.outbox,
+        doctor.doctor,
     ],
 )
+_python = f"Python {platform.python_version()}"
+main = click.version_option(full_version(), message=f"rjsite %(version)s on {_python}")(_program)
 
 if __name__ == "__main__":
     main()

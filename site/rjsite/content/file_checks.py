@@ -12,6 +12,8 @@ from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.content.toml import line_of
 from rjsite.forms.definition import Form
 
+RESTART = "restart the site"
+
 
 def lacking(
     forms: Mapping[str, Form], outcomes: Collection[str], folder: Path, shown: Path
@@ -29,7 +31,7 @@ def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -
     """Yield a problem for each form that came, went or changed its address while the site runs."""
     for address in sorted(forms.keys() ^ before.keys()):
         form = forms.get(address) or before[address]
-        message = f"restart the site: it takes up a change of the address {address} only when it starts"
+        message = f"{RESTART}: it takes up a change of the address {address} only when it starts"
         yield Problem(folder / f"{form.key}.toml", 1, message)
 
 

@@ -158,5 +158,13 @@ def ending(settings: Settings, clock: Callable[[], float] = time.time) -> list[s
     return lines
 
 
+def secret_ending(settings: Settings, clock: Callable[[], float] = time.time) -> list[str]:
+    """Return a line if the client secret of OAuth ends within thirty days. Only its owner knows the day."""
+    ends = settings.mail_oauth_secret_ends
+    if not ends or (ends - datetime.fromtimestamp(clock(), UTC).date()).days >= WARN_DAYS:
+        return []
+    return [f"the client secret for mail ends on {ends:%-d %B %Y}: make a new one, or mail stops then"]
+
+
 def _end_of(file: Path) -> datetime:
     return load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc

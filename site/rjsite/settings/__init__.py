@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -67,6 +68,7 @@ class Settings(BaseModel):
     mail_oauth_token_url: Annotated[str, AfterValidator(fields.token_url)] = ""
     mail_oauth_client_id: Annotated[str, AfterValidator(fields.user_name)] = ""
     mail_oauth_client_secret: Annotated[SecretStr, AfterValidator(fields.password)] = SecretStr("")
+    mail_oauth_secret_ends: date | None = None
     mail_oauth_client_key: Path | None = None
     mail_oauth_scope: Annotated[str, AfterValidator(fields.user_name)] = ""
     mail_timeout: Annotated[float, Field(gt=0, le=120)] = 10
@@ -83,6 +85,7 @@ class Settings(BaseModel):
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     content_dir: Path = ROOT / "content"
+    backup_dir: Path = Path("/var/backups/rjsite")
     content_repository: Annotated[str, AfterValidator(fields.repository)] = ""
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, request
 
+from rjsite import full_version
 from rjsite.content.merged import read_result
 from rjsite.mail.worker import NEEDS_SOMEBODY
 from rjsite.outbox import operator
@@ -77,6 +78,7 @@ def _error(services: Services, waiting: Waiting | None) -> str:
 
 def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
     """Yield lines that help to find the cause. They contain nothing of any form."""
+    yield f"version: {full_version()}"
     if not services.settings.deliver_in_server:
         yield "worker: apart, as rjsite deliver"
     else:

@@ -98,6 +98,14 @@ def publish(app: Flask, settings: Settings, folder: Path) -> tuple[int, int]:
     return count, changed
 
 
+def out_of_date(app: Flask, settings: Settings, folder: Path) -> list[str]:
+    """Return the names of the files that `publish` would write or delete."""
+    current, wanted = folder / CURRENT, dict(_files(app, settings))
+    paths = [path for path in current.rglob("*") if path.is_file() and path.suffix not in (".br", ".gz")]
+    there = {path.relative_to(current).as_posix(): path.read_bytes() for path in paths}
+    return sorted(name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name))
+
+
 def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
     with app.test_request_context(base_url=settings.public_url or None):
         content = library()

@@ -1,0 +1,75 @@
+"""`rjsite doctor`: say what is in order on this machine, and what somebody has to do."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from rjsite import full_version
+from rjsite.content import merged
+from rjsite.settings import ROOT, Settings
+from rjsite.settings.file import FILE, PREFIX, read_given
+
+SETTINGS_FILE = Path("/etc/rjsite/environment")
+
+
+@click.command()
+def doctor() -> None:
+    """Say what somebody has to do, and what could not be looked at.
+
+    It exits with 1 if anything has to be done. It connects to no mail server.
+    """
+    from rjsite.doctor import Site
+    from rjsite.doctor.report import examine
+
+    if SETTINGS_FILE.exists() and not any(name.startswith(PREFIX) for name in os.environ):
+        os.environ[FILE] = str(SETTINGS_FILE)  # as the command for root does, deploy/rjsite
+    settings, faults = Settings.read()
+    given = {**read_given(Settings.names()).values, FILE: os.environ.get(FILE, "")}
+    logging.disable()  # the checks say in their own words what parts of the site would log
+    try:
+        report = examine(Site(settings, faults, given))
+        facts = _facts_to_come(settings)
+    finally:
+        logging.disable(logging.NOTSET)
+    if report.to_do:
+        click.echo("\n".join(["To do:", *(f"- {line}" for line in report.to_do)]))
+    if report.not_seen:
+        click.echo("\n".join(["Could not be looked at:", *(f"- {line}" for line in report.not_seen)]))
+    if report.to_do:
+        click.echo(f"In order: {', '.join(report.in_order)}. This is {_state(settings)}.{facts}")
+        sys.exit(1)
+    everything = "Everything else" if report.not_seen else "Everything"
+    click.echo(f"{everything} is in order: {_state(settings)}.{facts}")
+
+
+def _state(settings: Settings) -> str:
+    """Return which version this is, who can read the mail that leaves, and which content is taken up."""
+    mail = "mail is open"
+    if settings.folder_for_mail:
+        mail = "mail is written to files"
+    elif settings.team_certificates:
+        mail = f"mail is sealed to {', '.join(file.name for file in settings.team_certificates)}"
+    update = merged.read_result(settings.data_dir) if settings.content_repository else None
+    parts = [f"rjsite {full_version()} on Python {platform.python_version()}", mail]
+    return ", ".join([*parts, update.summary()] if update else parts)
+
+
+def _facts_to_come(settings: Settings) -> str:
+    """Return how many facts the service has still to give; nothing if there are none or nobody can tell."""
+    from rjsite.content.library import load
+    from rjsite.content.open_questions import release
+    from rjsite.content.problem import Unreadable
+
+    with suppress(Unreadable, OSError):
+        folder = settings.content_dir
+        count = len(release(load(folder, drafts=True), folder, ROOT / "templates").questions)
+        if count:
+            return f" The service has still to answer {count} questions (rjsite release-check)."
+    return ""

@@ -1,0 +1,85 @@
+"""Checks of mail and of the outbox. None of them connects to the mail server: a sign-in could be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from rjsite.doctor import Site
+from rjsite.encryption.smime import TeamCertificates
+from rjsite.mail.advice import advice
+from rjsite.mail.check import ending, secret_ending
+from rjsite.mail.credentials import credentials_digest
+from rjsite.mail.sign_in import Gate
+from rjsite.outbox import operator
+from rjsite.outbox.database import DATABASE_ERRORS
+from rjsite.outbox.recovery import corrupt_files
+from rjsite.outbox.store import Outbox
+from rjsite.services import make_outbox
+
+LATE = 15 * 60  # seconds
+
+
+def check_sealing(site: Site) -> Iterator[str]:
+    """Yield a line if whoever keeps the mail of the team could read what people send."""
+    if site.settings.production and not site.settings.team_certificates:
+        yield (
+            "mail to the team is open: whoever can read its mailboxes can read every form. Set "
+            "RJSITE_TEAM_CERTIFICATES (docs/reading-sealed-mail.md)"
+        )
+
+
+def check_certificates(site: Site) -> Iterator[str]:
+    """Yield a line for each certificate and each secret of mail that ends soon."""
+    for line in TeamCertificates(site.settings.team_certificates).warnings():
+        yield f"certificate {line}"
+    for line in ending(site.settings):
+        yield f"certificate {line}"
+    yield from secret_ending(site.settings)
+    if site.settings.mail_oauth_client_secret.get_secret_value() and not site.settings.mail_oauth_secret_ends:
+        yield "Set RJSITE_MAIL_OAUTH_SECRET_ENDS: without it nobody is warned before mail stops that day"
+
+
+def check_outbox(site: Site) -> Iterator[str]:
+    """Yield why mail waits, how the last sign-in ended, and each damaged file that was kept."""
+    url = site.settings.outbox_url
+    if not _is_missing(url):
+        try:
+            box = make_outbox(site.settings)
+            yield from _waiting(box)
+            yield from _sign_in(site, box)
+        except DATABASE_ERRORS as error:
+            yield f"the database of the outbox cannot be used ({type(error).__name__}): see the log"
+    elif site.settings.production:
+        yield "there is no outbox yet: start the site"
+    for file in corrupt_files(url):  # the first use moves one aside
+        yield f"a damaged outbox was kept aside: {file.name} (docs/running-it.md)"
+
+
+def _is_missing(url: str) -> bool:
+    """Return whether a first use would make the database."""
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file()
+
+
+def _waiting(box: Outbox) -> Iterator[str]:
+    waiting = operator.waiting(box)
+    if waiting.failures or waiting.oldest > LATE:
+        why = ", ".join(sorted(waiting.failures)) or "nothing tried to send them"
+        yield f"{waiting.mails} mails wait, the oldest for {waiting.oldest / 60:.0f} minutes: {why}"
+    for failure in sorted(waiting.failures):
+        if text := advice(failure):
+            yield f"{failure}: {text}"
+
+
+def _sign_in(site: Site, box: Outbox) -> Iterator[str]:
+    """Yield how the last sign-in ended if it was not successful, and until when none is tried."""
+    state = Gate(lambda: box.engine, lambda: credentials_digest(site.settings)).state()
+    if state.failure:
+        until = f"{datetime.fromtimestamp(state.closed_until, UTC):%H:%M} UTC"
+        yield f"the mail server refused the site ({state.failure}); it signs in again at {until}"
+    elif state.refusals:
+        yield f"the last {state.refusals} sign-ins at the mail server failed: rjsite mail check"

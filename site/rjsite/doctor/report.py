@@ -1,0 +1,85 @@
+"""Runs every check and gathers what it says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rjsite.doctor import NotSeen, Site, content_checks, machine_checks, mail_checks
+
+Check = Callable[[Site], Iterable[str]]
+
+CHECKS: dict[str, Check] = {
+    "settings": content_checks.check_settings,
+    "version": content_checks.check_version,
+    "running site": machine_checks.check_running_site,
+    "address of the site": machine_checks.check_https,
+    "mail to the team": mail_checks.check_sealing,
+    "certificates and secrets": mail_checks.check_certificates,
+    "outbox and sign-in": mail_checks.check_outbox,
+    "content": content_checks.check_content,
+    "merged content": content_checks.check_merged_content,
+    "published pages": content_checks.check_published_pages,
+    "units and timers": machine_checks.check_units,
+    "Debian": machine_checks.check_debian,
+    "daily run": content_checks.check_daily_run,
+    "backup": machine_checks.check_backup,
+    "disk": machine_checks.check_disk,
+}
+
+
+@dataclass
+class Report:
+    """What all checks said.
+
+    Attributes:
+        to_do: a line for each thing that somebody has to do.
+        not_seen: a line for each thing that could not be looked at.
+        in_order: the names of the checks that said nothing.
+    """
+
+    to_do: list[str] = field(default_factory=list)
+    not_seen: list[str] = field(default_factory=list)
+    in_order: list[str] = field(default_factory=list)
+
+
+def examine(site: Site) -> Report:
+    """Return what every check says. A check that fails itself keeps no other from being made."""
+    report = Report()
+    with _as_owner_of(site.settings.data_dir):
+        for name, check in CHECKS.items():
+            lines = _lines_of(name, check, site)
+            report.to_do += [line for line in lines if not isinstance(line, NotSeen)]
+            report.not_seen += [line for line in lines if isinstance(line, NotSeen)]
+            report.in_order += [] if lines else [name]
+    return report
+
+
+def _lines_of(name: str, check: Check, site: Site) -> list[str]:
+    lines: list[str] = []
+    try:
+        lines.extend(check(site))
+    except PermissionError as error:
+        lines.append(NotSeen(f"{name}: this user may not look at {error.filename}"))
+    except Exception as error:  # whatever is broken there, the other checks are made
+        lines.append(f"{name}: this check failed ({type(error).__name__})")
+    return lines
+
+
+@contextmanager
+def _as_owner_of(folder: Path) -> Iterator[None]:
+    """Where root asks, look as the user of the site does, so that no file in its folders becomes root's."""
+    owner = folder.stat() if folder.is_dir() else None
+    if os.geteuid() or owner is None:
+        yield
+        return
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
