@@ -92,8 +92,7 @@ class Intake:
             return self._compose_all(referral, digest, self.team, version, number)
 
         try:
-            form = SentForm(referral.reference, referral.submission, digest)
-            self.outbox.insert(form, compose_all, after=last)
+            self.outbox.insert(self._form(referral), compose_all, after=last)
         except OutboxFull:
             log.error("the outbox is full: forms are answered with the phone number")
             raise NotStored from None
@@ -106,6 +105,10 @@ class Intake:
             self.on_stored()
         with self._lock:
             self.taken[referral.form] += new
+
+    @staticmethod
+    def _form(referral: Referral) -> SentForm:
+        return SentForm(referral.reference, referral.submission, referral.digest)
 
     def _take_without_outbox(self, referral: Referral, digest: str, error: Exception) -> None:
         log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
@@ -194,7 +197,7 @@ class Intake:
         referral, digest = missing.referral, missing.digest
         try:
             self.outbox.insert(
-                SentForm(referral.reference, referral.submission, digest),
+                self._form(referral),
                 lambda version, number: self._compose_all(
                     referral, digest, missing.recipients, version, number
                 ),

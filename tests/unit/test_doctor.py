@@ -26,7 +26,7 @@ from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp_errors import SIGN_IN_REFUSED
 from rjsite.outbox.store import Outbox, SentForm
 from rjsite.services import DAILY_RUN, make_outbox, services_of
-from rjsite.settings import Settings
+from rjsite.settings import ROOT, Settings
 from rjsite.settings.file import FILE
 from rjsite.web import static
 from rjsite.web.live_content import LiveLibrary
@@ -204,7 +204,7 @@ def test_a_python_that_is_too_new_is_named(site, monkeypatch):
 
 
 def test_the_version_is_that_of_the_project_with_the_commit_of_a_release(monkeypatch):
-    assert f'\nversion = "{rjsite.__version__}"\n' in (content_checks.ROOT / "pyproject.toml").read_text()
+    assert f'\nversion = "{rjsite.__version__}"\n' in (ROOT / "pyproject.toml").read_text()
     assert commands.run("--version").stdout.startswith(f"rjsite {rjsite.__version__} on Python 3.")
 
     monkeypatch.setattr(

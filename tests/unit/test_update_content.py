@@ -12,6 +12,7 @@ import pytest
 
 from rjsite import create_app
 from rjsite.content import merged
+from rjsite.content.library import load
 from rjsite.content.merged import Update
 from rjsite.settings import Settings, SettingsError
 from rjsite.web import live_content, static
@@ -335,7 +336,7 @@ def test_a_request_reads_one_version_although_another_replaces_it_meanwhile(
     project.change("content/service.toml", "01632 960 001", "01632 960 002")
     project.change("content/pages/index.md", "title: Home", "title: A new home")
     project.merge()
-    load, replaced = live_content.load, []
+    replaced: list[object] = []
 
     def replaced_meanwhile(folder, **how):
         if not replaced:
