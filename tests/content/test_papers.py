@@ -25,6 +25,7 @@ CONTENT = load(CLIENT)
 FORMS = {form.key: form for form in CONTENT.forms.values()}
 FOLDER = ROOT / papers.FOLDER
 FOOTERS = runpy.run_path(str(ROOT / "tools" / "papers.py"))["FOOTERS"]
+MOST_PAGES = {"a": 4, "b": 4, "c": 5}  # people fill in A and B for themselves
 WRITES = {b"Tj", b"TJ", b"'", b'"'}
 PAINTS = WRITES | {b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"S", b"s", b"sh", b"Do"}
 HOLDS = {"/L": {"/LI"}, "/LI": {"/Lbl", "/LBody"}}
@@ -188,7 +189,7 @@ def test_the_pdf_says_which_answer_a_question_belongs_to_and_where_to_stop(paper
 def test_the_pdf_has_few_pages_of_a4_which_say_which_they_are_and_when_it_was_checked(name, paper):
     pages = len(paper.pages)
 
-    assert pages <= (10 if "large" in name else 4)
+    assert pages <= (10 if "large" in name else MOST_PAGES.get(name[5], 4))
     assert {tuple(round(float(side)) for side in page.mediabox[2:]) for page in paper.pdf.pages} == {
         (595, 842)
     }
