@@ -21,6 +21,8 @@ from support.markup import markup_errors
 from support.service import CLIENT
 from support.site_process import Site
 
+PARTS = 6  # of the pages, for axe: so that no test takes minutes on a busy machine
+
 
 @pytest.fixture(scope="module")
 def client_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -62,12 +64,13 @@ def test_every_page_keeps_the_html_standard(pages: Mapping[str, str]) -> None:
 
 
 @pytest.mark.no_script  # a form is one page, and shows all of its questions
+@pytest.mark.parametrize("part", range(PARTS))
 def test_axe_finds_nothing_on_any_page(
-    page: BrowserPage, client_site: Site, pages: Mapping[str, str]
+    page: BrowserPage, client_site: Site, pages: Mapping[str, str], part: int
 ) -> None:
     page.emulate_media(reduced_motion="reduce")  # no colour is halfway to another
     faults = {}
-    for address in pages:
+    for address in list(pages)[part::PARTS]:
         page.goto(client_site.base_url + address)
         faults[address] = axe_faults(page)
 
