@@ -34,7 +34,7 @@ SLIPS = [
     ("harm: [theft]", "harm: []", 4, "harm: "),
     ("way: [meeting]", "way: phone", 5, "way: write one of: 'meeting'"),
     ("title: The shop window", "title: The window: what came after", 2, "put the title in quotes"),
-    ("title: The shop window", "title:", 2, "title: write some words after the colon"),
+    ("title: The shop window", "title:", 2, "title: write some words here"),
     ("harm: [theft]", "title: Another\nharm: [theft]", 4, "“title” stands twice"),
     ("harm: [theft]", "\tharm: [theft]", 4, "a tab stands here"),
     ("harm: [theft]", "harm: [theft", 4, "this line cannot be read"),

@@ -1,32 +1,40 @@
-"""A file for a new story, with every field explained in its place."""
+"""A new story: what its file holds before anybody has written in it."""
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import date
 from pathlib import Path
-from typing import get_args
 
-from rjsite.content import schema
-from rjsite.content.markdown import slug
+from rjsite.content.schema import StoryFields
+from rjsite.content.story_file import Values, is_list, story_name, story_text
 
-FILE = Path(__file__).with_suffix(".md")
-LISTS = {
-    "harm": schema.Harm,
-    "way": schema.Way,
-    "began_by": schema.Beginner,
-    "ended": schema.Ending,
-    "told_by": schema.Teller,
-    "agreed_by": schema.Agreed,
-    "content_notes": schema.Note,
-    "names_changed": schema.Names,
-    "known": schema.Known,
-}
+BODY = """\
+Write here what happened, in one or two short sentences.
+
+## How it began
+
+Write here who asked first, and how.
+
+## What happened
+
+Write here what each person wanted, and what was done.
+
+## What changed {: .changed }
+
+Write here what changed for each person. Take this part out if the end is not known.
+"""
+
+
+def first_values(today: date) -> dict[str, str | list[str]]:
+    """Return the answers with which a new story begins."""
+    values: dict[str, str | list[str]] = {name: [] for name in StoryFields.model_fields if is_list(name)}
+    days = dict.fromkeys(("last_checked", "published"), f"{today}")
+    not_known = dict.fromkeys(("began_by", "ended", "told_by"), "not known")
+    return {**values, **not_known, "place": "not stated", **days}
 
 
 def write_story(folder: Path, title: str, today: date) -> Path:
-    """Write the file of a new story, with every field explained, and return its path.
+    """Write the file of a new story, with every field explained, and return its path. It is a draft.
 
     Args:
         folder: the content folder.
@@ -38,17 +46,11 @@ def write_story(folder: Path, title: str, today: date) -> Path:
         FileExistsError: if there is a story of that name. Its file is not changed.
     """
     words = " ".join(title.split())
-    if not re.search(r"[a-z0-9]", words, re.IGNORECASE):
-        raise ValueError("write a title with letters in it")
+    name = story_name(words)
     if not words.isprintable():
         raise ValueError("write the title in letters that can be printed, from a terminal that uses UTF-8")
-    path = folder / "case-studies" / f"{slug(words)}.md"
-    filled = FILE.read_text(encoding="utf-8").format(
-        title=json.dumps(words, ensure_ascii=False),  # YAML reads a quoted string of JSON
-        words=schema.SUMMARY_WORDS,
-        today=today,
-        **{name: ", ".join(get_args(values)) for name, values in LISTS.items()},
-    )
+    path = folder / "case-studies" / f"{name}.md"
+    values: Values = {**first_values(today), "title": words, "draft": "true"}
     with path.open("x", encoding="utf-8") as file:
-        file.write(filled)
+        file.write(story_text(values, BODY, explained=True))
     return path

@@ -1,4 +1,4 @@
-"""The fields that stand above each kind of file, and the fixed lists of values for stories.
+"""The fields that stand above each kind of file, with the fixed lists and the questions of a story.
 
 A story with a kind of harm that needs a content note is not shown without that note.
 """
@@ -54,7 +54,7 @@ def _one_line(value: Any) -> str:
     text = " ".join(value.split()) if isinstance(value, str) else ""
     if not text:
         a_list = 'put the words in straight quotes, because [ begins a list: "..."'
-        raise ValueError(a_list if isinstance(value, list) else "write some words after the colon")
+        raise ValueError(a_list if isinstance(value, list) else "write some words here")
     return text
 
 
@@ -132,27 +132,84 @@ class PageFields(_Titled):
     draft: Flag = False
 
 
+def _asked(question: str, hint: str = "") -> Any:
+    """Return a field with what a member of staff is asked for it; a new file and the staff copy show both."""
+    return Field(title=question, description=hint)
+
+
 class StoryFields(_Titled):
     """The fields of a story."""
 
-    summary: Words
-    harm: Annotated[tuple[Harm, ...], Many, Field(min_length=1)]
-    way: Annotated[tuple[Way, ...], Many, Field(min_length=1)]
-    began_by: Annotated[Beginner, Fixed] = "not known"
-    ended: Annotated[Ending, Fixed] = "not known"
-    told_by: Annotated[Teller, Fixed]
-    place: Annotated[str, BeforeValidator(_place)]
-    content_notes: Annotated[tuple[Note, ...], BeforeValidator(_notes)]
-    names_changed: Annotated[Names, Fixed]
-    known: Annotated[Known, Fixed] = "not stated"
-    permission: DayOrNone
-    agreed_by: Annotated[Agreed | None, FixedOrNone] = None
-    ask_again: DayOrNone = None
-    video: str = ""
-    ask: str = ""
-    last_checked: Day
-    published: Annotated[Day, Field(default_factory=lambda given: given.get("last_checked", date.min))]
-    draft: Flag = False
+    title: Annotated[Words, _asked("What is the title of the story?")]
+    summary: Annotated[
+        Words,
+        _asked(
+            f"What is it about, in {SUMMARY_WORDS} words at most?",
+            "Say what happened and what came of it. This is on the card in the list of stories.",
+        ),
+    ]
+    harm: Annotated[tuple[Harm, ...], Many, Field(min_length=1), _asked("What kinds of harm were there?")]
+    way: Annotated[tuple[Way, ...], Many, Field(min_length=1), _asked("How did people take part?")]
+    began_by: Annotated[Beginner, Fixed, _asked("Who asked for restorative justice first?")] = "not known"
+    ended: Annotated[Ending, Fixed, _asked("How did it end?")] = "not known"
+    told_by: Annotated[Teller, Fixed, _asked("Who tells the story?")]
+    place: Annotated[
+        str,
+        BeforeValidator(_place),
+        _asked(
+            "Where did it happen?",
+            "Give a town or an area. If that could show who the people are, write: not stated.",
+        ),
+    ]
+    content_notes: Annotated[
+        tuple[Note, ...],
+        BeforeValidator(_notes),
+        _asked("What may upset a reader?", "Readers see these notes before the story. There may be none."),
+    ]
+    names_changed: Annotated[Names, Fixed, _asked("Have the names been changed?")]
+    known: Annotated[Known, Fixed, _asked("How much of the story is told?")] = "not stated"
+    permission: Annotated[
+        DayOrNone,
+        _asked(
+            "On which day did the people in it agree that the website may show it?",
+            "Only a draft can do without this day.",
+        ),
+    ]
+    agreed_by: Annotated[
+        Agreed | None,
+        FixedOrNone,
+        _asked("Who agreed?", "A draft can do without this."),
+    ] = None
+    ask_again: Annotated[
+        DayOrNone,
+        _asked(
+            "From which day do you have to ask them again?",
+            "The story is hidden from that day. Leave this empty if they agreed without an end.",
+        ),
+    ] = None
+    video: Annotated[
+        str,
+        _asked(
+            "What is the address of the video?",
+            "It begins with https://. Leave this empty if there is no video.",
+        ),
+    ] = ""
+    ask: Annotated[
+        str,
+        _asked(
+            "What does the service still have to tell us about this story?",
+            "This goes into the list of open questions. Readers do not see it.",
+        ),
+    ] = ""
+    last_checked: Annotated[Day, _asked("On which day did somebody last read it and find it right?")]
+    published: Annotated[
+        Day,
+        Field(default_factory=lambda given: given.get("last_checked", date.min)),
+        _asked("From which day can readers see it?", "If this day is still to come, the story waits for it."),
+    ]
+    draft: Annotated[
+        Flag, _asked("Is it still a draft?", "Only people who work on the site see a draft.")
+    ] = False
 
     @field_validator("summary")
     @classmethod

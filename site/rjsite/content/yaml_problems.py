@@ -9,7 +9,7 @@ import yaml
 _FIELD = re.compile(r"[^\s#\-\]}\"'][^:]*:(?:\s|$)")
 _CURLY = "“”„‟‘’‚‛«»"
 _ENCLOSED = re.compile(rf"[{_CURLY}][^“”\"]*[{_CURLY}\"']")
-_ESCAPED = re.compile(r"\\[^\"\\/]")
+_ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\[^\"\\/])")
 _LONGEST = 50  # lines of one field that are looked at one by one
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -67,7 +67,7 @@ def read_otherwise(name: str, node: yaml.ScalarNode, lines: list[str]) -> str:
     if node.style == '"':
         escaped = _ESCAPED.search(lines[start.line][start.column :])
         return (
-            f"{name}: {escaped[0]} is not shown as it is written; take the backslash out" if escaped else ""
+            f"{name}: {escaped[1]} is not shown as it is written; take the backslash out" if escaped else ""
         )
     if node.style:
         return ""

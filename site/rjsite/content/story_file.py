@@ -1,0 +1,122 @@
+"""The file of a story, made of the answers to the questions in the schema. Nobody has to know YAML."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from itertools import chain
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from rjsite.content.front_matter import FENCE, Document
+from rjsite.content.markdown import slug
+from rjsite.content.schema import StoryFields
+
+Values = Mapping[str, str | list[str]]  # an answer to each question; several for a list
+
+LONGEST_NAME = 80  # characters
+_PLAIN = re.compile(r"[^\W_](?:[\w .,;()?/’–“”-]*[\w.,;()?/’–“”-])?")  # YAML reads it as it is written
+# Characters that YAML refuses, or that the check refuses because nobody sees them
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def is_list(name: str) -> bool:
+    """Return whether a field takes several values."""
+    return Ellipsis in get_args(StoryFields.model_fields[name].annotation)
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """Return the fixed list of a field; empty if it takes any text or a date."""
+    kind = StoryFields.model_fields[name].annotation
+    kinds = (kind, *get_args(kind))  # the list stands in a tuple, or beside None
+    values = chain.from_iterable(get_args(kind) for kind in kinds)
+    return tuple(value for value in values if isinstance(value, str))
+
+
+def is_day(name: str) -> bool:
+    """Return whether a field takes a date."""
+    kind = StoryFields.model_fields[name].annotation
+    return date in (kind, *get_args(kind))
+
+
+def any_answer(name: str, today: date) -> str | list[str]:
+    """Return some answer that the schema takes."""
+    if is_day(name):
+        return f"{today}"
+    if is_list(name):  # “not known” calls for no note, and all notes together lack none
+        return list(choices(name)) if name == "content_notes" else [choices(name)[-1]]
+    if values := choices(name):
+        return values[-1]
+    field = StoryFields.model_fields[name]
+    return "true" if field.annotation is bool else "" if field.default == "" else "Words"
+
+
+def story_name(title: str) -> str:
+    """Return the name of a story's file, without `.md`. It becomes the address.
+
+    Raises:
+        ValueError: if no address can be made of the title.
+    """
+    if not re.search(r"[a-z0-9]", title, re.IGNORECASE):
+        raise ValueError("write a title with letters in it")
+    return slug(title)[:LONGEST_NAME].rstrip("-")
+
+
+def story_text(values: Values, body: str, *, explained: bool = False) -> str:
+    """Return what stands in the file of a story.
+
+    Args:
+        values: for each field, as it was typed or chosen.
+        body: the text below the fields.
+        explained: put the question and the choices above each field.
+    """
+    lines: list[str] = []
+    for name, field in StoryFields.model_fields.items():
+        value = values.get(name, "")
+        if explained:
+            lines += [*([""] if lines else []), *(f"# {line}" for line in _explained(name))]
+        if explained or value or field.default not in ("", False):
+            lines.append(f"{name}: {_yaml(value)}".rstrip())
+    text = _UNSEEN.sub("", re.sub("\r\n?", "\n", body)).strip("\n")
+    return "\n".join([FENCE, *lines, FENCE, "", text, ""])
+
+
+def _explained(name: str) -> Iterator[str]:
+    field, values = StoryFields.model_fields[name], choices(name)
+    yield " ".join(filter(None, [field.title, field.description]))
+    if is_list(name):
+        yield f"Write one or more of these, like [{', '.join(values[:2])}]:"
+    elif values:
+        yield "Write one of these:"
+    elif is_day(name):
+        yield "Write it like 2026-03-09."
+    if values:
+        yield ", ".join(values)
+
+
+def _yaml(value: str | list[str]) -> str:
+    """Return a value as YAML in one line. YAML reads a quoted string of JSON."""
+    if isinstance(value, list):
+        return f"[{', '.join(value)}]"
+    text = " ".join(_UNSEEN.sub("", value).split())
+    return text if not text or _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def values_of(document: Document) -> dict[str, str | list[str]]:
+    """Return the answers that a file holds, in the form in which the schema reads them if it can."""
+    try:
+        read = dict(StoryFields.model_validate(document.fields))
+    except ValidationError:
+        read = document.fields
+    return {name: _value(name, read.get(name, "")) for name in StoryFields.model_fields}
+
+
+def _value(name: str, read: Any) -> str | list[str]:
+    if is_list(name):
+        return [str(value) for value in (read if isinstance(read, list | tuple) else [read])]
+    if isinstance(read, bool):
+        return "true" if read else ""
+    return "" if read is None else str(read)
