@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test listen install-test unit check bench lint lock soak papers pictures
+.PHONY: help serve staff test listen install-test unit check bench lint lock soak papers pictures
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,6 +19,10 @@ help: ## list what make can do
 serve: ## run the whole site on http://127.0.0.1:8000 (PORT=8001 make serve for another)
 	@$(PREPARE) run
 	@RJSITE_MODE=development PORT=$${PORT:-8000} exec $(BIN)/rjsite serve
+
+staff: ## write stories in the browser at http://127.0.0.1:8001/staff/ (PORT=8002 make staff for another)
+	@$(PREPARE) run
+	@PORT=$${PORT:-8001} exec $(BIN)/rjsite staff
 
 test: ## run every test and check (installs browsers and servers they need)
 	@$(PREPARE) dev

@@ -14,7 +14,7 @@ from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.worker import Worker
 from rjsite.outbox.store import Outbox
-from rjsite.services import NAME, Services, make_outbox, warnings
+from rjsite.services import NAME, PageServices, Services, make_outbox, warnings
 from rjsite.settings import ROOT, Settings
 from rjsite.settings.development_keys import keep_keys
 from rjsite.web import (
@@ -26,6 +26,7 @@ from rjsite.web import (
     page_cache,
     pages,
     security,
+    staff,
     static,
     styleguide,
 )
@@ -44,39 +45,46 @@ def create_app(settings: Settings | None = None) -> Flask:
         rjsite.content.problem.Unreadable: if the facts of the service cannot be read.
     """
     settings = settings or keep_keys(Settings.load())
-    app = Flask("rjsite", template_folder=str(ROOT / "templates"), static_folder=None)
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.pop("config", None)  # no template can print a secret
-    cache = page_cache.init_app(app, settings)  # before what wraps it: proxies, static files
-    security.init_app(app, settings)
-    content = live_content.init_app(app, settings)
-    files = static.init_app(app, settings)
-    services = app.extensions[NAME] = _services(app, settings, content, cache, files)
+    app, page_services = _app_with_content(settings)
+    services = app.extensions[NAME] = _services(app, page_services)
     for part in (errors, pages, feeds, forms, health, styleguide):
         part.init_app(app, settings)
     app.wsgi_app = services.background.start_with(app.wsgi_app)  # type: ignore[assignment, method-assign]
     return app
 
 
-def _services(
-    app: Flask,
-    settings: Settings,
-    content: live_content.LiveLibrary,
-    cache: page_cache.Layer,
-    files: static.Files,
-) -> Services:
+def create_staff_app(settings: Settings) -> Flask:
+    """Return the staff copy: the pages and `/staff/`, with no forms, outbox, database or keys."""
+    app, app.extensions[NAME] = _app_with_content(settings)
+    for part in (errors, pages, feeds, staff):
+        part.init_app(app, settings)
+    return app
+
+
+def _app_with_content(settings: Settings) -> tuple[Flask, PageServices]:
+    """Return an app without views, and what it shows pages with."""
+    app = Flask("rjsite", template_folder=str(ROOT / "templates"), static_folder=None)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.pop("config", None)  # no template can print a secret
+    app.jinja_env.globals["staff_copy"] = False
+    cache = page_cache.init_app(app, settings)  # before what wraps it: proxies, static files
+    security.init_app(app, settings)
+    content = live_content.init_app(app, settings)
+    files = static.init_app(app, settings)
+    return app, PageServices(settings, content, cache, files)
+
+
+def _services(app: Flask, pages: PageServices) -> Services:
+    settings = pages.settings
     outbox = make_outbox(settings)
     mail = TeamMail(app, settings, Gate(lambda: outbox.engine, lambda: credentials_digest(settings)))
     certificates = TeamCertificates(settings.team_certificates)
-    worker = _worker(settings, content, outbox, mail, certificates)
+    worker = _worker(settings, pages.content, outbox, mail, certificates)
     background = Background(outbox, worker, deliver=settings.deliver_in_server)
     intake = Intake(outbox, mail, settings.team, settings.sender, certificates, worker.notify)
     return Services(
-        settings=settings,
-        content=content,
-        page_cache=cache,
-        static=files,
+        **vars(pages),
         outbox=outbox,
         mail=mail,
         worker=worker,

@@ -36,19 +36,28 @@ OVERDUE = 26 * 60 * 60  # seconds
 
 
 @dataclass(frozen=True)
-class Services:
-    """What `create_app` made for one app.
+class PageServices:
+    """What every app needs to show pages. The staff copy has nothing else.
 
     Attributes:
         page_cache: answers pages that were rendered before.
         static: serves static files.
-        form_classes: the class of each form, by its address.
     """
 
     settings: Settings
     content: LiveLibrary
     page_cache: Layer
     static: Files
+
+
+@dataclass(frozen=True)
+class Services(PageServices):
+    """What `create_app` made for one app.
+
+    Attributes:
+        form_classes: the class of each form, by its address.
+    """
+
     outbox: Outbox
     mail: TeamMail
     worker: Worker
@@ -58,8 +67,14 @@ class Services:
     form_classes: dict[str, type[QuestionForm]] = field(default_factory=dict)
 
 
+def page_services_of(app: Flask) -> PageServices:
+    """Return what an app shows pages with, whether it is the public site or the staff copy."""
+    services: PageServices = app.extensions[NAME]
+    return services
+
+
 def services_of(app: Flask) -> Services:
-    """Return the services of an app."""
+    """Return the services of the public site."""
     services: Services = app.extensions[NAME]
     return services
 

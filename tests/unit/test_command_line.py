@@ -47,6 +47,11 @@ def test_an_empty_port_or_host_has_its_default(monkeypatch):
     monkeypatch.setenv("HOST", "")
 
     assert serve.serve.make_context("serve", []).params == {"host": "127.0.0.1", "port": 8000}
+    assert serve.staff.make_context("staff", []).params == {"port": 8001}
+
+
+def test_the_staff_copy_listens_on_this_machine_alone():
+    assert commands.run("staff", "--host", "0.0.0.0").exit_code == 2
 
 
 def names(group=main, before=()):
@@ -58,7 +63,7 @@ def names(group=main, before=()):
 
 def test_the_program_has_each_command_that_the_documents_name():
     assert {" ".join(name) for name in names()} == {
-        "serve", "deliver", "mail", "mail check", "publish", "keys", "keys new", "with-settings",
+        "serve", "staff", "deliver", "mail", "mail check", "publish", "keys", "keys new", "with-settings",
         "check", "consent", "new-story", "release-check", "hide", "update-content", "doctor",
         "outbox", "outbox list", "outbox status", "outbox resend", "outbox export", "outbox purge",
         "outbox rotate",

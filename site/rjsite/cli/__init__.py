@@ -55,6 +55,7 @@ _program = Program(
     help="The restorative justice website.",
     commands=[
         serve.serve,
+        serve.staff,
         serve.deliver,
         serve.mail,
         serve.publish,

@@ -1,4 +1,4 @@
-"""Commands that run the site: serve, deliver, mail, publish, keys and with-settings."""
+"""Commands that run the site: serve, staff, deliver, mail, publish, keys and with-settings."""
 
 from __future__ import annotations
 
@@ -51,6 +51,21 @@ def serve(host: str, port: int) -> None:
     settings = keep_keys(Settings.load())
     server.keep_private(settings)
     server.serve(create_app(settings), host, port)
+
+
+@click.command()
+@click.option("--port", default=_given("PORT", "8001"), callback=_port, show_default="8001")
+def staff(port: int) -> None:
+    """Run the staff copy, in which staff write stories.
+
+    It has no forms and sends nothing. It listens on this machine only; deploy/nginx-staff.conf puts a
+    password before it.
+    """
+    from rjsite.app import create_staff_app
+    from rjsite.server import serve as server
+
+    server.set_up_logs()
+    server.serve_staff(create_staff_app(Settings.load(mode="development")), port)
 
 
 @click.command()

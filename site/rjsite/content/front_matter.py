@@ -84,7 +84,16 @@ def read(path: Path, shown: Path) -> Document:
     Raises:
         Unreadable: if the file or its front matter cannot be read. Every problem has its line.
     """
-    lines = read_source(path, shown).splitlines()
+    return parse(read_source(path, shown), shown)
+
+
+def parse(text: str, shown: Path) -> Document:
+    """Return the fields and the body of a text.
+
+    Raises:
+        Unreadable: where the front matter cannot be read; every problem names its line.
+    """
+    lines = text.splitlines()
     begin, end = _fences(lines, shown)
     above, body = lines[begin + 1 : end], "\n".join(lines[end + 1 :]) + "\n"
     for line, words in limits.beyond("\n".join(above), body):

@@ -20,7 +20,7 @@ from rjsite.content.loader import HOME, NOTICES, STORIES, Reader, address_of, ba
 from rjsite.content.model import Group, Link, Page, Story
 from rjsite.content.navigation import Navigation
 from rjsite.content.problem import Problem, Severity
-from rjsite.content.stories import StoryIndex
+from rjsite.content.stories import StoryIndex, newest_first
 from rjsite.forms.definition import Form
 
 __all__ = ["HOME", "NOTICES", "STORIES", "Library", "address_of", "bare_page", "load"]
@@ -84,6 +84,11 @@ class Library:
         return replace(
             self, facts=facts, forms=forms, form_pages=form_pages, outcomes=outcomes, errors=errors
         )
+
+    def with_story(self, story: Story) -> Library:
+        """The same with a story in the place of the one that has its name now, or beside all others."""
+        others = (other for other in self.stories if other.slug != story.slug)
+        return self.with_stories(newest_first([*others, story]))
 
     @property
     def not_shown(self) -> list[Problem]:

@@ -54,17 +54,20 @@ def read_bytes(path: Path, shown: Path) -> bytes:
             words = "this is a link to a file elsewhere; put the file itself here"
         elif not stat.S_ISREG(found.st_mode):
             words = "this is not a file; delete it, or put a file here"
-        elif found.st_size > most:
-            words = (
-                f"this file has {found.st_size // 1000} KB, and {most // 1000} is the most; make it shorter"
-            )
-        else:
+        elif not (words := too_large(found.st_size, most)):
             return path.read_bytes()
     except FileNotFoundError:
         words = CLOSED if path.is_symlink() else "this file is missing; put it back"
     except (OSError, RuntimeError):  # a link that leads to itself is a RuntimeError
         words = CLOSED
     raise Unreadable(Problem(shown, 1, words))
+
+
+def too_large(size: int, most: int = MARKDOWN_BYTES) -> str:
+    """Return what to do about a file of so many bytes; empty if it may be that large."""
+    if size <= most:
+        return ""
+    return f"this file has {size // 1000} KB, and {most // 1000} is the most; make it shorter"
 
 
 def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:

@@ -21,6 +21,7 @@ from rjsite.content.model import Link, Page, Story
 from rjsite.content.navigation import Navigation, Written, navigation, navigation_problems
 from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.content.schema import PageFields, PlainFields, StoryFields
+from rjsite.content.stories import newest_first
 from rjsite.content.toml import read_as, read_toml
 from rjsite.forms.definition import Form
 
@@ -165,8 +166,8 @@ class Reader:
 
     def stories(self) -> list[Story]:
         """Return all stories, the newest first. `held` says why the public does not see one, if so."""
-        found = (replace(story, held=_held(story, self.today)) for story in self.each("case-studies", _story))
-        return sorted(found, key=lambda story: (-story.published.toordinal(), story.title))
+        found = self.each("case-studies", make_story)
+        return newest_first(replace(story, held=story.held_on(self.today)) for story in found)
 
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
         """Return the menu, the footer and the site map, without what leads to no page."""
@@ -224,15 +225,6 @@ class Reader:
         }
 
 
-def _held(story: Story, day: date) -> str:
-    """Return why the public does not see a story on a day, or nothing if it does."""
-    if story.draft:
-        return "Draft"
-    if story.ask_again and story.has_ended(day):
-        return f"Permission ended on {story.ask_again:%-d %B %Y}"
-    return f"Not published until {story.published:%-d %B %Y}" if story.published > day else ""
-
-
 def address_of(name: str) -> str:
     """Return the address of a page by the name of its file."""
     return {"index": HOME, "case-studies": STORIES}.get(name, f"/{name}")
@@ -251,7 +243,12 @@ def _plain(document: Document, name: str, facts: Facts) -> Page:
     return Page(name, document, facts, listed=False, **dict(document.typed(PlainFields)))
 
 
-def _story(document: Document, name: str, facts: Facts) -> Story:
+def make_story(document: Document, name: str, facts: Facts) -> Story:
+    """Return a story.
+
+    Raises:
+        Unreadable: if its fields cannot be used.
+    """
     fields = dict(document.typed(StoryFields))
     about = {"slug": name, "crumbs": STORY_CRUMBS, "description": fields["summary"]}
     return Story(f"{STORIES}{name}", document, facts, **about, **fields)

@@ -126,6 +126,14 @@ class Story(Page):
         """Return whether the people in it have to agree again before it may be shown."""
         return self.ask_again is not None and self.ask_again <= today
 
+    def held_on(self, day: date) -> str:
+        """Return why the public does not see the story on a day, or nothing if it does."""
+        if self.draft:
+            return "Draft"
+        if self.ask_again and self.has_ended(day):
+            return f"Permission ended on {self.ask_again:%-d %B %Y}"
+        return f"Not published until {self.published:%-d %B %Y}" if self.published > day else ""
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """Return the kinds of harm that no content note names, and the ways in which people took part."""

@@ -31,7 +31,19 @@ def read_source(path: Path, shown: Path) -> str:
         Unreadable: if the file cannot be opened or is too large (see `limits`), is not UTF-8, or holds both
             versions of a Git merge.
     """
-    text = _LINE_END.sub("\n", _decoded(read_bytes(path, shown), shown))
+    return clean(read_bytes(path, shown), shown)
+
+
+def clean(written: bytes, shown: Path) -> str:
+    """Return what was written as text, with plain spaces and line ends.
+
+    Args:
+        written: what a file holds or would hold. shown: its name in messages.
+
+    Raises:
+        Unreadable: where it is not UTF-8, or holds two versions from a Git merge.
+    """
+    text = _LINE_END.sub("\n", _decoded(written, shown))
     text = _PASTED.sub(lambda found: " " if found[1] else "", text)
     if conflict := CONFLICT.search(text):
         words = "Git has left two versions here; keep one, and delete the lines of <<<, === and >>> signs"

@@ -6,7 +6,7 @@ somebody read before, so that nothing leads from a milder story to a harder one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
 from typing import get_args
@@ -72,6 +72,11 @@ class Listing:
     before: str  # address of the page before; empty where there is none
     after: str
     chosen: bool  # whether anything was chosen
+
+
+def newest_first(stories: Iterable[Story]) -> list[Story]:
+    """Return stories in the order of their list."""
+    return sorted(stories, key=lambda story: (-story.published.toordinal(), story.title))
 
 
 class StoryIndex:

@@ -15,7 +15,7 @@ from waitress.server import create_server
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.server import http_parser, metrics
 from rjsite.server.dispatcher import Dispatcher
-from rjsite.services import services_of
+from rjsite.services import page_services_of, services_of
 from rjsite.settings import Settings
 
 log = logging.getLogger("rjsite.server")
@@ -52,20 +52,42 @@ def serve(app: Flask, host: str, port: int) -> None:
     if settings.metrics_port:
         metrics.serve(services, settings.metrics_port)
     services.background.start()
+    folder = settings.folder_for_mail
+    mail = f"written to {folder}" if folder else f"sent to {settings.mail_server}"
+    try:
+        _run(server, f"The site is at http://{host}:{_port(server, port)} and its mail is {mail}.")
+    finally:
+        services.worker.stop()
+
+
+def serve_staff(app: Flask, port: int) -> None:
+    """Serve the staff copy to this machine alone, until a signal stops it."""
+    page_services_of(app).static.prepare()
+    server = _listen(app, "127.0.0.1", port)
+    _run(server, f"The staff copy is at http://127.0.0.1:{_port(server, port)}/staff/.")
+
+
+def _run(server: Any, where: str) -> None:
+    """Answer requests until a signal stops it, and print where."""
     signal.signal(signal.SIGTERM, _stop)
-    _say_where(settings, server.effective_port if hasattr(server, "effective_port") else port, host)
+    print(f"{where} Stop it with Ctrl+C.", flush=True)
     try:
         server.run()
     except (KeyboardInterrupt, SystemExit):
         pass
     finally:
         server.close()
-        services.worker.stop()
+
+
+def _port(server: Any, given: int) -> int:
+    """Return the port of a server, which chooses one if it was given 0."""
+    port: int = getattr(server, "effective_port", given)
+    return port
 
 
 def _listen(app: Flask, host: str, port: int) -> Any:
     """Return a waitress server that listens on the port and reads requests with our parser."""
-    http_parser.Parser.hosts = services_of(app).settings.hosts
+    http_parser.Parser.hosts = page_services_of(app).settings.hosts
     sockets: dict[int, Any] = {}
     server = create_server(
         app.wsgi_app,
@@ -89,9 +111,3 @@ def _listen(app: Flask, host: str, port: int) -> Any:
 
 def _stop(*_: Any) -> None:
     raise SystemExit(0)
-
-
-def _say_where(settings: Settings, port: int, host: str) -> None:
-    folder = settings.folder_for_mail
-    mail = f"written to {folder}" if folder else f"sent to {settings.mail_server}"
-    print(f"The site is at http://{host}:{port} and its mail is {mail}. Stop it with Ctrl+C.", flush=True)

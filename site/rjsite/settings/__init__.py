@@ -87,6 +87,7 @@ class Settings(BaseModel):
     content_dir: Path = ROOT / "content"
     backup_dir: Path = Path("/var/backups/rjsite")
     content_repository: Annotated[str, AfterValidator(fields.repository)] = ""
+    repository_url: Annotated[str, AfterValidator(fields.project)] = ""
 
     @classmethod
     def load(cls, **given: Any) -> Self:

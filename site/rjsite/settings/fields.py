@@ -189,3 +189,10 @@ def origin(value: str) -> str:
     if value and not usable:
         raise ValueError("write the address of the site without a path, like https://www.example.org")
     return value.rstrip("/")
+
+
+def project(value: str) -> str:
+    """Check the URL of the project on GitHub."""
+    if value and not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+/?", value, re.ASCII):
+        raise ValueError("write the address of the project, like https://github.com/example/website")
+    return value.rstrip("/").removesuffix(".git")

@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from markupsafe import Markup
 
 from rjsite.content import clock
@@ -26,7 +26,7 @@ from rjsite.content.library import HOME, STORIES, Library, address_of, load
 from rjsite.content.lint.public_stories import for_the_public
 from rjsite.content.list_file import HIDDEN_STORIES, ListFile
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.services import current_services
+from rjsite.services import page_services_of
 from rjsite.settings import Settings
 from rjsite.web import papers
 from rjsite.web.security import NO_STORE
@@ -233,7 +233,7 @@ def init_app(app: Flask, settings: Settings) -> LiveLibrary:
 def library() -> Library:
     """Return the library of the current app, which stays the same for the whole request."""
     if "library" not in g:
-        g.library = current_services().content.now()
+        g.library = page_services_of(current_app).content.now()
     current: Library = g.library
     return current
 

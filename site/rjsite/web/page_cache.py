@@ -22,7 +22,7 @@ from werkzeug.http import parse_accept_header
 from werkzeug.sansio.utils import host_is_trusted
 
 from rjsite.content.library import Library
-from rjsite.services import current_services, services_of
+from rjsite.services import page_services_of
 from rjsite.settings import Settings
 from rjsite.web.live_content import library
 from rjsite.web.security import NO_STORE, fixed_headers, log_line
@@ -123,7 +123,7 @@ def answer(address: str, make: Callable[[], Cached], *, keep: bool = True) -> Re
         make: makes the response.
         keep: whether to cache it.
     """
-    pages, key = current_services().page_cache.pages_of(library()), site_url() + address
+    pages, key = page_services_of(current_app).page_cache.pages_of(library()), site_url() + address
     cached = pages.get(key)
     if cached is None:
         cached = make()
@@ -188,7 +188,7 @@ class Layer:
         if method not in ("GET", "HEAD") or not self.is_ours(host):
             return None
         site = self.public_url or f"{environ['wsgi.url_scheme']}://{host}"
-        pages = self.pages_of(services_of(self.app).content.now())
+        pages = self.pages_of(page_services_of(self.app).content.now())
         return pages.get(f"{site}{environ['PATH_INFO']}{query and '?'}{query}")
 
 

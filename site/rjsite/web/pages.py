@@ -34,7 +34,7 @@ def stories() -> ResponseReturnValue:
     unfiltered = not listing.chosen  # there are too many combinations of filters to cache
     return page_cache.answer(
         listing.address,
-        lambda: page_cache.page(_render_list(shown, listing), small=unfiltered),
+        lambda: page_cache.page(render_list(shown, listing), small=unfiltered),
         keep=unfiltered,
     )
 
@@ -89,7 +89,7 @@ def cache_of(shown: Page) -> str:
 def render(shown: Page) -> str:
     """Return a page or story as HTML. For the list of stories it is the first page, without filters."""
     if shown.address == STORIES and (listing := library().story_index.listing(shown.title, STORIES, {})):
-        return _render_list(shown, listing)
+        return render_list(shown, listing)
     if isinstance(shown, Story):
         html = _template("story.html", shown, story=shown)
         shown.forget()  # its HTML is cached, and the bodies of 10,000 stories would fill the memory
@@ -97,7 +97,8 @@ def render(shown: Page) -> str:
     return _template("home.html" if shown.address == HOME else "page.html", shown)
 
 
-def _render_list(shown: Page, listing: Listing) -> str:
+def render_list(shown: Page, listing: Listing) -> str:
+    """Return the page of the list of stories as HTML."""
     return _template("stories.html", shown, here=listing.address, listing=listing)
 
 

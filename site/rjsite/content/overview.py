@@ -1,0 +1,85 @@
+"""What staff see of all the content: the state of each story and page, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from rjsite.content.library import Library
+from rjsite.content.loader import address_of
+from rjsite.content.model import Page
+from rjsite.content.problem import Problem, Severity
+
+
+@dataclass(frozen=True)
+class Row:
+    """One story or page.
+
+    Attributes:
+        name: of the file, without `.md`.
+        address: where it is shown; empty if it is nowhere.
+        state: whether the public sees it.
+    """
+
+    name: str
+    title: str
+    address: str
+    state: str
+    last_checked: date | None
+    permission: date | None
+    problems: Sequence[Problem]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Every story and page, and the problems of all other files."""
+
+    stories: Sequence[Row]
+    pages: Sequence[Row]
+    others: Sequence[Problem]
+
+
+def overview(library: Library, folder: Path, problems: Sequence[Problem]) -> Overview:
+    """Return the state of all content.
+
+    Args:
+        library: what was read from `folder`, with drafts.
+        problems: what the check says of it.
+    """
+    problems = sorted({*problems, *library.problems})
+    order = {story.slug: number for number, story in enumerate(library.stories)}
+    stories = sorted(
+        _rows("case-studies", library.by_slug.get, folder, problems),
+        key=lambda row: order.get(row.name, -1),  # first those that cannot be read
+    )
+    pages = list(_rows("pages", lambda name: library.pages.get(address_of(name)), folder, problems))
+    listed = {problem for row in (*stories, *pages) for problem in row.problems}
+    return Overview(stories, pages, [problem for problem in problems if problem not in listed])
+
+
+def _rows(
+    kind: str, find: Callable[[str], Page | None], folder: Path, problems: Sequence[Problem]
+) -> Iterator[Row]:
+    """Yield a row for each file in a folder, whether it could be read or not."""
+    for path in sorted((folder / kind).glob("*.md")):
+        here = [problem for problem in problems if problem.path == Path(folder.name, kind, path.name)]
+        page = find(path.stem)
+        yield Row(
+            name=path.stem,
+            title=page.title if page else path.name,
+            address=page.address if page else "",
+            state=_state(page, here),
+            last_checked=page.last_checked if page else None,
+            permission=getattr(page, "permission", None),
+            problems=here,
+        )
+
+
+def _state(page: Page | None, problems: Sequence[Problem]) -> str:
+    if any(problem.severity is Severity.MUST_NOT_BE_SHOWN for problem in problems):
+        return "Not shown as it is now, because of a problem"
+    if page is None:
+        return "Hidden"
+    return page.held or "Public"

@@ -1,0 +1,127 @@
+"""The check of a story that is in no file yet, in the same words as `rjsite check`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from rjsite.content import front_matter, limits, lint
+from rjsite.content.file_checks import body_problems
+from rjsite.content.front_matter import FENCE, Document
+from rjsite.content.library import Library, load
+from rjsite.content.lint.public_stories import for_the_public
+from rjsite.content.loader import make_story
+from rjsite.content.model import Story
+from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.source import clean
+from rjsite.content.story_file import any_answer
+
+BODY = "body"  # stands for the text below the fields
+
+
+@dataclass(frozen=True)
+class CheckedStory:
+    """What would be read from a file, and what is wrong with it.
+
+    Attributes:
+        shown: the name of the file in messages.
+        story: None if the file could not be used.
+        stand_in: the same story, with another answer in the place of each that cannot be used, so that the
+            rest can be checked as well.
+    """
+
+    shown: Path
+    text: str
+    story: Story | None
+    problems: Sequence[Problem]
+    stand_in: Story | None = None
+
+    def place(self, problem: Problem) -> tuple[str, int]:
+        """Return the field that a problem is about, and the line of the body if it is about that.
+
+        The field is empty if the problem is about the file as a whole or about another file.
+        """
+        lines = self.text.split("\n")
+        end = lines.index(FENCE, 1)
+        if problem.path != self.shown or problem.line < 2:
+            return "", 0
+        if problem.line <= end:
+            return lines[problem.line - 1].partition(":")[0], 0
+        return BODY, max(problem.line - end - 2, 1)
+
+    def with_problem(self, field: str, words: str) -> CheckedStory:
+        """Return the same with one more problem of a field."""
+        line = next(n for n, line in enumerate(self.text.split("\n"), 1) if line.startswith(f"{field}:"))
+        return replace(self, problems=[Problem(self.shown, line, words), *self.problems])
+
+
+def read_story(text: str, name: str, content: Library, folder: Path, today: date) -> CheckedStory:
+    """Return the story that a file would hold, with the problems that show when it is read.
+
+    Args:
+        text: what would stand in the file.
+        name: of the file, without `.md`.
+        content: what was read from `folder`, with drafts.
+        today: decides whether the story is due.
+    """
+    shown = Path(folder.name, "case-studies", f"{name}.md")
+    written = text.encode()
+    if words := limits.too_large(len(written)):
+        return CheckedStory(shown, text, None, [Problem(shown, 1, words)])
+    try:
+        document = front_matter.parse(clean(written, shown), shown)
+    except Unreadable as unreadable:
+        return CheckedStory(shown, text, None, unreadable.problems)
+    problems = list(body_problems(document, content.facts))
+    try:
+        story = make_story(document, name, content.facts)
+    except Unreadable as unreadable:
+        stand_in = _stand_in(document, unreadable.problems, name, content, today)
+        return CheckedStory(shown, text, None, [*unreadable.problems, *problems], stand_in)
+    story = replace(story, held=story.held_on(today))
+    return CheckedStory(shown, text, story, problems, story)
+
+
+def _stand_in(
+    document: Document, problems: Sequence[Problem], name: str, content: Library, today: date
+) -> Story | None:
+    wrong = {problem.line for problem in problems}
+    fields = {
+        field: any_answer(field, today) if document.lines[field] in wrong else answer
+        for field, answer in document.fields.items()
+    }
+    try:
+        return make_story(replace(document, fields=fields), name, content.facts)
+    except Unreadable:  # it has no text
+        return None
+
+
+def check_story(
+    read: CheckedStory, content: Library, folder: Path, today: date, known: Sequence[Problem]
+) -> CheckedStory:
+    """Return the same with every problem that the file would bring, there or in another file.
+
+    Args:
+        read: as `read_story` returns it, from the same content.
+        known: what `lint.check` says of the content as it is.
+    """
+    if read.stand_in is None:
+        return read
+    found = lint.check(content.with_story(read.stand_in), folder, today)
+    new = {problem for problem in found if problem.path == read.shown or problem not in known}
+    if read.story is None:  # a problem of an answer that is not the writer's
+        wrong = {problem.line for problem in read.problems}
+        new = {problem for problem in new if problem.path == read.shown and problem.line not in wrong}
+    return replace(read, problems=sorted(new.union(read.problems)))
+
+
+def published_with(story: Story, folder: Path, today: date) -> Library:
+    """Return what the public would see if a story were published today.
+
+    Raises:
+        Unreadable: if the facts or the forms cannot be used.
+    """
+    public = for_the_public(load(folder, today=today), folder, today)
+    return public.with_story(replace(story, draft=False, held=""))
