@@ -146,6 +146,7 @@ mv --no-target-directory current.new current
 comes_up
 publish
 if [ -n "$running" ]; then ln --symbolic --force --no-dereference "$new" last-good; else rm -f last-good; fi
+systemctl try-restart rjsite-staff || true # the staff copy may fail, and the site goes on
 trap - EXIT
 
 if [ -n "$running" ]; then

@@ -10,10 +10,12 @@ import ssl
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection
+from email.message import Message
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
 import psycopg
@@ -31,7 +33,7 @@ from support.needs import program
 from support.nginx import Nginx
 from support.processes import LOOPBACK
 from support.service import PHONE
-from support.site_process import Site
+from support.site_process import RJSITE, Site
 from support.visitor import FORM_A, Visitor
 
 DEPLOY = ROOT / "deploy"
@@ -70,7 +72,7 @@ def units(tmp_path: Path) -> list[Path]:
 def test_systemd_finds_no_fault_in_the_units(units: list[Path]) -> None:
     assert [unit.name for unit in units] == [
         "rjsite-content.service", "rjsite-content.timer", "rjsite-daily.service", "rjsite-daily.timer",
-        "rjsite@serve.service",
+        "rjsite-staff.service", "rjsite@serve.service",
     ]  # fmt: skip
 
     done = run(program("systemd-analyze"), "verify", "--man=no", *units)
@@ -97,6 +99,19 @@ def test_no_unit_hides_a_failure_or_ends_a_program_for_a_call_that_it_can_do_wit
             assert re.findall(r"^Exec\w+=[@:+!]*-.*", text, re.M) == []
             assert "\nSystemCallErrorNumber=EPERM\n" in text
             assert "\nSystemCallFilter=@system-service\n" in text
+
+
+def test_the_staff_copy_runs_as_a_user_that_can_read_neither_the_outbox_nor_the_settings() -> None:
+    unit = (DEPLOY / "systemd" / "rjsite-staff.service").read_text()
+    folder = re.search(r"^StateDirectory=(.+)", unit, re.M)
+
+    assert "\nUser=rjsite-staff\nGroup=rjsite-staff\n" in unit
+    assert "SupplementaryGroups" not in unit
+    assert folder
+    assert f"RJSITE_DATA_DIR=/var/lib/{folder[1]}\n" in unit
+    assert folder[1] != "rjsite"
+    assert "\nInaccessiblePaths=-/var/lib/rjsite -/var/backups/rjsite\n" in unit
+    assert "/etc/rjsite/environment" not in unit
 
 
 @pytest.fixture
@@ -228,6 +243,54 @@ def site(tmp_path: Path, mail_server: MailServer):
     }
     with Instance(tmp_path, {**env, **mail_server.settings()}) as running:
         yield running
+
+
+def test_nginx_asks_for_a_password_before_the_staff_copy_and_keeps_search_engines_out(
+    authority: Authority, tmp_path: Path, start_nginx: Callable[..., Nginx]
+) -> None:
+    staff = Site(tmp_path, {"RJSITE_PUBLIC_URL": "https://www.example.org"})
+    staff.command = [*RJSITE, "staff"]
+    users = tmp_path / "users"
+    users.write_text("staff:{PLAIN}open sesame\n")
+    users.chmod(0o644)
+    tmp_path.chmod(0o755)
+    certificate = authority.sign("staff.example.org")
+    text = (DEPLOY / "nginx-staff.conf").read_text()
+    for before, after in {
+        "/etc/letsencrypt/live/staff.example.org/fullchain.pem": str(certificate),
+        "/etc/letsencrypt/live/staff.example.org/privkey.pem": str(certificate),
+        "/etc/nginx/rjsite-staff.users": str(users),
+        "/var/log/nginx/error.log": "stderr",
+        "127.0.0.1:8001": f"{LOOPBACK}:{staff.port}",
+        "listen [": "# listen [",
+        "listen 443 ": "listen ${address} ",
+    }.items():
+        assert before in text
+        text = text.replace(before, after)
+
+    with staff:
+        nginx = start_nginx(text, "https")
+        password = b64encode(b"staff:open sesame").decode()
+        stranger, member = (
+            answer_of(nginx.port, authority, headers)
+            for headers in ({}, {"Authorization": f"Basic {password}"})
+        )
+
+    assert (stranger[0], member[0]) == (401, 200)
+    assert stranger[1]["X-Robots-Tag"] == member[1]["X-Robots-Tag"] == "noindex, nofollow"
+    assert "Stories and problems" in member[2]
+    assert password not in staff.log
+
+
+def answer_of(port: int, authority: Authority, headers: dict[str, str]) -> tuple[int, Message, str]:
+    """Ask the staff copy behind nginx for its list."""
+    context = ssl.create_default_context(cafile=str(authority.ca_file))
+    context.check_hostname = False
+    connection = HTTPSConnection(LOOPBACK, port, context=context, timeout=30)
+    with closing(connection):
+        connection.request("GET", "/staff/", headers={"Host": "staff.example.org", **headers})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
 
 
 def example() -> dict[str, str]:
