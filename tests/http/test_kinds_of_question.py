@@ -7,14 +7,13 @@ from email import message_from_bytes, policy
 from typing import NamedTuple, get_args
 
 import pytest
-from flask import render_template
 
 from rjsite import create_app
 from rjsite.forms.definition import Kind
-from rjsite.forms.form import form_class
 from rjsite.outbox import operator
 from rjsite.services import services_of
 from rjsite.settings import Settings
+from rjsite.web import papers
 from rjsite.web.live_content import library
 from support import commands
 from support.forms import Page, fresh
@@ -112,12 +111,10 @@ def test_the_team_reads_each_answer(site):
     assert [kind for kind in KINDS if f"The {kind}?" not in text] == []
 
 
-def test_the_paper_form_asks_it(site):
+def test_the_paper_form_asks_it(site, monkeypatch):
+    monkeypatch.setattr(papers, "ON_PAPER", ("kinds",))
     with site.test_request_context():
-        content = library()
-        form = form_class(content.forms["/kinds"], ["key"])()
-        page = content.form_pages["/kinds"]
-        paper = render_template("paper.html", form=form, page=page, outcomes=content.outcomes)
+        paper = papers.documents(library())["form-kinds.pdf"]
 
     assert [kind for kind in get_args(Kind) if f"The {kind}?" not in paper] == []
 
