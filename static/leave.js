@@ -68,8 +68,8 @@ document.addEventListener("forget", forget); // form.js asks for this when a for
 // ---------- Shift three times ----------
 
 // Screen readers use Shift with a letter to go back, and keep the letter to themselves: the page sees Shift
-// pressed and released alone. So the presses have to follow each other quickly, and none counts during which,
-// or shortly before which, something moved that no hand moved.
+// pressed and released alone. So the presses have to follow each other quickly, and none counts if something
+// moved shortly before, during or, for slow readers, after it that no hand moved.
 const NEEDED = 3;
 const WITHIN = 2000; // milliseconds, from the first press to the last
 const SETTLED = 1000; // milliseconds since something moved by itself
@@ -114,6 +114,12 @@ function press() {
   each(() => say(`Press Shift ${more} more ${more === 1 ? "time" : "times"} to leave`, presses.length));
 }
 
+/** Count no press up to now. */
+function takeBack() {
+  alone = false;
+  if (presses.length) restart();
+}
+
 function touch() {
   touched = Date.now();
   moved = -Infinity;
@@ -133,7 +139,7 @@ addEventListener("keyup", (event) => {
 for (const kind of ["selectionchange", "focusin", "pointerdown"]) {
   document.addEventListener(kind, () => {
     if (kind === "selectionchange" && Date.now() - typed < JUST_TYPED) return;
-    alone = false;
+    takeBack();
   });
 }
 document.addEventListener("input", () => (typed = Date.now()));
@@ -144,7 +150,9 @@ document.addEventListener(
   "scroll",
   () => {
     const now = Date.now();
-    if (now - touched > SETTLED) moved = now;
+    if (now - touched <= SETTLED) return;
+    moved = now;
+    takeBack();
   },
   { capture: true, passive: true },
 );
