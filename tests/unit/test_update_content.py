@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from rjsite import create_app
 from rjsite.content import merged
@@ -227,6 +229,19 @@ def test_a_story_that_must_not_be_shown_is_not_shown_in_its_older_version(
 
     assert live.now().stories == started().now().stories == ()
     assert not (published / f"{name.removesuffix('.md')}.html").exists()
+
+
+def test_a_story_that_was_too_early_is_shown_when_its_day_has_come(project, published):
+    project.change(f"content/{STORY}", "permission: 2026-01-31", "permission: 2026-03-10")
+    project.merge()
+    with time_machine.travel(datetime(2026, 3, 9, 12, tzinfo=UTC)) as clock:
+        assert f"content/{STORY}" in update(expected=1)
+
+        clock.move_to(datetime(2026, 3, 10, 12, tzinfo=UTC))
+        update()
+
+        assert (published / f"case-studies/{SLUG}.html").exists()
+        assert update() == ""
 
 
 @pytest.mark.parametrize("make", ["symlink", "submodule", "huge"])

@@ -44,9 +44,12 @@ def update_content() -> None:
 
 
 def _updated(before: merged.Update, repository: str, data: Path) -> merged.Update:
-    """Show and publish what is on main, unless that was done before."""
+    """Show and publish what is on main, unless that was done before.
+
+    A mistake is looked at again each time: a day that comes, or a release, can end it.
+    """
     commit, not_shown = merged.take_up(repository, data), before.not_shown
-    if commit != before.commit:
+    if commit != before.commit or before.not_shown:
         _take_down_removed(data)
         not_shown = tuple(map(str, publish_again(data) or _not_shown(Settings.load())))
     program = merged.program_on_main(data, ROOT)
