@@ -65,7 +65,8 @@ def test_every_question_and_answer_is_shown_to_be_checked_and_then_sent(
     del asked_for[:]
     fill(page, GOOD[form])
     press(page, "Continue")
-    questions = [question for question in content.forms[form].questions if question.name in GOOD[form]]
+    every = content.forms[form].questions
+    questions = [question for question in every if question.name in GOOD[form] or not question.when]
     rows = page.locator("[data-answers] > div")
     shown = {row.locator("dt").inner_text(): row.locator("dd").first.inner_text() for row in rows.all()}
     before_send = list(asked_for)
@@ -78,7 +79,7 @@ def test_every_question_and_answer_is_shown_to_be_checked_and_then_sent(
     assert before_send == []
     assert list(shown) == [question.label for question in questions]
     for question in questions:
-        given = as_lists(GOOD[form])[question.name]
+        given = as_lists(GOOD[form]).get(question.name, ["Not answered"])
         words = [choice.label for choice in question.choices if choice.value in given] or given
         assert shown[question.label] == ("Yes" if question.kind == "tick" else "; ".join(words))
 
@@ -88,7 +89,7 @@ def test_a_question_left_out_is_said_to_be_not_answered(page: Page) -> None:
     fill(page, {name: value for name, value in GOOD[A].items() if name != "safe_notes"})
     press(page, "Continue")
 
-    row = page.locator("[data-answers] > div", has_text="anything else that helps us")
+    row = page.locator("[data-answers] > div", has_text="anything else that makes this safer")
 
     expect(row.locator("dd").first).to_have_text("Not answered")
 
