@@ -65,8 +65,9 @@ def test_a_question_opens_with_its_answer_and_not_before(page: Page, script: boo
 
 
 @BOTH_WAYS
-def test_a_question_that_needs_two_answers_opens_with_both(page: Page, script: bool) -> None:
+def test_a_question_that_needs_several_answers_opens_with_all_of_them(page: Page, script: bool) -> None:
     page.goto(C)
+    answer(page, "knows", "work")
     answer(page, "side", "harmed")
     answer(page, "their_adult", "no")
     with_one = page.locator("#yjs_reason").is_visible()
