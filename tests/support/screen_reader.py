@@ -48,10 +48,11 @@ class Desktop:
         """Start all of it."""
         with ExitStack() as running:
             self._running = running
-            self._start("Xvfb", "-displayfd", "1", "-screen", "0", "1280x1000x24", "-nolisten", "tcp")
-            self.env["DISPLAY"] = ":" + self._first_line("Xvfb")
-            self._start("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1")
-            self.env["DBUS_SESSION_BUS_ADDRESS"] = self._first_line("dbus-daemon")
+            screen = ("-screen", "0", "1280x1000x24")
+            xvfb = self._start("Xvfb", "-displayfd", "1", *screen, "-nolisten", "tcp")
+            self.env["DISPLAY"] = ":" + said(xvfb, r"\d+")
+            dbus = self._start("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1")
+            self.env["DBUS_SESSION_BUS_ADDRESS"] = said(dbus, "unix:.+")
             # Other window managers keep Alt + Shift + arrow, by which Orca moves in tables, for themselves.
             self._start("matchbox-window-manager", "-use_titlebar", "no")
             settings = self._folder / "orca"
@@ -86,10 +87,12 @@ class Desktop:
         self._running.callback(started.stop, signal.SIGKILL)  # Orca takes its time over anything milder
         return started
 
-    def _first_line(self, what: str) -> str:
-        log = self._folder / f"{what}.log"
-        wait_until(lambda: "\n" in log.read_text(), f"the address of {what}")
-        return log.read_text().splitlines()[0]
+
+def said(by: Program, line: str) -> str:
+    """Wait for a line of this form from a program, and return it. Complaints may come before it."""
+    pattern = re.compile(rf"^({line})\n", re.MULTILINE)
+    by.wait_until(lambda: bool(pattern.search(by.said())), f"it said {line}")
+    return str(pattern.findall(by.said())[0])
 
 
 class Browser(Protocol):
@@ -135,8 +138,12 @@ class Listener:
 
     def press_button(self, words: str) -> None:
         """Go to the button with these words by Tab and press it. To save time, begin just before it."""
-        self.browser.run(GO_BEFORE, words)
-        self.press("Tab")
+        for _ in range(3):  # Orca, when it stops reading, may take the focus elsewhere a moment later
+            self.browser.run(GO_BEFORE, words)
+            self.press("Tab")
+            self._until_quiet()
+            if words in self.heard:
+                break
         self.hears(words)
         self.press("Return")
 
