@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from rjsite import create_app
+from rjsite import create_app, full_version
 from rjsite.services import Services, services_of
 from rjsite.settings import Settings
 from support.forms import GOOD, A, fresh
@@ -129,7 +129,7 @@ def test_a_site_whose_worker_does_not_run_is_not_ready(app: Flask, services: Ser
     answer = client.get("/readyz")
     assert (answer.status_code, answer.text.splitlines()) == (
         503,
-        ["mail", "worker: does not run in this process"],
+        ["mail", f"version: {full_version()}", "worker: does not run in this process"],
     )
 
 
