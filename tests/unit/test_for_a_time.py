@@ -45,7 +45,7 @@ def start(content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 
     def make(name: str, value: str) -> Flask:
         write(content, name, value)
-        return create_app(Settings.load(data_dir=tmp_path / "data"))
+        return create_app(Settings.load(data_dir=tmp_path / "data", deliver_in_server=False))
 
     return make
 

@@ -77,7 +77,7 @@ def start(content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     (tmp_path / "data").mkdir()
 
     def make() -> Site:
-        settings = Settings.load(data_dir=tmp_path / "data")
+        settings = Settings.load(data_dir=tmp_path / "data", deliver_in_server=False)
         return create_app(settings), settings
 
     return make
