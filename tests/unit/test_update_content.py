@@ -72,6 +72,7 @@ def data(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     values = production_settings(tmp_path) | {
         "RJSITE_DATA_DIR": str(folder),
         "RJSITE_CONTENT_REPOSITORY": str(project.folder),
+        "RJSITE_DELIVER_IN_SERVER": "false",  # no thread outlives its test
     }
     del values["RJSITE_CONTENT_DIR"]
     monkeypatch.delenv("RJSITE_CONTENT_DIR", raising=False)
