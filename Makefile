@@ -64,7 +64,7 @@ bench: ## measure the site against what it stands on (docs/performance.md); writ
 	@$(PREPARE) dev
 	@PYTHONPATH=tests $(BIN)/python tests/bench.py
 
-lint: $(NODE) ## check style and types of Python, templates, style sheet and scripts (needs npm)
+lint: tools/node_modules/.package-lock.json ## check style and types of Python, templates, style sheet and scripts (needs npm)
 	@$(PREPARE) dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -73,8 +73,8 @@ lint: $(NODE) ## check style and types of Python, templates, style sheet and scr
 	$(NODE)/biome lint --config-path=tools static
 	$(NODE)/tsc --project tools/tsconfig.json
 
-$(NODE): tools/package-lock.json
-	npm --prefix tools ci --ignore-scripts --no-audit --no-fund --silent
+tools/node_modules/.package-lock.json: tools/package-lock.json
+	npm --prefix tools ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 lock: ## choose the newest fitting versions and pin them with their hashes (needs uv)
