@@ -25,6 +25,7 @@ from support.authority import Authority, server_context
 from support.forms import GOOD, A, send
 from support.mail import MailServer
 from support.processes import LOOPBACK
+from support.service import SERVICE
 from support.site_process import Site
 from support.token_server import SECRET, TokenServer, client_key
 from support.visitor import FORM_A, Visitor
@@ -62,6 +63,7 @@ class Charity:
             **{
                 "mode": "development",
                 "data_dir": folder,
+                "content_dir": SERVICE,
                 "secret_key": "kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA",
                 "outbox_keys": OUTBOX_KEY,
                 "deliver_per_minute": 60_000,
