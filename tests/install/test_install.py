@@ -26,6 +26,7 @@ INSTALL = "/srv/rjsite/source/deploy/install.sh"
 RELEASE = "/srv/rjsite/current/deploy/release.sh"
 STORIES = "/case-studies/"
 MINUTES_OF_A_TICK = 5
+MINUTES_OF_AN_OUTAGE = 4  # the site tries again a while after the mail server is back
 PERMITTED = re.compile(r"^permission:.*$", re.M)
 SOMEBODY = ["-c", "user.name=Somebody", "-c", "user.email=somebody@mending.internal"]
 
@@ -88,7 +89,8 @@ class Server(Machine):
     def write_story(self, slug: str, permission: str) -> None:
         """Write a story that says what another says, with this permission."""
         text = next(iter(sorted(self.story("x").parent.glob("*.md")))).read_text()
-        self.story(slug).write_text(PERMITTED.sub(f"permission: {permission}", text, count=1))
+        agreed = f"permission: {permission}" + ("\nagreed_by: both" if permission else "")
+        self.story(slug).write_text(PERMITTED.sub(agreed, text, count=1))
 
     def tick(self) -> Done:
         """Do now what the timer does every five minutes."""
@@ -128,7 +130,7 @@ class Server(Machine):
 
     def open_mail(self, reference: str) -> str:
         """Return what the team reads in the mail with this reference."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + MINUTES_OF_AN_OUTAGE * 60
         while time.monotonic() < end:
             for mail in self.mail.received:
                 if reference in str(mail.message["Subject"]):
