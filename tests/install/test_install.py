@@ -93,8 +93,10 @@ class Server(Machine):
         self.story(slug).write_text(PERMITTED.sub(agreed, text, count=1))
 
     def tick(self) -> Done:
-        """Do now what the timer does every five minutes."""
-        return self.run("systemctl", "start", "rjsite-content", check=False)
+        """Do now what the timer does every five minutes, and show its log."""
+        done = self.run("systemctl", "start", "rjsite-content", check=False)
+        print(self.run("journalctl", "--no-pager", "--lines=20", "--unit=rjsite-content").stdout)
+        return done
 
     def ask(self, address: str, *options: str) -> str:
         """Return the status and the body that a browser gets."""
