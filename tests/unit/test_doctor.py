@@ -543,6 +543,12 @@ def test_a_site_that_does_not_run_is_named(site):
     assert only(machine_checks.check_running_site(site())).startswith("the site does not answer at 127.0.0.1")
 
 
+def test_a_port_that_is_no_number_is_named(site, values):
+    values["PORT"] = "80o0"
+
+    assert only(machine_checks.check_running_site(site())) == "PORT: write a number, like 8000"
+
+
 def test_another_version_that_still_runs_is_named(site, running, monkeypatch):
     assert list(machine_checks.check_running_site(site())) == []
 

@@ -1,7 +1,7 @@
 """Reads the definitions of the forms from content/forms/*.toml.
 
-A form is never left out for a slip in its file: a definition that cannot be used stops the start, and
-a running site keeps the forms it has.
+A form is never left out because of a mistake in its file: a definition that cannot be used stops the start,
+and a running site keeps the forms it has.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OF_FORM = [*(name for name in Form.model_fields if name not in ("key", "steps")
 
 
 def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
-    """Every form by its address.
+    """Return every form, by its address.
 
     Args:
         folder: as `content/forms`; questions that several forms share are in `shared/` below it.
@@ -63,7 +63,7 @@ def _load(path: Path, shown: Path) -> Form:
 
 
 class _File:
-    """One file of tables, with the lines they stand on."""
+    """The tables of one file, and the line of each."""
 
     def __init__(self, path: Path, shown: Path) -> None:
         self.path, self.shown = path, shown
@@ -71,40 +71,40 @@ class _File:
         self.lines = Lines(read_source(path, shown))
 
     def stop(self, place: Place, words: str) -> Unreadable:
-        """What to raise for a mistake at a place."""
+        """Return the error to raise for a mistake at a place."""
         return Unreadable(Problem(self.shown, self.lines.of(place), words))
 
     def only(self, place: Place, table: dict[str, Any], names: Sequence[str]) -> None:
-        """Refuse a name that is not known, for a mistake in the name of a table must not lose a question."""
+        """Raise Unreadable for an unknown name, because a misspelt table would otherwise lose a question."""
         for name in table:
             if name not in names:
                 raise self.stop((*place, name), not_a_field(name, names))
 
     def list_of(self, place: Place, name: str, *, needed: bool = True) -> list[dict[str, Any]]:
-        """The tables of one name below a place."""
+        """Return the tables of one name below a place."""
         table: Any = self.tables
         for part in place:
             table = table[part]
-        found = table.get(name, None if needed else [])
-        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        tables = table.get(name, None if needed else [])
+        if not isinstance(tables, list) or not all(isinstance(entry, dict) for entry in tables):
             names = [part for part in (*place, name) if isinstance(part, str)]
             raise self.stop((*place, name), f"begin each {name} with a line [[{'.'.join(names)}]]")
-        return found
+        return tables
 
     def questions(self, place: Place, *, needed: bool) -> Iterator[Question]:
-        """The questions below a place."""
+        """Yield the questions below a place."""
         for number, table in enumerate(self.list_of(place, "question", needed=needed)):
             try:
                 yield Question.model_validate(table)
             except ValidationError as error:
                 at = (*place, "question", number)
-                found = typed_problems(error, Question, self.lines, self.shown, at)
+                problems = typed_problems(error, Question, self.lines, self.shown, at)
                 name = str(table.get("name") or "question")
-                raise Unreadable(*(replace(p, words=f"{name}: {p.words}") for p in found)) from None
+                raise Unreadable(*(replace(p, words=f"{name}: {p.words}") for p in problems)) from None
 
 
 def _step(file: _File, number: int, table: dict[str, Any]) -> Step:
-    """A step: first the questions it shares, then its own."""
+    """Return a step: first the questions that it shares with other forms, then its own."""
     place = ("step", number)
     file.only(place, table, ("title", "use", "question"))
     title, use = table.get("title"), table.get("use", [])
@@ -122,7 +122,7 @@ def _step(file: _File, number: int, table: dict[str, Any]) -> Step:
 
 
 def _of_form(error: ValidationError, file: _File) -> Iterator[Problem]:
-    """Problems of a form as a whole, each at the question that it is about."""
+    """Yield the problems of a form as a whole, each at the question that it is about."""
     for problem in typed_problems(error, Form, file.lines, file.shown):
         about = [fault["ctx"].get("question") for fault in error.errors() if "ctx" in fault]
         named = [f'name = "{name}"' for name in about if name]

@@ -48,13 +48,13 @@ def read_bytes(path: Path, shown: Path) -> bytes:
     *inside, folder = path.parents[: max(len(shown.parts) - 1, 1)]
     most = MARKDOWN_BYTES if path.suffix == ".md" else OTHER_BYTES
     try:
-        found = path.stat()
+        status = path.stat()
         linked = any(part.is_symlink() for part in (path, *inside))  # resolving a path is slow
         if linked and not path.resolve().is_relative_to(folder.resolve()):
             words = "this is a link to a file elsewhere; put the file itself here"
-        elif not stat.S_ISREG(found.st_mode):
+        elif not stat.S_ISREG(status.st_mode):
             words = "this is not a file; delete it, or put a file here"
-        elif not (words := too_large(found.st_size, most)):
+        elif not (words := too_large(status.st_size, most)):
             return path.read_bytes()
     except FileNotFoundError:
         words = CLOSED if path.is_symlink() else "this file is missing; put it back"

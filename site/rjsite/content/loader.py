@@ -93,12 +93,12 @@ class Reader:
         try:
             made = make(path, shown)
         except Unreadable as unreadable:
-            found = kept or self._last_good(name, make) or otherwise
-            if found is None:
+            replacement = kept or self._last_good(name, make) or otherwise
+            if replacement is None:
                 raise
             self.problems += unreadable.problems
             self.unusable.add(name)
-            return found
+            return replacement
         self._note_usable(path)
         return made
 
@@ -161,13 +161,13 @@ class Reader:
 
     def pages(self) -> dict[str, Page]:
         """Return the pages by their addresses."""
-        found = self.each("pages", _page)
-        return {page.address: replace(page, held="Draft") if page.draft else page for page in found}
+        pages = self.each("pages", _page)
+        return {page.address: replace(page, held="Draft") if page.draft else page for page in pages}
 
     def stories(self) -> list[Story]:
         """Return all stories, the newest first. `held` says why the public does not see one, if so."""
-        found = self.each("case-studies", make_story)
-        return newest_first(replace(story, held=story.held_on(self.today)) for story in found)
+        stories = self.each("case-studies", make_story)
+        return newest_first(replace(story, held=story.held_on(self.today)) for story in stories)
 
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
         """Return the menu, the footer and the site map, without what leads to no page."""
@@ -187,9 +187,9 @@ class Reader:
         there = {path.name for path in (self.folder / kind).glob("*.md")}
         gone = [path for path in copies.glob("*.md") if path.name not in there] if copies else []
         before = [self._made(path, Path(self.folder.name, kind, path.name), _plain)[0] for path in gone]
-        found = {page.address: page for page in self.each(kind, _plain)}
+        read = {page.address: page for page in self.each(kind, _plain)}
         shown = {name: replace(page, facts=self.facts) for name, page in kept.items()}
-        return {**{page.address: page for page in before if page}, **shown, **found}
+        return {**{page.address: page for page in before if page}, **shown, **read}
 
     def forms(self, outcomes: Mapping[str, Page], errors: Mapping[str, Page]) -> Mapping[str, Form]:
         """Return the forms as they are written, by their addresses.
@@ -203,14 +203,14 @@ class Reader:
         self, outcomes: Mapping[str, Page], errors: Mapping[str, Page], folder: Path, shown: Path
     ) -> Mapping[str, Form]:
         there = {path.stem for path in (self.folder / "forms").glob("*.toml")}
-        found = {a: form for a, form in load_forms(folder, shown).items() if form.key in there}
-        faults = [*lacking(found, outcomes, folder, shown), *moved(found, self.kept_forms or found, shown)]
+        forms = {a: form for a, form in load_forms(folder, shown).items() if form.key in there}
+        faults = [*lacking(forms, outcomes, folder, shown), *moved(forms, self.kept_forms or forms, shown)]
         for name in (name for name in NOTICES if name not in errors):
             file = self.file(f"errors/{name}.md")[1]
             faults.append(Problem(file, 1, "write this file, or mend it: forms show its words"))
         if faults:
             raise Unreadable(*([] if self.kept_forms else self.problems), *faults)
-        return found
+        return forms
 
     def form_pages(self, forms: Mapping[str, Form]) -> dict[str, Page]:
         """Return the page around each form. A mistake in its file must not take the form down."""

@@ -85,8 +85,8 @@ def _first_of(lines: tuple[str, ...]) -> str:
 def read_result(data: Path) -> Update | None:
     """Return how the last run ended; None if there was none, or nobody can tell."""
     try:
-        found = json.loads((data / RESULT).read_text(encoding="utf-8"))
-        return Update(**{**found, **{name: tuple(found[name]) for name in ("not_shown", "program")}})
+        stored = json.loads((data / RESULT).read_text(encoding="utf-8"))
+        return Update(**{**stored, **{name: tuple(stored[name]) for name in ("not_shown", "program")}})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -82,11 +82,11 @@ def _place(value: Any) -> str:
 
 
 def _date(value: Any) -> date:
-    found = re.fullmatch(r"([0-9]{4})[-‐-―./]([0-9]{1,2})[-‐-―./]([0-9]{1,2})", str(value).strip(_AROUND))
-    if not found:
+    match = re.fullmatch(r"([0-9]{4})[-‐-―./]([0-9]{1,2})[-‐-―./]([0-9]{1,2})", str(value).strip(_AROUND))
+    if not match:
         raise ValueError("write the date as year-month-day, like 2026-03-09")
     try:
-        return date(*map(int, found.groups()))
+        return date(*map(int, match.groups()))
     except ValueError:
         raise ValueError("there is no such day; write year-month-day, like 2026-03-09") from None
 

@@ -109,8 +109,8 @@ def check_story(
     """
     if read.stand_in is None:
         return read
-    found = lint.check(content.with_story(read.stand_in), folder, today)
-    new = {problem for problem in found if problem.path == read.shown or problem not in known}
+    problems = lint.check(content.with_story(read.stand_in), folder, today)
+    new = {problem for problem in problems if problem.path == read.shown or problem not in known}
     if read.story is None:  # a problem of an answer that is not the writer's
         wrong = {problem.line for problem in read.problems}
         new = {problem for problem in new if problem.path == read.shown and problem.line not in wrong}

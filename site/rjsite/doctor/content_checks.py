@@ -34,8 +34,8 @@ def check_settings(site: Site) -> Iterator[str]:
     yield from site.faults
     for name, value in site.settings:
         text = " ".join(value) if name == "team_email" else value
-        if isinstance(text, str) and (found := _PLACEHOLDER.search(text)):
-            yield f"{Settings.name_of(name)}: write your own value in place of {found[0]}"
+        if isinstance(text, str) and (match := _PLACEHOLDER.search(text)):
+            yield f"{Settings.name_of(name)}: write your own value in place of {match[0]}"
     own = site.settings
     files = Path(site.given.get(FILE, "")), own.mail_client_key, own.mail_oauth_client_key
     for file in files if own.production else ():

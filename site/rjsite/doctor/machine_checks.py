@@ -37,10 +37,13 @@ def check_running_site(site: Site) -> Iterator[str]:
     """Yield what the running site says is wrong, or that it does not run, or runs another version."""
     if not site.settings.production:
         return
-    host, port = site.given.get("HOST", "127.0.0.1"), int(site.given.get("PORT", "8000"))
+    host, port = site.given.get("HOST", "127.0.0.1"), site.given.get("PORT", "8000")
+    if not port.isdecimal():
+        yield "PORT: write a number, like 8000"
+        return
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (nothing listens there)
     try:
-        with closing(HTTPConnection(local, port, timeout=WAIT)) as connection:
+        with closing(HTTPConnection(local, int(port), timeout=WAIT)) as connection:
             connection.request("GET", "/readyz")
             word, *details = connection.getresponse().read().decode(errors="replace").splitlines()
     except (OSError, ValueError):
@@ -77,12 +80,12 @@ def check_units(site: Site) -> Iterator[str]:
 
 def _faults_of_unit(unit: str) -> Iterator[str]:
     """Yield what keeps a unit that has to run all the time from doing so."""
-    found = _properties(unit, *WANTED)
-    if found.get("LoadState") != "loaded":
-        yield f"{unit} is not installed ({found.get('LoadState')}): deploy/install.sh"
-    elif found.get("ActiveState") != "active":
-        yield f"{unit} does not run ({found.get('ActiveState')}): systemctl enable --now {unit}"
-    elif found.get("UnitFileState") != "enabled":
+    properties = _properties(unit, *WANTED)
+    if properties.get("LoadState") != "loaded":
+        yield f"{unit} is not installed ({properties.get('LoadState')}): deploy/install.sh"
+    elif properties.get("ActiveState") != "active":
+        yield f"{unit} does not run ({properties.get('ActiveState')}): systemctl enable --now {unit}"
+    elif properties.get("UnitFileState") != "enabled":
         yield f"{unit} does not start with the machine: systemctl enable {unit}"
 
 

@@ -74,8 +74,8 @@ def _paused_form() -> Response:
     """Return the page of a form that takes no answers at present, from the page cache."""
 
     def make() -> page_cache.Page:
-        found = library().form_pages[request.path]
-        html = _private("paused.html", 200, page=found, here=request.path).data
+        page = library().form_pages[request.path]
+        html = _private("paused.html", 200, page=page, here=request.path).data
         return page_cache.page(html, cache=NO_STORE)
 
     return page_cache.answer(request.path, make)

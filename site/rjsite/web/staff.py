@@ -124,11 +124,11 @@ def _preview(checked: CheckedStory, *, in_list: bool) -> Response:
     if not checked.story:
         return _problems("This story cannot be shown yet", checked.problems)
     g.library = content = published_with(checked.story, _folder(), clock.today())
-    found = content.by_slug[checked.story.slug]
+    story = content.by_slug[checked.story.slug]
     if not in_list:
-        return make_response(pages.render(found))
+        return make_response(pages.render(story))
     every = content.pages.get(STORIES) or abort(404)
-    number = content.stories.index(found) // ON_A_PAGE + 1
+    number = content.stories.index(story) // ON_A_PAGE + 1
     asked = content.story_index.listing(every.title, STORIES, {"page": str(number)}) or abort(404)
     return make_response(pages.render_list(every, asked))
 
@@ -151,11 +151,11 @@ def _hand_over(checked: CheckedStory, name: str) -> Response:
 def take_down(name: str) -> Response:
     """Say how to take a story off the site."""
     _path(name)
-    found = library().by_slug.get(name)
+    story = library().by_slug.get(name)
     return _show(
         "take_down",
         "Take a story down",
-        story_title=found.title if found else name,
+        story_title=story.title if story else name,
         address=f"{STORIES}{name}",
         github=_on_github("delete", _shown(name)),
     )
@@ -163,8 +163,8 @@ def take_down(name: str) -> Response:
 
 def no_form() -> Response:
     """Say that a form of the public site is not here."""
-    found = library().form_pages[request.path]
-    return _show("no_form", found.title, here=request.path)
+    page = library().form_pages[request.path]
+    return _show("no_form", page.title, here=request.path)
 
 
 def _show(template: str, title: str, status: int = 200, **context: object) -> Response:
@@ -215,8 +215,8 @@ def _shown(name: str) -> Path:
 
 def _path(name: str) -> Path:
     """Return the file of a story that is there, or abort with 404."""
-    found = {path.stem: path for path in (_folder() / "case-studies").glob("*.md")}
-    return found.get(name) or abort(404)
+    files = {path.stem: path for path in (_folder() / "case-studies").glob("*.md")}
+    return files.get(name) or abort(404)
 
 
 def init_app(app: Flask, _settings: Settings) -> None:
