@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from support.browser import Chromium, assert_axe_clean, press_back
+from support.processes import wait_until
 from support.typing_in import EXIT, FORWARDS, SEND, STEPS, fill, shown
 
 STATUS = "#leaving"
@@ -335,15 +336,23 @@ def while_typing(page: Page) -> None:
     page.locator("#name").press_sequentially("Quill")
 
 
+def until_it_scrolls(page: Page, scroll: Callable[[], None]) -> None:
+    """Scroll again until the page has moved: one that is not drawn yet loses keys and turns of the wheel."""
+
+    def moved() -> bool:
+        scroll()
+        return bool(page.evaluate("scrollY > 0"))
+
+    wait_until(moved, "the page to scroll")
+
+
 def while_scrolling_with_the_wheel(page: Page) -> None:
     page.mouse.move(200, 200)
-    page.mouse.wheel(0, 400)
-    page.wait_for_function("() => scrollY > 0")
+    until_it_scrolls(page, lambda: page.mouse.wheel(0, 400))
 
 
 def while_scrolling_with_the_keyboard(page: Page) -> None:
-    page.keyboard.press("PageDown")
-    page.wait_for_function("() => scrollY > 0")
+    until_it_scrolls(page, lambda: page.keyboard.press("PageDown"))
 
 
 @pytest.mark.parametrize(
