@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from cryptography.fernet import Fernet
 
 from rjsite import create_app
+from rjsite.forms.definition import Kind
 from rjsite.settings import Settings
+from rjsite.web import styleguide
 from support.forms import Page
 
 
@@ -26,7 +30,11 @@ def test_the_style_guide_is_not_there_in_production(tmp_path):
     assert site.test_client().get("/styleguide", base_url="https://nowhere.example").status_code == 404
 
 
-def test_the_style_guide_shows_every_kind_of_question_empty_answered_and_wrong(client):
+def test_the_style_guide_has_a_question_of_each_kind():
+    assert {question.kind for question in styleguide._questions("any")} == set(get_args(Kind))
+
+
+def test_the_style_guide_shows_each_question_empty_answered_and_wrong(client):
     page = Page(client.get("/styleguide").text)
 
     for state, errors in (("empty", 0), ("filled", 0), ("wrong", 7)):
