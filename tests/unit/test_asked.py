@@ -55,7 +55,7 @@ def nested() -> Form:
         Question(name="third", kind="one", label="3", choices=CHOICES, when={"second": ("yes",)}),
         Question(name="fourth", kind="text", label="4", limit=5, noun="It", when={"third": ("yes",)}),
     ]
-    return Form(key="n", name="N", address="/n", steps=(Step(title="1", questions=tuple(questions)),))
+    return Form(key="n", name="N", address="/n", step=(Step(title="1", question=tuple(questions)),))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def conditional() -> Form:
         Question(name="number", kind="one", label="2", choices=(CHOICES[0], refused)),
         Question(name="name", label="3", missing="Enter it", optional_when={"sure": ("yes",)}, **text),
     ]
-    return Form(key="n", name="N", address="/n", steps=(Step(title="1", questions=tuple(questions)),))
+    return Form(key="n", name="N", address="/n", step=(Step(title="1", question=tuple(questions)),))
 
 
 @pytest.mark.parametrize(("sure", "outcome"), [("yes", ""), ("no", "outside"), ("", "")])
@@ -121,7 +121,7 @@ def test_the_team_is_cautioned_about_an_answer_only_if_there_is_one():
     word = Question(
         name="word", kind="text", label="W", limit=9, noun="It", before="Word", caution="No proof."
     )
-    form = Form(key="n", name="N", address="/n", steps=(Step(title="1", questions=(word,)),))
+    form = Form(key="n", name="N", address="/n", step=(Step(title="1", question=(word,)),))
 
     cautions = [
         filled(form, {"word": typed}).to_referral(privacy_version="").before[0].caution for typed in ("x", "")

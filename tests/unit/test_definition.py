@@ -100,10 +100,10 @@ SLIPS_IN_A_DEFINITION = [
     ('name = "A small form"', 'name = "A"\nnext = "We call."', 2, 'next: write a list, like ["one", "two"]'),
     ('address = "/ask"', 'address = "/ask"\naddress = "/b"', 3, "“address” stands twice; keep one of them"),
     ('address = "/ask"', 'address = "/ask"\nadress = "/b"', 3, "perhaps you mean “address”"),
-    ('value = "text", label', 'value = "phone", label', 8, "way: give each choice a “value” of its own"),
+    ('value = "text", label', 'value = "phone", label', 8, "give each choice a “value” of its own"),
     ('missing = "Select how', 'alone = "none"\nmissing = "Select how', 8, "“alone” names no choice; write"),
     ('name = "A small form"', 'name = "A"\nreply_to = "mail"', 1, "“reply_to” names no question “mail”"),
-    ('label = "Phone number"', 'label = ""', 21, "number: label: write some words in the quotes"),
+    ('label = "Phone number"', 'label = ""', 21, "label: write some words in the quotes"),
     ('label = "Phone number"', "label = 'It's'", 21, 'write label = "...", with one straight quote before'),
     ('label = "Phone number"', 'label: "Phone"', 21, "write a name, then = and the words in straight quotes"),
     ('name = "number"', 'name = ""', 19, "name: write some words in the quotes"),
@@ -117,14 +117,14 @@ SLIPS_IN_A_DEFINITION = [
     ('address = "/ask"', 'address = "ask"', 2, "address: begin it with / and use small letters"),
     ('address = "/ask"', 'address = "/Ask us"', 2, "address: begin it with / and use small letters"),
     ('stop = "outside"', 'stop = "inside"', 15, "write content/outcomes/inside.md, or mend it"),
-    ('title = "About you"\n', "", 4, "title: write the heading of the step"),
-    ('title = "About you"', 'title = "A"\nuse = "name"', 6, "use: write a list, like use = "),
-    ('value = "text", label = "Text"', 'value = "text"', 14, "way: choices.label: add a line label = ..."),
+    ('title = "About you"\n', "", 4, "title: add a line title = ..."),
+    ('title = "About you"', 'title = "A"\nuse = "name"', 6, 'use: write a list, like ["one"'),
+    ('value = "text", label = "Text"', 'value = "text"', 14, "label: add a line label = ..."),
     ('label = "Phone"', 'label = "Phone", hnt = "x"', 13, "“hnt” is not a field; use one of: value"),
     ('kind = "phone"', 'kind = "text"\nlimit = "many"', 21, "limit: write a whole number, without quotes"),
-    ('kind = "phone"', 'kind = "fone"', 20, "number: kind: write one of: 'text', 'long'"),
-    ('kind = "phone"\n', "", 19, "number: kind: add a line kind = ..."),
-    ('label = "Phone number"\n', "", 19, "number: label: add a line label = ..."),
+    ('kind = "phone"', 'kind = "fone"', 20, "kind: write one of: 'text', 'long'"),
+    ('kind = "phone"\n', "", 19, "kind: add a line kind = ..."),
+    ('label = "Phone number"\n', "", 19, "label: add a line label = ..."),
     ('label = "Phone number"', 'label = "Number"\nhelp = "x"', 22, "“help” is not a field; use one of: name"),
     ('malformed = "Enter a number like 0123 456 789"\n', "", 19, "add “malformed”"),
     ('kind = "phone"', 'kind = "text"', 19, "add “limit”"),
@@ -167,7 +167,7 @@ def opening(count: int) -> dict[str, Any]:
         {"name": "way", "kind": "one", "label": "Which?", "choices": choices},
         {**text, "name": "more", "when": {"way": (str(count),)}},
     ]
-    return {"key": "x", "name": "X", "address": "/x", "steps": [{"title": "One", "questions": asked}]}
+    return {"key": "x", "name": "X", "address": "/x", "step": [{"title": "One", "question": asked}]}
 
 
 def test_an_answer_that_the_page_could_not_open_by_is_refused():
@@ -248,6 +248,4 @@ def test_a_slip_in_shared_questions_names_their_own_file(content):
     with pytest.raises(Unreadable) as raised:
         load(content)
 
-    assert str(raised.value.problems[0]).startswith(
-        "content/forms/shared/block.toml:5: extra: kind: write one of: "
-    )
+    assert str(raised.value.problems[0]).startswith("content/forms/shared/block.toml:5: kind: write one of: ")

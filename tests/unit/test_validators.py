@@ -83,7 +83,7 @@ EMAIL = Question(name="email", kind="email", label="Email address", malformed="n
 
 def errors(question: Question, *typed: str) -> list[str]:
     """Return the errors of a form with one question, to which this was sent as the answer."""
-    definition = Form(key="f", name="F", address="/f", steps=(Step(title="1", questions=(question,)),))
+    definition = Form(key="f", name="F", address="/f", step=(Step(title="1", question=(question,)),))
     form = form_class(definition, ["key"])(MultiDict([(question.name, value) for value in typed]))
     form.validate()
     return list(form.errors.get(question.name, []))

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -41,11 +42,13 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
         case "missing":
             return f"add a line {line.format(name)}"
         case "extra_forbidden":
-            return not_a_field(name, _names(kind, around))
+            return _not_a_field(name, list(_fields(_within(kind, around))))
         case "literal_error":
             return f"write one of: {given['expected']}"
         case "string_too_long":
             return f"use {given['max_length']} characters at most; these are {len(str(fault['input']))}"
+        case "tuple_type" if isinstance(fault["input"], dict):
+            return f"begin each of them with a line of its own: [[{name}]]"
         case "tuple_type" | "list_type":
             return 'write a list, like ["one", "two"]'
         case "dict_type":
@@ -58,18 +61,23 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: str(given.get(match[1], "")), message)
 
 
-def not_a_field(name: str, known: Sequence[str]) -> str:
+def _not_a_field(name: str, known: Sequence[str]) -> str:
     """Return what to write in place of a name that is not known."""
     near = get_close_matches(name, known, 1)
     message = f"“{name}” is not a field; use one of: {', '.join(known)}"
     return f"{message}; perhaps you mean “{near[0]}”" if near else message
 
 
-def _names(kind: Any, around: list[str]) -> list[str]:
-    """Return the names that a table may have, found by the names of the tables around it."""
+def _within(kind: Any, around: list[str]) -> Any:
+    """Return the type of a table, found by the names of the tables around it."""
     for name in around:
         if hasattr(kind, "model_fields"):
-            kind = kind.model_fields[name].annotation
+            kind = _fields(kind)[name].annotation
         else:  # a dict or a list: what it holds
             kind = next(held for held in reversed(get_args(kind)) if held is not Ellipsis)
-    return list(kind.model_fields) if issubclass(kind, BaseModel) else []
+    return kind
+
+
+def _fields(kind: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields of a table by the names that a file has for them."""
+    return {field.alias or name: field for name, field in kind.model_fields.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -133,9 +134,7 @@ def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
         raise Unreadable(*typed_problems(error, kind, lines, shown)) from None
 
 
-def typed_problems(
-    error: ValidationError, kind: Any, lines: Lines, shown: Path, within: Place = ()
-) -> Iterator[Problem]:
+def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path) -> Iterator[Problem]:
     """Yield a problem for each value of a file that does not fit its type.
 
     Args:
@@ -143,13 +142,14 @@ def typed_problems(
         kind: the type.
         lines: finds the lines of the file.
         shown: its name in messages.
-        within: where in the file the values stand.
     """
     for fault in error.errors():
-        names = ".".join(part for part in fault["loc"] if isinstance(part, str))
-        message = in_words(fault, kind, LINE)
-        line = lines.of((*within, *fault["loc"]))
-        yield Problem(shown, line, f"{names}: {message}" if names else message)
+        names = list(takewhile(lambda part: isinstance(part, str), reversed(fault["loc"])))
+        yield Problem(
+            shown,
+            lines.of(fault["loc"]),
+            ": ".join(filter(None, [".".join(map(str, reversed(names))), in_words(fault, kind, LINE)])),
+        )
 
 
 def line_of(path: Path, text: str) -> int:

@@ -140,11 +140,23 @@ def _problem(question: Question, message: str) -> PydanticCustomError:
     return PydanticCustomError("form", "{message}", {"message": message, "question": question.name})
 
 
+class SharedQuestions(_Part):
+    """Questions that several forms ask, as one file has them."""
+
+    questions: tuple[Question, ...] = Field(alias="question")
+
+
 class Step(_Part):
     """A topic of a form: a screen with JavaScript, and a numbered section without it."""
 
-    title: str
-    questions: tuple[Question, ...]
+    title: Text
+    use: tuple[Question, ...] = ()  # those that it shares with other forms come first
+    own: tuple[Question, ...] = Field((), alias="question")
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Return the questions in the order of the form."""
+        return (*self.use, *self.own)
 
 
 class Form(_Part):
@@ -153,7 +165,7 @@ class Form(_Part):
     key: str  # content/forms/KEY.md has its opening text
     name: Text  # its name in the team's email
     address: str
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = Field(alias="step")
     by_step: bool = False  # whether JavaScript shows one step at a time
     send: str = "Send to the team"  # the text of its button
     reply_to: str = ""  # the question whose answer becomes the Reply-To address
@@ -216,7 +228,7 @@ class Form(_Part):
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Form:
         """Return the form with the facts in its texts, without the choices that it cannot offer."""
         steps = tuple(
-            Step(title=fill(step.title), questions=tuple(q.filled(fill, has) for q in step.questions))
+            Step(title=fill(step.title), question=tuple(q.filled(fill, has) for q in step.questions))
             for step in self.steps
         )
         return self.model_copy(
