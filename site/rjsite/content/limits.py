@@ -28,11 +28,26 @@ SIGNS = 2_000  # of emphasis and the like: * _ ` and \\
 
 CLOSED = "this file cannot be opened; put it back, or delete it"
 
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_NESTED = re.compile(r"(?:[ \t]*(?:>|[-*+:][ \t]|\d+[.)][ \t])){9}")
-_INDENTED = re.compile(r"(?: {4}| {0,3}\t){11}")
 _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|(?!\())")
-_LONG_WORD = re.compile(rf"\S{{{WORD + 1}}}")
+_EMPTY_LINES = re.compile(r"\n\s*\n")
+_LONG_LINE = re.compile(rf"^.{{{LINE + 1}}}", re.MULTILINE)
+_TOO_DEEP = "lists or quotations stand too deep within each other here; use one or two levels"
+# In this order: the patterns below the first one are only quick where no line is too long.
+_IN_BODY = {
+    _LONG_LINE: f"this line has more than {LINE} characters; begin a new paragraph within it",
+    re.compile(r"[\x00-\x08\x0e-\x1f\x7f]"): (
+        "an invisible control character stands here; delete the line and type it again"
+    ),
+    re.compile(r"^(?:[ \t]*(?:>|[-*+:][ \t]|\d+[.)][ \t])){9}", re.MULTILINE): _TOO_DEEP,
+    re.compile(r"^(?: {4}| {0,3}\t){11}", re.MULTILINE): _TOO_DEEP,
+    re.compile(rf"^(?:[^|\n]*\|){{{COLUMNS + 1}}}", re.MULTILINE): (
+        f"this table has more than {COLUMNS} columns; make smaller tables of it"
+    ),
+    re.compile(rf"^#.{{{HEADING}}}", re.MULTILINE): (
+        f"this heading has more than {HEADING} characters; make it shorter"
+    ),
+    re.compile(rf"(?<!\S)\S{{{WORD + 1}}}"): f"{WORD} characters stand here without a space; write words",
+}
 
 
 def read_bytes(path: Path, shown: Path) -> bytes:
@@ -79,54 +94,30 @@ def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
     """
     if len(fields) > FIELDS:
         yield 0, f"the fields have more than {FIELDS} characters; make them shorter"
-        return
     above = fields.count("\n") + 2
-    lines = body.split("\n")
-    for number, line in enumerate(lines):
-        if words := _in_line(line):
-            yield above + number, words
-            return
-    if words := _in_body(body, lines):
-        yield above, words
+    for pattern, message in _IN_BODY.items():
+        if match := pattern.search(body):
+            yield above + body.count("\n", 0, match.start()), message
+    yield from ((above, message) for message in _too_many(body))
 
 
 def beyond_in_table(text: str) -> Iterator[tuple[int, str]]:
     """Yield what exceeds the limits in a TOML file, as the index of the line and what to write."""
-    for number, line in enumerate(text.split("\n")):
-        if len(line) > LINE:
-            yield number, f"this line has more than {LINE} characters; make it shorter"
-        if number > LINES:
-            yield number, f"this file has more than {LINES} lines; make it shorter"
+    if text.count("\n") > LINES:
+        yield LINES, f"this file has more than {LINES} lines; make it shorter"
+    if match := _LONG_LINE.search(text):
+        number = text.count("\n", 0, match.start())
+        yield number, f"this line has more than {LINE} characters; make it shorter"
 
 
-def _in_line(line: str) -> str:
-    if len(line) > LINE:
-        return f"this line has more than {LINE} characters; begin a new paragraph within it"
-    if _CONTROL.search(line):
-        return "an invisible control character stands here; delete the line and type it again"
-    if _NESTED.match(line) or _INDENTED.match(line):
-        return "lists or quotations stand too deep within each other here; use one or two levels"
-    if line.count("|") > COLUMNS:
-        return f"this table has more than {COLUMNS} columns; make smaller tables of it"
-    if line.startswith("#") and len(line) > HEADING:
-        return f"this heading has more than {HEADING} characters; make it shorter"
-    if len(line) > WORD and _LONG_WORD.search(line):
-        return f"{WORD} characters stand here without a space; write words"
-    return ""
-
-
-def _in_body(body: str, lines: list[str]) -> str:
-    if len(lines) > LINES:
-        return f"this page has more than {LINES} lines; make several pages of it"
+def _too_many(body: str) -> Iterator[str]:
+    if body.count("\n") > LINES:
+        yield f"this page has more than {LINES} lines; make several pages of it"
     if body.count("\n#") > HEADINGS:
-        return f"this page has more than {HEADINGS} headings; make several pages of it"
+        yield f"this page has more than {HEADINGS} headings; make several pages of it"
     if body.count("[") > OPEN_BRACKETS and _LINK.sub("", body).count("[") > OPEN_BRACKETS:
-        return f"more than {OPEN_BRACKETS} brackets [ are not closed; write links as [words](/address)"
+        yield f"more than {OPEN_BRACKETS} brackets [ are not closed; write links as [words](/address)"
     if sum(body.count(sign) for sign in "*_`\\") > SIGNS:
-        return f"this page has more than {SIGNS} signs * _ ` and \\; take out those that it does not need"
-    together = 0
-    for line in lines:
-        together = together + 1 if line.strip() else 0
-        if together > TOGETHER:
-            return f"more than {TOGETHER} lines stand together; put an empty line between paragraphs"
-    return ""
+        yield f"this page has more than {SIGNS} signs * _ ` and \\; take out those that it does not need"
+    if any(lines.count("\n") >= TOGETHER for lines in _EMPTY_LINES.split(body)):
+        yield f"more than {TOGETHER} lines stand together; put an empty line between paragraphs"
