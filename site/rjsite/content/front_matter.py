@@ -14,19 +14,17 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from rjsite.content import limits
+from rjsite.content import limits, yaml_problems
 from rjsite.content.field_messages import in_words
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
-from rjsite.content.yaml_problems import find_unreadable_line, read_otherwise
 
 FENCE = "---"
 _DASHES = re.compile(r"\s*[-–—][-–— ]*")
 _IN_FIELDS = re.compile(r"\s|#|- |$|[\w -]+:(?:\s|$)")
-_WORD = r"[^\W_][\w .()/-]*"
 
 Fields = TypeVar("Fields", bound=BaseModel)
-Read = tuple[dict[str, Any], dict[str, int], dict[str, str]]  # values, lines and what is read otherwise
+Read = tuple[dict[str, Any], dict[str, int]]  # values and lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Document:
         shown: its name in messages.
         lines: the line of each field.
         body_line: the line on which the body begins.
-        otherwise: what to write for each field that YAML reads in another way than it is written.
+        above: the fields as they are written.
     """
 
     shown: Path
@@ -45,7 +43,11 @@ class Document:
     lines: dict[str, int] = field(repr=False)
     body: str = field(repr=False)
     body_line: int = 1
-    otherwise: dict[str, str] = field(default_factory=dict, repr=False)  # fields not shown as written
+    above: str = field(default="", repr=False)
+
+    def otherwise(self) -> dict[str, str]:
+        """Return what to write for each field that readers would not see as it is written."""
+        return yaml_problems.read_otherwise(self.above)
 
     def typed(self, model: type[Fields]) -> Fields:
         """Return the fields as a model.
@@ -58,20 +60,20 @@ class Document:
         except ValidationError as error:
             raise Unreadable(*(self._problem(model, fault) for fault in error.errors())) from None
         if not self.body.strip():
-            words = "write the text below the second line of dashes"
-            raise Unreadable(Problem(self.shown, self.body_line, words))
+            message = "write the text below the second line of dashes"
+            raise Unreadable(Problem(self.shown, self.body_line, message))
         return fields
 
     def _problem(self, model: type[BaseModel], fault: Any) -> Problem:
         name = str(fault["loc"][0])
         line = self.lines.get(name, 1)
-        words = in_words(fault, model, "“{}: ...” between the two lines of dashes")
+        message = in_words(fault, model, "“{}: ...” between the two lines of dashes")
         if fault["type"] == "too_short":
             values, *_ = get_args(model.model_fields[name].annotation)
-            words = f"write one or more, like [{', '.join(get_args(values)[:2])}]"
+            message = f"write one or more, like [{', '.join(get_args(values)[:2])}]"
         if fault["type"] not in ("missing", "extra_forbidden"):
-            words = f"{name}: {self.otherwise.get(name, words)}"
-        return Problem(self.shown, line, words)
+            message = f"{name}: {self.otherwise().get(name, message)}"
+        return Problem(self.shown, line, message)
 
 
 def read(path: Path, shown: Path) -> Document:
@@ -95,11 +97,11 @@ def parse(text: str, shown: Path) -> Document:
     """
     lines = text.splitlines()
     begin, end = _fences(lines, shown)
-    above, body = lines[begin + 1 : end], "\n".join(lines[end + 1 :]) + "\n"
-    for line, words in limits.beyond("\n".join(above), body):
-        raise Unreadable(Problem(shown, begin + line + 1, words))
-    fields, where, otherwise = _fields("\n".join(above), shown, begin + 2)
-    return Document(shown, fields, where, body, end + 2, otherwise)
+    above, body = "\n".join(lines[begin + 1 : end]), "\n".join(lines[end + 1 :]) + "\n"
+    for line, message in limits.beyond(above, body):
+        raise Unreadable(Problem(shown, begin + line + 1, message))
+    fields, where = _fields(above, shown, begin + 2)
+    return Document(shown, fields, where, body, end + 2, above)
 
 
 def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
@@ -120,37 +122,30 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
     close = next((number for number, line in below if _DASHES.fullmatch(line)), None)
     if close is None:  # where the fields seem to end
         close = next((number for number, line in below if not _IN_FIELDS.match(line)), begin)
-    words = f"close the fields with a second line of three dashes: {FENCE}"
-    raise Unreadable(Problem(shown, close + 1, words))
+    message = f"close the fields with a second line of three dashes: {FENCE}"
+    raise Unreadable(Problem(shown, close + 1, message))
 
 
-def _fields(text: str, shown: Path, first: int = 2) -> Read:
+def _fields(text: str, shown: Path, first: int) -> Read:
     """Return the fields as YAML reads them. `first` is the number of the first line."""
     try:
-        node = yaml.compose(text, Loader=yaml.CBaseLoader)
+        nodes = list(yaml_problems.nodes(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         general = mark.line if mark else 0, "this line cannot be read; write “name: words”"
-        at, words = find_unreadable_line(text.splitlines()) or general
-        raise Unreadable(Problem(shown, first + at, words)) from None
-    keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
-    if not isinstance(node, yaml.MappingNode | None) or not all(isinstance(k, yaml.ScalarNode) for k in keys):
-        raise Unreadable(Problem(shown, first, "write each field on a line of its own, as “name: words”"))
+        at, message = yaml_problems.find_unreadable_line(text.splitlines()) or general
+        raise Unreadable(Problem(shown, first + at, message)) from None
     fields: dict[str, Any] = {}
     where: dict[str, int] = {}
-    otherwise: dict[str, str] = {}
-    lines = text.splitlines()
-    for key, value in node.value if node else ():
-        line, name = key.start_mark.line + first, re.sub(r"[ -]+", "_", str(key.value).lower())
+    for name, index, node in nodes:
+        line = first + index
         if name in fields:
-            words = f"“{name}” stands twice; keep one of them (the other is line {where[name]})"
-            raise Unreadable(Problem(shown, line, words))
-        fields[name], where[name] = _plain(value), line
+            message = f"“{name}” stands twice; keep one of them (the other is line {where[name]})"
+            raise Unreadable(Problem(shown, line, message))
+        fields[name], where[name] = _plain(node), line
         if fields[name] is None:
             raise Unreadable(Problem(shown, line, f"{name}: write plain words, or a list like [one, two]"))
-        if isinstance(value, yaml.ScalarNode) and (words := read_otherwise(name, value, lines)):
-            otherwise[name] = words
-    return fields, where, otherwise
+    return fields, where
 
 
 def _plain(value: yaml.Node) -> str | list[str] | None:

@@ -1,8 +1,9 @@
-"""Finds the mistakes in front matter: lines that YAML cannot read, or reads in another way than people."""
+"""Reads the fields above a page as YAML, and finds what YAML cannot read or reads otherwise than people."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import yaml
 
@@ -12,6 +13,21 @@ _ENCLOSED = re.compile(rf"[{_CURLY}][^“”\"]*[{_CURLY}\"']")
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\[^\"\\/])")
 _LONGEST = 50  # lines of one field that are looked at one by one
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+
+
+def nodes(text: str) -> Iterator[tuple[str, int, yaml.Node]]:
+    """Yield the name of each field, the index of its line, and its value as YAML reads it.
+
+    Raises:
+        yaml.YAMLError: if YAML cannot read the text as fields.
+    """
+    node = yaml.compose(text, Loader=yaml.CBaseLoader)
+    if not isinstance(node, yaml.MappingNode | None):
+        raise yaml.YAMLError
+    for key, value in node.value if node else ():
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.YAMLError
+        yield "_".join(key.value.lower().replace("-", " ").split()), key.start_mark.line, value
 
 
 def find_unreadable_line(lines: list[str]) -> tuple[int, str] | None:
@@ -27,10 +43,10 @@ def find_unreadable_line(lines: list[str]) -> tuple[int, str] | None:
 
 def _readable(lines: list[str]) -> bool:
     try:
-        node = yaml.compose("\n".join(lines), Loader=yaml.CBaseLoader)
+        list(nodes("\n".join(lines)))
     except yaml.YAMLError:
         return False
-    return isinstance(node, yaml.MappingNode | None)
+    return True
 
 
 def _advice(line: str) -> str:
@@ -61,8 +77,14 @@ def _advice(line: str) -> str:
     return f"this line cannot be read; put the {known} in straight quotes: {straight}"
 
 
-def read_otherwise(name: str, node: yaml.ScalarNode, lines: list[str]) -> str:
-    """Return what to write if readers would not see a field as it is written, or nothing if they do."""
+def read_otherwise(text: str) -> dict[str, str]:
+    """Return what to write for each field that readers would not see as it is written."""
+    scalars = [(name, node) for name, _, node in nodes(text) if isinstance(node, yaml.ScalarNode)]
+    messages = {name: _read_otherwise(name, node, text.splitlines()) for name, node in scalars}
+    return {name: message for name, message in messages.items() if message}
+
+
+def _read_otherwise(name: str, node: yaml.ScalarNode, lines: list[str]) -> str:
     start, end = node.start_mark, node.end_mark
     if node.style == '"':
         escaped = _ESCAPED.search(lines[start.line][start.column :])

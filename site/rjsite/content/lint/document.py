@@ -124,9 +124,10 @@ def _body_lines(page: Page) -> Iterator[tuple[int, str]]:
 
 def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) -> Found:
     """Yield what readers would not see as it is written in the fields, which are plain text."""
+    otherwise = page.document.otherwise()
     for name in names:
         line = page.document.lines.get(name, 1)
-        if message := page.document.otherwise.get(name):
+        if message := otherwise.get(name):
             yield line, message
         text = str(page.document.fields.get(name, ""))
         for match, message in marks(text):
