@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from rjsite.content import limits, yaml_problems
+from rjsite.content import limits, yaml_fields
 from rjsite.content.field_messages import in_words
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
@@ -47,7 +47,7 @@ class Document:
 
     def otherwise(self) -> dict[str, str]:
         """Return what to write for each field that readers would not see as it is written."""
-        return yaml_problems.read_otherwise(self.above)
+        return yaml_fields.read_otherwise(self.above)
 
     def typed(self, model: type[Fields]) -> Fields:
         """Return the fields as a model.
@@ -129,11 +129,11 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
 def _fields(text: str, shown: Path, first: int) -> Read:
     """Return the fields as YAML reads them. `first` is the number of the first line."""
     try:
-        nodes = list(yaml_problems.nodes(text))
+        nodes = list(yaml_fields.nodes(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         general = mark.line if mark else 0, "this line cannot be read; write “name: words”"
-        at, message = yaml_problems.find_unreadable_line(text.splitlines()) or general
+        at, message = yaml_fields.find_unreadable_line(text.splitlines()) or general
         raise Unreadable(Problem(shown, first + at, message)) from None
     fields: dict[str, Any] = {}
     where: dict[str, int] = {}
