@@ -348,7 +348,7 @@ def test_sentences_that_an_unset_fact_hides_are_not_read(content):
 FORM_MISTAKES = [
     ('label = "How do we reach you in {area}?"', 'label = "Please write"', 10, "“Please” is not our word"),
     ('label = "Phone"', 'label = "Phone!"', 13, "an exclamation mark"),
-    ('missing = "Enter your number"', f'missing = "{LONG}"', 22, "this has 22 words; make it 15 at most"),
+    ('missing = "Enter your number"', f'missing = "{LONG}"', 22, "“We walk and walk and walk…” has 22 words"),
     ('label = "I live elsewhere"', 'label = "I am with the NHS"', 15, "say what NHS means"),
 ]
 

@@ -46,7 +46,7 @@ def write(content: Path, name: str, words: str, right: str = "") -> None:
 
 LIST = "this is not shown as a list; put an empty line above it"
 TABLE = "this is not shown as a table; put an empty line above it"
-HEADING = "the line of signs below makes this a heading"
+HEADING = "this is shown as a heading; write ## Heading, or put an empty line above the signs"
 SHOWN = "is shown as it is written"
 PROGRAM = "is shown as program text"
 PART_OF = "this is shown as part of the"
@@ -74,7 +74,7 @@ IN_TEXT = [
     ("This is _not so.", 9, f"“_” {SHOWN}"),
     ("This is __not so.", 9, f"“__” {SHOWN}"),
     (" ## Heading", 9, f"“##” {SHOWN}; begin the line with ##, then a space"),
-    ("##Heading\n\nText.", 9, "begin the line with ##, then a space, then the words: ## Heading"),
+    ("##Heading\n\nText.", 9, HEADING),
     ("## Heading ##\n\nText.", 9, f"“##” {SHOWN}"),
     ("## A **bold** word\n\nText.", 9, f"“**” {SHOWN}"),
     ("Heading\n---\n\nText.", 9, HEADING),
@@ -82,9 +82,9 @@ IN_TEXT = [
     ("A back\\slash.", 9, f"“\\” {SHOWN}; take the backslash out"),
     ("The end.\\\nMore.", 9, f"“\\” {SHOWN}"),
     ("It`s so.", 9, f"“`” {SHOWN}; write ’"),
-    ("Use `words` here.", 9, f"“words” {PROGRAM}; take out the ` marks"),
+    ("Use `words` here.", 9, f"“words” {PROGRAM}"),
     ("```\nwords\n```", 10, PROGRAM),
-    ("    Four spaces.", 9, f"“Four spaces.” {PROGRAM}; take out the spaces"),
+    ("    Four spaces.", 9, f"“Four spaces.” {PROGRAM}; take out the spaces before it, or the ` marks"),
     ("It is ~~not~~ so.", 9, f"“~~” {SHOWN}"),
     ("One -- two.", 9, f"“--” {SHOWN}; take it out, or write a dash as –"),
     ("A note[^1].\n\n[^1]: words", 9, "say in the sentence what the footnote says"),
@@ -114,7 +114,7 @@ IN_TEXT = [
     ("See [the stories][s].\n\n[s]: /no-page", 9, "there is no page /no-page"),
     ("See [the site][s].\n\n[s]: http://help.example/", 9, f"“the site” {NO_LINK} on the page"),
     ("[lost]: /case-studies/", 9, "this line is not shown; write a link where it belongs"),
-    ("## [The stories](/case-studies/)\n\nText.", 9, f"“The stories” {NO_LINK} on the page"),
+    ("## [The stories](/case-studies/)\n\nText.", 9, "the link in this heading is not shown"),
     ("See https://help.example/x now.", 9, f"“https://help.example/x” {NO_LINK}; write [words](https://...)"),
     ("See www.help.example.", 9, f"“www.help.example” {NO_LINK}"),
     # tables and quotations

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import chain
 
 from rjsite.content.facts import USED
 from rjsite.content.lint import readability
 from rjsite.content.lint.across_files import Addresses
+from rjsite.content.lint.display import body_lines, marks_shown, words_lost
 from rjsite.content.lint.hard_coded_facts import HardCodedFacts
-from rjsite.content.lint.rendered import Shown, marks_shown, words_lost
+from rjsite.content.lint.rendered import Block, RenderedPage
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
-from rjsite.content.lint.wording import (
-    Found,
-    Unit,
-    banned,
-    initials,
-    long_sentences,
-    start,
-    units,
-    unmarked,
-)
+from rjsite.content.lint.wording import Findings, Passage, banned, initials, long_sentences, start
 from rjsite.content.model import Page, Story
+from rjsite.content.sentences import MARKER
 
-_LINK = re.compile(r"(?<!!)\[(?P<words>[^\]]*)\]\(\s*<?(?P<href>[^)\s>]*)[^)]*\)")
 _FIELDS = ("title", "description", "head", "crumb")  # those that readers see
 _STORY_FIELDS = ("title", "summary", "place")
 _ENDS_AS_SENTENCE = (".", "!", "?")
@@ -34,44 +26,46 @@ _ENDS_AS_SENTENCE = (".", "!", "?")
 
 def document_findings(
     page: Page, rules: Rules, addresses: Addresses, hard_coded: HardCodedFacts, today: date
-) -> Found:
+) -> Findings:
     """Return everything that is wrong in one file, as the line and what to write there."""
-    body, shown = units(page), Shown(page)
-    read = [unit for unit in body if unit.part != "stories" or unit.kind != "item"]
+    rendered = RenderedPage(page)
+    blocks = rendered.blocks
     names = _STORY_FIELDS if isinstance(page, Story) else _FIELDS
-    fields = [Unit("field", page.document.lines.get(name, 1), getattr(page, name)) for name in names]
+    fields = [Passage(getattr(page, name), lines=[page.document.lines.get(name, 1)]) for name in names]
     summary = fields[1:2] if isinstance(page, Story) else []
     return chain(
-        long_sentences([*read, *summary], rules.sentence_limit(page.document.shown)),
-        _long_paragraphs(read, rules),
-        _whole_page(page, read, rules),
-        banned([*fields, *(unit for unit in read if unit.kind != "quote")], rules),
-        initials([fields[0], *read], rules),
-        _headings(body),
+        long_sentences([*blocks, *summary], rules.sentence_limit(page.document.shown)),
+        _long_paragraphs(blocks, rules),
+        _whole_page(page, blocks, rules),
+        banned([*fields, *(block for block in blocks if not block.is_quoted)], rules),
+        initials([fields[0], *blocks], rules),
+        _headings(blocks),
         _as_written(page, names, hard_coded),
         _written_out(page, hard_coded),
         _each_line_once(
-            _lines(page, rules),
-            marks_shown(page, shown, body),
-            _links(page, body, rules, addresses),
-            _other_links(page, body, shown, addresses),
-            words_lost(shown, body),
+            _signs(page, rules),
+            marks_shown(page, rendered),
+            _links(page, blocks, rules, addresses),
+            _stories_named(page, addresses),
+            words_lost(rendered),
         ),
+        _hidden_sentences(page),
         _dates(page, rules, today),
-        _story(page, read, rules, today) if isinstance(page, Story) else (),
+        _story(page, rules, today) if isinstance(page, Story) else (),
     )
 
 
-def _long_paragraphs(read: Sequence[Unit], rules: Rules) -> Found:
+def _long_paragraphs(blocks: Sequence[Block], rules: Rules) -> Findings:
     most = rules.length.paragraph
-    for unit in read:
-        if unit.kind != "row" and (count := len(unit.sentences)) > most:
-            yield unit.line, f"{count} sentences stand together; begin a new paragraph after {most} at most"
+    for block in blocks:
+        if not block.is_cell and (count := len(block.sentences)) > most:
+            message = f"{count} sentences stand together; begin a new paragraph after {most} at most"
+            yield block.lines[0], message
 
 
-def _whole_page(page: Page, read: Sequence[Unit], rules: Rules) -> Found:
+def _whole_page(page: Page, blocks: Sequence[Block], rules: Rules) -> Findings:
     """Yield a reading grade or an average length that is too high, over all whole sentences."""
-    spoken = [s for unit in read if unit.kind != "row" for s in unit.sentences if _is_sentence(s)]
+    spoken = [s for block in blocks if not block.is_cell for s in block.sentences if _is_sentence(s)]
     if sum(len(readability.words(sentence)) for sentence in spoken) < rules.length.grade_from_words:
         return
     line, most = page.document.body_line, rules.length.average
@@ -89,18 +83,17 @@ def _is_sentence(text: str) -> bool:
     return text.rstrip('”’")*').endswith(_ENDS_AS_SENTENCE)
 
 
-def _headings(body: Sequence[Unit]) -> Found:
+def _headings(blocks: Sequence[Block]) -> Findings:
     """Yield headings that skip a level. A sign in house-rules.toml finds headings of the first level."""
     before = 1
-    for unit in body:
-        if unit.kind == "heading":
-            level = len(unit.shown) - len(unit.shown.lstrip("#"))
-            if level > before + 1:
-                yield unit.line, f"a level is missing before this heading; begin it with {'#' * (before + 1)}"
-            before = max(level, 2)
+    for block in blocks:
+        if block.level > before + 1:
+            message = f"a level is missing before this heading; begin it with {'#' * (before + 1)}"
+            yield block.lines[0], message
+        before = max(block.level, 2) if block.level else before
 
 
-def _each_line_once(*checks: Found) -> Found:
+def _each_line_once(*checks: Findings) -> Findings:
     """Yield what each check finds, except on lines that an earlier check names.
 
     One mistake can show in several ways.
@@ -112,17 +105,13 @@ def _each_line_once(*checks: Found) -> Found:
         named.update(line for line, _ in findings)
 
 
-def _written_out(page: Page, hard_coded: HardCodedFacts) -> Found:
+def _written_out(page: Page, hard_coded: HardCodedFacts) -> Findings:
     """Yield the numbers and email addresses in the body that would not change with their fact."""
-    for number, line in _body_lines(page):
+    for number, line in body_lines(page):
         yield from ((number, message) for message in hard_coded.messages(line))
 
 
-def _body_lines(page: Page) -> Iterator[tuple[int, str]]:
-    return enumerate(page.document.body.splitlines(), page.document.body_line)
-
-
-def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) -> Found:
+def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) -> Findings:
     """Yield what readers would not see as it is written in the fields, which are plain text."""
     otherwise = page.document.otherwise()
     for name in names:
@@ -140,42 +129,36 @@ def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) ->
             yield line, message
 
 
-def _links(page: Page, body: Sequence[Unit], rules: Rules, addresses: Addresses) -> Found:
-    for unit in body:
-        if unit.part == "stories" and unit.kind == "item":
-            if wrong := addresses.problem(f"/case-studies/{unit.words}", page):
-                yield unit.line, wrong
-            continue
-        for found in _LINK.finditer(unit.shown):
-            at = unit.at(f"({found['href']}")
-            if readability.plain(found["words"]).lower().strip(" .") in ("", *rules.empty_links):
-                yield at, f"“{found['words']}” does not say where the link goes; name the page it leads to"
-            if wrong := addresses.problem(found["href"], page):
-                yield at, wrong
+def _links(page: Page, blocks: Sequence[Block], rules: Rules, addresses: Addresses) -> Findings:
+    for block in blocks:
+        for link in block.links:
+            line, text = block.line_at(link.begin), block.text[link.begin : link.end]
+            if text.lower().strip(" .") in ("", *rules.empty_links):
+                yield line, f"“{text}” does not say where the link goes; name the page it leads to"
+            if not link.href:
+                where = "write one in the text, to an address with / or https://"
+                yield line, f"“{text}” is no link on the page; {where}"
+            elif message := addresses.problem(link.href, page):
+                yield line, message
 
 
-def _other_links(page: Page, body: Sequence[Unit], shown: Shown, addresses: Addresses) -> Found:
-    """Yield links that are written but not shown, and bad links that are written in another way."""
-    written = {found["href"]: found["words"] for unit in body for found in _LINK.finditer(unit.shown)}
-    leading = {href: words for words, href in shown.links}
-    for href, words in [*leading.items(), *written.items()]:
-        at = next((unit.at(words) for unit in body if words in unit.shown), page.document.body_line)
-        if href not in leading or not href:
-            yield (
-                at,
-                f"“{words}” is no link on the page; write one in the text, to an address with / or https://",
-            )
-        elif href not in written and (wrong := addresses.problem(href, page)):
-            yield at, wrong
+def _stories_named(page: Page, addresses: Addresses) -> Findings:
+    for name in chain.from_iterable(section.names for section in page.sections):
+        if message := addresses.problem(f"/case-studies/{name}", page):
+            lines = (number for number, line in body_lines(page) if line[2:].strip() == name)
+            yield next(lines, page.document.body_line), message
 
 
-def _lines(page: Page, rules: Rules) -> Found:
-    """Yield signs that are not allowed, and facts that hide the sentence after them."""
-    for number, line in _body_lines(page):
-        for message in rules.signs(line, not_shown=False):
-            yield number, message
-        for message in () if isinstance(page, Story) else rules.signs(line, not_shown=True):
-            yield number, message
+def _signs(page: Page, rules: Rules) -> Findings:
+    """Yield signs that are not allowed. Those that keep a story off the live site are named with it."""
+    for number, line in body_lines(page):
+        for not_shown in (False,) if isinstance(page, Story) else (False, True):
+            yield from ((number, message) for message in rules.signs(line, not_shown=not_shown))
+
+
+def _hidden_sentences(page: Page) -> Findings:
+    """Yield facts that hide the sentence after them."""
+    for number, line in body_lines(page):
         for match in USED.finditer(line):
             if _hides_the_next(page, line, match):
                 message = f"put {match[0]} at the end of its paragraph or in one of its own"
@@ -188,13 +171,13 @@ def _hides_the_next(page: Page, line: str, match: re.Match[str]) -> bool:
     It does if it holds whole sentences and stands where a sentence begins.
     """
     fact = page.facts.get(match["name"])
-    before, after = unmarked(line[: match.start()]).rstrip(), line[match.end() :].lstrip()
+    before, after = MARKER.sub("", line[: match.start()]).rstrip(), line[match.end() :].lstrip()
     begins = not before or before.endswith(_ENDS_AS_SENTENCE)
     whole = fact is not None and fact.form == "sentence"
     return begins and whole and not match["quiet"] and bool(re.match(r"[A-Z{\[“*]", after))
 
 
-def _dates(page: Page, rules: Rules, today: date) -> Found:
+def _dates(page: Page, rules: Rules, today: date) -> Findings:
     checked, line = page.last_checked, page.document.lines.get("last_checked", 1)
     if checked is None:
         return
@@ -206,16 +189,16 @@ def _dates(page: Page, rules: Rules, today: date) -> Found:
         yield line, f"this day is still to come; write the day you checked it, like last_checked: {today}"
 
 
-def _published(story: Story, today: date) -> Found:
+def _published(story: Story, today: date) -> Findings:
     """Yield a day that must be mistyped: the story would never appear, or only below all others."""
     if not today.year - 30 <= story.published.year <= today.year + 2:
         line = story.document.lines.get("published", 1)
         yield line, f"published: is this the right year? write the day on which it goes out, like {today}"
 
 
-def _story(story: Story, read: Sequence[Unit], rules: Rules, today: date) -> Found:
+def _story(story: Story, rules: Rules, today: date) -> Findings:
     yield from _published(story, today)
-    says_what_changed = any(unit.kind == "heading" and unit.part == "changed" for unit in read)
+    says_what_changed = any(section.part == "changed" for section in story.sections)
     if not says_what_changed and story.ended != "not known":
         end = story.document.body_line + story.document.body.rstrip().count("\n")
         yield end, "end with “## What changed {: .changed }”, and say what changed for each person"

@@ -16,7 +16,7 @@ from rjsite.content.library import Library
 from rjsite.content.lint.hard_coded_facts import HardCodedFacts, instead
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.toml_files import TomlFile
-from rjsite.content.lint.wording import Unit, entries
+from rjsite.content.lint.wording import Passage, entries
 from rjsite.content.problem import Problem
 
 _SHOWN = 60  # characters of a value in a message
@@ -44,7 +44,7 @@ def fact_findings(
         ]
         yield from (file.problem((name, *key), message) for key, message in problems)
         if fact.value:
-            text = Unit("entry", file.line_of((name, "value")), fact.value)
+            text = Passage(fact.value, lines=[file.line_of((name, "value"))])
             for finding in entries([text], rules, rules.sentence_limit(file.shown)):
                 yield Problem(file.shown, *finding)
 

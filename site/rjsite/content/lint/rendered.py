@@ -1,222 +1,175 @@
-"""The check of the rendered page: marks that are shown, and words and links that are not.
+"""The rendered page as a reader sees it, with the line of the file that each part of it comes from.
 
-Only the HTML shows whether a mark has worked. The file is read to find the line.
+Only the HTML shows whether a mark has worked. Its letters and digits are those of the file, in the same
+order, so counting them finds the line of anything that is shown.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
-from itertools import pairwise, zip_longest
 
-from rjsite.content.lint.stray_marks import marks
-from rjsite.content.lint.wording import Found, Unit, start
+from rjsite.content.lint import readability
+from rjsite.content.lint.wording import Passage
 from rjsite.content.model import Page
 
+REFERENCE = re.compile(r" {0,3}\[([^\]]+)\]:")
+
 _BLOCKS = {
-    "p", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "hr",
+    "p", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "hr", "code",
     "table", "tr", "th", "td", "dl", "dt", "dd",
 }  # fmt: skip
-_WEB_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s)]*\w")
-_ATTRIBUTES = re.compile(r"\{:[^}\n]*\}")
-_LINK_END = re.compile(r"\]\(\s*(?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\s*\)|\]\[[^\]]*\]")
-_REFERENCE = re.compile(r" {0,3}\[([^\]]+)\]:")
-_ITEM = re.compile(r"(\s*)(?:[-*+]|\d+\.)\s")
-_NUMBERED = re.compile(r"^ {0,3}(\d+)\.\s")
-_NEW = re.compile(r"[A-Z“\"#]")  # begins a sentence or a heading
+_NOT_SHOWN = re.compile(  # marks of a heading, and where a link leads
+    r"\{:[^}\n]*\}|(?<=\])(?:\(\s*(?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\s*\)|\[[^\]]*\])"
+)
+_NUMBER = re.compile(r"^[^\w|]*\d+\.(?:\s|$)")  # of an item, which HTML leaves to the browser
+_LABEL = 3  # words in bold at the start of a paragraph that are not a sentence
 
 
 @dataclass
-class Block:
-    """A paragraph, heading, item or cell of the rendered page."""
+class Link:
+    """A link, with the part of the text that it covers."""
+
+    href: str
+    begin: int
+    end: int
+
+
+@dataclass(kw_only=True)
+class Block(Passage):
+    """A paragraph, heading, item or cell.
+
+    Attributes:
+        tag: its element in HTML; “title” for a heading that the templates show.
+        level: of a heading; 0 for all others.
+        is_quoted: whether it is part of a quotation.
+        begins_bold: whether its first words are bold.
+    """
 
     tag: str
-    text: str = ""
-    unlinked: str = ""  # the same without the words of links
+    level: int = 0
+    is_quoted: bool = False
+    begins_bold: bool = False
+    links: list[Link] = field(default_factory=list)
+
+    @property
+    def is_cell(self) -> bool:
+        """Return whether it is a cell of a table."""
+        return self.tag in ("th", "td")
+
+    def letters(self) -> Iterator[str]:
+        """Yield the letters and digits of each line of its text, without the number of an item."""
+        for line in self.text.split("\n"):
+            yield _letters(line if self.is_cell else _NUMBER.sub("", line))
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """Return its sentences. Quotations have none, because they are somebody else's words."""
+        if self.is_quoted or self.level or self.tag == "dt":
+            return []
+        sentences = readability.sentences(self.words)
+        labelled = self.begins_bold and len(sentences) > 1
+        return sentences[1:] if labelled and len(readability.words(sentences[0])) <= _LABEL else sentences
 
 
-class Shown(HTMLParser):
-    """The text, links and program text of a rendered page."""
+class RenderedPage(HTMLParser):
+    """The text of a page.
+
+    Attributes:
+        blocks: its paragraphs, headings, items and cells, in order.
+        lost: the first line of the file that is not shown as it is written, with its number.
+    """
 
     def __init__(self, page: Page) -> None:
-        super().__init__(convert_charrefs=True)
-        self.blocks: list[Block] = []
-        self.links: list[tuple[str, str]] = []  # words and address
-        self.code: list[str] = []
-        self.letters = ""  # letters and digits of everything that is shown, in order
+        super().__init__()
+        self.blocks = [Block(tag="")]
+        self.lost: tuple[int, str] | None = None
         self._open: list[str] = []
-        self._take(str(page.opening))
+        self._add(page.opening)
         for section in page.sections:
-            self._heading(section.title, "")
-            self._take(str(section.html))
+            self._add_title(section.title, 2)
+            self._add(section.html)
             for item in section.items:
-                self._heading(item.title, item.href)
-                self._take(str(item.html))
+                self._add_title(item.title, 3, item.href)
+                self._add(item.html)
+        self.blocks = [block for block in self.blocks if block.text.strip()]
+        self._find_lines(page)
 
-    def _take(self, written: str) -> None:
-        self.blocks.append(Block(""))
+    def _add(self, written: str) -> None:
         self.feed(written)
         self.close()
         self.reset()
-        self._open.clear()
 
-    def _heading(self, words: str, href: str) -> None:
-        self.blocks.append(Block("title", words, words))
-        self.letters += _letters(words)
-        if href:
-            self.links.append((words, href))
+    def _add_title(self, title: str, level: int, href: str = "") -> None:
+        links = [Link(href, 0, len(title))] if href else []
+        self.blocks.append(Block(title, tag="title", level=level, links=links))
+
+    def _begin(self, tag: str) -> None:
+        level = int(tag[1]) if re.fullmatch(r"h\d", tag) else 0
+        self.blocks.append(Block(tag=tag, level=level, is_quoted="blockquote" in self._open))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin a block or a link."""
         if tag in _BLOCKS:
-            self.blocks.append(Block(tag))
+            self._begin(tag)
         if tag == "a":
-            self.links.append(("", dict(attrs).get("href") or ""))
+            end = len(self.blocks[-1].text)
+            self.blocks[-1].links.append(Link(dict(attrs).get("href") or "", end, end))
         if tag not in ("br", "hr", "wbr"):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """End a block."""
-        while tag in self._open and self._open.pop() != tag:
-            pass
+        """End a block. What follows belongs to the element around it."""
+        self._open.pop()
         if tag in _BLOCKS:
-            self.blocks.append(Block(""))
+            self._begin(self._open[-1] if self._open else "")
 
     def handle_data(self, data: str) -> None:
         """Add text to the block and the link that are open."""
-        self.letters += _letters(data)
-        if "code" in self._open:
-            self.code.append(data)
-            return
-        self.blocks[-1].text += data
-        if "a" in self._open:
-            words, href = self.links[-1]
-            self.links[-1] = words + data, href
-        else:
-            self.blocks[-1].unlinked += data
+        block = self.blocks[-1]
+        block.begins_bold |= "strong" in self._open and not block.text.strip()
+        block.text += data
+        if "a" in self._open and block.links:
+            block.links[-1].end = len(block.text)
+
+    def _find_lines(self, page: Page) -> None:
+        """Set the line of each line of each block, by the letters and digits before it."""
+        shown = "".join(letters for block in self.blocks for letters in block.letters())
+        begins, numbers, at = [0], [page.document.body_line], 0
+        for number, line in _source(page):
+            letters = _letters(html.unescape(_NOT_SHOWN.sub("", _NUMBER.sub("", line))))
+            place = shown.find(letters, at)
+            if place != at and not self.lost:
+                self.lost = number, line
+            if letters and place >= 0:
+                begins.append(place)
+                numbers.append(number)
+                at = place + len(letters)
+        at = 0
+        for block in self.blocks:
+            lines = []
+            for letters in block.letters():
+                lines.append(numbers[bisect_right(begins, at) - 1])
+                at += len(letters)
+            block.lines = lines
 
 
-def marks_shown(page: Page, shown: Shown, body: Sequence[Unit]) -> Found:
-    """Yield marks that a reader sees, and text that a mark turned into something else."""
-    lines = _Lines(page, body)
-    for text in shown.code:
-        how = "take out the spaces or tabs before it" if text.endswith("\n") else "take out the ` marks"
-        yield lines.of("", text.split()), f"“{start(text)}” is shown as program text; {how}"
-    for block in shown.blocks:
-        if block.tag in ("h1", "h2", "") and block.text.strip():
-            line = lines.of("", block.text.split())
-            words = (
-                "the line of signs below makes this a heading; put an empty line between, or begin it with ##"
-            )
-            if lines.written[line].lstrip().startswith("#"):
-                words = f"begin the line with ##, then a space, then the words: ## {block.text.strip()}"
-            yield line, words
-        for found, words in marks(block.text):
-            line = lines.around(block.text, found)
-            if f"\\{found[0].strip()[:1]}" not in lines.written[line]:  # meant to be shown
-                yield line, words
-        if address := _WEB_ADDRESS.search(block.unlinked):
-            yield (
-                lines.around(block.unlinked, address),
-                f"“{address[0]}” is no link; write [words](https://...)",
-            )
-    yield from _run_on(page)
-    yield from _numbers(page)
-
-
-class _Lines:
-    """Finds the line of a page's file that rendered text comes from."""
-
-    def __init__(self, page: Page, body: Sequence[Unit]) -> None:
-        self.written: dict[int, str] = {page.document.body_line: ""}
-        for unit in body:
-            both = zip_longest(unit.written.splitlines(), unit.shown.splitlines(), fillvalue="")
-            for number, (written, shown) in enumerate(both, unit.line):
-                self.written[number] = f"{written}\n{shown}\n{html.unescape(written)}"
-        self._last = page.document.body_line
-
-    def around(self, text: str, match: re.Match[str]) -> int:
-        """Return the line of a mark that was found in a text."""
-        before, after = text[: match.start()].split(), text[match.end() :].split()
-        return self.of(match[0].strip(), [*before[-2:], *after[:2]])
-
-    def of(self, mark: str, words: Sequence[str]) -> int:
-        """Return the line with the mark and most of the words, preferring lines after the last result."""
-        best, most = self._last, -1
-        for number in sorted(self.written, key=lambda number: number < self._last):
-            line = self.written[number]
-            near = 3 * bool(mark and mark in line) + sum(word in line for word in words[:4])
-            if near > most:
-                best, most = number, near
-            if near == 3 * bool(mark) + len(words[:4]):
-                break
-        self._last = best
-        return best
-
-
-def _run_on(page: Page) -> Found:
-    """Yield lines that become part of a list, quotation or table because no empty line is before them."""
-    above = ""  # what the lines above are: an item, a quotation or a row
-    body = enumerate(page.document.body.splitlines(), page.document.body_line)
-    for before, (number, line) in pairwise([(0, ""), *body]):
-        item, item_before = _ITEM.match(line), _ITEM.match(before[1])
-        if not line.strip():
-            above = ""
-        elif line.startswith(">") or item or line.lstrip().startswith("|"):
-            above = "quotation" if line.startswith(">") else "item" if item else "table"
-            if item and item_before and len(item_before[1]) < len(item[1]) < 4:
-                yield number, "write four spaces before an item within an item; this one is shown beside it"
-        elif above and (above != "item" or _NEW.match(line)):
-            yield number, f"this is shown as part of the {above} above; put an empty line before it"
-            above = ""
-
-
-def _numbers(page: Page) -> Found:
-    """Yield numbers of items that are shown as other numbers.
-
-    A list counts on from its first number, and all numbers may be 1.
-    """
-    last = 0
-    for number, line in enumerate(page.document.body.splitlines(), page.document.body_line):
-        if item := _NUMBERED.match(line):
-            if last and int(item[1]) != last + 1 and not int(item[1]) == last == 1:
-                yield (
-                    number,
-                    "this number is shown as another one; number the items of a list 1, 2, 3 and so on",
-                )
-            last = int(item[1])
-        elif line.strip() and not line[0].isspace():
-            last = 0
+def _source(page: Page) -> Iterator[tuple[int, str]]:
+    """Yield the lines of the file that are meant to be shown, with facts put in."""
+    body = page.document.body.lower()
+    stories = {name for section in page.sections for name in section.names}
+    for first, _, shown in page.facts.units(page.document.body):
+        for number, line in enumerate(shown.splitlines(), page.document.body_line + first - 1):
+            reference = REFERENCE.match(line)
+            is_used = reference and body.count(f"[{reference[1].lower()}]") > 1
+            if not (is_used or line.removeprefix("- ").strip() in stories):
+                yield number, line
 
 
 def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text))
-
-
-def words_lost(shown: Shown, body: Sequence[Unit]) -> Found:
-    """Yield the first line whose letters and digits are not shown as they are written."""
-    text, at = "\n".join(unit.shown for unit in body).lower(), 0
-    for unit in body:
-        if unit.part == "stories" and unit.kind == "item":
-            continue
-        for number, line in enumerate(unit.shown.splitlines(), unit.line):
-            reference = _REFERENCE.match(line)
-            if reference and text.count(f"[{reference[1].lower()}]") > 1:
-                continue
-            line = _NUMBERED.sub("", line) if number == unit.line and unit.kind == "item" else line
-            letters = _letters(html.unescape(_LINK_END.sub("]", _ATTRIBUTES.sub("", line))))
-            if shown.letters[at : at + len(letters)] != letters:
-                yield number, _why_lost(line)
-                return
-            at += len(letters)
-
-
-def _why_lost(line: str) -> str:
-    if _REFERENCE.match(line):
-        return "this line is not shown; write a link where it belongs, as [words](/address)"
-    if "|" in line:
-        return "not all of this row is shown; give it as many cells as the first row has"
-    return f"“{start(line)}” is not shown as it is written; take out signs such as {{ }} [ ] < >"
+    return re.sub(r"[\W_]+", "", text)

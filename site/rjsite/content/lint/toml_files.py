@@ -10,9 +10,10 @@ from typing import Any
 from rjsite.content.facts import USED
 from rjsite.content.library import Library
 from rjsite.content.lint.hard_coded_facts import HardCodedFacts
+from rjsite.content.lint.rendered import RenderedPage
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
-from rjsite.content.lint.wording import Found, Unit, entries, initials, units
+from rjsite.content.lint.wording import Findings, Passage, entries, initials
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, Place, read_toml
@@ -63,9 +64,9 @@ def table_findings(
             yield from (Problem(file.shown, *finding) for finding in _form(library, file, rules))
 
 
-def _form(library: Library, file: TomlFile, rules: Rules) -> Found:
+def _form(library: Library, file: TomlFile, rules: Rules) -> Findings:
     placed = [(file.line_of(place), text) for place, text in strings(file.tables)]
-    texts = [Unit("entry", line, library.facts.fill(text)) for line, text in placed]
+    texts = [Passage(library.facts.fill(text), lines=[line]) for line, text in placed]
     for line, text in placed:
         yield from _facts_named(library, line, text)
     yield from entries(texts, rules, rules.sentence_limit(file.shown))
@@ -73,10 +74,10 @@ def _form(library: Library, file: TomlFile, rules: Rules) -> Found:
     if "reply_to" in file.tables and address in rules.no_reply:
         yield file.line_of(("reply_to",)), NO_REPLY
     pages = [page for page in library.form_pages.values() if page.address == address]
-    yield from initials(texts, rules, beside=[unit for page in pages for unit in units(page)])
+    yield from initials(texts, rules, beside=[block for page in pages for block in RenderedPage(page).blocks])
 
 
-def _facts_named(library: Library, line: int, text: str) -> Found:
+def _facts_named(library: Library, line: int, text: str) -> Findings:
     """Yield the facts in a text of a form that do not exist, or that hide all of it while they are unset."""
     for match in USED.finditer(text):
         name = match["name"]
