@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -81,7 +82,7 @@ esac
 COUNT = """\
 #!/bin/sh
 echo {name} >>{place}/commands
-if [ "${{END_AT-}}" = "$(wc -l <{place}/commands)" ]; then kill -"${{END_BY}}" 0; fi
+if [ -n "${{END_AT-}}" ] && [ "$END_AT" = "$(wc -l <{place}/commands)" ]; then kill -"$END_BY" 0; fi
 """
 
 
@@ -182,12 +183,22 @@ class Server:
         return (found / version).exists() and started == found and published == f"release-{found.name}"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Server:
-    """A server on which v1 runs."""
-    server = Server(tmp_path)
+@pytest.fixture(scope="module")
+def first_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A server on which v1 runs, made once: a copy of its folder stands beside it."""
+    server = Server(tmp_path_factory.mktemp("server"))
     server.must_release("v1")
+    shutil.copytree(server.place, server.place.with_name("as-it-was"), symlinks=True)
     return server
+
+
+@pytest.fixture
+def server(first_server: Server) -> Server:
+    """A server on which v1 runs, as it was at first."""
+    shutil.rmtree(first_server.place)
+    shutil.copytree(first_server.place.with_name("as-it-was"), first_server.place, symlinks=True)
+    first_server.script = first_server.place / "release.sh"
+    return first_server
 
 
 def test_a_release_runs_is_published_and_names_the_version_before(server: Server) -> None:
