@@ -6,10 +6,14 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from support.forked import Forked, is_rjsite
 
 LOOPBACK = "127.0.0.1"
 
@@ -53,12 +57,43 @@ def in_a_child(work: Callable[[], bool]) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+def run(
+    command: Sequence[str], env: Mapping[str, str], seconds: float = 60, umask: int = -1
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    if not is_rjsite(command):
+        return subprocess.run(
+            list(command),
+            env=dict(env),
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            umask=umask,
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        output, errors = Path(folder, "output"), Path(folder, "errors")
+        process = Forked(command, env, (output, errors), umask=umask)
+        try:
+            status = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(list(command), status, output.read_text(), errors.read_text())
+
+
 class Program:
     """A program in a process group of its own, with all it says in one file."""
+
+    process: subprocess.Popen[bytes] | Forked
 
     def __init__(self, command: Sequence[str], log: Path, env: Mapping[str, str], user: str | None = None):
         """Start it; `user` is whom to run as, where we are root and the program will not be."""
         self.log = log
+        if is_rjsite(command):
+            self.process = Forked(command, env, (log, log), log.parent)
+            return
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 list(command),
@@ -94,7 +129,8 @@ class Program:
     def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:
         """End it and all it started; give its exit status."""
         if self.process.poll() is None:
-            os.killpg(self.process.pid, how)
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.killpg(self.process.pid, how)
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -14,11 +13,10 @@ from urllib.request import ProxyHandler, build_opener
 
 from cryptography.fernet import Fernet
 
-from support.processes import LOOPBACK, Program, free_port
+from support.forked import RJSITE as RJSITE  # for the tests, too
+from support.processes import LOOPBACK, Program, free_port, run
 from support.service import SERVICE
 
-# -P: the folder one stands in must not be on the import path.
-RJSITE = [sys.executable, "-P", "-c", "import sys; from rjsite.cli import main; sys.exit(main())"]
 HTTP = build_opener(ProxyHandler({}))
 
 
@@ -100,15 +98,7 @@ class Site:
 
     def run(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """Run another `rjsite` command with the same settings, such as `run("outbox", "list")`."""
-        return subprocess.run(
-            [*RJSITE, *arguments],
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        return run([*RJSITE, *arguments], self.env, seconds)
 
     def begin(self, *arguments: str) -> Program:
         """Start another `rjsite` command that goes on, such as `begin("deliver")`; the caller stops it."""

@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ import pytest
 
 from rjsite.settings import ROOT
 from support.nginx import Nginx
-from support.processes import LOOPBACK, wait_until
+from support.processes import LOOPBACK, run, wait_until
 from support.service import PHONE, SERVICE, example
 from support.site_process import RJSITE, Site, production_settings
 
@@ -380,7 +379,7 @@ def reload(site: Site, folder: Path) -> int:
         if words[0] == "/srv/rjsite/current/.venv/bin/rjsite":
             words[:1] = RJSITE
         umask = int(re.findall(r"^UMask=(\d+)$", UNIT, re.M)[0], 8)
-        status = subprocess.run(words, env=site.env, umask=umask, timeout=60, check=False).returncode
+        status = run(words, site.env, umask=umask).returncode
         if status:
             return status
     return 0

@@ -218,11 +218,10 @@ def test_whatever_breaks_the_forms_stay_and_the_rest_is_published(production, co
 
 def test_closing_the_terminal_ends_the_site(start_site):
     site = start_site()
-    process = site.process_id
 
-    os.kill(process, signal.SIGHUP)
+    os.kill(site.process_id, signal.SIGHUP)
 
-    wait_until(lambda: os.waitpid(process, os.WNOHANG)[0] == process, "the site to end")
+    wait_until(lambda: site.ended, "the site to end")
     assert not listens(site.port)
 
 

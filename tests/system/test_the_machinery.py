@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -151,6 +153,18 @@ def test_a_site_that_was_killed_comes_back_in_the_same_place(start_site: Callabl
     assert site.process_id != first
     assert site.run("outbox", "list").returncode == 0
     assert site.terminate() == 0
+
+
+def test_a_command_is_a_process_of_its_own_that_says_and_ends_as_it_does(start_site: Callable[..., Site]):
+    site = start_site()
+    wrong, worker = site.run("nothing"), site.begin("deliver")
+
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "No such command 'nothing'" in wrong.stderr
+    assert os.getpgid(worker.process.pid) == worker.process.pid != site.process_id
+    assert worker.stop(signal.SIGKILL) == -signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker.process.pid, 0)
 
 
 def test_a_site_that_cannot_start_says_why(start_site: Callable[..., Site]):
