@@ -208,11 +208,10 @@ def test_a_draft_and_a_story_that_waits_can_be_seen_as_they_will_be_published(co
         assert published_with(read.story, content, TODAY).by_slug[NAME].held == ""
 
 
-def test_a_story_takes_the_place_of_the_one_with_its_name_in_lists_and_pages(library):
+def test_a_story_takes_the_place_of_the_one_with_its_name(library):
     changed = library.with_story(replace(library.by_slug["the-shop-window"], title="Another title"))
 
     assert [story.title for story in changed.stories] == ["Another title"]
-    assert changed.pages["/"].by_slug["the-shop-window"].title == "Another title"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ leaves the file out and goes on, because a mistake in a story must never take a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -58,21 +58,18 @@ class Library:
         """Return what chooses among the stories."""
         return StoryIndex(self.stories)
 
+    @property
+    def site_map(self) -> Iterator[Group]:
+        """Yield the groups of the site map. The one that has the list of stories also has the newest."""
+        newest = (Link(label=story.title, page=story.address) for story in self.stories[:ON_THE_MAP])
+        for group in self.navigation.groups:
+            has_stories = STORIES in (link.page for link in group.pages)
+            yield replace(group, pages=(*group.pages, *newest)) if has_stories else group
+
     def without(self, slugs: Collection[str]) -> Library:
         """Return the library without some stories, in whichever page, list or file they are named."""
-        if not any(slug in slugs for slug in self.by_slug):
-            return self
-        return self.with_stories(story for story in self.stories if story.slug not in slugs)
-
-    def with_stories(self, stories: Iterable[Story]) -> Library:
-        """Return the library with other stories, and with pages that can show them."""
-        shown = tuple(stories)
-        by_slug = {story.slug: story for story in shown}
-        groups = tuple(_with_newest(shown, group) for group in self.navigation.groups)
-        pages = {
-            address: replace(page, by_slug=by_slug, groups=groups) for address, page in self.pages.items()
-        }
-        return replace(self, stories=shown, pages=pages)
+        shown = tuple(story for story in self.stories if story.slug not in slugs)
+        return replace(self, stories=shown) if len(shown) < len(self.stories) else self
 
     def with_facts(self, facts: Facts) -> Library:
         """Return the same with other facts in the forms and in what they show."""
@@ -88,7 +85,7 @@ class Library:
     def with_story(self, story: Story) -> Library:
         """The same with a story in the place of the one that has its name now, or beside all others."""
         others = (other for other in self.stories if other.slug != story.slug)
-        return self.with_stories(newest_first([*others, story]))
+        return replace(self, stories=newest_first([*others, story]))
 
     @property
     def not_shown(self) -> list[Problem]:
@@ -138,10 +135,11 @@ def _read(reader: Reader, kept: Library, *, drafts: bool) -> Library:
     errors = reader.plain_pages("errors", kept.errors)
     forms = reader.forms(outcomes, errors)
     form_pages = reader.form_pages(forms)
-    library = Library(
+    return Library(
         facts=reader.facts,
         navigation=reader.navigation({**pages, **form_pages}),
         pages=pages,
+        stories=tuple(story for story in every_story if drafts or not story.held),
         forms=filled(forms, reader.facts),
         written_forms=forms,
         form_pages=form_pages,
@@ -152,7 +150,6 @@ def _read(reader: Reader, kept: Library, *, drafts: bool) -> Library:
         ending=ending(reader.facts, every_story, reader.folder, reader.today),
         usable=reader.usable,
     )
-    return library.with_stories(story for story in every_story if drafts or not story.held)
 
 
 def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
@@ -161,11 +158,3 @@ def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
 
 
 NOTHING = Library(Facts())  # what a site keeps when it starts
-
-
-def _with_newest(stories: Sequence[Story], group: Group) -> Group:
-    """Return a group of the site map; if the list of stories is in it, followed by the newest of them."""
-    if STORIES not in (link.page for link in group.pages):
-        return group
-    newest = (Link(label=story.title, page=story.address) for story in stories[:ON_THE_MAP])
-    return replace(group, pages=(*group.pages, *newest))

@@ -164,10 +164,11 @@ class Reader:
         pages = self.each("pages", _page)
         return {page.address: replace(page, held="Draft") if page.draft else page for page in pages}
 
-    def stories(self) -> list[Story]:
+    def stories(self) -> tuple[Story, ...]:
         """Return all stories, the newest first. `held` says why the public does not see one, if so."""
         stories = self.each("case-studies", make_story)
-        return newest_first(replace(story, held=story.held_on(self.today)) for story in stories)
+        held = ((story, story.held_on(self.today)) for story in stories)
+        return newest_first(replace(story, held=why) if why else story for story, why in held)
 
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
         """Return the menu, the footer and the site map, without what leads to no page."""

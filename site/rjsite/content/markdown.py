@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 import nh3
@@ -19,9 +18,6 @@ from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
 from markupsafe import Markup
-
-if TYPE_CHECKING:
-    from rjsite.content.model import Group, Story
 
 # parts whose "###" headings begin an item of a list
 WITH_ITEMS = frozenset({"choices", "steps", "promises", "quotes", "questions", "pictures", "write"})
@@ -68,8 +64,6 @@ class Section:
     html: Markup
     items: tuple[Item, ...] = ()
     names: tuple[str, ...] = ()  # of part "stories": which ones
-    stories: tuple[Story, ...] = ()
-    groups: tuple[Group, ...] = ()
 
 
 class _TableLabels(Treeprocessor):

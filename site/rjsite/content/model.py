@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
@@ -55,8 +54,6 @@ class Page:
     draft: bool = False
     held: str = ""  # why the public does not see it yet; empty where it does
     crumbs: tuple[Link, ...] = ()
-    groups: tuple[Group, ...] = field(default=(), repr=False)  # of the site map
-    by_slug: Mapping[str, Story] = field(default_factory=dict, repr=False)  # stories a section may name
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "head", self.head or self.title)
@@ -73,21 +70,7 @@ class Page:
 
     @cached_property
     def _parts(self) -> tuple[Markup, tuple[Section, ...]]:
-        opening, sections = markdown.opening_and_sections(
-            self.facts.fill_markdown(self.document.body), self.title
-        )
-        return opening, tuple(
-            replace(
-                section,
-                groups=self.groups if section.part == "site-map" else (),
-                stories=tuple(self.by_slug[name] for name in section.names if name in self.by_slug),
-            )
-            for section in sections
-        )
-
-    def forget(self) -> None:
-        """Drop the rendered body."""
-        self.__dict__.pop("_parts", None)
+        return markdown.opening_and_sections(self.facts.fill_markdown(self.document.body), self.title)
 
     @property
     def opening(self) -> Markup:

@@ -74,9 +74,9 @@ class Listing:
     chosen: bool  # whether anything was chosen
 
 
-def newest_first(stories: Iterable[Story]) -> list[Story]:
+def newest_first(stories: Iterable[Story]) -> tuple[Story, ...]:
     """Return stories in the order of their list."""
-    return sorted(stories, key=lambda story: (-story.published.toordinal(), story.title))
+    return tuple(sorted(stories, key=lambda story: (-story.published.toordinal(), story.title)))
 
 
 class StoryIndex:

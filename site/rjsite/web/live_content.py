@@ -213,6 +213,7 @@ def init_app(app: Flask, settings: Settings) -> LiveLibrary:
     """Read the content, and give templates what every page needs."""
     live = LiveLibrary(settings.content_dir, production=settings.production, data=settings.data_dir)
     app.before_request(live.keep_last_good)
+    app.jinja_env.globals["library"] = library
 
     @app.context_processor
     def _everywhere() -> dict[str, object]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from rjsite.content.library import GONE, HOME, STORIES, Library
+from rjsite.content.markdown import parts_used
 from rjsite.content.model import Page, Story
 from rjsite.content.stories import Listing
 from rjsite.settings import Settings
@@ -50,8 +52,7 @@ def page(path: str) -> ResponseReturnValue:
         return _elsewhere(content, address)
 
     def make() -> page_cache.Page:
-        cache = cache_of(shown)  # first, because rendering a story drops its body
-        return page_cache.page(render(shown), cache=cache)
+        return page_cache.page(render(shown), cache=cache_of(shown))
 
     return page_cache.answer(address, make)
 
@@ -83,7 +84,8 @@ def _answered(address: str) -> bool:
 
 def cache_of(shown: Page) -> str:
     """Return the Cache-Control of a page: browsers must not store one that people write in."""
-    return NO_STORE if any(section.part == "write" for section in shown.sections) else page_cache.FRESH
+    parts = parts_used(shown.document.body)
+    return NO_STORE if any(part == "write" for _, part in parts) else page_cache.FRESH
 
 
 def render(shown: Page) -> str:
@@ -91,9 +93,8 @@ def render(shown: Page) -> str:
     if shown.address == STORIES and (listing := library().story_index.listing(shown.title, STORIES, {})):
         return render_list(shown, listing)
     if isinstance(shown, Story):
-        html = _template("story.html", shown, story=shown)
-        shown.forget()  # its HTML is cached, and the bodies of 10,000 stories would fill the memory
-        return html
+        once = replace(shown)  # its body goes with it: those of 10,000 stories would fill the memory
+        return _template("story.html", once, story=once)
     return _template("home.html" if shown.address == HOME else "page.html", shown)
 
 
