@@ -9,6 +9,7 @@ _END = re.compile(r"[.!?…][\"”’)\]]*\s+(?=\S)")
 _IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _MARKS = re.compile(r"\{:[^}]*\}|\*\*|\*(?=\w)|(?<=[\w.,!?”])\*|`")
+_WORD = re.compile(r"[^\s\w]*\w\S*")
 _LONG_NUMBER = re.compile(r"(?<=\d) (?=\d)")
 _ADDRESS = re.compile(r"\S+@\S+|https?://\S+")
 _QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|‘[^’]*’(?!\w)")
@@ -40,7 +41,7 @@ def sentences(text: str) -> list[str]:
 
 def words(sentence: str) -> list[str]:
     """Return the words of a sentence. A phone number counts as one."""
-    return [word for word in _LONG_NUMBER.sub("", sentence).split() if re.search(r"\w", word)]
+    return _WORD.findall(_LONG_NUMBER.sub("", sentence))
 
 
 def average(spoken: Sequence[str]) -> float:

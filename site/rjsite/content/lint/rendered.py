@@ -101,7 +101,7 @@ class RenderedPage(HTMLParser):
         self._find_lines(page)
 
     def _add(self, written: str) -> None:
-        self.feed(written)
+        self.feed(str(written))  # Markup would check each part that the parser cuts out
         self.close()
         self.reset()
 
