@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 _END = re.compile(r"[.!?…][\"”’)\]]*\s+(?=\S)")
-_IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
-_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_MARKS = re.compile(r"\{:[^}]*\}|\*\*|\*(?=\w)|(?<=[\w.,!?”])\*|`")
+_MARKS = re.compile(r"\]\([^)]*\)|\{:[^}]*\}|[*`\[]")
 _WORD = re.compile(r"[^\s\w]*\w\S*")
 _LONG_NUMBER = re.compile(r"(?<=\d) (?=\d)")
 _ADDRESS = re.compile(r"\S+@\S+|https?://\S+")
 _QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|‘[^’]*’(?!\w)")
-_SMALL = frozenset({"a", "an", "and", "for", "in", "of", "on", "or", "the", "to"})
-_INITIALS = re.compile(r"(?<![\w-])[A-Z]{2,}s?(?![\w-])")
-_NEAR = 14  # words on either side within which initials are explained
+_INITIALS = re.compile(r"(?<![\w-])([A-Z]{2,})s?(?![\w-])")
 
 
 def plain(markdown: str) -> str:
-    """Return the Markdown of a paragraph, item or heading as the text that a reader sees."""
-    text = _LINK.sub(r"\1", _IMAGE.sub("", markdown))
-    return re.sub(r"\s+", " ", _MARKS.sub("", text)).strip()
+    """Return a text without the marks of Markdown, on one line."""
+    return " ".join(_MARKS.sub("", markdown).split())
 
 
 def unquoted(text: str) -> str:
@@ -62,35 +57,17 @@ def grade(spoken: Sequence[str]) -> float:
     return 4.71 * letters / len(said) + 0.5 * len(said) / len(spoken) - 21.43
 
 
-def unexplained_initials(text: str, allowed: Sequence[str]) -> Iterator[str]:
-    """Yield initials whose full words stand nowhere near them, each once.
+def unexplained_initials(text: str, allowed: Collection[str]) -> Iterator[str]:
+    """Yield initials that nothing in the text explains, each once.
+
+    Words with a capital each explain them, as do brackets around them or after them, and “means”.
 
     Args:
         text: the whole text of a page.
         allowed: initials that need no full words.
     """
-    seen = set(allowed)
-    tokens = re.findall(r"[A-Za-z]+(?:['’][a-z]+)?", text)
-    places: dict[str, list[int]] = {}
-    for at, token in enumerate(tokens):
-        places.setdefault(token.rstrip("s"), []).append(at)
-    for found in _INITIALS.finditer(text):
-        name = found[0].rstrip("s")
-        if name not in seen:
-            seen.add(name)
-            if not any(_explained(name, tokens, at) for at in places.get(name, ())):
-                yield name
-
-
-def _explained(name: str, tokens: Sequence[str], at: int) -> bool:
-    """Return whether the initials at this place are explained near it."""
-    if tokens[at + 1 : at + 2] == ["means"]:
-        return True
-    before, after = tokens[max(0, at - _NEAR) : at], tokens[at + 1 : at + 1 + _NEAR]
-    return any(_spells(name, side) for side in (before, after))
-
-
-def _spells(name: str, tokens: Sequence[str]) -> bool:
-    """Return whether words in a row begin with these letters, with or without small words."""
-    large = "".join(token[0] for token in tokens if token.lower() not in _SMALL)
-    return name.lower() in large.lower() or name.lower() in "".join(token[0] for token in tokens).lower()
+    for name in dict.fromkeys(match[1] for match in _INITIALS.finditer(text)):
+        in_full = r"\w* ".join(name)
+        explained = rf"\b{in_full}|\({name}s?\)|\b{name}s? \(|\b{name}\+? means "
+        if name not in allowed and not re.search(explained, text):
+            yield name

@@ -74,7 +74,7 @@ def banned(passages: Sequence[Passage], rules: Rules) -> Findings:
 
 
 def initials(passages: Sequence[Passage], rules: Rules, beside: Sequence[Passage] = ()) -> Findings:
-    """Yield initials whose full words stand near none of their uses, here or in the passages beside."""
+    """Yield initials whose full words stand neither here nor in the passages beside."""
     text = " . ".join(passage.words for passage in (*passages, *beside))
     for name in islice(readability.unexplained_initials(text, rules.allowed.initials), MOST_INITIALS):
         if line := next((passage.line_of(name) for passage in passages if name in passage.words), 0):
