@@ -16,6 +16,8 @@ FACTS = Facts(
         "area": Fact(value="Nowhere"),
         "site": Fact(value="the help website", link="https://help.example/"),
         "hours": Fact(ask="When?"),
+        "limits": Fact(form="sentence", ask="Which?"),
+        "cost": Fact(form="sentence", value="It is free."),
     }
 )
 
@@ -37,6 +39,12 @@ FACTS = Facts(
         ("One. We are\nthere {hours}. Two.\n", "One. Two.\n"),
         ("We answer {hours} and {phone}. Two.\n", "Two.\n"),
         ("We answer {nothing}. Two.\n", "Two.\n"),
+        # a fact of whole sentences is a sentence of its own
+        ("{limits} We listen.\n", "We listen.\n"),
+        ("We listen. {limits} {cost} Ask us.\n", "We listen. It is free. Ask us.\n"),
+        ("- {limits} {cost}\n- {limits}\n", "- It is free.\n"),
+        ("{hours} We listen.\n", ""),
+        ("{?limits} We listen. Ask us.\n", "Ask us.\n"),
         # paragraphs
         ("One.\n\nWe answer {hours}.\n\nTwo.\n", "One.\n\n\nTwo.\n"),
         # lists

@@ -312,30 +312,6 @@ def test_a_link_to_a_story_that_is_not_published_is_named(content):
     assert "/case-studies/the-shop-window is not shown to the public" in found
 
 
-@pytest.mark.parametrize("words", ["{limits} We listen.", "We listen. {limits} Ask us.", "- {limits} {more}"])
-def test_a_fact_of_whole_sentences_that_hides_the_next_one_is_named(content, words):
-    write(
-        content,
-        "service.toml",
-        '[limits]\nform = "sentence"\nask = "Which?"\n\n[more]\nform = "sentence"\nask = "What?"',
-    )
-    write(content, HOME, words)
-
-    (found,) = findings(content)
-
-    assert found.startswith(
-        f"content/{HOME}:9: put {{limits}} at the end of its paragraph or in one of its own"
-    )
-
-
-@pytest.mark.parametrize("words", ["We listen. {limits}", "{phone} is our number.", "{?limits} We listen."])
-def test_a_fact_that_hides_nothing_else_is_not_named(content, words):
-    write(content, "service.toml", '[limits]\nform = "sentence"\nask = "Which?"')
-    write(content, HOME, words)
-
-    assert findings(content) == []
-
-
 def test_sentences_that_an_unset_fact_hides_are_not_read(content):
     write(content, "service.toml", '[hours]\nform = "phrase"\nask = "When?"')
     write(content, HOME, "It is easy from {hours}.\n\n## A victim and a victim {?hours}\n\nPlease.")

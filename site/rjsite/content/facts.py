@@ -23,6 +23,7 @@ from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, read_as
 
 USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
+_FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # before a new sentence
 
 # How soon the service has to answer what a fact asks. Without the first kind, the site must not open.
 Urgency = Literal["before launch", "soon", "when convenient"]
@@ -39,7 +40,6 @@ REQUIRED: Mapping[str, FactForm] = {
     "emergency": "phone",
     "exit_url": "website",
 }
-
 
 # Facts that are set only for a time: words at the top of every page, or in place of the questions of forms.
 FOR_A_TIME: Mapping[str, FactForm] = {"notice": "sentence", "forms_paused": "sentence"}
@@ -170,14 +170,22 @@ class Facts(dict[str, Fact]):
         if WHOLE.match(unit):
             return "" if self._lacks(unit) else unit
         unmarked = MARKER.sub("", unit, count=1)
-        if not any(map(self._lacks, cut_sentences(unmarked))):
+        if not any(map(self._lacks, self._sentences(unmarked))):
             return unit
         sentences = self._kept(unmarked)
         return f"{unit.removesuffix(unmarked)}{sentences}\n" if sentences.strip() else ""
 
     def _kept(self, text: str) -> str:
         """Return the sentences of a text that need no unset fact."""
-        return "".join(sentence for sentence in cut_sentences(text) if not self._lacks(sentence)).rstrip()
+        return "".join(sentence for sentence in self._sentences(text) if not self._lacks(sentence)).rstrip()
+
+    def _sentences(self, text: str) -> Iterator[str]:
+        """Yield each sentence. A fact of whole sentences is one of its own where a sentence begins."""
+        for sentence in cut_sentences(text):
+            while (match := _FIRST.match(sentence)) and self.get(match["name"], Fact()).form == "sentence":
+                yield match[0]
+                sentence = sentence[match.end() :]
+            yield sentence
 
     def _lacks(self, text: str) -> bool:
         needed = {match["name"]: match["quiet"] == "!" for match in USED.finditer(text)}
@@ -207,23 +215,16 @@ def load_facts(path: Path, shown: Path) -> Facts:
         Unreadable: with a problem for each thing that is wrong.
     """
     written = read_as(dict[str, Fact], path, shown)
-    written = {name: _as_required(name, fact) for name, fact in written.items()}
+    for name in REQUIRED.keys() & written.keys():
+        written[name] = written[name].model_copy(update={"form": REQUIRED[name], "needed": True})
     facts = Facts({name: _settled(fact, written) for name, fact in written.items()})
     if lacking := list(_lacking(facts, written, path, shown)):
         raise Unreadable(*lacking)
     return facts
 
 
-def _as_required(name: str, fact: Fact) -> Fact:
-    """Return a fact that the site itself uses with the form that it needs; any other fact as it is."""
-    return fact.model_copy(update={"form": REQUIRED[name], "needed": True}) if name in REQUIRED else fact
-
-
 def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
-    """Return a fact with the facts that its value names put in, and with the link that its form gives it.
-
-    It ends with the first of those that ends.
-    """
+    """Return a fact with the link of its form and the facts that its value names; it ends with the first."""
     named = {match["name"]: written.get(match["name"], Fact()) for match in USED.finditer(fact.value)}
     known = all(
         other and fact_formats.is_answer(other.value) and not USED.search(other.value)

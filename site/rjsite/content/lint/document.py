@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import chain
 
-from rjsite.content.facts import USED
 from rjsite.content.lint import readability
 from rjsite.content.lint.across_files import Addresses
 from rjsite.content.lint.display import body_lines, marks_shown, words_lost
@@ -17,7 +15,6 @@ from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
 from rjsite.content.lint.wording import Findings, Passage, banned, initials, long_sentences, start
 from rjsite.content.model import Page, Story
-from rjsite.content.sentences import MARKER
 
 _FIELDS = ("title", "description", "head", "crumb")  # those that readers see
 _STORY_FIELDS = ("title", "summary", "place")
@@ -49,7 +46,6 @@ def document_findings(
             _stories_named(page, addresses),
             words_lost(rendered),
         ),
-        _hidden_sentences(page),
         _dates(page, rules, today),
         _story(page, rules, today) if isinstance(page, Story) else (),
     )
@@ -154,27 +150,6 @@ def _signs(page: Page, rules: Rules) -> Findings:
     for number, line in body_lines(page):
         for not_shown in (False,) if isinstance(page, Story) else (False, True):
             yield from ((number, message) for message in rules.signs(line, not_shown=not_shown))
-
-
-def _hidden_sentences(page: Page) -> Findings:
-    """Yield facts that hide the sentence after them."""
-    for number, line in body_lines(page):
-        for match in USED.finditer(line):
-            if _hides_the_next(page, line, match):
-                message = f"put {match[0]} at the end of its paragraph or in one of its own"
-                yield number, f"{message}; while it is not set, it hides the sentence after it"
-
-
-def _hides_the_next(page: Page, line: str, match: re.Match[str]) -> bool:
-    """Return whether a fact hides the sentence after it while it is not set.
-
-    It does if it holds whole sentences and stands where a sentence begins.
-    """
-    fact = page.facts.get(match["name"])
-    before, after = MARKER.sub("", line[: match.start()]).rstrip(), line[match.end() :].lstrip()
-    begins = not before or before.endswith(_ENDS_AS_SENTENCE)
-    whole = fact is not None and fact.form == "sentence"
-    return begins and whole and not match["quiet"] and bool(re.match(r"[A-Z{\[“*]", after))
 
 
 def _dates(page: Page, rules: Rules, today: date) -> Findings:
