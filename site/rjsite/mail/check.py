@@ -143,7 +143,6 @@ def _test_mail(sender: str, address: str) -> bytes:
         "Subject": "Test mail of the website",
         "Date": format_datetime(datetime.now(UTC)),
         "Message-ID": make_msgid(domain=domain_of(sender)),
-        "Auto-Submitted": "auto-generated",
     }
     return message_of(headers, TEST)
 
