@@ -6,7 +6,6 @@ each recipient gets a separate message.
 
 from __future__ import annotations
 
-import logging
 import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,9 +22,6 @@ from rjsite.settings import Settings
 
 LONGEST_ATTEMPT = 130.0  # seconds, however slowly the server answers; shorter than a lease
 ANSWERS = 12  # replies of the server in one delivery; each may take as long as the timeout
-
-
-log = logging.getLogger("rjsite.mail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +115,6 @@ class TeamMail(Mail):
     def _ensure_for_the_team(self, outgoing: OutgoingMail) -> None:
         """Raise MailFailure if the recipient is not in the team, for example after a change of settings."""
         if outgoing.recipient.lower() not in map(str.lower, self.settings.team):
-            log.error(
-                "mail %s is for nobody in RJSITE_TEAM_EMAIL: put that address back, or take the mail out "
-                "with “rjsite outbox export” and pass it on",
-                outgoing.name,
-            )
             raise MailFailure(NOT_IN_TEAM)
 
     def check(self) -> None:

@@ -36,10 +36,6 @@ TAKEN_OVER = "another worker has it"
 OUR_FAULT = "a fault of the site"
 NEEDS_SOMEBODY = (NO_CERTIFICATE_LEFT, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # waiting mends none of these
 REFUSED_FOR_NOW = "refused (4"
-CANNOT_DECRYPT = (
-    "mail %s cannot be opened: are its key in RJSITE_OUTBOX_KEYS and, where it was closed to readers, "
-    "RJSITE_TEAM_CERTIFICATES still set?"
-)
 # every failure except a missing answer, because the server may have that mail
 MENDABLE = (*ON_THE_WAY, *AT_THE_GATE, *NEEDS_SOMEBODY, "refused")
 
@@ -150,7 +146,7 @@ class Worker:
         except DATABASE_ERRORS as error:
             log.error("mail that waits keeps its time (%s)", type(error).__name__)
         for line in self.certificates.warnings():
-            log.warning("certificate %s", line)
+            log.warning("%s", line)
 
     def _reconnect(self) -> None:
         try:
@@ -215,17 +211,11 @@ class Worker:
         failure = _failure_of(error)
         wait = _wait_before_retry(row.attempts, failure)
         self.outbox.reschedule(row, failure.failure, wait, permanent=failure.permanent)
-        if isinstance(error, CannotDecrypt):
-            log.error(CANNOT_DECRYPT, row.reference)
-        elif isinstance(error, NoCertificate):
-            log.error("mail %s is held: every certificate has ended", row.reference)
-        elif isinstance(error, MailFailure):
-            log.warning("mail %s not taken: %s; it is kept and tried again", row.reference, failure.failure)
-            if self._last_failure != failure.failure and (text := advice(failure.failure)):
-                log.warning("%s: %s", failure.failure, text)
-            self._last_failure = failure.failure
-        else:
-            log.error("mail %s not sent: %s; it is kept and tried again", row.reference, type(error).__name__)
+        why = failure.failure if failure.failure != OUR_FAULT else f"{OUR_FAULT} ({type(error).__name__})"
+        log.warning("mail %s not taken: %s; it is kept and tried again", row.reference, why)
+        if self._last_failure != failure.failure and (text := advice(failure.failure)):
+            log.warning("%s: %s", failure.failure, text)
+        self._last_failure = failure.failure
 
     def _probe(self) -> None:
         """If mail waits because the server could not be reached, try to connect without sending any mail."""
