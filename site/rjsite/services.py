@@ -17,7 +17,7 @@ from rjsite.encryption.smime import TeamCertificates
 from rjsite.forms.form import QuestionForm
 from rjsite.intake import Intake
 from rjsite.mail.background import Background
-from rjsite.mail.check import ending, secret_ending
+from rjsite.mail.credentials import ending
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.worker import Worker
 from rjsite.outbox.database import open_database
@@ -96,9 +96,8 @@ def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
     That is a certificate or secret that ends soon, a damaged outbox that was kept, a daily run that failed,
     and merged content that did not arrive.
     """
-    lines = [f"certificate {line}" for line in certificates.warnings()]
+    lines = [*certificates.warnings(), *ending(settings)]
     lines += [f"a damaged outbox was kept aside: {file.name}" for file in corrupt_files(settings.outbox_url)]
-    lines += [f"certificate {line}" for line in ending(settings)] + secret_ending(settings)
     if daily := daily_run_warning(settings.data_dir):
         lines.append(daily)
     return lines + merged.warnings(settings.data_dir, settings.content_repository)

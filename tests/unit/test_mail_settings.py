@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hmac
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.mail.check import ending
-from rjsite.mail.credentials import credentials_digest
+from rjsite.mail.credentials import credentials_digest, ending
 from rjsite.settings import Settings, SettingsError
 from support import commands
-from support.readers import DAY, make_reader
+from support.readers import make_reader
 from support.token_server import client_key
 
 KEY = "kT4vQ8zL1xW6mN3bR9yC2hF7jD5gS0pA"
@@ -168,7 +168,7 @@ def test_a_certificate_of_ours_that_ends_within_thirty_days_is_told(load, tmp_pa
 
     assert bool(lines) is told
     assert all(f"{certificate.not_valid_after_utc:%-d %B %Y}" in line for line in lines)
-    assert len(ending(settings, lambda: certificate.not_valid_after_utc.timestamp() - 5 * DAY)) == 1
+    assert len(ending(settings, certificate.not_valid_after_utc.date() - timedelta(days=5))) == 1
 
 
 def test_a_team_at_cjsm_without_a_client_certificate_is_named_before_the_release(load, monkeypatch):

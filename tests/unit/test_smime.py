@@ -137,7 +137,7 @@ def test_nobody_can_write_an_answer_that_passes_for_an_envelope():
 def test_a_certificate_that_ends_within_thirty_days_is_told(readers, name, word):
     (line,) = TeamCertificates([readers[name].certificate, readers["one"].certificate]).warnings()
 
-    assert line.startswith(f"{name}.pem {word} ")
+    assert line.startswith(f"certificate {name}.pem {word} ")
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def _missing_settings() -> list[str]:
         settings = Settings.load(mode="production")
     except SettingsError as error:
         return error.faults
-    lines = [f"certificate {line}" for line in TeamCertificates(settings.team_certificates).warnings()]
+    lines = TeamCertificates(settings.team_certificates).warnings()
     if any(address.endswith(".cjsm.net") for address in settings.team) and not settings.mail_client_cert:
         lines.append(
             "RJSITE_TEAM_EMAIL: CJSM takes mail from servers that show a client certificate "

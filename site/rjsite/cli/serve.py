@@ -102,9 +102,10 @@ def mail() -> None:
 
 @mail.command("check")
 @click.option("--send", is_flag=True, help="Also send a test mail to the team.")
-def check_mail(send: bool) -> None:
+def check(send: bool) -> None:
     """Connect and sign in to the mail server, step by step."""
-    from rjsite.mail import check
+    from rjsite.mail.check import check_mail
+    from rjsite.mail.credentials import ending
     from rjsite.mail.worker import MENDABLE
     from rjsite.services import services_of
 
@@ -114,15 +115,15 @@ def check_mail(send: bool) -> None:
         return
     services = services_of(create_app(settings))
     works = True
-    for step in check.check_mail(services.mail, send=send):
+    for step in check_mail(services.mail, send=send):
         works = works and step.works
         click.echo(f"{'ok  ' if step.works else 'FAIL'}  {step.name}: {step.message}")
-    certificates = check.ending(settings)
-    for line in certificates:
+    end_soon = ending(settings)
+    for line in end_soon:
         click.echo(f"Take care: {line}.")
     if works and (count := services.outbox.retry_now(*MENDABLE)):
         click.echo(f"{count} mails that waited are due now.")
-    if certificates or not works:
+    if end_soon or not works:
         sys.exit(1)
 
 

@@ -11,8 +11,7 @@ from sqlalchemy import make_url
 from rjsite.doctor import Site
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.mail.advice import advice
-from rjsite.mail.check import ending, secret_ending
-from rjsite.mail.credentials import credentials_digest
+from rjsite.mail.credentials import credentials_digest, ending
 from rjsite.mail.sign_in import Gate
 from rjsite.outbox import operator
 from rjsite.outbox.database import DATABASE_ERRORS
@@ -34,11 +33,8 @@ def check_sealing(site: Site) -> Iterator[str]:
 
 def check_certificates(site: Site) -> Iterator[str]:
     """Yield a line for each certificate and each secret of mail that ends soon."""
-    for line in TeamCertificates(site.settings.team_certificates).warnings():
-        yield f"certificate {line}"
-    for line in ending(site.settings):
-        yield f"certificate {line}"
-    yield from secret_ending(site.settings)
+    yield from TeamCertificates(site.settings.team_certificates).warnings()
+    yield from ending(site.settings)
     if site.settings.mail_oauth_client_secret.get_secret_value() and not site.settings.mail_oauth_secret_ends:
         yield "Set RJSITE_MAIL_OAUTH_SECRET_ENDS: without it nobody is warned before mail stops that day"
 

@@ -178,12 +178,12 @@ class TeamCertificates:
         """Return a line for each certificate that ends within thirty days or has ended."""
         lines = []
         for entry in self._all:
+            name, day = f"certificate {entry.file.name}", f"{entry.ends:%-d %B %Y}"
             left = entry.ends - self._now()
-            day = f"{entry.ends:%-d %B %Y}"
             if left.total_seconds() <= 0:
-                lines.append(f"{entry.file.name} ended on {day}: no mail is closed to it any more")
+                lines.append(f"{name} ended on {day}: no mail is closed to it any more")
             elif left.days < WARN_DAYS:
-                lines.append(f"{entry.file.name} ends on {day}: make a new one now")
+                lines.append(f"{name} ends on {day}: make a new one now")
         return lines
 
     def _now(self) -> datetime:

@@ -1,12 +1,18 @@
-"""A digest of what the site signs in with, by which the gate tells one account from another."""
+"""What the site signs in to the mail server with: its digest, and when it ends."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from cryptography.x509 import load_pem_x509_certificate
 
 from rjsite.settings import Settings
+
+WARN_BEFORE = timedelta(days=30)
 
 
 def credentials_digest(settings: Settings) -> str:
@@ -29,3 +35,24 @@ def credentials_digest(settings: Settings) -> str:
     credentials = json.dumps(parts)
     key = f"sign-in:{settings.secrets[-1]}"
     return hmac.new(key.encode(), credentials.encode(), hashlib.sha256).hexdigest()
+
+
+def ending(settings: Settings, today: date | None = None) -> list[str]:
+    """Return a line for each certificate or secret of the site that ends within thirty days.
+
+    Only the owner of a client secret knows when it ends, and sets the day.
+    """
+    files = (settings.mail_client_cert, settings.mail_oauth_client_key)
+    ends = {f"certificate {file.name}": _end_of(file) for file in files if file}
+    if settings.mail_oauth_secret_ends:
+        ends["the client secret for mail"] = settings.mail_oauth_secret_ends
+    last = (today or datetime.now(UTC).date()) + WARN_BEFORE
+    return [
+        f"{name} ends on {day:%-d %B %Y}: make a new one, or mail stops then"
+        for name, day in ends.items()
+        if day < last
+    ]
+
+
+def _end_of(file: Path) -> date:
+    return load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc.date()
