@@ -28,7 +28,6 @@ from rjsite.settings import Settings
 if TYPE_CHECKING:
     from rjsite.web.live_content import LiveLibrary
     from rjsite.web.page_cache import Layer
-    from rjsite.web.static import Files
 
 NAME = "rjsite"  # in `app.extensions`
 DAILY_RUN = "daily-run"  # the file in the data folder in which deploy/daily.sh says how it ended
@@ -41,13 +40,11 @@ class PageServices:
 
     Attributes:
         page_cache: answers pages that were rendered before.
-        static: serves static files.
     """
 
     settings: Settings
     content: LiveLibrary
     page_cache: Layer
-    static: Files
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ NOT_A_PAGE = {  # for machines
     "health.alive",
     "health.ready",
     "paper",  # a PDF; see test_papers
+    "static",
 }
 LOADED = {"preload", "stylesheet", "icon"}  # links that a browser fetches by itself
 TRY = "/try-an-error/"

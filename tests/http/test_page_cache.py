@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -233,3 +234,32 @@ def test_a_change_of_content_swaps_everything_at_once(tmp_path: Path):
     after = {address: client.get(address, **there).text for address in addresses}
     assert all("Another Name" in words for words in after.values())
     assert all("Another Name" not in words for words in before.values())
+
+
+def static_files(visitor: FlaskClient) -> list[str]:
+    return re.findall(r'(?:href|src)="(/static/[^"]+)"', visitor.get("/").text)
+
+
+def test_a_static_file_is_cached_as_pages_are_and_browsers_keep_it_for_a_year(client, no_flask):
+    files = static_files(client)
+    first = [client.get(file) for file in files]
+    no_flask()
+
+    again = [client.get(file, headers={"Accept-Encoding": "br"}) for file in files]
+
+    assert len(files) > 5
+    assert [
+        UNPACK.get(answer.headers.get("Content-Encoding", ""), bytes)(answer.data) for answer in again
+    ] == [answer.data for answer in first]
+    assert {answer.headers["Cache-Control"] for answer in again} == {"max-age=31536000, public, immutable"}
+
+
+def test_a_file_of_a_kind_that_is_always_compressed_is_not_compressed_again(calm: FlaskClient):
+    (font, *_) = [file for file in static_files(calm) if file.endswith(".woff2")]
+
+    assert "Content-Encoding" not in calm.get(font, headers={"Accept-Encoding": "br, gzip"}).headers
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "site.css", "papers/form-a.pdf", "fonts/"])
+def test_a_static_file_has_no_other_name_than_its_hashed_one(calm: FlaskClient, name):
+    assert calm.get(f"/static/{name}").status_code == 404

@@ -28,7 +28,7 @@ from rjsite.outbox.store import Outbox, SentForm
 from rjsite.services import DAILY_RUN, make_outbox, services_of
 from rjsite.settings import ROOT, Settings
 from rjsite.settings.file import FILE
-from rjsite.web import static
+from rjsite.web import page_cache
 from rjsite.web.live_content import LiveLibrary
 from support import commands
 from support.authority import Authority, server_context
@@ -336,7 +336,7 @@ def test_a_daily_run_that_failed_is_named(site, values):
 
 
 def test_published_pages_that_are_missing_or_out_of_date_are_named(site, content, tmp_path, monkeypatch):
-    monkeypatch.setattr(static, "COMPRESSORS", {})
+    monkeypatch.setattr(page_cache, "compressed", lambda body, _kind: {"": body})
     folder = tmp_path / "published"
     folder.mkdir()
     assert only(content_checks.check_published_pages(site())).startswith(
@@ -581,7 +581,7 @@ def test_a_site_that_says_itself_that_something_is_wrong_is_named(site, running,
 @pytest.fixture
 def healthy(values, box, running, https, tmp_path, monkeypatch) -> None:
     """A site with nothing to do about it."""
-    monkeypatch.setattr(static, "COMPRESSORS", {})
+    monkeypatch.setattr(page_cache, "compressed", lambda body, _kind: {"": body})
     https(25)
     back_up(box, Path(values["RJSITE_BACKUP_DIR"]))
     (Path(values["RJSITE_DATA_DIR"]) / DAILY_RUN).write_text("ok\n")

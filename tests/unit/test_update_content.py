@@ -17,7 +17,7 @@ from rjsite.content import merged
 from rjsite.content.library import load
 from rjsite.content.merged import Update
 from rjsite.settings import Settings, SettingsError
-from rjsite.web import live_content, static
+from rjsite.web import live_content, page_cache
 from rjsite.web.live_content import LiveLibrary
 from support import commands
 from support.site_process import production_settings
@@ -91,7 +91,7 @@ def updated(data: Path) -> None:
 def published(updated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of published pages, without compressed copies, which take long to make."""
     folder = tmp_path / "published"
-    monkeypatch.setattr(static, "COMPRESSORS", {})
+    monkeypatch.setattr(page_cache, "compressed", lambda body, _kind: {"": body})
     assert commands.run("publish", str(folder)).exit_code == 0
     return folder / "current" / "pages"
 

@@ -43,7 +43,6 @@ def serve(app: Flask, host: str, port: int) -> None:
     settings = services.settings
     if settings.production:  # in development SIGHUP says that the terminal was closed, and ends the site
         services.content.take_up_on_signal()
-    services.static.prepare()
     try:
         services.outbox.prepare()
     except DATABASE_ERRORS as error:  # the pages stay up, and forms are handed over directly
@@ -62,7 +61,6 @@ def serve(app: Flask, host: str, port: int) -> None:
 
 def serve_staff(app: Flask, port: int) -> None:
     """Serve the staff copy to this machine alone, until a signal stops it."""
-    page_services_of(app).static.prepare()
     server = _listen(app, "127.0.0.1", port)
     _run(server, f"The staff copy is at http://127.0.0.1:{_port(server, port)}/staff/.")
 

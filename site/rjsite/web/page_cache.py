@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 HTML = "text/html; charset=utf-8"
 FRESH = "private, no-cache"
+COMPRESSED_KINDS = ("application/pdf", "font/", "image/png")
 MAX_PAGES = 500  # pages, lists and stories; about 30 kB each
 _TOKEN = re.compile(rb'(?<=name="form_token" value=")[^"]+')
 
@@ -45,37 +46,47 @@ class Cached(Protocol):
         """Return status, headers and body."""
 
 
+def compressed(body: bytes, kind: str, *, small: bool = True) -> dict[str, bytes]:
+    """Return a body by its content coding: as it is, and compressed unless its kind always is.
+
+    Args:
+        body: the content of a page or file.
+        kind: its Content-Type.
+        small: whether to compress it as far as possible, which takes longer.
+    """
+    if kind.startswith(COMPRESSED_KINDS):
+        return {"": body}
+    return {
+        "": body,
+        "br": brotli.compress(body, quality=11 if small else 5),
+        "gzip": gzip.compress(body, 9 if small else 6, mtime=0),
+    }
+
+
 class Page:
-    """A page that is the same for everyone, in each coding that browsers ask for.
+    """A page or file that is the same for everyone, in each coding that browsers ask for.
 
     Args:
         body: the content of the response.
         kind: its Content-Type.
         cache: its Cache-Control.
-        small: whether to compress it as far as possible, which takes longer.
+        small: see `compressed`.
     """
 
     def __init__(self, body: bytes, kind: str, cache: str, *, small: bool) -> None:
         digest = hashlib.sha256(body).hexdigest()[:24]
-        compressed = {
-            "": body,
-            "br": brotli.compress(body, quality=11 if small else 5),
-            "gzip": gzip.compress(body, 9 if small else 6, mtime=0),
-        }
-        self.by_coding = {
-            coding: (self._headers(coding, digest, cache), data) for coding, data in compressed.items()
-        }
+        copies = compressed(body, kind, small=small)
         self.kind = kind
-
-    @staticmethod
-    def _headers(coding: str, digest: str, cache: str) -> Headers:
-        """Return the headers that a 304 has too (RFC 9110, 15.4.5). Each coding has its own strong ETag."""
-        tag = [("ETag", f'"{digest}{coding and "-"}{coding}"')] if cache != NO_STORE else []
-        return [*tag, ("Cache-Control", cache), ("Vary", "Accept-Encoding")]
+        self.codings = tuple(filter(None, copies))
+        vary = [("Vary", "Accept-Encoding")] if self.codings else []
+        self.by_coding: dict[str, tuple[Headers, bytes]] = {}
+        for coding, data in copies.items():  # each with the headers that a 304 has too (RFC 9110, 15.4.5)
+            tag = [("ETag", f'"{digest}{coding and "-"}{coding}"')] if cache != NO_STORE else []
+            self.by_coding[coding] = [*tag, ("Cache-Control", cache), *vary], data
 
     def answer(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
         """Return the page, or 304 if the browser has it already."""
-        coding = _coding(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        coding = _coding(environ.get("HTTP_ACCEPT_ENCODING", ""), self.codings)
         headers, body = self.by_coding[coding]
         known = environ.get("HTTP_IF_NONE_MATCH")
         if known and headers[0][0] == "ETag" and (headers[0][1] in known or known == "*"):
@@ -109,7 +120,7 @@ class FormPage:
 
 
 @lru_cache(maxsize=256)  # browsers send a few
-def _coding(accepted: str, offered: tuple[str, ...] = ("br", "gzip")) -> str:
+def _coding(accepted: str, offered: tuple[str, ...]) -> str:
     """Return the first of the offered codings that the browser accepts, or an empty string for none."""
     accept = parse_accept_header(accepted)
     return next((coding for coding in offered if accept.quality(coding) > 0), "")

@@ -28,11 +28,12 @@ from rjsite.content.list_file import PUBLISHED_FOLDERS, ListFile
 from rjsite.content.problem import Problem
 from rjsite.services import services_of
 from rjsite.settings import Settings
-from rjsite.web import errors, pages, static
+from rjsite.web import errors, page_cache, pages, static
 from rjsite.web.live_content import library
 from rjsite.web.security import NO_STORE
 
 CURRENT = "current"
+ENDINGS = {"": "", "br": ".br", "gzip": ".gz"}  # of the files that nginx serves in each coding
 
 
 def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Problem]]:
@@ -115,9 +116,8 @@ def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
                 yield f"{place}{page.address}.html", pages.render(page).encode()
         for name, status in (("site-away", 500), ("too-long", 413)):
             yield f"unkept/{name}.html", errors.show(status).data
-        gone = {f"papers/{name}" for name in library().withdrawn_papers}
     for own, (name, body) in static.hashed(static.SOURCE).items():
-        if own not in gone:
+        if not static.is_withdrawn(own, content):
             yield f"files{static.PREFIX}{name}", body
 
 
@@ -129,12 +129,14 @@ def _put(path: Path, before: Path, body: bytes) -> bool:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if before.is_file() and before.read_bytes() == body:
-        for ending in ("", ".br", ".gz"):
+        for ending in ENDINGS.values():
             if (copy := before.with_name(before.name + ending)).exists():
                 os.link(copy, path.with_name(path.name + ending))
         return False
     stamp = int.from_bytes(hashlib.sha256(body).digest()[:4]) >> 1
-    for copy in static.write(path, body):
+    for coding, data in page_cache.compressed(body, static.kind_of(path.name)).items():
+        copy = path.with_name(path.name + ENDINGS[coding])
+        copy.write_bytes(data)
         os.utime(copy, (stamp, stamp))
     return True
 
