@@ -1,4 +1,4 @@
-"""`rjsite` without the second that a new Python needs to import it: forked from a process that has done so.
+"""Python without the second that it needs to import the site: forked from a process that has done so.
 
 The fork server is that of the standard library. What it forks is a process of its own: in a group of its own,
 with the environment, folder and files that it is given, to be signalled, killed and waited for as any other.
@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -23,8 +24,9 @@ from tempfile import mkdtemp
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 
-# -P: the folder one stands in must not be on the import path.
-RJSITE = [sys.executable, "-P", "-c", "import sys; from rjsite.cli import main; sys.exit(main())"]
+# Commands that begin so are forked. -P: the folder one stands in must not be on the import path.
+PYTHON = [sys.executable, "-P"]
+RJSITE = [*PYTHON, "-c", "import sys; from rjsite.cli import main; sys.exit(main())"]
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
@@ -40,13 +42,13 @@ def _templates() -> str:
     return folder
 
 
-def is_rjsite(command: Sequence[str]) -> bool:
-    """Return whether a command is `rjsite` as it is, to be forked."""
-    return list(command[: len(RJSITE)]) == RJSITE
+def can_fork(command: Sequence[str]) -> bool:
+    """Return whether a command is one of Python, with -c or -m, to be forked."""
+    return list(command[:2]) == PYTHON and command[2] in ("-c", "-m")
 
 
 class Forked:
-    """A running `rjsite`, with what the tests use of `subprocess.Popen`."""
+    """A command of Python that runs, with what the tests use of `subprocess.Popen`."""
 
     def __init__(
         self,
@@ -57,8 +59,8 @@ class Forked:
         umask: int = -1,
     ) -> None:
         """Start it; it adds its output to the first file and its errors to the second."""
-        arguments = list(command[len(RJSITE) :])
-        given = (arguments, dict(env), files, cwd or Path.cwd(), umask, _templates())
+        self._command = list(command)
+        given = (self._command[2:], dict(env), files, cwd or Path.cwd(), umask, _templates())
         self._process = _SERVER.Process(target=_run, args=given, daemon=True)
         self._process.start()
         self.pid = self._process.pid or 0
@@ -75,7 +77,7 @@ class Forked:
         self._process.join(timeout)
         status = self.poll()
         if status is None:
-            raise subprocess.TimeoutExpired("rjsite", timeout or 0)
+            raise subprocess.TimeoutExpired(self._command, timeout or 0)
         return status
 
     def send_signal(self, how: signal.Signals) -> None:
@@ -88,9 +90,9 @@ class Forked:
 
 
 def _run(
-    arguments: list[str], env: dict[str, str], files: tuple[Path, Path], cwd: Path, umask: int, templates: str
+    command: list[str], env: dict[str, str], files: tuple[Path, Path], cwd: Path, umask: int, templates: str
 ) -> None:
-    """Become `rjsite`, in the process that was forked."""
+    """Become the command, in the process that was forked."""
     for number, file in enumerate(files, 1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), number)
     os.chdir(cwd)
@@ -99,8 +101,13 @@ def _run(
     os.setsid()  # last of these: whoever started it waits for this
     os.environ.clear()
     os.environ.update(env)
-    sys.argv = ["-c", *arguments]
     Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(templates)}
-    from rjsite.cli import main
-
-    sys.exit(main())
+    option, program, *sys.argv[1:] = command
+    sys.argv[0] = option
+    try:
+        if option == "-m":
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
+        else:
+            exec(program, {"__name__": "__main__"})
+    finally:
+        atexit._run_exitfuncs()  # what multiprocessing starts ends without them

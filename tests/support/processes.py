@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from support.forked import Forked, is_rjsite
+from support.forked import Forked, can_fork
 
 LOOPBACK = "127.0.0.1"
 
@@ -61,7 +61,7 @@ def run(
     command: Sequence[str], env: Mapping[str, str], seconds: float = 60, umask: int = -1
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    if not is_rjsite(command):
+    if not can_fork(command):
         return subprocess.run(
             list(command),
             env=dict(env),
@@ -91,7 +91,7 @@ class Program:
     def __init__(self, command: Sequence[str], log: Path, env: Mapping[str, str], user: str | None = None):
         """Start it; `user` is whom to run as, where we are root and the program will not be."""
         self.log = log
-        if is_rjsite(command):
+        if can_fork(command):
             self.process = Forked(command, env, (log, log), log.parent)
             return
         with log.open("ab") as output:

@@ -11,22 +11,26 @@ from pathlib import Path
 
 import pytest
 
+from support.forked import PYTHON
 from support.mail import MailServer
 from support.processes import LOOPBACK, wait_until
 from support.site_process import Site
 from support.visitor import Visitor
 
-PYTHON = [sys.executable, "-P", "-m"]
-GUNICORN = [*PYTHON, "gunicorn", "--bind", f"{LOOPBACK}:$PORT", "rjsite:create_app()"]
-FLASK = [*PYTHON, "flask", "--app", "rjsite", "run", "--host", LOOPBACK, "--port", "$PORT"]
+GUNICORN = [*PYTHON, "-m", "gunicorn", "--bind", f"{LOOPBACK}:$PORT", "rjsite:create_app()"]
+FLASK = ["-m", "flask", "--app", "rjsite", "run", "--host", LOOPBACK, "--port", "$PORT"]
 TWO_WORKERS = [*GUNICORN, "--workers", "2"]
 SERVERS = {
     "gunicorn, two workers": TWO_WORKERS,
     "gunicorn, forked from a loaded app": [*TWO_WORKERS, "--preload"],
     "gunicorn, threads": [*GUNICORN, "--worker-class", "gthread", "--threads", "4"],
-    "flask run": FLASK,
-    "flask run, with debugger and reloader": [*FLASK, "--debug"],
-    "waitress-serve": [*PYTHON, "waitress", f"--listen={LOOPBACK}:$PORT", "--call", "rjsite:create_app"],
+    "flask run": [*PYTHON, *FLASK],
+    # not forked: the reloader starts its own command again
+    "flask run, with debugger and reloader": [sys.executable, *FLASK, "--debug"],
+    "waitress-serve": [
+        *(*PYTHON, "-m", "waitress", f"--listen={LOOPBACK}:$PORT"),
+        *("--call", "rjsite:create_app"),
+    ],
 }
 
 Start = Callable[..., Site]
