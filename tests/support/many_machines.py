@@ -87,7 +87,6 @@ class Machines:
             "RJSITE_TEAM_EMAIL": "team@example.org",
             "RJSITE_TRUSTED_PROXIES": "1",
             "RJSITE_DELIVER_IN_SERVER": "false",
-            "RJSITE_DELIVER_PER_MINUTE": "60000",
             **env,
         }
         self.folder = folder

@@ -62,6 +62,7 @@ class Site:
             "RJSITE_MODE": "development",
             "RJSITE_DATA_DIR": str(self.data_dir),
             "RJSITE_CONTENT_DIR": str(SERVICE),
+            "RJSITE_DELIVER_PER_MINUTE": "60000",  # with the default, two seconds pass between two mails
             **(env or {}),
         }
         self.command = [*RJSITE, "serve"]

@@ -24,7 +24,7 @@ BREAKS = [locked, full, read_only, damaged]
 @pytest.fixture
 def site(start_site: Callable[..., Site], mail_server: MailServer) -> Site:
     """A site whose mail server stands beside it."""
-    return start_site(**mail_server.settings(), RJSITE_MAIL_TIMEOUT="2", RJSITE_DELIVER_PER_MINUTE="6000")
+    return start_site(**mail_server.settings(), RJSITE_MAIL_TIMEOUT="2")
 
 
 def post(visitor: Visitor):

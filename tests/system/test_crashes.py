@@ -84,7 +84,6 @@ def test_two_workers_on_one_database_send_each_mail_once(
         **mail_server.settings(),
         RJSITE_DATABASE_URL=database_url,
         RJSITE_DELIVER_IN_SERVER="false",
-        RJSITE_DELIVER_PER_MINUTE="60000",
         RJSITE_RATELIMIT_FORMS="off",
         RJSITE_DAILY_COUNT="false",
     )
@@ -104,9 +103,7 @@ def test_two_workers_on_one_database_send_each_mail_once(
 def test_every_form_that_was_thanked_for_arrives_though_the_server_ends_during_fifty_posts(
     start_site, mail_server: MailServer, how: str
 ) -> None:
-    site: Site = start_site(
-        **mail_server.settings(), RJSITE_DELIVER_PER_MINUTE="60000", RJSITE_RATELIMIT_FORMS="off"
-    )
+    site: Site = start_site(**mail_server.settings(), RJSITE_RATELIMIT_FORMS="off")
     visitor = Visitor(site.base_url)
     tokens = [visitor.token() for _ in range(50)]
     thanked: list[int] = []

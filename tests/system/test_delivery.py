@@ -100,7 +100,6 @@ def test_a_form_survives_kill_9_at_once_after_thanks(start_site: Callable[..., S
     references = [visitor.reference(visitor.send({**FORM_A, "name": f"Person {n}"})) for n in range(5)]
 
     site.kill()
-    site.env["RJSITE_DELIVER_PER_MINUTE"] = "6000"
     done = site.run("deliver", "--once")
 
     assert done.returncode == 0, done.stderr
@@ -137,7 +136,6 @@ def test_several_recipients_have_a_mail_each(
     site = start_site(
         **mail_server.settings(),
         RJSITE_TEAM_EMAIL="one@example.org, two@example.org",
-        RJSITE_DELIVER_PER_MINUTE="6000",
     )
 
     Visitor(site.base_url).send()
@@ -159,7 +157,7 @@ def test_a_refusal_is_shown_to_the_operator_without_a_word_of_the_form(
     start_site: Callable[..., Site], mail_server: MailServer
 ) -> None:
     """One site for all: what was refused waits for a minute or more, and is told apart by its reference."""
-    site = start_site(**mail_server.settings(), **TEAM, RJSITE_DELIVER_PER_MINUTE="6000")
+    site = start_site(**mail_server.settings(), **TEAM)
     as_it_was = dict(vars(mail_server))
     visitor, told = Visitor(site.base_url), {}
     for reply, word in REFUSALS:
@@ -241,7 +239,6 @@ def test_after_a_mailbox_is_mended_only_its_owner_gets_the_mail_again(
     site = start_site(
         **mail_server.settings(),
         RJSITE_TEAM_EMAIL="one@example.org, two@example.org",
-        RJSITE_DELIVER_PER_MINUTE="6000",
     )
     visitor = Visitor(site.base_url)
     reference = visitor.reference(visitor.send())

@@ -158,7 +158,7 @@ def test_a_person_may_try_again_at_once_and_a_success_releases_what_waits(
 ) -> None:
     mail = start_mail_server(login=LOGIN)
     quiet = {"RJSITE_RATELIMIT_FORMS": "off", "RJSITE_DAILY_COUNT": "false"}
-    site = start_site(**mail.settings(), **quiet, RJSITE_DELIVER_PER_MINUTE="6000")
+    site = start_site(**mail.settings(), **quiet)
     mail.login = (LOGIN[0], "changed-meanwhile")
     visitor = Visitor(site.base_url)
     for number in range(5):

@@ -277,6 +277,5 @@ def test_two_workers_and_a_restart_ask_a_refusing_token_server_once(
     assert by_hand.stdout == "10 still wait (token refused (AADSTS7000215)).\n"
 
     site.env["RJSITE_MAIL_OAUTH_CLIENT_SECRET"] = SECRET
-    site.env["RJSITE_DELIVER_PER_MINUTE"] = "6000"
     site.restart()
     server.wait_for(10)

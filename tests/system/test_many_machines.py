@@ -26,10 +26,10 @@ from support.many_machines import Machines
 from support.processes import wait_until
 from support.visitor import FORM_A
 
-FORMS = int(os.environ.get("FORMS", "90"))
+FORMS = int(os.environ.get("FORMS", "60"))
 PEOPLE = 6
 EACH_TAKES = 0.6  # seconds from one person's form to the next, so that every fault meets some
-LIMIT, AT_ONCE = 30, 8
+LIMIT, AT_ONCE = 12, 8
 
 
 @pytest.fixture
