@@ -185,12 +185,6 @@ def page_address(start_nginx: Callable[..., Nginx]) -> str:
     return start_nginx("default_type text/html; " + http).base_url
 
 
-@pytest.fixture(scope="session")
-def base_url() -> str:
-    """Stand without the site."""
-    return ""
-
-
 def test_chromium_runs_script_and_axe(page: Page, page_address: str):
     page.goto(page_address)
 
