@@ -2,11 +2,12 @@
 
     python -P crash_steps.py FOLDER PORT CA_FILE [DATABASE_URL]
 
-A step is each statement and commit of the outbox's database, and each word said to or heard from the mail
-server. On another database than SQLite only the first of several such words is one: the others find the
-database as that one does, and are gone through on SQLite. Before every step a child process is killed as
-`kill -9` does; another then takes up its data. For each step one line of JSON is printed. The last is the
-child that lived to the end.
+A step is each statement that writes to the outbox's database, each commit, and each word said to or heard
+from the mail server. What only reads is none: to die before it is to die before the step that follows. On
+another database than SQLite only the first of several such words is one: the others find the database as that
+one does, and are gone through on SQLite. Before every step a child process is killed as `kill -9` does;
+another then takes up its data. For each step one line of JSON is printed. The last is the child that lived to
+the end.
 """
 
 from __future__ import annotations
@@ -59,10 +60,15 @@ class Steps:
             tell(died=what)
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def write(self, what: str) -> None:
+        """One statement of the database, which is a step if it writes."""
+        if what in ("INSERT", "UPDATE", "DELETE"):
+            self.step(what)
+
     def watch(self, app: Flask) -> None:
         """Count what the outbox and the mail client of this process do from now on."""
         engine = services_of(app).outbox.engine
-        event.listen(engine, "before_cursor_execute", lambda *a: self.step(a[2].split()[0]))
+        event.listen(engine, "before_cursor_execute", lambda *a: self.write(a[2].split()[0]))
         event.listen(engine, "commit", lambda *_: self.step("COMMIT"))
         for name in ("connect", "putcmd", "send", "getreply", "close"):
             self.wrap(name)
