@@ -198,13 +198,12 @@ def base_url(live_site: Site) -> str:
     return live_site.base_url
 
 
-@pytest.fixture
-def firefox(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Firefox]:
-    """Open the system's Firefox; the marker `no_script` switches JavaScript off."""
+@pytest.fixture(scope="session")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    """Open the system's Firefox, once; a test that needs a tab without a history opens one."""
     from support.firefox import Firefox
 
-    script = request.node.get_closest_marker("no_script") is None
-    with Firefox(tmp_path_factory.mktemp("firefox"), script=script) as browser:
+    with Firefox(tmp_path_factory.mktemp("firefox")) as browser:
         yield browser
 
 

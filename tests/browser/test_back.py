@@ -21,13 +21,6 @@ from support.processes import wait_until
 from support.typing_in import EXIT, FORWARDS, MARKERS, SEND, STEPS, Tab, arrives, fill, pressed, shown
 
 
-@pytest.fixture(scope="module")
-def one_firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    """Open one Firefox for all of these."""
-    with Firefox(tmp_path_factory.mktemp("firefox")) as browser:
-        yield browser
-
-
 @pytest.fixture
 def chromium_tab(trusting_browser: Browser) -> Iterator[Callable[[bool], Tab]]:
     """Open tabs of Chromium without a history, with or without script."""
@@ -48,7 +41,7 @@ def open_tab(request: pytest.FixtureRequest) -> Callable[[bool], Tab]:
     if request.param == "chromium":
         opener: Callable[[bool], Tab] = request.getfixturevalue("chromium_tab")
         return opener
-    firefox: Firefox = request.getfixturevalue("one_firefox")
+    firefox: Firefox = request.getfixturevalue("firefox")
 
     def open_in_firefox(script: bool) -> Tab:
         firefox.new_tab(script, close=True)

@@ -33,11 +33,10 @@ class Firefox:
     def __init__(
         self,
         folder: Path,
-        script: bool = True,
         as_people_have_it: bool = False,
         desktop: Mapping[str, str] | None = None,
     ) -> None:
-        """Write the profile; `script` says whether pages may run JavaScript.
+        """Write the profile.
 
         A driven Firefox keeps less than others: no sessions, no details for forms. `as_people_have_it` lets
         it keep all that. `desktop` is the environment of a screen to open on; without it nothing is shown.
@@ -56,7 +55,6 @@ class Firefox:
             "browser.warnOnQuit": False,
             "datareporting.policy.dataSubmissionEnabled": False,
             "extensions.update.enabled": False,
-            "javascript.enabled": script,
             "marionette.port": self.port,
             "network.captive-portal-service.enabled": False,
             "network.connectivity-service.enabled": False,

@@ -214,6 +214,7 @@ def test_chromium_keeps_pages_for_back(whole: Page, page_address: str):
 
 
 def test_firefox_goes_back(firefox: Firefox, page_address: str):
+    firefox.new_tab(close=True)
     firefox.goto(page_address)
     assert firefox.run("return document.title") == "Changed"
     firefox.run("document.body.dataset.kept = 'yes'")
@@ -224,7 +225,7 @@ def test_firefox_goes_back(firefox: Firefox, page_address: str):
     assert firefox.screenshot().startswith(b"\x89PNG")
 
 
-@pytest.mark.no_script
 def test_firefox_without_script(firefox: Firefox, page_address: str):
+    firefox.new_tab(script=False, close=True)
     firefox.goto(page_address)
     assert "<title>Page</title>" in firefox.source
