@@ -73,8 +73,10 @@ def walk_b(page: Page) -> Iterator[None]:
     yield
 
 
-@pytest.mark.parametrize("way_to_leave", ["link", "exit"])
-@pytest.mark.parametrize(("address", "walk"), [("/refer/a", walk_a), ("/refer/b", walk_b)])
+@pytest.mark.parametrize(
+    ("address", "walk", "way_to_leave"),
+    [("/refer/a", walk_a, "link"), ("/refer/a", walk_a, "exit"), ("/refer/b", walk_b, "exit")],
+)
 def test_filling_in_a_form_sends_nothing_and_keeps_nothing(
     tab: Page, https_site: Any, address: str, walk: Callable[[Page], Iterator[None]], way_to_leave: str
 ) -> None:

@@ -99,10 +99,8 @@ def test_a_translated_form_can_be_sent_after_a_failure_that_restores_its_button(
     expect(page.locator("[data-sent]")).to_be_visible()
 
 
-@pytest.mark.parametrize(("form", "slip", "outcome"), STOPS[:2])
-def test_a_translated_form_shows_outcomes_and_goes_back(
-    translated: Page, form: str, slip: dict[str, str], outcome: str
-) -> None:
+def test_a_translated_form_shows_outcomes_and_goes_back(translated: Page) -> None:
+    form, slip, _ = STOPS[0]
     translated.goto(form)
     fill(translated, up_to(form, slip))
     press(translated, "Continue")
