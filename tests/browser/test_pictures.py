@@ -15,6 +15,10 @@ from playwright.sync_api import Browser, Page
 from support.look import MAKE, PAGES, PICTURES, SIZES, TREES, Studio, add_style, open_steady, photograph
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+# Colours are the same at every width, so the narrowest and a wide one do for the dark scheme.
+LOOKS = [
+    (width, scheme) for width, scheme in product(SIZES, SCHEMES) if scheme == "light" or width in (360, 1280)
+]
 
 pytestmark = pytest.mark.no_script
 main_pages = pytest.mark.parametrize("name", PAGES)
@@ -29,12 +33,12 @@ def studio(browser: Browser) -> Iterator[Studio]:
 
 
 @main_pages
-def test_a_main_page_looks_as_it_was_kept_at_four_widths_in_light_and_dark(
+def test_a_main_page_looks_as_it_was_kept_at_four_widths_and_in_dark_at_two(
     page: Page, studio: Studio, name: str
 ) -> None:
     open_steady(page, name)
     differences = []
-    for width, scheme in product(SIZES, SCHEMES):
+    for width, scheme in LOOKS:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         picture = photograph(page, width, settled=MAKE)
         if MAKE:
@@ -60,7 +64,7 @@ def test_a_main_page_is_read_out_as_it_was_kept(page: Page, name: str) -> None:
 
 
 def test_nothing_is_kept_that_is_not_compared() -> None:
-    pictures = {f"{name}-{width}-{scheme}.webp" for name, width, scheme in product(PAGES, SIZES, SCHEMES)}
+    pictures = {f"{name}-{width}-{scheme}.webp" for name in PAGES for width, scheme in LOOKS}
 
     assert {path.name for path in PICTURES.iterdir()} == pictures
     assert {path.stem for path in TREES.iterdir()} == set(PAGES)
