@@ -21,7 +21,7 @@ from support.site_process import Site, production_settings
 
 STORY = "case-studies/a-broken-fence.md"
 STORY_AT = "/case-studies/a-broken-fence"
-WALKERS = 4
+WALKERS = 2
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def visitors(site: Site, *paths: str) -> Iterator[list[tuple[str, int]]]:
 
 def test_changed_content_is_taken_up_under_load_without_a_failed_request(production, content):
     with visitors(production, "/", "/case-studies/", "/refer/a", "/case-studies/a-night-out") as answers:
-        for number in range(10):
+        for number in range(4):
             change(
                 content / STORY,
                 "title: " + ("A broken fence" if number == 0 else f"Story {number - 1}"),
