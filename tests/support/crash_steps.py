@@ -4,8 +4,8 @@
 
 A step is each statement that writes to the outbox's database, each commit, and each word said to or heard
 from the mail server. What only reads is none: to die before it is to die before the step that follows. On
-another database than SQLite only the first of several such words is one: the others find the database as that
-one does, and are gone through on SQLite. Before every step a child process is killed as `kill -9` does;
+another database than SQLite, of several words of mail only the first is one: the others find the database as
+that one does, and are gone through on SQLite. Before every step a child process is killed as `kill -9` does;
 another then takes up its data. For each step one line of JSON is printed. The last is the child that lived to
 the end.
 """

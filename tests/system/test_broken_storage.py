@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
+from rjsite.outbox.database import WAIT_FOR_LOCK
+from support import site_process
 from support.disk import damaged, full, locked, overwrite, read_only
 from support.forms import GOOD, A, Page, lost
 from support.mail import MailServer
 from support.processes import wait_until
 from support.service import PHONE
-from support.site_process import Site
+from support.site_process import Site, hurried
 from support.visitor import Visitor
 
 ANSWERS = GOOD[A]
@@ -22,9 +24,15 @@ BREAKS = [locked, full, read_only, damaged]
 
 
 @pytest.fixture
-def site(start_site: Callable[..., Site], mail_server: MailServer) -> Site:
-    """A site whose mail server stands beside it."""
+def site(start_site: Callable[..., Site], mail_server: MailServer, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A site whose mail server stands beside it, and which waits one second for a lock."""
+    monkeypatch.setattr(site_process, "RJSITE", hurried("rjsite.outbox.database", WAIT_FOR_LOCK=1))
     return start_site(**mail_server.settings(), RJSITE_MAIL_TIMEOUT="2")
+
+
+def test_a_lock_is_waited_for_three_seconds_at_most() -> None:
+    """How long the real site waits; what it does then is in the tests below."""
+    assert WAIT_FOR_LOCK <= 3
 
 
 def post(visitor: Visitor):

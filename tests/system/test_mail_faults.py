@@ -25,8 +25,7 @@ from rjsite import create_app
 from rjsite.cli.outbox import state
 from rjsite.mail.smtp_errors import MailFailure
 from rjsite.mail.worker import PROBE_EVERY
-from rjsite.outbox import operator
-from rjsite.outbox.database import WAIT_FOR_LOCK
+from rjsite.outbox import database, operator
 from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.authority import Authority, server_context
@@ -157,6 +156,14 @@ def locked(stage: Stage) -> Iterator[None]:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_wait_for_a_lock() -> Iterator[None]:
+    """Wait one second for a locked outbox; the real time has its test in test_broken_storage.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "WAIT_FOR_LOCK", 1)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -329,7 +336,7 @@ def assert_refused_at_once(site: Flask) -> None:
     waited = time.monotonic() - began
 
     assert (answer.status_code, lost(ANSWERS, Page(answer.text))) == (503, {})
-    assert waited < 2 * WAIT_FOR_LOCK  # one lock is waited for, no more and no mail server
+    assert waited < 2 * database.WAIT_FOR_LOCK  # one lock is waited for, no more and no mail server
 
 
 def test_whoever_sends_the_first_form_to_a_site_with_a_locked_outbox_waits_once(stage: Stage) -> None:
