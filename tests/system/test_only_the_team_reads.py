@@ -84,7 +84,7 @@ def test_only_the_owner_can_open_anything_in_the_data_folder(start_site) -> None
 
     found = [site.data_dir, *site.data_dir.rglob("*")]
 
-    assert {"outbox.sqlite3", "limits.sqlite3", "outbox-key", "static"} <= {path.name for path in found}
+    assert {"outbox.sqlite3", "limits.sqlite3", "outbox-key"} <= {path.name for path in found}
     assert [path.name for path in found if path.stat().st_mode & 0o077] == []
 
 
