@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,10 +20,16 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Give a port on the loopback address that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """Give a port on the loopback address that nothing listens on.
+
+    It is none of those that Linux gives to outgoing connections (from 32768 on): a browser may not get it
+    while a server that is to have it is still starting or is restarted.
+    """
+    while True:
+        port = random.randrange(11_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
