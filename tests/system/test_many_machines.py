@@ -84,7 +84,7 @@ class Storm:
         for name in cycle(ways):
             ways[name]()
             self.count[name] += 1
-            if self.over.is_set() and len(self.count) == len(ways):
+            if self.over.wait(0.5) and len(self.count) == len(ways):  # some forms meet no fault
                 return
 
     def again(self, how: signal.Signals) -> None:
