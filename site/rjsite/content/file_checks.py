@@ -52,13 +52,12 @@ def named_well(path: Path, shown: Path) -> None:
 
 def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
     """Yield a problem for each fact and part that a body names and that does not exist."""
-    if "{" not in document.body:
-        return
-    for number, line in enumerate(document.body.splitlines(), document.body_line):
-        for match in USED.finditer(line):
-            if match["name"] not in facts:
-                message = f"there is no fact “{match['name']}”; see content/service.toml"
-                yield Problem(document.shown, number, message)
+    for match in USED.finditer(document.body):
+        if match["name"] not in facts:
+            number = document.body_line + document.body.count("\n", 0, match.start())
+            yield Problem(
+                document.shown, number, f"there is no fact “{match['name']}”; see content/service.toml"
+            )
     for number, part in markdown.parts_used(document.body):
         if part not in markdown.PARTS:
             message = f"there is no part “{part}”; use one of: {', '.join(sorted(markdown.PARTS))}"

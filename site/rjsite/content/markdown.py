@@ -16,6 +16,10 @@ from xml.etree.ElementTree import Element
 import nh3
 from markdown import Markdown
 from markdown.extensions import Extension
+from markdown.extensions.attr_list import AttrListExtension
+from markdown.extensions.def_list import DefListExtension
+from markdown.extensions.sane_lists import SaneListExtension
+from markdown.extensions.tables import TableExtension
 from markdown.treeprocessors import Treeprocessor
 from markupsafe import Markup
 
@@ -94,7 +98,14 @@ class _Renderer(threading.local):
     """Keeps a Markdown object for each thread. It is slow to make, and threads cannot share one."""
 
     def __init__(self) -> None:
-        self.markdown = Markdown(extensions=["tables", "def_list", "attr_list", "sane_lists", _House()])
+        extensions = [
+            TableExtension(),
+            DefListExtension(),
+            AttrListExtension(),
+            SaneListExtension(),
+            _House(),
+        ]
+        self.markdown = Markdown(extensions=extensions)
 
 
 _renderer = _Renderer()

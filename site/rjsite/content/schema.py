@@ -48,6 +48,8 @@ SUMMARY_WORDS = 30
 _NONE = ("none", "no", "nothing", "nil", "n/a", "-", "–", "—")
 _NOT_STATED = ("not stated", "not known", "unknown", "not given", *_NONE)
 _AROUND = " \"'“”„‘’."
+_DASH = re.compile(r"[-‐-―]")
+_DAY = re.compile(r"([0-9]{4})[-‐-―./]([0-9]{1,2})[-‐-―./]([0-9]{1,2})")
 
 
 def _one_line(value: Any) -> str:
@@ -62,7 +64,7 @@ def _fixed(value: Any) -> Any:
     """Return a value without what makes no difference: capitals, quotation marks and kinds of dashes."""
     if isinstance(value, list):
         return list(map(_fixed, value))
-    return re.sub(r"[-‐-―]", "-", " ".join(value.lower().strip(_AROUND).split())) if value else value
+    return _DASH.sub("-", " ".join(value.lower().strip(_AROUND).split())) if value else value
 
 
 def _many(value: Any) -> Any:
@@ -82,7 +84,7 @@ def _place(value: Any) -> str:
 
 
 def _date(value: Any) -> date:
-    match = re.fullmatch(r"([0-9]{4})[-‐-―./]([0-9]{1,2})[-‐-―./]([0-9]{1,2})", str(value).strip(_AROUND))
+    match = _DAY.fullmatch(str(value).strip(_AROUND))
     if not match:
         raise ValueError("write the date as year-month-day, like 2026-03-09")
     try:
