@@ -17,7 +17,7 @@ from rjsite.content.ending import ending
 from rjsite.content.facts import Facts
 from rjsite.content.last_good import LastGood
 from rjsite.content.loader import HOME, NOTICES, STORIES, Reader, address_of, bare_page
-from rjsite.content.model import Group, Link, Page, Story
+from rjsite.content.model import Page, Story
 from rjsite.content.navigation import Navigation
 from rjsite.content.problem import Problem, Severity
 from rjsite.content.stories import StoryIndex, newest_first
@@ -59,12 +59,12 @@ class Library:
         return StoryIndex(self.stories)
 
     @property
-    def site_map(self) -> Iterator[Group]:
-        """Yield the groups of the site map. The one that has the list of stories also has the newest."""
-        newest = (Link(label=story.title, page=story.address) for story in self.stories[:ON_THE_MAP])
+    def site_map(self) -> Iterator[tuple[str, list[Page]]]:
+        """Yield the title and the pages of each group; after the list of stories come the newest of them."""
+        pages = {**self.pages, **self.form_pages}
         for group in self.navigation.groups:
-            has_stories = STORIES in (link.page for link in group.pages)
-            yield replace(group, pages=(*group.pages, *newest)) if has_stories else group
+            newest = self.stories[:ON_THE_MAP] if STORIES in group.pages else ()
+            yield group.title, [*(pages[name] for name in group.pages if name in pages), *newest]
 
     def without(self, slugs: Collection[str]) -> Library:
         """Return the library without some stories, in whichever page, list or file they are named."""

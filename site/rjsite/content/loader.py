@@ -18,7 +18,7 @@ from rjsite.content.front_matter import Document
 from rjsite.content.last_good import LastGood
 from rjsite.content.limits import read_bytes
 from rjsite.content.model import Link, Page, Story
-from rjsite.content.navigation import Navigation, Written, navigation, navigation_problems
+from rjsite.content.navigation import Navigation, navigation_problems
 from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.content.schema import PageFields, PlainFields, StoryFields
 from rjsite.content.stories import newest_first
@@ -171,11 +171,11 @@ class Reader:
         return newest_first(replace(story, held=why) if why else story for story, why in held)
 
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
-        """Return the menu, the footer and the site map, without what leads to no page."""
-        written = self.read("navigation.toml", partial(read_as, Written), otherwise=Written())
+        """Return the menu, the footer and the groups of the site map."""
+        written = self.read("navigation.toml", partial(read_as, Navigation), otherwise=Navigation())
         if "navigation.toml" not in self.unusable:
             self.problems += navigation_problems(written, *self.file("navigation.toml"), pages, self.left_out)
-        return navigation(written, pages)
+        return written.within(pages)
 
     def redirects(self) -> dict[str, str]:
         """Return the new addresses by the old ones."""

@@ -28,14 +28,6 @@ class Link(BaseModel):
     page: str
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Pages that stand together in the site map."""
-
-    title: str
-    pages: tuple[Link, ...]
-
-
 @dataclass(frozen=True)
 class Page:
     """One page. Its body is rendered when it is first asked for."""

@@ -3,56 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from rjsite.content.model import Group, Link, Page
+from rjsite.content.model import Link, Page
 from rjsite.content.problem import Problem, Severity
 from rjsite.content.toml import line_of
 
 
-class _WrittenGroup(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class Group(BaseModel):
+    """Pages that stand together in the site map, by their addresses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str
-    pages: list[str]
+    pages: tuple[str, ...]
 
 
-class Written(BaseModel):
-    """The file as it is written."""
+class Navigation(BaseModel):
+    """What the file holds: the links of the menu and the footer, and the groups of the site map."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    menu: tuple[Link, ...] = ()
-    footer: tuple[Link, ...] = ()
-    group: tuple[_WrittenGroup, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Navigation:
-    """The links of the menu, the footer and the site map. Each leads to a page that exists."""
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     menu: tuple[Link, ...] = ()
     footer: tuple[Link, ...] = ()
-    groups: tuple[Group, ...] = ()
+    groups: tuple[Group, ...] = Field((), alias="group")
 
-
-def navigation(written: Written, pages: Mapping[str, Page]) -> Navigation:
-    """Return the entries of navigation.toml that lead to a page. `pages` has the pages by address."""
-    menu, footer = (
-        tuple(link for link in links if link.page in pages) for links in (written.menu, written.footer)
-    )
-    groups = tuple(
-        Group(group.title, tuple(Link(label=pages[a].short, page=a) for a in group.pages if a in pages))
-        for group in written.group
-    )
-    return Navigation(menu, footer, groups)
+    def within(self, pages: Container[str]) -> Navigation:
+        """Return the same without the links of the menu and the footer that lead to no page."""
+        menu, footer = (
+            tuple(link for link in links if link.page in pages) for links in (self.menu, self.footer)
+        )
+        return Navigation(menu=menu, footer=footer, group=self.groups)
 
 
 def navigation_problems(
-    written: Written, path: Path, shown: Path, pages: Mapping[str, Page], left_out: Container[str]
+    written: Navigation, path: Path, shown: Path, pages: Mapping[str, Page], left_out: Container[str]
 ) -> Iterator[Problem]:
     """Yield a problem for each entry without a page, and for each page without an entry.
 
@@ -63,7 +50,7 @@ def navigation_problems(
         pages: all pages by their addresses.
         left_out: the addresses of pages that have a problem or are drafts, and so are not among the pages.
     """
-    mapped = [address for group in written.group for address in group.pages]
+    mapped = [address for group in written.groups for address in group.pages]
     for address in [*mapped, *(link.page for link in (*written.menu, *written.footer))]:
         if address not in pages and address not in left_out:
             message = f"there is no page {address}; write it or take it out"
