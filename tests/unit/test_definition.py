@@ -154,9 +154,9 @@ def test_a_slip_in_a_definition_is_named_and_stops_the_start(content, right, sli
         load(content)
 
     (problem,) = raised.value.problems
-    assert words in problem.words
-    assert not re.search("Input|Field required|inputs are|valid|[Ss]tring", problem.words)
-    assert str(problem) == f"{FILE}:{line}: {problem.words}"
+    assert words in problem.message
+    assert not re.search("Input|Field required|inputs are|valid|[Ss]tring", problem.message)
+    assert str(problem) == f"{FILE}:{line}: {problem.message}"
 
 
 def opening(count: int) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def test_the_end_of_a_fact_is_announced_for_thirty_days_and_from_then_on(
 
     lines = (content / "service.toml").read_text().splitlines()
     assert {lines[problem.line - 1] for problem in found} <= {"until = 2026-05-09"}
-    assert [problem.words.startswith(said) for problem, said in zip(found, announced, strict=True)] == [
+    assert [problem.message.startswith(said) for problem, said in zip(found, announced, strict=True)] == [
         True for _ in announced
     ]
 

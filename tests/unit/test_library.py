@@ -114,7 +114,7 @@ def test_a_broken_table_is_a_problem_and_the_site_stays(content, name, words, sa
 
     library = load(content)
 
-    assert [p for p in library.problems if p.path.name == name and p.words.startswith(said)]
+    assert [p for p in library.problems if p.path.name == name and p.message.startswith(said)]
     assert "/" in library.pages
     assert "/ask" in library.forms
 

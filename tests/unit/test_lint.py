@@ -276,9 +276,9 @@ def test_who_agreed_is_never_a_name(content):
     (problem,) = load(content, drafts=True).problems
 
     assert (
-        "agreed_by: write one of: 'person harmed', 'person responsible', 'both' or 'nobody" in problem.words
+        "agreed_by: write one of: 'person harmed', 'person responsible', 'both' or 'nobody" in problem.message
     )
-    assert "Smith" not in problem.words
+    assert "Smith" not in problem.message
 
 
 def test_a_draft_and_a_story_that_is_excepted_need_no_permission_yet(content):

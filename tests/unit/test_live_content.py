@@ -119,7 +119,7 @@ def test_a_form_that_moves_waits_for_a_restart(content: Path):
     live.take_up()
 
     assert list(live.now().forms) == ["/ask"]
-    assert [problem.words for problem in live.now().problems if "restart" in problem.words] == [
+    assert [problem.message for problem in live.now().problems if "restart" in problem.message] == [
         "restart the site: it takes up a change of the address /ask only when it starts",
         "restart the site: it takes up a change of the address /question only when it starts",
     ]

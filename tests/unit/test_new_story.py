@@ -182,7 +182,7 @@ def test_any_title_can_be_read_back(content, rjsite, title):
 
     (path,) = (p for p in (content / "case-studies").iterdir() if p.name != "the-shop-window.md")
     path.write_text(path.read_text().replace("summary:", "summary: Words").replace("[]", "[theft]", 1))
-    problems = [p for p in load(content, drafts=True).problems if "title" in p.words]
+    problems = [p for p in load(content, drafts=True).problems if "title" in p.message]
     assert problems == []
 
 

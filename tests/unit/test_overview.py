@@ -66,6 +66,6 @@ def test_a_problem_of_another_file_is_named_apart(content):
 
     found = seen(content)
 
-    assert [problem.path.name for problem in found.others if "/nowhere" in problem.words] == [
+    assert [problem.path.name for problem in found.others if "/nowhere" in problem.message] == [
         "redirects.toml"
     ]

@@ -265,7 +265,7 @@ def test_examples_for_servers_that_keep_an_old_fact_are_named_at_their_line(proj
     assert {problem.severity for problem in found} == {Severity.PLEASE_MEND}
     assert [problem.path.name for problem in found] == files
     for problem in found:
-        assert problem.words.startswith(said)
+        assert problem.message.startswith(said)
         assert OURS[fact].value in (project / problem.path).read_text().splitlines()[problem.line - 1]
 
 

@@ -154,7 +154,7 @@ def test_a_problem_is_placed_at_its_question(content, library, field, answer, wo
     checked = check_story(read, library, content, TODAY, lint.check(library, content, TODAY))
 
     assert [checked.place(problem) for problem in checked.problems] == [(field, 0)]
-    assert words in checked.problems[0].words
+    assert words in checked.problems[0].message
 
 
 def test_a_problem_of_the_text_is_placed_at_the_line_in_the_box(content, library):
@@ -196,7 +196,7 @@ def test_a_heading_that_another_page_links_to_is_missed_when_it_goes(content, li
     problems = check_story(read, library, content, TODAY, lint.check(library, content, TODAY)).problems
 
     assert [str(problem.path) for problem in problems] == ["content/pages/index.md"]
-    assert "has no part #what-changed" in problems[0].words
+    assert "has no part #what-changed" in problems[0].message
 
 
 def test_a_draft_and_a_story_that_waits_can_be_seen_as_they_will_be_published(content, library):

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_WORDS = {
+_MESSAGES = {
     "int_parsing": "write a whole number, without quotes",
     "int_type": "write a whole number, without quotes",
     "int_from_float": "write a whole number, without quotes",
@@ -57,7 +57,7 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
             return 'write each of them as { value = "...", label = "..." }'
         case "model_type" | "model_attributes_type":
             return f"begin it with a line of its own: [{name}]"
-    message = _WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    message = _MESSAGES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
     return re.sub(r"\{(\w+)\}", lambda match: str(given.get(match[1], "")), message)
 
 

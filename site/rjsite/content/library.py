@@ -95,7 +95,7 @@ class Library:
     @property
     def announcements(self) -> list[str]:
         """Return what has ended or will end soon, without its file."""
-        return [problem.words for problem in self.ending]
+        return [problem.message for problem in self.ending]
 
     @property
     def every_page(self) -> Iterator[Page]:

@@ -66,16 +66,16 @@ def read_bytes(path: Path, shown: Path) -> bytes:
         status = path.stat()
         linked = any(part.is_symlink() for part in (path, *inside))  # resolving a path is slow
         if linked and not path.resolve().is_relative_to(folder.resolve()):
-            words = "this is a link to a file elsewhere; put the file itself here"
+            message = "this is a link to a file elsewhere; put the file itself here"
         elif not stat.S_ISREG(status.st_mode):
-            words = "this is not a file; delete it, or put a file here"
-        elif not (words := too_large(status.st_size, most)):
+            message = "this is not a file; delete it, or put a file here"
+        elif not (message := too_large(status.st_size, most)):
             return path.read_bytes()
     except FileNotFoundError:
-        words = CLOSED if path.is_symlink() else "this file is missing; put it back"
+        message = CLOSED if path.is_symlink() else "this file is missing; put it back"
     except (OSError, RuntimeError):  # a link that leads to itself is a RuntimeError
-        words = CLOSED
-    raise Unreadable(Problem(shown, 1, words))
+        message = CLOSED
+    raise Unreadable(Problem(shown, 1, message))
 
 
 def too_large(size: int, most: int = MARKDOWN_BYTES) -> str:

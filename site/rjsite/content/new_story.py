@@ -45,12 +45,12 @@ def write_story(folder: Path, title: str, today: date) -> Path:
         ValueError: if no address can be made of the title.
         FileExistsError: if there is a story of that name. Its file is not changed.
     """
-    words = " ".join(title.split())
-    name = story_name(words)
-    if not words.isprintable():
+    title = " ".join(title.split())
+    name = story_name(title)
+    if not title.isprintable():
         raise ValueError("write the title in letters that can be printed, from a terminal that uses UTF-8")
     path = folder / "case-studies" / f"{name}.md"
-    values: Values = {**first_values(today), "title": words, "draft": "true"}
+    values: Values = {**first_values(today), "title": title, "draft": "true"}
     with path.open("x", encoding="utf-8") as file:
         file.write(story_text(values, BODY, explained=True))
     return path

@@ -21,12 +21,12 @@ class Problem:
 
     Attributes:
         path: the file, as seen from the parent of the content folder.
-        words: what to write.
+        message: what to write.
     """
 
     path: Path  # as seen from the content folder's parent
     line: int
-    words: str
+    message: str
     severity: Severity = Severity.MUST_NOT_BE_SHOWN
 
     @property
@@ -36,7 +36,7 @@ class Problem:
         return name if name.isprintable() else name.encode("unicode_escape").decode()
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.words}"
+        return f"{self.file}:{self.line}: {self.message}"
 
 
 class Unreadable(Exception):

@@ -44,10 +44,10 @@ def clean(written: bytes, shown: Path) -> str:
         Unreadable: where it is not UTF-8, or holds two versions from a Git merge.
     """
     text = _LINE_END.sub("\n", _decoded(written, shown))
-    text = _PASTED.sub(lambda found: " " if found[1] else "", text)
+    text = _PASTED.sub(lambda match: " " if match[1] else "", text)
     if conflict := CONFLICT.search(text):
-        words = "Git has left two versions here; keep one, and delete the lines of <<<, === and >>> signs"
-        raise Unreadable(Problem(shown, text.count("\n", 0, conflict.start()) + 1, words))
+        message = "Git has left two versions here; keep one, and delete the lines of <<<, === and >>> signs"
+        raise Unreadable(Problem(shown, text.count("\n", 0, conflict.start()) + 1, message))
     return text
 
 
@@ -60,5 +60,5 @@ def _decoded(written: bytes, shown: Path) -> str:
         wrong, before = error.start, written[: error.start]
     if wrong < 0:
         return text
-    words = "save the file as UTF-8 (your editor's “Save with encoding”)"
-    raise Unreadable(Problem(shown, before.count(b"\n") + 1, words))
+    message = "save the file as UTF-8 (your editor's “Save with encoding”)"
+    raise Unreadable(Problem(shown, before.count(b"\n") + 1, message))

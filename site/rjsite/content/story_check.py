@@ -51,10 +51,10 @@ class CheckedStory:
             return lines[problem.line - 1].partition(":")[0], 0
         return BODY, max(problem.line - end - 2, 1)
 
-    def with_problem(self, field: str, words: str) -> CheckedStory:
+    def with_problem(self, field: str, message: str) -> CheckedStory:
         """Return the same with one more problem of a field."""
         line = next(n for n, line in enumerate(self.text.split("\n"), 1) if line.startswith(f"{field}:"))
-        return replace(self, problems=[Problem(self.shown, line, words), *self.problems])
+        return replace(self, problems=[Problem(self.shown, line, message), *self.problems])
 
 
 def read_story(text: str, name: str, content: Library, folder: Path, today: date) -> CheckedStory:
@@ -68,8 +68,8 @@ def read_story(text: str, name: str, content: Library, folder: Path, today: date
     """
     shown = Path(folder.name, "case-studies", f"{name}.md")
     written = text.encode()
-    if words := limits.too_large(len(written)):
-        return CheckedStory(shown, text, None, [Problem(shown, 1, words)])
+    if message := limits.too_large(len(written)):
+        return CheckedStory(shown, text, None, [Problem(shown, 1, message)])
     try:
         document = front_matter.parse(clean(written, shown), shown)
     except Unreadable as unreadable:

@@ -91,10 +91,10 @@ class QuestionsOfAStory(Form):
         for problem in checked.problems:
             name, line = checked.place(problem)
             if name == BODY:
-                said = f"Line {line}, “{start(lines[line - 1])}”: {problem.words}"
+                said = f"Line {line}, “{start(lines[line - 1])}”: {problem.message}"
                 self.body.errors = [*self.body.errors, said]
             elif name:
-                said = problem.words.removeprefix(f"{name}: ")
+                said = problem.message.removeprefix(f"{name}: ")
                 self[name].errors = [*self[name].errors, said[0].upper() + said[1:]]
             else:
                 others.append(problem)

@@ -15,7 +15,7 @@ def annotation(problem: Problem) -> str:
     """Return the command by which GitHub shows a problem on its line. It shows ten in a run at most."""
     file = _escaped(problem.file).replace(":", "%3A").replace(",", "%2C")
     level = "warning" if problem.severity is Severity.ENDS else "error"
-    return f"::{level} file={file},line={problem.line}::{_escaped(problem.words)}"
+    return f"::{level} file={file},line={problem.line}::{_escaped(problem.message)}"
 
 
 def _escaped(text: str) -> str:
@@ -26,7 +26,7 @@ def add_to_summary(path: Path, problems: Sequence[Problem]) -> None:
     """Add a table of problems to the summary of a run, as HTML because Markdown would swallow marks."""
     head = "".join(f"<th>{name}</th>" for name in ("File", "Line", "What to write"))
     rows = [
-        "".join(f"<td>{escape(str(cell))}</td>" for cell in (problem.file, problem.line, problem.words))
+        "".join(f"<td>{escape(str(cell))}</td>" for cell in (problem.file, problem.line, problem.message))
         for problem in problems[:IN_TABLE]
     ]
     lines = [f"<tr>{row}</tr>" for row in [head, *rows]]
