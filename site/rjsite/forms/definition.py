@@ -158,6 +158,11 @@ class Step(_Part):
         """Return the questions in the order of the form."""
         return (*self.use, *self.own)
 
+    def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Step:
+        """Return the step with the facts in its texts. A title that needs an unset fact is empty."""
+        questions = tuple(question.filled(fill, has) for question in self.questions)
+        return self.model_copy(update={"title": fill(self.title), "use": (), "own": questions})
+
 
 class Form(_Part):
     """A form: its name, its address and its steps in order."""
@@ -227,13 +232,9 @@ class Form(_Part):
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Form:
         """Return the form with the facts in its texts, without the choices that it cannot offer."""
-        steps = tuple(
-            Step(title=fill(step.title), question=tuple(q.filled(fill, has) for q in step.questions))
-            for step in self.steps
-        )
         return self.model_copy(
             update={
-                "steps": steps,
+                "steps": tuple(step.filled(fill, has) for step in self.steps),
                 "send": fill(self.send),
                 "next": tuple(filter(None, map(fill, self.next))),
             }
