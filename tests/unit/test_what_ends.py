@@ -298,6 +298,18 @@ def test_a_pdf_that_holds_an_ended_fact_is_gone_until_it_is_made_again(
     assert link in get(visitor, "/")
 
 
+def test_a_pdf_of_a_page_that_holds_an_ended_fact_is_gone_too(with_hours, pdf, clock, start):
+    above = "title: Easy Read\ndescription: Words.\nlast_checked: 2026-02-01\n"
+    (with_hours / "pages/easy-read.md").write_text(f"---\n{above}---\n\n## Calls\n\nWe answer {{hours}}.\n")
+    make_pdf(pdf.with_name("easy-read-large-print.pdf"), with_hours)
+    visitor = start()[0].test_client()
+    assert status(visitor, "/papers/easy-read-large-print.pdf") == 302
+
+    clock.shift(1)
+
+    assert status(visitor, "/papers/easy-read-large-print.pdf") == 404
+
+
 def test_a_pdf_without_an_ended_fact_stays(with_hours, pdf, clock, start):
     change(with_hours, "forms/ask.md", "\n## On paper {: .paper }\n\nWe answer {hours}.\n", "")
     change(with_hours, "forms/ask.toml", " We answer {hours}.", "")

@@ -72,14 +72,19 @@ class Library:
         return replace(self, stories=shown) if len(shown) < len(self.stories) else self
 
     def with_facts(self, facts: Facts) -> Library:
-        """Return the same with other facts in the forms and in what they show."""
-        form_pages, outcomes, errors = (
-            {name: replace(page, facts=facts) for name, page in pages.items()}
-            for pages in (self.form_pages, self.outcomes, self.errors)
+        """Return the same with other facts in the pages and forms; stories stay as they are."""
+        pages, form_pages, outcomes, errors = (
+            {name: replace(page, facts=facts) for name, page in kind.items()}
+            for kind in (self.pages, self.form_pages, self.outcomes, self.errors)
         )
-        forms = filled(self.written_forms, facts)
         return replace(
-            self, facts=facts, forms=forms, form_pages=form_pages, outcomes=outcomes, errors=errors
+            self,
+            facts=facts,
+            pages=pages,
+            forms=filled(self.written_forms, facts),
+            form_pages=form_pages,
+            outcomes=outcomes,
+            errors=errors,
         )
 
     def with_story(self, story: Story) -> Library:
