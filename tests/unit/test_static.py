@@ -99,15 +99,23 @@ def test_every_machine_gives_a_file_the_same_type(name, kind):
     assert kind_of(name) == kind
 
 
-def test_scripts_and_style_sheets_are_served_without_their_comments(tmp_path):
+def test_scripts_and_style_sheets_are_served_without_comments_and_indentation(tmp_path):
     source = tmp_path / "static"
     source.mkdir()
-    (source / "a.js").write_text(
-        '// Why\n/** Return\n * one. */\nlet a = "https://x";  // here\n  // there\n'
-    )
-    (source / "a.css").write_text("/* Why */\nb {\n  color: red; /* here */\n}\n")
+    script = [
+        "// Why",
+        "//",
+        "/** Return",
+        " * one. */",
+        "if (b) {",
+        '  let a = /** @type {string} */ ("https://x"); // here',
+        "  // there",
+        "}",
+    ]
+    (source / "a.js").write_text("\n".join(script) + "\n")
+    (source / "a.css").write_text("/* Why */\n\nb {\n  color: red; /* here */\n}\n")
 
     served = {own: body for own, (_, body) in hashed(source).items()}
 
-    assert served["a.js"] == b'let a = "https://x";  // here\n'
-    assert served["a.css"] == b"b {\n  color: red; }\n"
+    assert served["a.js"] == b'\nif (b) {\nlet a = ("https://x");\n}\n'
+    assert served["a.css"] == b"b {\ncolor: red; }\n"

@@ -21,9 +21,9 @@ from rjsite.web.live_content import library
 SOURCE = ROOT / "static"
 PREFIX = "/static/"
 A_YEAR = "max-age=31536000, public, immutable"
-_COMMENTS = {  # a comment of a script counts only if it has its lines to itself: `//` may be part of a string
-    ".css": re.compile(r"/\*.*?\*/\n?", re.DOTALL),
-    ".js": re.compile(r"^ *(?://[^\n]*|/\*\*.*?\*/)\n", re.DOTALL | re.MULTILINE),
+_FOR_PEOPLE = {  # comments and indentation; the `//` of a URL has no space before it
+    ".css": re.compile(r"/\*.*?\*/\n?|^\s+", re.DOTALL | re.MULTILINE),
+    ".js": re.compile(r"(?:^|\s+)//(?: [^\n]*)?$|/\*\*.*?\*/\s*|^\s+", re.DOTALL | re.MULTILINE),
 }
 _CSS_URL = re.compile(r'url\("([^":]+)"\)')
 
@@ -39,8 +39,8 @@ def hashed(source: Path) -> dict[str, tuple[str, bytes]]:
     for path in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: (p.suffix == ".css", p)):
         name = path.relative_to(source).as_posix()
         body = path.read_bytes()
-        if path.suffix in _COMMENTS:
-            body = _COMMENTS[path.suffix].sub("", body.decode()).encode()
+        if path.suffix in _FOR_PEOPLE:
+            body = _FOR_PEOPLE[path.suffix].sub("", body.decode()).encode()
         if path.suffix == ".css":
             body = _CSS_URL.sub(partial(_hashed_url, files), body.decode()).encode()
         digest = hashlib.sha256(body).hexdigest()[:12]
