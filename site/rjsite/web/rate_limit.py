@@ -76,11 +76,6 @@ class StorageWithFallback(SlidingWindows):
                 self._retry_store_at = time.monotonic() + RETRY_STORE
         return operation(self._memory)
 
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """Return no exceptions, because the memory always answers."""
-        return ()
-
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count `amount` if the limit allows it, and return whether it did."""
         return self._call(lambda storage: storage.acquire_sliding_window_entry(key, limit, expiry, amount))
@@ -89,25 +84,13 @@ class StorageWithFallback(SlidingWindows):
         """Return the counts of the last and the present window, each with the seconds it still matters."""
         return self._call(lambda storage: storage.get_sliding_window(key, expiry))
 
-    def clear_sliding_window(self, key: str, expiry: int) -> None:
-        """Delete the count of one key."""
-        self._call(lambda storage: storage.clear_sliding_window(key, expiry))
-
-    def clear(self, key: str) -> None:
-        """Delete the count of one key."""
-        self._call(lambda storage: storage.clear(key))
-
-    def reset(self) -> int | None:
-        """Delete every count, and return how many there were."""
-        return self._call(lambda storage: storage.reset())
-
-    def check(self) -> bool:
-        """Return whether one of the two storages answers."""
-        return self._call(lambda storage: storage.check())
-
 
 def make_limiter(app: Flask, settings: Settings) -> Limiter:
-    """Return the limiter of an app. It counts where `limited` says so, and nothing else."""
+    """Return the limiter of an app. It counts where `limited` says so, and nothing else.
+
+    Each app has its own: Flask-Limiter counts in the storage of the app that it was bound to last, so that one
+    limiter at module level could not serve two apps in one process.
+    """
 
     def key() -> str:
         network = _network(settings)
