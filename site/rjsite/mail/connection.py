@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import smtplib
-import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from rjsite.mail.message import domain_of
 from rjsite.mail.oauth import TokenSource
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp_errors import BUSY, NO_SIGN_IN, MailFailure, asks_to_wait
+from rjsite.mail.time_limit import shut_down_after
 from rjsite.settings import Settings
 
 # only the first that the server offers is tried, because refused sign-ins can lock the account
@@ -56,16 +56,7 @@ class VerifiedConnection(Connection):
         self.within = within
         self.context = _context(settings)
         self.offered: Callable[[], None] = lambda: None
-        # each read has a timeout, but a server that sends a byte now and then never reaches it
-        self.end = threading.Timer(within, self._hang_up)
-        self.end.daemon = True
-
-    def _hang_up(self) -> None:
-        sock = getattr(self.host, "sock", None)
-        if sock:
-            with contextlib.suppress(OSError):
-                # of the plain socket, because that of TLS would first return to plain text
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        self.time_limit: threading.Timer | None = None
 
     def configure_host(self) -> smtplib.SMTP:
         """Connect, encrypt and sign in, as Flask-Mail asks for it.
@@ -96,7 +87,7 @@ class VerifiedConnection(Connection):
         host._host = settings.mail_server  # type: ignore[union-attr]  # the name that the certificate must have
         self.host = host
         host.tell = self.offered
-        self.end.start()
+        self.time_limit = shut_down_after(self.within, lambda: host.sock)
         self._greet(host)
 
     @property
@@ -109,7 +100,8 @@ class VerifiedConnection(Connection):
         """Close the connection and stop its timer."""
         if self.host is not None:
             self.host.close()
-        self.end.cancel()
+        if self.time_limit:
+            self.time_limit.cancel()
 
     def _greet(self, host: smtplib.SMTP) -> None:
         try:

@@ -8,15 +8,12 @@ in memory; no message, log or exception holds a token, a secret or the text of t
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import re
-import socket
 import ssl
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
@@ -34,6 +31,7 @@ from rjsite.mail.smtp_errors import (
     TOKEN_UNREACHABLE,
     MailFailure,
 )
+from rjsite.mail.time_limit import shut_down_after
 from rjsite.settings import Settings
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523, section 2.2
@@ -155,39 +153,21 @@ def _post(settings: Settings, form: dict[str, str], within: float) -> tuple[int,
         connection = HTTPSConnection(url.hostname or "", url.port, timeout=timeout, context=context)
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     path = url.path + (f"?{url.query}" if url.query else "")
+    connected: Any = None
+    time_limit = shut_down_after(within, lambda: connected)
     try:
-        with _ended_after(within, connection) as sockets:
-            connection.connect()
-            sockets.append(connection.sock)  # the connection forgets it when the answer begins
-            connection.request("POST", path or "/", urlencode(form), headers)
-            response = connection.getresponse()
-            return response.status, response.read(LARGEST_ANSWER)
+        connection.connect()
+        connected = connection.sock  # the connection forgets it when the answer begins
+        connection.request("POST", path or "/", urlencode(form), headers)
+        response = connection.getresponse()
+        return response.status, response.read(LARGEST_ANSWER)
     except ssl.SSLCertVerificationError:
         raise MailFailure(TOKEN_NOT_TRUSTED) from None
     except (HTTPException, OSError):
         raise MailFailure(TOKEN_UNREACHABLE) from None
     finally:
+        time_limit.cancel()
         connection.close()
-
-
-@contextlib.contextmanager
-def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[list[Any]]:
-    """Cut a connection after some seconds: a server that sends a byte now and then meets no time-out."""
-    sockets: list[Any] = []
-
-    def cut() -> None:
-        with contextlib.suppress(OSError, TypeError):  # TypeError: there is no socket yet
-            socket.socket.shutdown(
-                (sockets or [connection.sock])[0], socket.SHUT_RDWR
-            )  # that of TLS would wait
-
-    timer = threading.Timer(seconds, cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield sockets
-    finally:
-        timer.cancel()
 
 
 def _refusal(status: int, body: bytes) -> str:
