@@ -81,7 +81,7 @@ def _services(app: Flask, pages: PageServices) -> Services:
     mail = TeamMail(app, settings, Gate(lambda: outbox.engine, lambda: credentials_digest(settings)))
     certificates = TeamCertificates(settings.team_certificates)
     worker = _worker(settings, pages.content, outbox, mail, certificates)
-    background = Background(outbox, worker, deliver=settings.deliver_in_server)
+    background = Background(worker, deliver=settings.deliver_in_server)
     intake = Intake(outbox, mail, settings.team, settings.sender, certificates, worker.notify)
     return Services(
         **vars(pages),

@@ -91,7 +91,7 @@ def test_no_command_starts_the_worker_or_opens_the_outbox(
     assert not (settings.data_dir / "outbox.sqlite3").exists()
 
 
-def test_where_the_worker_runs_apart_a_server_prepares_the_outbox_and_sends_nothing(tmp_path: Path) -> None:
+def test_where_the_worker_runs_apart_a_server_is_ready_and_sends_nothing(tmp_path: Path) -> None:
     site = create_app(Settings.load(mode="development", data_dir=tmp_path, deliver_in_server=False))
 
     assert site.test_client().get("/readyz").status_code == 200

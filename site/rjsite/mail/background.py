@@ -1,4 +1,4 @@
-"""Starts the work of a process besides requests: to prepare the outbox and to deliver mail."""
+"""Starts what a process does besides answering requests: it delivers mail."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from rjsite.mail.worker import Worker
-from rjsite.outbox.database import DATABASE_ERRORS
-from rjsite.outbox.store import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,20 +19,17 @@ log = logging.getLogger("rjsite.background")
 
 
 class Background:
-    """Runs this work in one thread of each process that handles requests, under any WSGI server.
+    """Delivers mail in one thread of each process that handles requests, under any WSGI server.
 
     Many servers load the app and then fork, and a thread does not survive a fork. So the thread starts with
     the first request of a process, and that request does not wait for it.
 
     Args:
-        outbox: is prepared.
         worker: delivers the mail.
-        deliver: whether this process delivers mail. If not, `rjsite deliver` does, and this process only
-            prepares the outbox.
+        deliver: whether this process delivers mail. If not, `rjsite deliver` does.
     """
 
-    def __init__(self, outbox: Outbox, worker: Worker, *, deliver: bool) -> None:
-        self._outbox = outbox
+    def __init__(self, worker: Worker, *, deliver: bool) -> None:
         self._worker = worker
         self._deliver = deliver
         self._process = 0  # the id of the process that started the thread
@@ -58,14 +53,6 @@ class Background:
         if self._deliver:
             self._worker.start()
             atexit.register(self._worker.stop)  # it finishes the current mail first
-        else:
-            threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
-
-    def _prepare(self) -> None:
-        try:
-            self._outbox.prepare()
-        except DATABASE_ERRORS as error:
-            log.error("the outbox cannot be used (%s)", type(error).__name__)
 
     def sends(self) -> bool:
         """Return whether mail is delivered, by this process or, if so configured, by `rjsite deliver`."""
