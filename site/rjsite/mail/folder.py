@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ class FolderConnection(Connection):
     def __init__(self, state: Any, folder: Path) -> None:
         super().__init__(state)
         self.folder = folder
+        self.offered: Callable[[], None] = lambda: None
 
     def __enter__(self) -> FolderConnection:
         return self
@@ -28,6 +30,7 @@ class FolderConnection(Connection):
 
     def send(self, message: Any, envelope_from: Any = None) -> None:
         """Write the message to its file."""
+        self.offered()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
             file.write(message.as_bytes())

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flask import Flask
-from flask_mail import Connection, Mail, Message
+from flask_mail import Mail, Message
 
 from rjsite.mail.connection import VerifiedConnection
 from rjsite.mail.folder import FolderConnection
@@ -64,11 +64,8 @@ class TeamMail(Mail):
         )
         super().__init__(app)
 
-    def connect(self) -> Connection:
+    def connect(self, within: float = LONGEST_ATTEMPT) -> FolderConnection | VerifiedConnection:
         """Return a connection to the mail server, or to the folder in development."""
-        return self._connection(LONGEST_ATTEMPT)
-
-    def _connection(self, within: float) -> Connection:
         folder = self.settings.folder_for_mail
         return FolderConnection(self.state, folder) if folder else self.verified_connection(within)
 
@@ -103,9 +100,8 @@ class TeamMail(Mail):
             MailFailure: if the server has not accepted it.
         """
         self._ensure_for_the_team(outgoing)
-        connection = self._connection(within)
-        if isinstance(connection, VerifiedConnection):
-            connection.offered = offered
+        connection = self.connect(within)
+        connection.offered = offered
         try:
             with self.site.app_context(), connection:
                 connection.send(ComposedMessage(outgoing, self.settings.sender))
