@@ -27,7 +27,7 @@ log = logging.getLogger("rjsite.intake")
 
 
 class NotStored(Exception):
-    """Neither the outbox nor the mail server has the form: the person is told, and keeps every answer."""
+    """Neither the outbox nor the mail server has the form: the person reads so, and keeps every answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +162,9 @@ class Intake:
         try:
             message = self.certificates.encrypt(compose(referral, version, to, self.sender, digest=digest))
             self.mail.deliver(OutgoingMail(referral.reference, to, message), within=left)
-        except NoCertificate:
-            log.error("mail %s cannot be closed: every certificate has ended", referral.reference)
-            return False
-        except MailFailure as error:
-            log.error("mail %s not taken: %s", referral.reference, error.failure)
-            return False
-        except Exception as error:  # an error of the site: the person is told, and keeps every answer
-            log.error("mail %s not sent: %s", referral.reference, type(error).__name__)
+        except Exception as error:  # also one of the site: the person reads of it, and keeps every answer
+            why = error.failure if isinstance(error, MailFailure) else type(error).__name__
+            log.error("mail %s not taken: %s", referral.reference, why)
             return False
         return True
 

@@ -97,16 +97,8 @@ class Worker:
         """Run in a thread of this process."""
         # a fork may have copied the events while a thread of the parent process had locked them
         self.stopping, self._new_mail = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run_and_restart, name="delivery", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="delivery", daemon=True)
         self._thread.start()
-
-    def _run_and_restart(self) -> None:
-        while not self.stopping.is_set():
-            try:
-                self.run()
-            except BaseException as error:
-                log.error("delivery begins again after %s", type(error).__name__)
-                self.stopping.wait(POLL_EVERY)
 
     def stop(self, wait: float = 15.0) -> None:
         """Finish the current mail, then stop; wait for that for some seconds."""
