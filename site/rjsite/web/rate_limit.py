@@ -88,7 +88,7 @@ class StorageWithFallback(SlidingWindows):
 def make_limiter(app: Flask, settings: Settings) -> Limiter:
     """Return the limiter of an app. It counts where `limited` says so, and nothing else.
 
-    Each app has its own: Flask-Limiter counts in the storage of the app that it was bound to last, so that one
+    Each app has its own: Flask-Limiter counts in the storage of the app that it was bound to last, so one
     limiter at module level could not serve two apps in one process.
     """
 

@@ -41,7 +41,7 @@ _FORGET = text("DELETE FROM rate_limit WHERE ends < :now")
 
 
 class SlidingWindows(Storage, SlidingWindowCounterSupport):
-    """A storage for sliding windows, the only strategy of the site. Nothing calls the rest of the interface."""
+    """A storage for sliding windows, the only strategy of the site. Nothing calls the other methods."""
 
     base_exceptions = ()
 
