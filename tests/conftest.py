@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from datetime import date
+from functools import cache, partialmethod
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -16,12 +18,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import Environment
 from jinja2.bccache import Bucket, BytecodeCache
 
 from rjsite import create_app
-from rjsite.content.library import Library
+from rjsite.content.library import Library, load
 from rjsite.services import services_of
 from rjsite.settings import Settings
+from rjsite.web import live_content
+from rjsite.web.live_content import LiveLibrary
 from support.authority import Authority
 from support.mail import MailServer
 from support.service import SERVICE, ClientContent
@@ -215,23 +220,53 @@ class CompiledTemplates(BytecodeCache):
 
     def __init__(self) -> None:
         """Start with none."""
-        self._compiled: dict[tuple[str, str], CodeType] = {}
+        self._compiled: dict[tuple[object, ...], CodeType] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Give a template the code that was compiled from the same source."""
-        bucket.code = self._compiled.get((bucket.key, bucket.checksum))
+        bucket.code = self._compiled.get(self._key(bucket))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep the code of a template."""
         if bucket.code is not None:
-            self._compiled[bucket.key, bucket.checksum] = bucket.code
+            self._compiled[self._key(bucket)] = bucket.code
+
+    def _key(self, bucket: Bucket) -> tuple[object, ...]:
+        """Return what the code depends on; pages on paper have another kind of environment than the site."""
+        return type(bucket.environment), bucket.key, bucket.checksum
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _templates_are_compiled_once() -> Iterator[None]:
     """Let all apps of the test run share their compiled templates, which takes 0.2 s for each otherwise."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Flask, "jinja_options", {"bytecode_cache": CompiledTemplates()})
+        made = partialmethod(Environment.__init__, bytecode_cache=CompiledTemplates())
+        patch.setattr(Environment, "__init__", made)
+        yield
+
+
+@cache
+def invented_service(drafts: bool, today: date) -> Library:
+    """Return what the invented service says on a day."""
+    return load(SERVICE, drafts=drafts, today=today)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_invented_service_is_read_once() -> Iterator[None]:
+    """Let all apps of the test run share the invented service, whose files stay as they are.
+
+    Reading it takes 0.1 s for each app otherwise, and looking for changes a tenth of each request.
+    """
+    look = LiveLibrary._hash_of_files
+
+    def load_once(folder: Path, *, drafts: bool, today: date, **earlier: Any) -> Library:
+        if folder == SERVICE and not any(earlier.values()):
+            return invented_service(drafts, today)
+        return load(folder, drafts=drafts, today=today, **earlier)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live_content, "load", load_once)
+        patch.setattr(LiveLibrary, "_hash_of_files", lambda live: 0 if live.folder == SERVICE else look(live))
         yield
 
 
