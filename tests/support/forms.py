@@ -6,7 +6,6 @@ against them, never the other way round.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
 import html5lib
+
+from rjsite.forms.token import Signer
+from rjsite.services import services_of
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -337,22 +339,20 @@ class Page:
         return {child: parent for parent in self.root.iter() for child in parent}
 
 
-HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]+)"')
-
-
 def words(element: Element) -> str:
     """Give the words in an element, with single spaces."""
     return " ".join("".join(element.itertext()).split())
 
 
 def fresh(client: FlaskClient, form: str) -> dict[str, list[str]]:
-    """Open a form and give what it would send untouched, its token, without reading the whole page."""
-    ((name, value),) = HIDDEN.findall(client.get(form).text)
-    return {name: [value]}
+    """Give what a form that was just opened would send untouched: its token, without making the page."""
+    services = services_of(client.application)
+    key = services.content.now().forms[form].key
+    return {"form_token": [Signer(services.settings.secrets, key).fresh()]}
 
 
 def send(client: FlaskClient, form: str, answers: Answers | None = None, **more: Any) -> TestResponse:
-    """Send a form as a visitor does: open it, answer as GOOD with the changes given, send."""
+    """Send a form that was just opened, answered as GOOD with the changes given."""
     return client.post(form, data={**fresh(client, form), **GOOD[form], **(answers or {})}, **more)
 
 
