@@ -230,7 +230,8 @@ def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
         other and fact_formats.is_answer(other.value) and not USED.search(other.value)
         for other in named.values()
     )
-    value = USED.sub(lambda match: fact_formats.dialled(named[match["name"]].value), fact.value).strip()
+    value = USED.sub(lambda match: fact_formats.dialled(named[match["name"]].value), fact.value)
+    value = " ".join(value.split())
     if not (known and fact_formats.is_answer(value)):
         value = ""
     elif fact.form == "date" and (day := fact_formats.as_day(value)):
@@ -255,4 +256,4 @@ def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path)
         elif not fact:
             yield Problem(shown, lines.of((name,)), f'add [{name}] with a value = "..."')
         elif fact_formats.link(form, fact.value) == "":
-            yield Problem(shown, lines.of((name, "value")), f"{name}: {fact_formats.fault(form, fact.value)}")
+            yield Problem(shown, lines.of((name, "value")), f"{name}: write {fact_formats.GIVE[form]}")

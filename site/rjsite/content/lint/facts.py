@@ -31,14 +31,13 @@ def fact_findings(
     uses = defaultdict[str, list[Use]](list)
     for use in fact_uses(library, folder):
         uses[use.name].append(use)
-    capitals = " ".join(fact.value for fact in library.facts.values() if fact.form == "name")
     for name, fact in library.facts.items():
         written = file.tables[name]
         value = str(written.get("value", ""))
         problems = [
             *_entry(name, fact, written),
             *_named(value, file.tables),
-            *(list(_beside(fact, uses[name])) or _value(fact, value, library.facts, capitals)),
+            *(list(_beside(fact, uses[name])) or _value(fact, value, library.facts)),
             *_link(fact, written.get("link", "")),
             *_written_out(fact, value, hard_coded),
         ]
@@ -86,7 +85,7 @@ def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
             )
 
 
-def _value(fact: Fact, value: str, facts: Facts, capitals: str) -> Keyed:
+def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
     """Yield a value that is not an answer, or does not have the form of its fact."""
     start = " ".join(value.split())[:_SHOWN]
     if value and not fact_formats.is_answer(value):
@@ -96,16 +95,13 @@ def _value(fact: Fact, value: str, facts: Facts, capitals: str) -> Keyed:
         right = f"18001 {fact_formats.dialled(facts['phone'].value)}"
         if fact_formats.digits(fact.value) != fact_formats.digits(right):
             yield ("value",), f"this is not the phone number with 18001 before it; write {GIVE['relay']}"
-    elif fact.value and (words := fact_formats.fault(fact.form, fact.value, capitals)):
-        yield ("value",), f"“{start}”: {words}"
+    elif fact.value and fact.form and not fact_formats.fits(fact.form, fact.value):
+        yield ("value",), f"“{start}”: write {GIVE[fact.form]}"
 
 
 def _link(fact: Fact, written: str) -> Keyed:
-    """Yield a link that the site makes by itself, or that no reader can follow."""
-    made = fact_formats.link(fact.form, fact.value)
-    if made is not None and written not in ("", made):
-        yield ("link",), "take this line out; the site makes the link from the value"
-    elif made is None and written and not written.startswith("https://"):
+    """Yield a link that no reader can follow. In some forms the site makes it from the value."""
+    if written and fact.form not in ("phone", "email", "website") and not written.startswith("https://"):
         yield ("link",), "write a web address that begins with https://"
 
 

@@ -32,7 +32,7 @@ class HardCodedFacts:
         """Yield each number or address with the name of its fact, which is empty if no fact has it."""
         for match in self._any.finditer(text):
             plain = _plain(re.sub(r"^(?:tel|mailto):", "", match[0]))
-            real = not _MADE_UP.match(plain) and ("@" in plain or not fact_formats.fault("phone", plain))
+            real = not _MADE_UP.match(plain) and ("@" in plain or fact_formats.fits("phone", plain))
             if (name := self._names.get(plain, "")) or real:
                 yield match[0], name
 
