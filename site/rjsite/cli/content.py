@@ -110,16 +110,16 @@ def new_story(title: str) -> None:
 def release_check(write: Path | None) -> None:
     """List what the service has still to say or to set."""
     from rjsite.content.library import load
-    from rjsite.content.open_questions import release
+    from rjsite.content.open_questions import as_document, open_questions
 
     folder = Settings.folders()[0]
     library = load(folder, drafts=True)
-    questions = release(library, folder, ROOT / "templates")
+    questions = open_questions(library, folder, ROOT / "templates")
     if write:
-        write.write_text(questions.markdown(), encoding="utf-8")
+        write.write_text(as_document(questions), encoding="utf-8")
         click.echo(f"What the content lacks is in {write}.")
         return
-    lines = [*map(str, questions.problems()), *_missing_settings()]
+    lines = [*(str(question.problem) for question in questions), *_missing_settings()]
     click.echo("\n".join([*lines, *map(str, library.ending), f"{len(lines)} to settle before release"]))
     if lines:
         sys.exit(1)

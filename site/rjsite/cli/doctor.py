@@ -64,12 +64,12 @@ def _state(settings: Settings) -> str:
 def _facts_to_come(settings: Settings) -> str:
     """Return how many facts the service has still to give; nothing if there are none or nobody can tell."""
     from rjsite.content.library import load
-    from rjsite.content.open_questions import release
+    from rjsite.content.open_questions import open_questions
     from rjsite.content.problem import Unreadable
 
     with suppress(Unreadable, OSError):
         folder = settings.content_dir
-        count = len(release(load(folder, drafts=True), folder, ROOT / "templates").questions)
+        count = len(open_questions(load(folder, drafts=True), folder, ROOT / "templates"))
         if count:
             return f" The service has still to answer {count} questions (rjsite release-check)."
     return ""

@@ -66,29 +66,7 @@ class Question:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
-    """All the questions that the content still asks."""
-
-    questions: Sequence[Question]
-
-    def problems(self) -> Iterator[Problem]:
-        """Yield each question as one line."""
-        return (question.problem for question in self.questions)
-
-    def markdown(self) -> str:
-        """Return a document that the service can fill in and send back."""
-        parts = dict.fromkeys(get_args(Urgency), "")
-        names = ""
-        in_order = sorted(self.questions, key=lambda question: list(parts).index(question.urgency))
-        for number, question in enumerate(in_order, 1):
-            parts[question.urgency] += f"{question.markdown(number)}\n"
-            names += question.row(number)
-        parts = {urgency: part or "No questions are left here.\n\n" for urgency, part in parts.items()}
-        return _DOCUMENT.read_text(encoding="utf-8").format(names=names, **parts)
-
-
-def release(library: Library, folder: Path, templates: Path) -> Release:
+def open_questions(library: Library, folder: Path, templates: Path) -> list[Question]:
     """Return what the content still asks.
 
     Args:
@@ -96,7 +74,19 @@ def release(library: Library, folder: Path, templates: Path) -> Release:
         folder: The folder it was read from.
         templates: The folder of the templates, which use facts too.
     """
-    return Release([*_facts(library, folder, templates), *_stories(library.stories)])
+    return [*_facts(library, folder, templates), *_stories(library.stories)]
+
+
+def as_document(questions: Sequence[Question]) -> str:
+    """Return a document in Markdown that the service can fill in and send back."""
+    parts = dict.fromkeys(get_args(Urgency), "")
+    names = ""
+    in_order = sorted(questions, key=lambda question: list(parts).index(question.urgency))
+    for number, question in enumerate(in_order, 1):
+        parts[question.urgency] += f"{question.markdown(number)}\n"
+        names += question.row(number)
+    parts = {urgency: part or "No questions are left here.\n\n" for urgency, part in parts.items()}
+    return _DOCUMENT.read_text(encoding="utf-8").format(names=names, **parts)
 
 
 def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question]:

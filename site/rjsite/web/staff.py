@@ -17,7 +17,7 @@ from rjsite.content.lint.public_stories import RULES
 from rjsite.content.lint.rules import Rules, load_rules
 from rjsite.content.model import Link
 from rjsite.content.new_story import BODY, first_values
-from rjsite.content.open_questions import release
+from rjsite.content.open_questions import open_questions
 from rjsite.content.overview import overview
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.stories import ON_A_PAGE
@@ -57,7 +57,7 @@ def home() -> Response:
         "home",
         "Stories and problems",
         overview=overview(content, folder, _known(content)),
-        questions=release(content, folder, ROOT / "templates").questions,
+        questions=open_questions(content, folder, ROOT / "templates"),
     )
 
 
