@@ -25,6 +25,7 @@ _MESSAGES = {
     "string_type": "write words in straight quotes",
     "greater_than_equal": "write a number that is {ge} or more",
     "less_than_equal": "write a number that is {le} or less",
+    "literal_error": "write one of: {expected}",
 }
 
 
@@ -43,8 +44,6 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
             return f"add a line {line.format(name)}"
         case "extra_forbidden":
             return _not_a_field(name, list(_fields(_within(kind, around))))
-        case "literal_error":
-            return f"write one of: {given['expected']}"
         case "string_too_long":
             return f"use {given['max_length']} characters at most; these are {len(str(fault['input']))}"
         case "tuple_type" if isinstance(fault["input"], dict):
