@@ -9,6 +9,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from rjsite.encryption.smime import NoCertificate, TeamCertificates
 from rjsite.forms.referral import Referral
@@ -36,7 +37,6 @@ class _Missing:
 
     referral: Referral
     version: int
-    digest: str
     recipients: Sequence[str]
 
 
@@ -81,15 +81,15 @@ class Intake:
         Raises:
             NotStored: if neither is possible.
         """
-        digest, new = referral.digest, False
+        new = False
         last, last_digest = self._sent_directly.get(referral.submission, (0, ""))
-        if last_digest == digest:
+        if last_digest == referral.digest:
             return
 
         def compose_all(version: int, number: int) -> dict[str, bytes]:
             nonlocal new
             new = True
-            return self._compose_all(referral, digest, self.team, version, number)
+            return self._compose_all(referral, self.team, version, number)
 
         try:
             self.outbox.insert(self._form(referral), compose_all, after=last)
@@ -97,7 +97,10 @@ class Intake:
             log.error("the outbox is full: forms are answered with the phone number")
             raise NotStored from None
         except (*DATABASE_ERRORS, RuntimeError) as error:
-            self._take_without_outbox(referral, digest, error)
+            log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
+            self.failed_at = time.monotonic()
+            with self._locks[hash(referral.submission) % LOCKS]:
+                self._send_directly(referral)
             new = True
         else:
             self.failed_at = 0.0
@@ -110,27 +113,22 @@ class Intake:
     def _form(referral: Referral) -> SentForm:
         return SentForm(referral.reference, referral.submission, referral.digest)
 
-    def _take_without_outbox(self, referral: Referral, digest: str, error: Exception) -> None:
-        log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
-        self.failed_at = time.monotonic()
-        with self._locks[hash(referral.submission) % LOCKS]:
-            self._send_directly(referral, digest)
-
     def _compose_all(
-        self, referral: Referral, digest: str, recipients: Sequence[str], version: int, number: int
+        self, referral: Referral, recipients: Sequence[str], version: int, number: int
     ) -> dict[str, bytes]:
         """Return the message for each recipient, encrypted if that is possible."""
         messages = {}
         for recipient in recipients:
-            message = compose(referral, version, recipient, self.sender, number, digest)
+            message = compose(referral, version, recipient, self.sender, number)
             # without a usable certificate the worker keeps the mail back until there is one
             with suppress(NoCertificate):
                 message = self.certificates.encrypt(message)
             messages[recipient] = message
         return messages
 
-    def _send_directly(self, referral: Referral, digest: str) -> None:
+    def _send_directly(self, referral: Referral) -> None:
         """Deliver a form to everyone in the team who can be reached now; store it later for the others."""
+        digest = referral.digest
         last, last_digest = self._sent_directly.get(referral.submission, (0, ""))
         if last_digest == digest:  # another request sent it meanwhile
             return
@@ -140,11 +138,11 @@ class Intake:
         version = max(stored, last) + 1
         self.mail.gate.do_without_database()
         end = time.monotonic() + DIRECT_TIMEOUT
-        reached = [to for to in self.team if self._delivered(referral, version, to, digest, end)]
+        reached = [to for to in self.team if self._delivered(referral, version, to, end)]
         if not reached:
             raise NotStored
         if missing := [to for to in self.team if to not in reached]:
-            self._store_later(_Missing(referral, version, digest, missing))
+            self._store_later(_Missing(referral, version, missing))
         self._sent_directly[referral.submission] = version, digest
         while len(self._sent_directly) > REMEMBERED:
             self._sent_directly.popitem(last=False)
@@ -156,11 +154,11 @@ class Intake:
         except DATABASE_ERRORS:
             return 0, ""
 
-    def _delivered(self, referral: Referral, version: int, to: str, digest: str, end: float) -> bool:
+    def _delivered(self, referral: Referral, version: int, to: str, end: float) -> bool:
         """Deliver a form to one recipient and return whether the mail server accepted it."""
         left = max(1.0, end - time.monotonic())
         try:
-            message = self.certificates.encrypt(compose(referral, version, to, self.sender, digest=digest))
+            message = self.certificates.encrypt(compose(referral, version, to, self.sender))
             self.mail.deliver(OutgoingMail(referral.reference, to, message), within=left)
         except Exception as error:  # also one of the site: the person reads of it, and keeps every answer
             why = error.failure if isinstance(error, MailFailure) else type(error).__name__
@@ -189,15 +187,10 @@ class Intake:
 
     def _stored(self, missing: _Missing) -> bool:
         """Store a version for the recipients who did not get it, and return whether that worked."""
-        referral, digest = missing.referral, missing.digest
+        referral = missing.referral
+        compose_missing = partial(self._compose_all, referral, missing.recipients)
         try:
-            self.outbox.insert(
-                self._form(referral),
-                lambda version, number: self._compose_all(
-                    referral, digest, missing.recipients, version, number
-                ),
-                at=missing.version,
-            )
+            self.outbox.insert(self._form(referral), compose_missing, at=missing.version)
         except Exception as error:
             log.error("mail %s still waits to be kept (%s)", referral.reference, type(error).__name__)
             return False

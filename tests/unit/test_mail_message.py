@@ -261,14 +261,15 @@ def test_every_copy_of_a_version_bears_one_message_id():
     assert ids.pop().endswith("@nowhere.example>")
 
 
-def test_another_version_or_another_sending_bears_another_message_id():
+def test_other_answers_another_version_or_another_sending_bear_another_message_id():
     ids = [
         message_id(PLAIN, 1, SENDER),
         message_id(PLAIN, 2, SENDER),
         message_id(changed(submission="cd" * 32), 1, SENDER),
+        message_id(said("other"), 1, SENDER),
     ]
 
-    assert len(set(ids)) == 3
+    assert len(set(ids)) == 4
 
 
 def test_a_copy_made_later_is_the_same_to_the_byte():

@@ -35,7 +35,7 @@ def check_certificates(site: Site) -> Iterator[str]:
     """Yield a line for each certificate and each secret of mail that ends soon."""
     yield from TeamCertificates(site.settings.team_certificates).warnings()
     yield from ending(site.settings)
-    if site.settings.mail_oauth_client_secret.get_secret_value() and not site.settings.mail_oauth_secret_ends:
+    if site.settings.mail_oauth_client_secret and not site.settings.mail_oauth_secret_ends:
         yield "Set RJSITE_MAIL_OAUTH_SECRET_ENDS: without it nobody is warned before mail stops that day"
 
 

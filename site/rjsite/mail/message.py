@@ -119,29 +119,24 @@ def machine_copy(referral: Referral, version: int, number: int = 0) -> bytes:
     return json.dumps(fields, ensure_ascii=False).encode()
 
 
-def message_id(referral: Referral, version: int, sender: str, digest: str = "") -> str:
+def message_id(referral: Referral, version: int, sender: str) -> str:
     """Return the Message-ID, which every copy of one version shares, so that a second copy can be recognised.
 
-    Args:
-        referral: what the person sent.
-        version: 1, or more if the answers were changed.
-        sender: the address that the mail is from.
-        digest: a keyed digest of the answers. If the database fails, two different versions may get the same
-            number, and a mail server may drop the second mail with one Message-ID.
+    The digest of the answers is in it because, if the database fails, two different versions may get the same
+    number, and a mail server may drop the second mail with one Message-ID.
     """
-    return f"<{referral.reference}.{version}.{referral.submission[:16]}{digest[:8]}@{domain_of(sender)}>"
+    identity = f"{referral.submission[:16]}{referral.digest[:8]}"
+    return f"<{referral.reference}.{version}.{identity}@{domain_of(sender)}>"
 
 
-def compose(
-    referral: Referral, version: int, recipient: str, sender: str, number: int = 0, digest: str = ""
-) -> bytes:
+def compose(referral: Referral, version: int, recipient: str, sender: str, number: int = 0) -> bytes:
     """Return the complete message for one recipient as 7-bit bytes with CRLF line ends."""
     headers = {
         "From": sender,
         "To": recipient,
         "Subject": subject(referral),
         "Date": format_datetime(referral.sent_at.astimezone(UK)),
-        "Message-ID": message_id(referral, version, sender, digest),
+        "Message-ID": message_id(referral, version, sender),
     }
     if to := reply_to(referral.reply_to):
         headers["Reply-To"] = to

@@ -160,7 +160,7 @@ def certificates(value: tuple[Path, ...]) -> tuple[Path, ...]:
 
 def database(value: SecretStr) -> SecretStr:
     """Check the URL of a database, without connecting to it."""
-    if not value.get_secret_value():
+    if not value:
         return value
     from sqlalchemy import make_url  # slow to import, and most commands do without
     from sqlalchemy.exc import ArgumentError

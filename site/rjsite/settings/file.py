@@ -41,8 +41,7 @@ def read_given(known: Collection[str]) -> Given:
     file = Given({}, [])
     if path := environment.get(FILE):
         file = _read_file(Path(path))
-    names = [name for name in environment if name.startswith(PREFIX)]
-    names += [name for name in os.environ if name.upper().startswith(PREFIX) and not os.environ[name]]
+    names = [name for name in os.environ if name.upper().startswith(PREFIX)]
     faults = [*file.faults, *_unknown([*names, *file.values], (*known, FILE, *BESIDE))]
     values = {name: value for name, value in file.values.items() if value}
     return Given(

@@ -22,7 +22,7 @@ def mail_faults(settings: Settings) -> list[str]:
     faults = []
     if settings.mail_use_tls and settings.mail_use_ssl:
         faults.append(f"{PREFIX}MAIL_USE_TLS and {PREFIX}MAIL_USE_SSL: set only one of them to true")
-    if settings.mail_username and not _uses_oauth(settings) and not settings.mail_password.get_secret_value():
+    if settings.mail_username and not _uses_oauth(settings) and not settings.mail_password:
         faults.append(f"Set {PREFIX}MAIL_PASSWORD: {PREFIX}MAIL_USERNAME is set")
     plain = not (settings.mail_use_tls or settings.mail_use_ssl)
     if settings.mail_server and plain and settings.mail_server not in LOOPBACK:
@@ -62,7 +62,7 @@ def _uses_oauth(settings: Settings) -> bool:
 
 def _oauth_faults(settings: Settings) -> list[str]:
     """Return a line for each setting of OAuth that is missing, cannot be used or does not fit the others."""
-    secret, key = settings.mail_oauth_client_secret.get_secret_value(), settings.mail_oauth_client_key
+    key = settings.mail_oauth_client_key
     given = {
         "MAIL_OAUTH_TOKEN_URL": settings.mail_oauth_token_url,
         "MAIL_OAUTH_CLIENT_ID": settings.mail_oauth_client_id,
@@ -72,11 +72,11 @@ def _oauth_faults(settings: Settings) -> list[str]:
     if not _uses_oauth(settings):
         return []
     faults = [f"Set {PREFIX}{name}: it is needed to sign in with OAuth" for name in given if not given[name]]
-    if bool(secret) == bool(key):
+    if bool(settings.mail_oauth_client_secret) == bool(key):
         faults.append(
             f"Set either {PREFIX}MAIL_OAUTH_CLIENT_SECRET or {PREFIX}MAIL_OAUTH_CLIENT_KEY, and not both"
         )
-    if settings.mail_password.get_secret_value():
+    if settings.mail_password:
         faults.append(f"{PREFIX}MAIL_PASSWORD: take it out; the site signs in with OAuth")
     if key and not _is_client_key(key):
         faults.append(
