@@ -1,7 +1,7 @@
 """The four forms as a visitor without a browser meets them: answers to send, slips, and the page that came.
 
-SLIPS and STOPS are written by hand: what the site makes of the definitions in tests/service/forms is checked
-against them, never the other way round.
+SLIPS and STOPS are written by hand: what the site makes of the definitions in tests/invented_service/forms is
+checked against them, never the other way round.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from rjsite.settings import ROOT
 
 CLIENT = ROOT / "content"
-SERVICE = ROOT / "tests" / "service"
+SERVICE = ROOT / "tests" / "invented_service"
 PHONE = "01632 960 140"
 EXIT = "https://weather.example/today"
 READS = {"open", "os.listdir", "os.scandir"}  # events of sys.addaudithook whose first argument is a path

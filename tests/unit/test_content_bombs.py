@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.content import front_matter, limits, markdown
+from rjsite.content import front_matter, markdown, size_limits
 from rjsite.content.library import load
 from rjsite.content.problem import Unreadable
 
@@ -181,9 +181,13 @@ def test_a_link_within_the_content_folder_is_a_file_of_it(content):
 
 
 def test_the_longest_text_within_the_limits_is_rendered_in_a_moment():
-    lines = ["[" * limits.OPEN_BRACKETS, *["*_" * 10] * (limits.SIGNS // 40), *["[a](b) & < " * 20] * 190]
-    text = "\n".join(lines)[: limits.MARKDOWN_BYTES - 1000]
-    assert list(limits.beyond("", text)) == []
+    lines = [
+        "[" * size_limits.OPEN_BRACKETS,
+        *["*_" * 10] * (size_limits.SIGNS // 40),
+        *["[a](b) & < " * 20] * 190,
+    ]
+    text = "\n".join(lines)[: size_limits.MARKDOWN_BYTES - 1000]
+    assert list(size_limits.beyond("", text)) == []
     began = time.thread_time()
 
     markdown.opening_and_sections(text, "Title")

@@ -17,9 +17,9 @@ from sqlalchemy import event
 
 from rjsite.encryption.at_rest import CannotDecrypt, RowCipher
 from rjsite.outbox import operator
+from rjsite.outbox.claims import LEASE
 from rjsite.outbox.database import DATABASE_ERRORS, open_database
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.queue import LEASE
 from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 from support.processes import in_a_child
 

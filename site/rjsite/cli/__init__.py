@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from rjsite import full_version
-from rjsite.cli import content, doctor, outbox, serve, update
+from rjsite.cli import content, doctor, outbox, serve, update_content
 from rjsite.content.problem import Unreadable
 from rjsite.settings import SettingsError
 
@@ -66,7 +66,7 @@ _program = Program(
         content.new_story,
         content.release_check,
         content.hide,
-        update.update_content,
+        update_content.update_content,
         outbox.outbox,
         doctor.doctor,
     ],

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from rjsite.content import limits, yaml_fields
+from rjsite.content import size_limits, yaml_fields
 from rjsite.content.field_messages import in_words
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
@@ -98,7 +98,7 @@ def parse(text: str, shown: Path) -> Document:
     lines = text.splitlines()
     begin, end = _fences(lines, shown)
     above, body = "\n".join(lines[begin + 1 : end]), "\n".join(lines[end + 1 :]) + "\n"
-    for line, message in limits.beyond(above, body):
+    for line, message in size_limits.beyond(above, body):
         raise Unreadable(Problem(shown, begin + line + 1, message))
     fields, where = _fields(above, shown, begin + 2)
     return Document(shown, fields, where, body, end + 2, above)

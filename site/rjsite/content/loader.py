@@ -16,11 +16,11 @@ from rjsite.content.file_checks import body_problems, lacking, moved, named_well
 from rjsite.content.form_files import load_forms
 from rjsite.content.front_matter import Document
 from rjsite.content.last_good import LastGood
-from rjsite.content.limits import read_bytes
 from rjsite.content.model import Link, Page, Story
 from rjsite.content.navigation import Navigation, navigation_problems
 from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.content.schema import PageFields, PlainFields, StoryFields
+from rjsite.content.size_limits import read_bytes
 from rjsite.content.stories import newest_first
 from rjsite.content.toml import read_as, read_toml
 from rjsite.forms.definition import Form

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rjsite.content.limits import read_bytes
 from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.size_limits import read_bytes
 
 CONFLICT = re.compile(r"^(?:<{7,}|={7,}|>{7,}|\|{7,})(?:[ \t]|$)", re.MULTILINE)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from rjsite.content import front_matter, limits, lint
+from rjsite.content import front_matter, lint, size_limits
 from rjsite.content.file_checks import body_problems
 from rjsite.content.front_matter import FENCE, Document
 from rjsite.content.library import Library, load
@@ -68,7 +68,7 @@ def read_story(text: str, name: str, content: Library, folder: Path, today: date
     """
     shown = Path(folder.name, "case-studies", f"{name}.md")
     written = text.encode()
-    if message := limits.too_large(len(written)):
+    if message := size_limits.too_large(len(written)):
         return CheckedStory(shown, text, None, [Problem(shown, 1, message)])
     try:
         document = front_matter.parse(clean(written, shown), shown)

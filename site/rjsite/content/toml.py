@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from rjsite.content import limits
+from rjsite.content import size_limits
 from rjsite.content.field_messages import in_words
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
@@ -82,7 +82,7 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
         Unreadable: if it is missing, not UTF-8 or not TOML.
     """
     text = read_source(path, shown)
-    for line, message in limits.beyond_in_table(text):
+    for line, message in size_limits.beyond_in_table(text):
         raise Unreadable(Problem(shown, line + 1, message))
     try:
         return tomllib.loads(text)

@@ -17,8 +17,8 @@ from rjsite.mail.daily_count import DailyCount, is_count
 from rjsite.mail.smtp import OutgoingMail, TeamMail
 from rjsite.mail.smtp_errors import AT_THE_GATE, NOT_IN_TEAM, ON_THE_WAY, MailFailure
 from rjsite.outbox import operator
+from rjsite.outbox.claims import Claimed
 from rjsite.outbox.database import DATABASE_ERRORS
-from rjsite.outbox.queue import Claimed
 from rjsite.outbox.store import Outbox
 
 # The retry policy, in seconds. Each wait varies by a tenth, so that mails do not all become due together.

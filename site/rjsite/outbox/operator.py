@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 
 from rjsite.encryption.at_rest import CannotDecrypt
-from rjsite.outbox.queue import UNSENT, Claimed, as_claimed
+from rjsite.outbox.claims import UNSENT, Claimed, as_claimed
 from rjsite.outbox.schema import counters, outbox
 from rjsite.outbox.store import COUNT_FORMS, FORMS, Outbox
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, and_, bindparam, column, func, insert
 from sqlalchemy.exc import IntegrityError
 
 from rjsite.encryption.at_rest import RowCipher
-from rjsite.outbox.queue import UNSENT, Queue, identity_of
+from rjsite.outbox.claims import UNSENT, Claims, identity_of
 from rjsite.outbox.schema import counters, outbox
 
 COUNT_EVERY = 1.0  # seconds between two counts of what is waiting
@@ -54,7 +54,7 @@ class SentForm(NamedTuple):
     digest: str
 
 
-class Outbox(Queue):
+class Outbox(Claims):
     """The outbox in one database: the queue, and how a form gets into it.
 
     Args:

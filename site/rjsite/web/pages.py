@@ -14,9 +14,9 @@ from rjsite.content.model import Page, Story
 from rjsite.content.stories import Listing
 from rjsite.settings import Settings
 from rjsite.web import page_cache
-from rjsite.web.filters import day
 from rjsite.web.live_content import library, unlinked
 from rjsite.web.security import NO_STORE
+from rjsite.web.template_filters import day
 
 bp = Blueprint("pages", __name__)
 OTHERS = ("/sent", "/exit")  # answered by rjsite.web.forms

@@ -14,7 +14,7 @@ from rjsite.content.library import Library
 from rjsite.content.problem import Problem, Severity
 from rjsite.forms.form import form_class
 from rjsite.settings import ROOT
-from rjsite.web.filters import day
+from rjsite.web.template_filters import day
 
 FOLDER = Path("static", "papers")
 ON_PAPER = ("a", "b", "c")

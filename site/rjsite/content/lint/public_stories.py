@@ -10,11 +10,11 @@ from typing import Any
 
 from rjsite.content.last_good import LastGood
 from rjsite.content.library import Library
-from rjsite.content.limits import read_bytes
 from rjsite.content.lint.live_rules import live_problems
 from rjsite.content.lint.rules import Rules, load_rules
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem, Severity, Unreadable
+from rjsite.content.size_limits import read_bytes
 
 RULES = "house-rules.toml"
 _NONE: dict[str, Any] = {"no_permission_yet": (), "sign": (), "content_notes": {}}

@@ -1,4 +1,4 @@
-"""The queue: which mail is due, which worker has a lease on it, and how its delivery is settled.
+"""Which mail is due, which worker has a lease on it, and how its delivery is settled.
 
 Each mail is delivered at least once. A worker claims a mail by a lease, which expires if its process dies.
 An unsent mail is never deleted because of its age, whatever the clock says.
@@ -41,7 +41,7 @@ class Claimed:
         return identity_of(self.submission, self.version, self.recipient)
 
 
-class Queue(Database):
+class Claims(Database):
     """The mail in one database as the workers use it.
 
     Args:
