@@ -14,7 +14,7 @@ from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.worker import Worker
 from rjsite.outbox.store import Outbox
-from rjsite.services import NAME, PageServices, Services, make_outbox, warnings
+from rjsite.services import NAME, LiveContent, PageServices, Services, make_outbox, warnings
 from rjsite.settings import ROOT, Settings
 from rjsite.settings.development_keys import keep_keys
 from rjsite.web import (
@@ -96,7 +96,7 @@ def _services(app: Flask, pages: PageServices) -> Services:
 
 def _worker(
     settings: Settings,
-    content: live_content.LiveLibrary,
+    content: LiveContent,
     outbox: Outbox,
     mail: TeamMail,
     certificates: TeamCertificates,

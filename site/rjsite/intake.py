@@ -13,8 +13,8 @@ from functools import partial
 
 from rjsite.encryption.smime import NoCertificate, TeamCertificates
 from rjsite.forms.referral import Referral
-from rjsite.mail.message import compose
-from rjsite.mail.smtp import OutgoingMail, TeamMail
+from rjsite.mail.message import OutgoingMail, compose
+from rjsite.mail.smtp import TeamMail
 from rjsite.mail.smtp_errors import MailFailure
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox, OutboxFull, SentForm

@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from flask import Flask, current_app
 from flask_limiter import Limiter
 
 from rjsite.content import merged
+from rjsite.content.library import Library
 from rjsite.encryption.at_rest import RowCipher
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.forms.form import QuestionForm
@@ -25,26 +26,44 @@ from rjsite.outbox.recovery import corrupt_files
 from rjsite.outbox.store import Outbox
 from rjsite.settings import Settings
 
-if TYPE_CHECKING:
-    from rjsite.web.live_content import LiveLibrary
-    from rjsite.web.page_cache import Layer
-
 NAME = "rjsite"  # in `app.extensions`
 DAILY_RUN = "daily-run"  # the file in the data folder in which deploy/daily.sh says how it ended
 OVERDUE = 26 * 60 * 60  # seconds
 
 
+class LiveContent(Protocol):
+    """The content that the app shows now: `LiveLibrary` of rjsite/web/live_content.py."""
+
+    folder: Path
+    taken_up: bool
+
+    def now(self) -> Library:
+        """Return the library as it is now."""
+
+    def take_up(self) -> None:
+        """Read the content again."""
+
+    def take_up_on_signal(self) -> None:
+        """Read the content again on SIGHUP."""
+
+    def keep_last_good(self) -> None:
+        """Keep the last good version of each file."""
+
+
+class PageCache(Protocol):
+    """The cache of finished pages: `Layer` of rjsite/web/page_cache.py."""
+
+    def pages_of(self, shown: Library) -> dict[str, Any]:
+        """Return the pages that were made of a library, by their URLs."""
+
+
 @dataclass(frozen=True)
 class PageServices:
-    """What every app needs to show pages. The staff copy has nothing else.
-
-    Attributes:
-        page_cache: answers pages that were rendered before.
-    """
+    """What every app needs to show pages. The staff copy has nothing else."""
 
     settings: Settings
-    content: LiveLibrary
-    page_cache: Layer
+    content: LiveContent
+    page_cache: PageCache
 
 
 @dataclass(frozen=True)

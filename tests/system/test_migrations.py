@@ -19,8 +19,8 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Connection, Engine, Insert, MetaData, Table, event, func, inspect, select, text
 
 from rjsite.encryption.at_rest import RowCipher
+from rjsite.mail.message import OutgoingMail
 from rjsite.mail.sign_in import Gate
-from rjsite.mail.smtp import OutgoingMail
 from rjsite.mail.worker import Worker
 from rjsite.outbox import operator, schema
 from rjsite.outbox.database import DATABASE_ERRORS, open_database

@@ -25,11 +25,10 @@ from rjsite.mail.credentials import credentials_digest
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp_errors import SIGN_IN_REFUSED
 from rjsite.outbox.store import Outbox, SentForm
-from rjsite.services import DAILY_RUN, make_outbox, services_of
+from rjsite.services import DAILY_RUN, LiveContent, make_outbox, services_of
 from rjsite.settings import ROOT, Settings
 from rjsite.settings.file import FILE
 from rjsite.web import page_cache
-from rjsite.web.live_content import LiveLibrary
 from support import commands
 from support.authority import Authority, server_context
 from support.processes import free_port
@@ -528,7 +527,7 @@ def test_an_address_at_which_nobody_answers_is_named(site):
 
 
 @pytest.fixture
-def running(values: dict[str, str], box: Outbox) -> Iterator[LiveLibrary]:
+def running(values: dict[str, str], box: Outbox) -> Iterator[LiveContent]:
     """The site itself; gives the content that it shows."""
     app = create_app()
     server = make_server("127.0.0.1", int(values["PORT"]), app, threaded=True)

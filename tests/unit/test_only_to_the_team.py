@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from rjsite import create_app
-from rjsite.mail.smtp import OutgoingMail
+from rjsite.mail.message import OutgoingMail
 from rjsite.mail.smtp_errors import NOT_IN_TEAM, MailFailure
 from rjsite.outbox import operator
 from rjsite.outbox.schema import outbox

@@ -13,8 +13,8 @@ from functools import partial
 
 from rjsite.mail.advice import advice
 from rjsite.mail.connection import VerifiedConnection
-from rjsite.mail.message import domain_of, message_of
-from rjsite.mail.smtp import OutgoingMail, TeamMail
+from rjsite.mail.message import OutgoingMail, domain_of, message_of
+from rjsite.mail.smtp import TeamMail
 from rjsite.mail.smtp_errors import MailFailure, mail_failure, reply_code
 from rjsite.settings import Settings
 

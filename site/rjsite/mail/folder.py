@@ -6,12 +6,11 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask_mail import Connection
 
-if TYPE_CHECKING:
-    from rjsite.mail.smtp import OutgoingMail
+from rjsite.mail.message import OutgoingMail
 
 
 class FolderConnection(Connection):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.charset import QP, Charset
 from email.mime.application import MIMEApplication
@@ -25,6 +26,15 @@ SECURE_MAIL = ".cjsm.net"  # Criminal Justice Secure Mail takes mail only from i
 POLICY = compat32.clone(linesep="\r\n", cte_type="7bit", max_line_length=0)
 UTF_8 = Charset("utf-8")
 UTF_8.body_encoding = QP  # in lines of 76 characters at most
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMail:
+    """A composed message for one recipient."""
+
+    name: str  # of the file in development
+    recipient: str
+    body: bytes = field(repr=False)
 
 
 def subject(referral: Referral) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from flask import Flask
 from flask_mail import Mail, Message
 
 from rjsite.mail.connection import VerifiedConnection
 from rjsite.mail.folder import FolderConnection
+from rjsite.mail.message import OutgoingMail
 from rjsite.mail.oauth import TokenSource
 from rjsite.mail.sign_in import Gate
 from rjsite.mail.smtp_errors import NOT_IN_TEAM, MailFailure, mail_failure
@@ -22,15 +22,6 @@ from rjsite.settings import Settings
 
 LONGEST_ATTEMPT = 130.0  # seconds, however slowly the server answers; shorter than a lease
 ANSWERS = 12  # replies of the server in one delivery; each may take as long as the timeout
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingMail:
-    """A composed message for one recipient."""
-
-    name: str  # of the file in development
-    recipient: str
-    body: bytes = field(repr=False)
 
 
 class ComposedMessage(Message):

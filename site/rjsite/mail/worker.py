@@ -14,7 +14,8 @@ from rjsite.encryption.at_rest import CannotDecrypt
 from rjsite.encryption.smime import NoCertificate, TeamCertificates
 from rjsite.mail.advice import advice
 from rjsite.mail.daily_count import DailyCount, is_count
-from rjsite.mail.smtp import OutgoingMail, TeamMail
+from rjsite.mail.message import OutgoingMail
+from rjsite.mail.smtp import TeamMail
 from rjsite.mail.smtp_errors import AT_THE_GATE, NOT_IN_TEAM, ON_THE_WAY, MailFailure
 from rjsite.outbox import operator
 from rjsite.outbox.claims import Claimed

@@ -141,7 +141,7 @@ def answer(address: str, make: Callable[[], Cached], *, keep: bool = True) -> Re
         keep: whether to cache it.
     """
     pages, key = page_services_of(current_app).page_cache.pages_of(library()), site_url() + address
-    cached = pages.get(key)
+    cached: Cached | None = pages.get(key)
     if cached is None:
         cached = make()
         if keep:
