@@ -1,0 +1,70 @@
+"""What may import what, as docs/architecture.md says it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from rjsite.settings import ROOT
+
+SITE = ROOT / "site"
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Return each module of the site by its name; the package itself imports its parts only when asked."""
+    paths = (path for path in (SITE / "rjsite").rglob("*.py") if path != SITE / "rjsite" / "__init__.py")
+    return {".".join(path.relative_to(SITE).with_suffix("").parts): path for path in paths}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the modules of the site that a module imports, also inside functions and for types alone."""
+    yield from _imported(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def imported_when_it_runs(path: Path) -> Iterator[str]:
+    """Yield the same without what only the type checker imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = [
+        node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+    ]
+    tree.body = [node for node in tree.body if node not in for_types]
+    yield from _imported(tree)
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                names = (f"{node.module}.{alias.name}", node.module, f"{node.module}.__init__")
+                yield from [name for name in names if name in modules()][:1]
+
+
+@cache
+def layers() -> list[str]:
+    """Return the layers from the top down, as the document names them."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    sentence = re.search(r"From the top down: (.*?)\. A module", text, re.DOTALL)
+    assert sentence
+    return [re.sub(r"/|\.py", "", name) for name in re.findall(r"`([^`]+)`", sentence[1])]
+
+
+def test_no_module_imports_another_in_a_circle():
+    TopologicalSorter(
+        {name: set(imported_when_it_runs(path)) - {name} for name, path in modules().items()}
+    ).prepare()
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_a_module_imports_only_from_its_own_layer_and_those_below_it(name):
+    own = layers().index(name.split(".")[1])
+
+    above = [other for other in imported(modules()[name]) if layers().index(other.split(".")[1]) < own]
+
+    assert above == []
