@@ -34,10 +34,10 @@ from rjsite.web.rate_limit import make_limiter
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Return an app. It writes, connects to and starts nothing before it handles its first request.
+    """Return an app that writes nothing, connects to nothing and starts nothing before its first request.
 
     Args:
-        settings: if there are none, they are read from the environment. A server that calls this without
+        settings: without them, they are read from the environment. A server that calls this without
             settings starts the site, so the keys of development are then kept for the next start.
 
     Raises:

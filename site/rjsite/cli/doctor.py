@@ -29,7 +29,7 @@ def doctor() -> None:
     from rjsite.doctor.report import examine
 
     if SETTINGS_FILE.exists() and not any(name.startswith(PREFIX) for name in os.environ):
-        os.environ[FILE] = str(SETTINGS_FILE)  # as the command for root does, deploy/rjsite
+        os.environ[FILE] = str(SETTINGS_FILE)  # like the command for root in deploy/rjsite
     settings, faults = Settings.read()
     given = {**read_given(Settings.names()).values, FILE: os.environ.get(FILE, "")}
     logging.disable()  # the checks say in their own words what parts of the site would log

@@ -68,12 +68,12 @@ def _not_a_field(name: str, known: Sequence[str]) -> str:
 
 
 def _within(kind: Any, around: list[str]) -> Any:
-    """Return the type of a table, found by the names of the tables around it."""
+    """Return the type of a table from its own name and those of the tables that contain it."""
     for name in around:
         if hasattr(kind, "model_fields"):
             kind = _fields(kind)[name].annotation
-        else:  # a dict or a list: what it holds
-            kind = next(held for held in reversed(get_args(kind)) if held is not Ellipsis)
+        else:  # a dict or a list: the type of its items
+            kind = next(item for item in reversed(get_args(kind)) if item is not Ellipsis)
     return kind
 
 

@@ -71,7 +71,7 @@ def _shared(name: str, folder: Path, shown: Path) -> tuple[Question, ...]:
 
 
 def _form_problems(error: ValidationError, path: Path, shown: Path) -> Iterator[Problem]:
-    """Yield the problems of a form; one that shows only in the whole form stands at its question."""
+    """Yield the problems of a form. One that only the whole form reveals is reported at its question."""
     lines = Lines(read_source(path, shown))
     problems = typed_problems(error, Form, lines, shown)
     for problem, fault in zip(problems, error.errors(), strict=True):

@@ -72,7 +72,7 @@ class Library:
         return replace(self, stories=shown) if len(shown) < len(self.stories) else self
 
     def with_facts(self, facts: Facts) -> Library:
-        """Return the same with other facts in the pages and forms; stories stay as they are."""
+        """Return a copy with other facts in the pages and forms; stories stay unchanged."""
         pages, form_pages, outcomes, errors = (
             {name: replace(page, facts=facts) for name, page in kind.items()}
             for kind in (self.pages, self.form_pages, self.outcomes, self.errors)
@@ -162,4 +162,4 @@ def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
     return {address: form.filled(facts.fill, facts.has) for address, form in forms.items()}
 
 
-NOTHING = Library(Facts())  # what a site keeps when it starts
+NOTHING = Library(Facts())  # the content of a site before anything is loaded

@@ -31,7 +31,7 @@ class Navigation(BaseModel):
     groups: tuple[Group, ...] = Field((), alias="group")
 
     def within(self, pages: Container[str]) -> Navigation:
-        """Return the same without the links of the menu and the footer that lead to no page."""
+        """Return a copy without the links of the menu and the footer that lead to no page."""
         menu, footer = (
             tuple(link for link in links if link.page in pages) for links in (self.menu, self.footer)
         )

@@ -1,4 +1,4 @@
-"""The check of a story that is in no file yet, in the same words as `rjsite check`."""
+"""Checks a story that is not saved in a file yet, with the same messages as `rjsite check`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class CheckedStory:
         return BODY, max(problem.line - end - 2, 1)
 
     def with_problem(self, field: str, message: str) -> CheckedStory:
-        """Return the same with one more problem of a field."""
+        """Return a copy with one more problem of a field."""
         line = next(n for n, line in enumerate(self.text.split("\n"), 1) if line.startswith(f"{field}:"))
         return replace(self, problems=[Problem(self.shown, line, message), *self.problems])
 
@@ -101,7 +101,7 @@ def _stand_in(
 def check_story(
     read: CheckedStory, content: Library, folder: Path, today: date, known: Sequence[Problem]
 ) -> CheckedStory:
-    """Return the same with every problem that the file would bring, there or in another file.
+    """Return a copy with every problem that the file would cause, in itself or in another file.
 
     Args:
         read: as `read_story` returns it, from the same content.

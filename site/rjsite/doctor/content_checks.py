@@ -19,7 +19,7 @@ from rjsite.settings.file import FILE
 from rjsite.web.live_content import LiveLibrary
 from rjsite.web.publish import CURRENT, out_of_date
 
-NEWEST_PYTHON = (3, 13)  # with which the site is tested
+NEWEST_PYTHON = (3, 13)  # the versions the site is tested with
 USUAL_FOLDER = Path("/var/lib/rjsite-published")
 
 _PLACEHOLDER = re.compile(  # of our own examples and guides
@@ -82,7 +82,7 @@ def check_content(site: Site) -> Iterator[str]:
 def check_merged_content(site: Site) -> Iterator[str]:
     """Yield what keeps merged content from arriving, and what a person has to release."""
     data, repository = site.settings.data_dir, site.settings.content_repository
-    yield from merged.warnings(data, repository, with_mistakes=False)  # check_content names each
+    yield from merged.warnings(data, repository, with_mistakes=False)  # check_content reports each problem
 
 
 def check_published_pages(site: Site) -> Iterator[str]:

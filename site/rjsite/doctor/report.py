@@ -64,7 +64,7 @@ def _lines_of(name: str, check: Check, site: Site) -> list[str]:
         lines.extend(check(site))
     except PermissionError as error:
         lines.append(NotSeen(f"{name}: this user may not look at {error.filename}"))
-    except Exception as error:  # whatever is broken there, the other checks are made
+    except Exception as error:  # whatever is broken there, the other checks still run
         lines.append(f"{name}: this check failed ({type(error).__name__})")
     return lines
 

@@ -91,13 +91,13 @@ def is_envelope(message: bytes) -> bool:
 
 
 def checked_envelope(envelope: bytes, *, sender: str, recipient: str, submission: str, version: str) -> bytes:
-    """Return a stored envelope with the present sender, if this site could have written its headers.
+    """Return a stored envelope with the current sender, if this site could have written its headers.
 
     Nothing in an envelope proves that this site made it. So its headers may hold only what this site writes
     there for the row in which the envelope is stored.
 
     Raises:
-        ValueError: if they hold anything else.
+        ValueError: if the headers hold anything else.
     """
     head, _, text = envelope.partition(b"\r\n\r\n")
     if not head.endswith(b"\r\n" + _WRAPPING):

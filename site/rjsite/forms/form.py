@@ -1,4 +1,4 @@
-"""Makes a WTForms form of the definition of a form, and a referral of what was sent in it."""
+"""Makes a WTForms form from the definition of a form, and a referral from the answers sent in it."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class QuestionForm(FlaskForm):
 
     @property
     def errors_in_order(self) -> list[tuple[str, str]]:
-        """Return the id of each field with an error, and its message, in the order of the page."""
+        """Return the id and the message of each field with an error, in the order of the page."""
         return [
             (f"{q.name}-0" if q.kind in ("one", "many") else q.name, str(self[q.name].errors[0]))
             for q in self.definition.questions

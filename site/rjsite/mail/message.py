@@ -105,7 +105,7 @@ def _how_to_reply(address: str) -> Iterator[str]:
 
 
 def machine_copy(referral: Referral, version: int, number: int = 0) -> bytes:
-    """Return the same as JSON for other programs (docs/referral-json.md)."""
+    """Return the referral as JSON for other programs (docs/referral-json.md)."""
     fields = {
         "schema_version": SCHEMA_VERSION,
         "form": referral.key,

@@ -48,7 +48,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")  # no space or control character, which wou
 
 @dataclass(slots=True)
 class Token:
-    """A token as the server gave it.
+    """An access token from the authorization server.
 
     Attributes:
         renew_at: when it has to be replaced, in seconds of the clock of its source.

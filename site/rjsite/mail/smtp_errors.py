@@ -61,7 +61,7 @@ def reply_code(code: int, reply: bytes | str) -> str:
 
 
 def asks_to_wait(error: smtplib.SMTPResponseException) -> bool:
-    """Return whether a server that replies so before the sign-in is overloaded."""
+    """Return whether this reply, sent before the sign-in, means that the server is overloaded."""
     connecting = isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError)
     return error.smtp_code == 421 or (connecting and 400 <= error.smtp_code < 500)
 

@@ -23,8 +23,8 @@ class Waiting:
     Attributes:
         forms: the number of forms.
         mails: the number of mails; a form has one for each recipient.
-        oldest: the seconds for which the oldest has waited.
-        failures: the reasons why they wait.
+        oldest: how long the oldest mail has waited, in seconds.
+        failures: the reasons why the mails are waiting.
         refused: the number of mails whose last attempt was refused permanently.
     """
 

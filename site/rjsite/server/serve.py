@@ -66,7 +66,7 @@ def serve_staff(app: Flask, port: int) -> None:
 
 
 def _run(server: Any, where: str) -> None:
-    """Answer requests until a signal stops it, and print where."""
+    """Print the address of the server and answer requests until a signal stops it."""
     signal.signal(signal.SIGTERM, _stop)
     print(f"{where} Stop it with Ctrl+C.", flush=True)
     try:

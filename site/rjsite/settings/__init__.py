@@ -94,7 +94,7 @@ class Settings(BaseModel):
         """Return the settings from the environment and the settings file that it names.
 
         Args:
-            given: settings that win over both.
+            given: settings that override both.
 
         Raises:
             SettingsError: with one line for each setting that is missing or cannot be used.
@@ -106,7 +106,7 @@ class Settings(BaseModel):
 
     @classmethod
     def read(cls, **given: Any) -> tuple[Self, list[str]]:
-        """Return the same, with defaults for what cannot be used, and a line for each fault."""
+        """Return a copy with defaults for settings that cannot be used, and a line for each fault."""
         read = read_given(cls.names())
         set_here = {field: read.values.get(cls.name_of(field)) for field in cls.model_fields}
         values = {field: value for field, value in set_here.items() if value is not None} | given

@@ -42,7 +42,7 @@ def email_address(value: str) -> str:
 
 
 def host_name(value: str) -> str:
-    """Check the name or the IP address of a server."""
+    """Check the host name or IP address of a server."""
     name = value.removeprefix("[").removesuffix("]").removesuffix(".")
     if value and not (_is_host(name) or _is_ipv6(name)):
         raise ValueError("write the name alone, like mail.example.org; its port is RJSITE_MAIL_PORT")

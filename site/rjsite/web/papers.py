@@ -47,7 +47,7 @@ def documents(content: Library) -> dict[str, str]:
 
 
 def _templates(content: Library) -> tuple[Template, Template]:
-    """Return the templates of forms and of pages on paper."""
+    """Return the templates of printed forms and pages."""
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
         autoescape=True,

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from rjsite.settings import Settings
 
 MAX_BODY = 64 * 1024
-TOO_LARGE = "rjsite.too-large"  # said of a request that the server did not read to its end
+TOO_LARGE = "rjsite.too-large"  # for a request that the server did not read to its end
 NO_STORE = "no-store"
 PROBES = ("/healthz", "/readyz")  # machines ask for them by whatever name or address they know
 

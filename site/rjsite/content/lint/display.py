@@ -1,4 +1,4 @@
-"""The check of what readers see otherwise than it was meant: marks that are shown, and words that are not."""
+"""Checks for text that is not shown as meant: marks that readers see, and words that they do not."""
 
 from __future__ import annotations
 

@@ -67,12 +67,12 @@ def _whole_page(page: Page, blocks: Sequence[Block], rules: Rules) -> Findings:
     line, most = page.document.body_line, rules.length.average
     if (grade := readability.grade(spoken)) > page.grade:
         hardest = start(max(spoken, key=lambda sentence: readability.grade([sentence])))
-        words = f"the page reads at grade {grade:.1f}, and {page.grade} is allowed"
-        yield line, f"{words}; use shorter words and sentences, first in “{hardest}”"
+        message = f"the page reads at grade {grade:.1f}, and {page.grade} is allowed"
+        yield line, f"{message}; use shorter words and sentences, first in “{hardest}”"
     if (average := readability.average(spoken)) > most:
         longest = start(max(spoken, key=lambda sentence: len(readability.words(sentence))))
-        words = f"sentences have {average:.1f} words on average, and {most:g} is the most"
-        yield line, f"{words}; make two of the long ones, first of “{longest}”"
+        message = f"sentences have {average:.1f} words on average, and {most:g} is the most"
+        yield line, f"{message}; make two of the long ones, first of “{longest}”"
 
 
 def _is_sentence(text: str) -> bool:

@@ -72,16 +72,16 @@ def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
 
 def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
     """Yield facts in a value that do not exist, or whose own value names a fact."""
-    for found in USED.finditer(value):
-        if found["name"] not in written:
+    for match in USED.finditer(value):
+        if match["name"] not in written:
             yield (
                 ("value",),
-                f"there is no fact “{found['name']}”; write {{name}} with the name of one in this file",
+                f"there is no fact “{match['name']}”; write {{name}} with the name of one in this file",
             )
-        elif USED.search(str(written[found["name"]].get("value", ""))):
+        elif USED.search(str(written[match["name"]].get("value", ""))):
             yield (
                 ("value",),
-                f"write the words of {{{found['name']}}} here; its own value names a fact as well",
+                f"write the words of {{{match['name']}}} here; its own value names a fact as well",
             )
 
 
@@ -106,7 +106,7 @@ def _link(fact: Fact, written: str) -> Keyed:
 
 
 def _written_out(fact: Fact, value: str, hard_coded: HardCodedFacts) -> Keyed:
-    """Yield the numbers and addresses in a text that another fact holds already."""
+    """Yield the numbers and addresses in a text that are already the value of another fact."""
     if fact.form in ("sentence", "phrase", "address"):
         for number, name in hard_coded.find(value):
             if name:

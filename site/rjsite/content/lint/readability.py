@@ -20,7 +20,7 @@ def plain(markdown: str) -> str:
 
 
 def unquoted(text: str) -> str:
-    """Return the text without what is in quotation marks."""
+    """Return the text without its quotations."""
     return _QUOTED.sub(" ", text)
 
 

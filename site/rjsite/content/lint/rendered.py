@@ -59,7 +59,7 @@ class Block(Passage):
 
     @property
     def is_cell(self) -> bool:
-        """Return whether it is a cell of a table."""
+        """Return whether this block is a cell of a table."""
         return self.tag in ("th", "td")
 
     def letters(self) -> Iterator[str]:
@@ -69,7 +69,7 @@ class Block(Passage):
 
     @cached_property
     def sentences(self) -> list[str]:
-        """Return its sentences. Quotations have none, because they are somebody else's words."""
+        """Return the sentences of this block, but none of a quotation, which is somebody else's words."""
         if self.is_quoted or self.level or self.tag == "dt":
             return []
         sentences = readability.sentences(self.words)
@@ -138,7 +138,7 @@ class RenderedPage(HTMLParser):
             block.links[-1].end = len(block.text)
 
     def _find_lines(self, page: Page) -> None:
-        """Set the line of each line of each block, by the letters and digits before it."""
+        """Set the source line of each line of each block by counting the letters and digits before it."""
         shown = "".join(letters for block in self.blocks for letters in block.letters())
         begins, numbers, at = [0], [page.document.body_line], 0
         for number, line in _source(page):

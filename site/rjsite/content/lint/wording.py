@@ -90,6 +90,6 @@ def entries(passages: Sequence[Passage], rules: Rules, limit: int) -> Findings:
 
 
 def start(sentence: str) -> str:
-    """Return enough of a sentence to find it by."""
+    """Return the start of a sentence, long enough to search for."""
     first = sentence.split()[:6]
     return " ".join(first) + ("…" if len(first) == 6 else "")
