@@ -15,7 +15,7 @@ Stamp = tuple[int, int, int]
 
 
 class ListFile:
-    """One such list. Several processes may read it while one changes it.
+    """A list in a file. Several processes may read it while one changes it.
 
     Args:
         folder: the data folder.

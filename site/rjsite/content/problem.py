@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Severity(StrEnum):
-    """What a problem means for the live site."""
+    """How a problem affects the live site."""
 
     MUST_NOT_BE_SHOWN = "must not be shown"  # a page stays as it was; a story is left out
     PLEASE_MEND = "please mend"  # named, and never stops anything

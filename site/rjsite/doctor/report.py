@@ -33,7 +33,7 @@ CHECKS: dict[str, Check] = {
 
 @dataclass
 class Report:
-    """What all checks said.
+    """The results of all checks.
 
     Attributes:
         to_do: a line for each thing that somebody has to do.

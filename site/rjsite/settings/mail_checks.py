@@ -1,4 +1,4 @@
-"""Whether the settings of mail can work together: encryption, client certificate, password or OAuth."""
+"""Checks that the settings of mail can work together: encryption, client certificate, password or OAuth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of the content: every text of the site, tried by the rules of content/house-rules.toml.
+"""Checks the content: every text of the site against the rules of content/house-rules.toml.
 
 It finds what a machine can find. People read the texts too.
 """

@@ -1,4 +1,4 @@
-"""The check of what only shows across files: addresses, titles and files that nothing uses."""
+"""Checks what only several files together reveal: addresses, titles and files that nothing uses."""
 
 from __future__ import annotations
 

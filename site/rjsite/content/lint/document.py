@@ -1,4 +1,4 @@
-"""The check of one Markdown file: its text, headings, links and fields."""
+"""Checks one Markdown file: its text, headings, links and fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of service.toml: each fact has its form and fits the sentences that use it."""
+"""Checks service.toml: each fact has its form and fits the sentences that use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of the examples for nginx and Caddy in deploy/.
+"""Checks the examples for nginx and Caddy in deploy/.
 
 They repeat two facts, so that the server can answer while the site is down.
 """

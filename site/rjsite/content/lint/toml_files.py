@@ -1,4 +1,4 @@
-"""The check of TOML files: the questions and messages of the forms, and the menus."""
+"""Checks TOML files: the questions and messages of the forms, and the menus."""
 
 from __future__ import annotations
 
