@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,8 +34,6 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.content = folder / "content"
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.merge()
 
     def git(self, *arguments: str) -> str:
         who = ["-c", "user.name=A", "-c", "user.email=a@mending.example", "-c", "commit.gpgsign=false"]
@@ -56,17 +56,26 @@ class Project:
         path.write_text(path.read_text().replace(right, wrong))
 
 
+@pytest.fixture(scope="session")
+def committed(make_content: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a project that each test has a copy of."""
+    folder = tmp_path_factory.mktemp("project")
+    make_content(folder)
+    project = Project(folder)
+    project.git("init", "--quiet", "--initial-branch=main", "--template=")
+    project.merge()
+    return folder
+
+
 @pytest.fixture
-def project(content: Path, tmp_path: Path) -> Project:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    content.rename(folder / "content")
-    return Project(folder)
+def project(committed: Path, tmp_path: Path) -> Project:
+    return Project(shutil.copytree(committed, tmp_path / "project"))
 
 
 @pytest.fixture
 def data(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The data folder of a production site that follows the project."""
+    monkeypatch.setattr(os, "sync", lambda: None)  # of all that the machine has to write
     folder = tmp_path / "data"
     folder.mkdir()
     values = production_settings(tmp_path) | {
@@ -81,10 +90,20 @@ def data(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return folder
 
 
+@pytest.fixture(scope="session")
+def first_update(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what the first update of the first test that needs one leaves in the data folder."""
+    return tmp_path_factory.mktemp("first-update")
+
+
 @pytest.fixture
-def updated(data: Path) -> None:
+def updated(data: Path, first_update: Path) -> None:
     """The state after the first update."""
-    update()
+    if any(first_update.iterdir()):
+        shutil.copytree(first_update, data, symlinks=True, dirs_exist_ok=True)
+    else:
+        update()
+        shutil.copytree(data, first_update, symlinks=True, dirs_exist_ok=True)
 
 
 @pytest.fixture
