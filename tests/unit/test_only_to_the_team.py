@@ -25,7 +25,11 @@ def site(tmp_path, content):
 
     def make(team: str) -> Services:
         settings = Settings.load(
-            mode="development", data_dir=tmp_path / "var", content_dir=content, team_email=team
+            mode="development",
+            data_dir=tmp_path / "var",
+            content_dir=content,
+            team_email=team,
+            deliver_per_minute=60_000,  # with the default, two seconds pass between two mails
         )
         services = services_of(create_app(keep_keys(settings)))
         services.outbox.prepare()
