@@ -531,7 +531,7 @@ def running(values: dict[str, str], box: Outbox) -> Iterator[LiveContent]:
     """The site itself; gives the content that it shows."""
     app = create_app()
     server = make_server("127.0.0.1", int(values["PORT"]), app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield services_of(app).content
     server.shutdown()
