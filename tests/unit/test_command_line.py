@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+from typing import NoReturn
 
 import pytest
 
 from rjsite.cli import main, serve
 from support import commands
-from support.site_process import RJSITE
+from support.service import SERVICE
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "65536", "80 80"])
@@ -117,56 +120,64 @@ def test_content_that_cannot_be_read_is_named(monkeypatch, tmp_path):
     assert "service.toml" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "slow"),
-    [
-        (["--help"], {"flask", "sqlalchemy"}),
-        (["keys", "new"], {"flask", "sqlalchemy"}),
-        (["check"], {"sqlalchemy"}),
-    ],
-)
-def test_a_command_imports_nothing_slow_that_it_does_not_need(arguments, slow):
-    code = (
-        f"import atexit, sys; atexit.register(lambda: print({slow} & set(sys.modules)));"
-        f"from rjsite.cli import main; main({arguments})"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+IMPORTED = """
+import sys
+from contextlib import suppress
+from rjsite.cli import main
+for arguments, slow in [("--help", "flask"), ("keys new", "flask"), ("check", "sqlalchemy")]:
+    with suppress(SystemExit):
+        main(arguments.split())
+    print(arguments, {slow, "sqlalchemy"} & {*sys.modules}, file=sys.stderr)
+"""
 
-    assert (done.stderr, done.stdout.splitlines()[-1]) == ("", "set()")
+
+def test_a_command_imports_nothing_slow_that_it_does_not_need(content, monkeypatch):
+    shutil.copy(SERVICE / "house-rules.toml", content)
+    monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
+    done = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=False)
+
+    assert done.stderr.splitlines() == ["--help set()", "keys new set()", "check set()"]
+    assert all(words in done.stdout for words in ("Usage: ", "RJSITE_SECRET_KEY=", "to mend"))
 
 
 # -- settings from a file ----------------------------------------------------------------------------------
 
 
-def test_a_program_run_with_settings_has_each_value_as_it_stands_in_the_file(tmp_path, monkeypatch):
+@pytest.fixture
+def with_settings(monkeypatch, capfd):
+    """Run `rjsite with-settings` with a child process in place of its own; return status, output, errors."""
+
+    def run_program(*program: str) -> tuple[int, str, str]:
+        def instead(file: str, arguments: tuple[str, ...], env: dict[str, str]) -> NoReturn:
+            sys.exit(subprocess.run(arguments, executable=file, env=env, check=False).returncode)
+
+        monkeypatch.setattr(os, "execvpe", instead)
+        with pytest.raises(SystemExit) as ended:
+            main(["with-settings", *program])
+        return ended.value.code, *capfd.readouterr()
+
+    return run_program
+
+
+def test_a_program_run_with_settings_has_each_value_as_it_stands_in_the_file(
+    with_settings, tmp_path, monkeypatch
+):
     file = tmp_path / "settings"
     value = "a $HOME `b` \\c # \"d\" 'e'"
     file.write_text(f"RJSITE_MAIL_PASSWORD={value}\nPORT=8123\n")
     monkeypatch.setenv("RJSITE_SETTINGS_FILE", str(file))
 
-    done = subprocess.run(
-        [*RJSITE, "with-settings", "printenv", "RJSITE_MAIL_PASSWORD", "PORT"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-    assert (done.returncode, done.stdout) == (0, f"{value}\n8123\n")
+    assert with_settings("printenv", "RJSITE_MAIL_PASSWORD", "PORT") == (0, f"{value}\n8123\n", "")
 
 
-def test_a_program_run_with_settings_gets_its_own_options():
-    done = subprocess.run(
-        [*RJSITE, "with-settings", "sh", "-c", 'echo "$@"', "sh", "--help", "-x"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-    assert (done.returncode, done.stdout) == (0, "--help -x\n")
+def test_a_program_run_with_settings_gets_its_own_options(with_settings):
+    assert with_settings("sh", "-c", 'echo "$@"', "sh", "--help", "-x") == (0, "--help -x\n", "")
 
 
-def test_a_program_does_not_run_with_settings_that_cannot_be_read(tmp_path, monkeypatch):
+def test_a_program_does_not_run_with_settings_that_cannot_be_read(with_settings, tmp_path, monkeypatch):
     monkeypatch.setenv("RJSITE_SETTINGS_FILE", str(tmp_path / "none"))
 
-    done = subprocess.run(
-        [*RJSITE, "with-settings", "echo", "ran"], capture_output=True, text=True, check=False
-    )
+    status, output, errors = with_settings("echo", "ran")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "RJSITE_SETTINGS_FILE: there is no such file" in done.stderr
+    assert (status, output) == (2, "")
+    assert "RJSITE_SETTINGS_FILE: there is no such file" in errors
