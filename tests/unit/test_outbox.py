@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import sqlite3
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -200,27 +198,6 @@ def test_a_form_that_cannot_be_composed_leaves_nothing_behind(box):
 
 
 # -- on disk ----------------------------------------------------------------------------------------------
-
-
-def test_the_files_are_for_their_owner_only(box, place):
-    keep(box)
-
-    assert {path.name: oct(path.stat().st_mode & 0o777) for path in place.parent.iterdir()} == {
-        "outbox.sqlite3": "0o600",
-        "outbox.sqlite3-shm": "0o600",
-        "outbox.sqlite3-wal": "0o600",
-    }
-    assert place.parent.stat().st_mode & 0o077 == 0
-
-
-def test_a_commit_is_synced_before_it_counts(box):
-    with box.engine.connect() as connection:
-        settings = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "secure_delete")
-        }
-
-    assert settings == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
 
 
 def test_no_word_of_a_body_can_be_read_on_disk(box, place):
@@ -624,18 +601,24 @@ def test_migrating_again_does_no_harm(box):
     assert state(box) == [("REF-0001", 1, TEAM[0])]
 
 
-START = """
-import sys
-from rjsite.outbox.migrate import migrate
-from rjsite.outbox.database import open_database
-migrate(open_database(sys.argv[1]))
-"""
+def test_processes_that_start_together_make_one_table(place):
+    ready, go = os.pipe()
 
+    def start(_: int) -> bool:
+        def work() -> bool:
+            os.close(go)
+            os.read(ready, 1)  # returns in both when the test closes its end
+            migrate(open_database(f"sqlite:///{place}"))
+            return True
 
-def test_processes_that_start_at_once_make_one_table(place):
-    starts = [subprocess.Popen([sys.executable, "-P", "-c", START, f"sqlite:///{place}"]) for _ in range(2)]
+        return in_a_child(work)
 
-    assert [start.wait(30) for start in starts] == [0, 0]
+    with ThreadPoolExecutor(2) as pool:
+        starts = pool.map(start, range(2))
+        time.sleep(0.05)
+        os.close(go)
+        assert list(starts) == [True, True]
+    os.close(ready)
     assert place.exists()
 
 
@@ -665,6 +648,27 @@ def test_nothing_is_opened_before_the_first_use(untouched, place):
     assert not place.exists()
 
     assert keep(untouched) == 1
+
+
+def test_the_files_are_for_their_owner_only(untouched, place):
+    keep(untouched)
+
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in place.parent.iterdir()} == {
+        "outbox.sqlite3": "0o600",
+        "outbox.sqlite3-shm": "0o600",
+        "outbox.sqlite3-wal": "0o600",
+    }
+    assert place.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_commit_is_synced_before_it_counts(untouched):
+    with untouched.engine.connect() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "secure_delete")
+        }
+
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
 
 
 def test_parent_and_child_of_a_fork_share_no_connection_and_both_go_on(box):
