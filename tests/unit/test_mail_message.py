@@ -239,7 +239,7 @@ def test_no_line_is_too_long_for_any_server(kind):
     assert b"\r" not in sent.replace(b"\r\n", b"")
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=300).map(tidy).filter(bool))
 def test_any_tidied_answer_arrives_as_it_was_kept(words):
     message = read(said(words))
