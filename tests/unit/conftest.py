@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import Engine
 
 from rjsite.content.facts import REQUIRED
 from rjsite.content.library import NOTICES
@@ -164,10 +165,11 @@ def opened(place: Path, clock: Clock, migrated: bytes) -> Iterator[Callable[...,
 
     The file is a copy at first, because it takes longer to migrate one than most tests take otherwise.
     """
-    engines, key = [], Fernet.generate_key().decode()
+    engines: list[Engine] = []
+    key = Fernet.generate_key().decode()
 
     def make(*keys: str, max_waiting: int = 1000, envelopes_from: str = "") -> Outbox:
-        if not place.exists():
+        if not engines and not place.exists():
             place.parent.mkdir(mode=0o700, exist_ok=True)
             place.write_bytes(migrated)
         engine = open_database(f"sqlite:///{place}")
