@@ -20,7 +20,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import Environment
 from jinja2.bccache import Bucket, BytecodeCache
-from werkzeug.routing import Rule
 
 from rjsite import create_app
 from rjsite.content.library import Library, load
@@ -243,23 +242,6 @@ def _templates_are_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         made = partialmethod(Environment.__init__, bytecode_cache=CompiledTemplates())
         patch.setattr(Environment, "__init__", made)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _routes_are_compiled_once() -> Iterator[None]:
-    """Let all apps of the test run share what Werkzeug compiles for addresses, half the time of an app."""
-    compiled: dict[tuple[object, ...], Any] = {}
-    compile_builder = Rule._compile_builder
-
-    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, *rule._trace, repr(rule.defaults), append_unknown)
-        if key not in compiled:
-            compiled[key] = compile_builder(rule, append_unknown)
-        return compiled[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", compile_once)
         yield
 
 
