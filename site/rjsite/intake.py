@@ -1,4 +1,4 @@
-"""Stores a referral before anyone is thanked: in the outbox or, if that fails, by direct delivery."""
+"""Stores each referral before its sender is thanked: in the outbox or, if that fails, by direct delivery."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rjsite.mail.smtp_errors import MailFailure
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 
-DIRECT_TIMEOUT = 25.0  # seconds for the mail server, while a person waits for the page
+DIRECT_TIMEOUT = 25.0  # seconds for the mail server; the person waits for the page meanwhile
 REMEMBERED = 1000  # submissions that were sent directly
 RETRY_EVERY = 1.0  # seconds
 LOCKS = 64  # two forms seldom share a lock; the same form sent twice always does
@@ -28,7 +28,7 @@ log = logging.getLogger("rjsite.intake")
 
 
 class NotStored(Exception):
-    """Neither the outbox nor the mail server has the form: the person reads so, and keeps every answer."""
+    """Neither the outbox nor the mail server has the form. The page says so and keeps every answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Intake:
         mail: delivers them if the outbox fails.
         team: the recipients.
         sender: the address that the mail is from.
-        certificates: encrypt each mail when it is made.
-        on_stored: called when a form was stored, so that the worker looks for it.
+        certificates: encrypt each mail when it is composed.
+        on_stored: called after a form is stored, to wake the worker.
 
     Attributes:
-        failed_at: when the outbox could not be written, in seconds of `time.monotonic`; 0 if it works.
-        taken: the number of forms of each name that this process accepted, with each changed version.
+        failed_at: when the outbox last could not be written, in seconds of `time.monotonic`; 0 if it works.
+        taken: how many forms this process accepted, by the name of the form. A changed version counts again.
     """
 
     outbox: Outbox
@@ -66,17 +66,17 @@ class Intake:
     failed_at: float = 0.0
     taken: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    # the last version and its digest of each submission that was sent directly
+    # of each submission that was sent directly: its last version and the digest of that
     _sent_directly: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict, repr=False)
     _locks: tuple[threading.Lock, ...] = field(
         default_factory=lambda: tuple(threading.Lock() for _ in range(LOCKS)), repr=False
     )
-    # only in memory: the log names each one, in case the process ends before the outbox works again
+    # kept only in memory; the log names each one, in case the process ends before the outbox works again
     _missing: deque[_Missing] = field(default_factory=deque, repr=False)
-    _storing_missing: bool = False  # whether the thread for these runs
+    _storing_missing: bool = False  # whether the thread that stores them is running
 
     def take(self, referral: Referral) -> None:
-        """Store a referral. Then it is on disk, or the mail server has it.
+        """Store a referral. Afterwards it is on disk, or the mail server has accepted it.
 
         Raises:
             NotStored: if neither is possible.
@@ -120,17 +120,17 @@ class Intake:
         messages = {}
         for recipient in recipients:
             message = compose(referral, version, recipient, self.sender, number)
-            # without a usable certificate the worker keeps the mail back until there is one
+            # without a usable certificate, the worker holds the mail until there is one
             with suppress(NoCertificate):
                 message = self.certificates.encrypt(message)
             messages[recipient] = message
         return messages
 
     def _send_directly(self, referral: Referral) -> None:
-        """Deliver a form to everyone in the team who can be reached now; store it later for the others."""
+        """Deliver a form now to each recipient who can be reached, and store it later for the others."""
         digest = referral.digest
         last, last_digest = self._sent_directly.get(referral.submission, (0, ""))
-        if last_digest == digest:  # another request sent it meanwhile
+        if last_digest == digest:  # another request has sent it in the meantime
             return
         stored, stored_digest = self._latest_stored(referral.submission)
         if stored_digest == digest and not last:  # the outbox failed after it had stored the form
@@ -160,14 +160,14 @@ class Intake:
         try:
             message = self.certificates.encrypt(compose(referral, version, to, self.sender))
             self.mail.deliver(OutgoingMail(referral.reference, to, message), within=left)
-        except Exception as error:  # also one of the site: the person reads of it, and keeps every answer
+        except Exception as error:  # including our own faults: the person is told, and keeps every answer
             why = error.failure if isinstance(error, MailFailure) else type(error).__name__
             log.error("mail %s not taken: %s", referral.reference, why)
             return False
         return True
 
     def _store_later(self, missing: _Missing) -> None:
-        """Let a thread store this as soon as the outbox works again, so that no request waits for it."""
+        """Store this in a thread as soon as the outbox works again, so that no request has to wait."""
         with self._lock:
             self._missing.append(missing)
             if not self._storing_missing:
@@ -186,7 +186,7 @@ class Intake:
                 time.sleep(RETRY_EVERY)
 
     def _stored(self, missing: _Missing) -> bool:
-        """Store a version for the recipients who did not get it, and return whether that worked."""
+        """Store a version for the recipients who have not received it, and return whether that succeeded."""
         referral = missing.referral
         compose_missing = partial(self._compose_all, referral, missing.recipients)
         try:

@@ -1,7 +1,8 @@
-"""Encryption of the bodies that wait in the outbox: Fernet, with the identity of the row in each token.
+"""Encryption of the bodies in the outbox: Fernet, with the identity of the row in each token.
 
-A body cannot be moved to another row, and a copy of the database discloses nothing. Where the team has
-certificates, a body that is already an S/MIME envelope is stored as it is, because only the team can open it.
+A body cannot be moved to another row, and a copy of the database discloses nothing. If the team has
+certificates, a body that is already an S/MIME envelope is stored unchanged, because only the team can open
+it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class RowCipher:
     Args:
         keys: Fernet keys in URL-safe base64.
         envelopes_from: the sender of S/MIME envelopes, if the team has certificates. Without it no row may
-            hold an envelope, because whoever can write to the database could send anything in one.
+            contain an envelope, because anyone who can write to the database could send anything in one.
     """
 
     def __init__(self, keys: Sequence[str], envelopes_from: str = "") -> None:
@@ -31,13 +32,13 @@ class RowCipher:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def encrypt(self, identity: str, body: bytes) -> bytes:
-        """Return a body as the row with this identity stores it."""
+        """Return a body encrypted for the row with this identity."""
         if self._may_stay(body):
             return body
         return self._fernet.encrypt(identity.encode() + b"\0" + body)
 
     def decrypt(self, identity: str, stored: bytes) -> bytes:
-        """Return the body that a row stores.
+        """Return the decrypted body of a row.
 
         Raises:
             CannotDecrypt: if no key fits, or the body belongs to another row.
@@ -67,7 +68,7 @@ class RowCipher:
             raise CannotDecrypt from None
 
     def _may_stay(self, body: bytes) -> bool:
-        """Return whether this is an envelope, and rows may hold envelopes."""
+        """Return whether this is an envelope and rows may contain envelopes."""
         return bool(self._envelopes_from) and is_envelope(body)
 
     def _checked(self, identity: str, envelope: bytes) -> bytes:

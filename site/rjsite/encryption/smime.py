@@ -1,7 +1,7 @@
-"""S/MIME: if the team has certificates, each mail is encrypted to them before it is stored.
+"""Encrypts each mail with S/MIME to the certificates of the team, if it has any, before it is stored.
 
-An envelope (RFC 8551) uses AES-256 and has every usable certificate as a recipient. The server that made it
-cannot open it. Only the headers that a mail needs for delivery stay outside: From, To, Subject with the
+An envelope (RFC 8551) uses AES-256 and has every usable certificate as a recipient. The server that created
+it cannot open it. Only the headers that a mail needs for delivery stay outside: From, To, Subject with the
 reference, Date and Message-ID. The Reply-To header is inside, because it holds the person's address.
 """
 
@@ -50,19 +50,19 @@ log = logging.getLogger("rjsite.sealing")
 
 
 class NoCertificate(Exception):
-    """Every certificate has ended: the mail waits for a new one and is never sent unencrypted."""
+    """Every certificate has expired. The mail waits for a new one and is never sent unencrypted."""
 
 
 @dataclass(frozen=True, slots=True)
 class TeamCertificate:
-    """A certificate and its file."""
+    """A certificate with the file that it is in."""
 
     file: Path
     certificate: x509.Certificate
 
     @property
     def ends(self) -> datetime:
-        """Return when it ends."""
+        """Return when the certificate expires."""
         return self.certificate.not_valid_after_utc
 
 
@@ -91,13 +91,13 @@ def is_envelope(message: bytes) -> bool:
 
 
 def checked_envelope(envelope: bytes, *, sender: str, recipient: str, submission: str, version: str) -> bytes:
-    """Return a stored envelope with the current sender, if this site could have written its headers.
+    """Return a stored envelope with the current sender, if its headers are such as this site writes.
 
-    Nothing in an envelope proves that this site made it. So its headers may hold only what this site writes
-    there for the row in which the envelope is stored.
+    Nothing in an envelope proves that this site created it. So its headers may contain only what this site
+    writes for the row that stores the envelope.
 
     Raises:
-        ValueError: if the headers hold anything else.
+        ValueError: if the headers contain anything else.
     """
     head, _, text = envelope.partition(b"\r\n\r\n")
     if not head.endswith(b"\r\n" + _WRAPPING):
@@ -130,10 +130,10 @@ def _wrapped(encrypted: bytes) -> bytes:
 
 
 class TeamCertificates:
-    """The certificates of those who may read the mail.
+    """The certificates of the people who may read the mail.
 
     Args:
-        files: PEM files. Without any, mail is protected by TLS only.
+        files: PEM files. Without them, only TLS protects the mail.
         clock: returns seconds since 1970.
     """
 
@@ -142,10 +142,10 @@ class TeamCertificates:
         self._clock = clock
 
     def encrypt(self, message: bytes) -> bytes:
-        """Return a message as an envelope; unchanged if it is one already or there are no certificates.
+        """Return a message as an envelope, or unchanged if it is one already or there are no certificates.
 
         Raises:
-            NoCertificate: if every certificate has ended.
+            NoCertificate: if every certificate has expired.
         """
         if not self._all or is_envelope(message):
             return message
@@ -165,7 +165,7 @@ class TeamCertificates:
         return b"\r\n".join((*outer, _wrapped(encrypted)))
 
     def log_summary(self) -> None:
-        """Log whether mail is encrypted and to how many certificates, because one setting decides that."""
+        """Log whether mail is encrypted and to how many certificates, because one setting decides it."""
         usable = sum(entry.ends > self._now() for entry in self._all)
         if usable:
             log.info("mail is sealed to %d reader%s", usable, "s" if usable > 1 else "")
@@ -175,7 +175,7 @@ class TeamCertificates:
             log.warning("mail is open: without RJSITE_TEAM_CERTIFICATES, mail servers can read it")
 
     def warnings(self) -> list[str]:
-        """Return a line for each certificate that ends within thirty days or has ended."""
+        """Return a line for each certificate that expires within thirty days or has expired."""
         lines = []
         for entry in self._all:
             name, day = f"certificate {entry.file.name}", f"{entry.ends:%-d %B %Y}"

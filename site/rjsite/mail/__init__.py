@@ -1,1 +1,1 @@
-"""To the team's inbox, nowhere else: what the email says, and how it gets there safely."""
+"""Composes mail for the team and delivers it safely, to the team alone."""

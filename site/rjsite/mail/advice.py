@@ -1,4 +1,4 @@
-"""What an operator can do about each failure of mail, from advice.toml."""
+"""Advice for operators about each failure of mail, from advice.toml."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def advice(failure: str) -> str:
-    """Return what to do about a failure, in a sentence or two; empty where waiting is all there is to do."""
+    """Return advice about a failure in one or two sentences, or "" if there is nothing to do but wait."""
     return next((sentence for part, sentence in _sentences().items() if part in failure), "")
 
 

@@ -1,4 +1,4 @@
-"""Starts what a process does besides answering requests: it delivers mail."""
+"""Delivers mail in the background of each process that handles requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Background:
     """Delivers mail in one thread of each process that handles requests, under any WSGI server.
 
     Many servers load the app and then fork, and a thread does not survive a fork. So the thread starts with
-    the first request of a process, and that request does not wait for it.
+    the first request of a process, which does not wait for it.
 
     Args:
         worker: delivers the mail.
@@ -52,10 +52,10 @@ class Background:
         self._worker.certificates.log_summary()
         if self._deliver:
             self._worker.start()
-            atexit.register(self._worker.stop)  # it finishes the current mail first
+            atexit.register(self._worker.stop)  # after the current mail
 
     def sends(self) -> bool:
-        """Return whether mail is delivered, by this process or, if so configured, by `rjsite deliver`."""
+        """Return whether this process or, if so configured, `rjsite deliver` delivers mail."""
         return not self._deliver or self._worker.runs()
 
     def start_with(self, app: WSGIApplication) -> WSGIApplication:

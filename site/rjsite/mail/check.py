@@ -1,4 +1,4 @@
-"""`rjsite mail check`: connect to the mail server step by step, and say what answered and what to do."""
+"""Connects to the mail server step by step for `rjsite mail check`, with advice on what fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNTRUSTED = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the check: what was done, whether it worked, and what answered or what to do."""
+    """One step of the check: its name, whether it worked, and the answer or some advice."""
 
     name: str
     works: bool
@@ -38,10 +38,10 @@ class Step:
 
 
 def check_mail(mail: TeamMail, *, send: bool) -> Iterator[Step]:
-    """Yield one step after another, and none after one that failed.
+    """Yield each step of the check, up to the first that fails.
 
     Args:
-        send: whether to end with a test mail to each address of the team.
+        send: whether to send a test mail to each address of the team at the end.
     """
     connection = mail.verified_connection()
     steps: list[tuple[str, Callable[[], str]]] = [
@@ -72,7 +72,7 @@ def _look_up(settings: Settings) -> str:
 
 def _connect(connection: VerifiedConnection) -> str:
     settings = connection.settings
-    connection.gate.reopen()  # a person asked for this sign-in; a refusal closes it again, for longer
+    connection.gate.reopen()  # a person asked for this sign-in; a refusal closes the gate for longer
     try:
         connection.open()
     except ssl.SSLCertVerificationError as error:
@@ -99,7 +99,7 @@ def _sign_in(connection: VerifiedConnection) -> str:
 
 
 def _offer_addresses(connection: VerifiedConnection) -> str:
-    """Name the sender and the team to the server, and break off before any mail."""
+    """Give the server the addresses of the sender and the team, and stop before the message."""
     settings, server = connection.settings, connection.server
     try:
         replies = [(settings.sender, server.mail(settings.sender))]

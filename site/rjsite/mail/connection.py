@@ -1,4 +1,4 @@
-"""The connection to the mail server: it verifies TLS, signs in through the gate and ends every wait."""
+"""The connection to the mail server: it verifies TLS, signs in through the gate and limits every wait."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ XOAUTH2 = "XOAUTH2"
 
 
 class _ReportsData:
-    """A mixin that reports when the server is given the message itself, and may have it from then on."""
+    """A mixin that reports the moment from which the server may have the message."""
 
     given = False
     tell: Callable[[], None]
@@ -44,7 +44,7 @@ class _ServerOverTLS(_ReportsData, smtplib.SMTP_SSL):
 
 
 class VerifiedConnection(Connection):
-    """A connection that verifies the server's certificate and has an end."""
+    """A connection that verifies the server's certificate and ends after a set time."""
 
     def __init__(
         self, state: Any, settings: Settings, gate: Gate, tokens: TokenSource, within: float
@@ -59,7 +59,7 @@ class VerifiedConnection(Connection):
         self.time_limit: threading.Timer | None = None
 
     def configure_host(self) -> smtplib.SMTP:
-        """Connect, encrypt and sign in, as Flask-Mail asks for it.
+        """Connect, encrypt and sign in. Flask-Mail calls this.
 
         Raises:
             MailFailure: if the gate is closed or the sign-in fails.
@@ -79,7 +79,7 @@ class VerifiedConnection(Connection):
         settings = self.settings
         where: dict[str, Any] = {
             "timeout": settings.mail_timeout,
-            "local_hostname": domain_of(settings.sender),  # the default discloses the name of this machine
+            "local_hostname": domain_of(settings.sender),  # the default discloses this machine's name
         }
         # created before it connects, so that the timer can close it during the first reply
         host: _ServerOverTLS | _Server
@@ -147,10 +147,10 @@ class VerifiedConnection(Connection):
         try:
             _authenticate(host, self.settings.mail_username, token.value)
         except smtplib.SMTPAuthenticationError as error:
-            self.tokens.forget()  # rights that were granted meanwhile are only in new tokens
+            self.tokens.forget()  # only new tokens have rights that were granted in the meantime
             if not token.has_worked or error.smtp_code < 500:
                 raise
-            host.close()  # many servers hang up after a refusal
+            host.close()  # many servers close the connection after a refusal
             self._greet(host)
             token = self.tokens.current(self.within)
             try:
@@ -161,7 +161,7 @@ class VerifiedConnection(Connection):
         token.has_worked = True
 
     def __exit__(self, *_: Any) -> None:
-        """Quit. If the server breaks off now, it has accepted the message all the same."""
+        """Quit. If the server closes the connection now, it has still accepted the message."""
         with contextlib.suppress(smtplib.SMTPException, OSError):
             self.server.quit()
         self.close()
@@ -176,17 +176,17 @@ def _context(settings: Settings) -> ssl.SSLContext:
 
 
 def _authenticate(host: smtplib.SMTP, name: str, token: str) -> None:
-    """Sign in by XOAUTH2, as Microsoft and Google document it."""
+    """Sign in with XOAUTH2 as documented by Microsoft and Google."""
 
     def answer(challenge: bytes | None = None) -> str:
-        # a challenge means a refusal; the server sends its reply after an empty line
+        # a challenge means that it refuses; after an empty line it says why
         return "" if challenge else f"user={name}\x01auth=Bearer {token}\x01\x01"
 
     host.auth(XOAUTH2, answer)
 
 
 def _say_hello(host: smtplib.SMTP) -> None:
-    """Send EHLO, or HELO if that is unknown. `smtplib` would send HELO even after the server hung up."""
+    """Send EHLO, or HELO if that is unknown. `smtplib` would send HELO even on a closed connection."""
     code, _ = host.ehlo()
     if 500 <= code < 600:
         code, _ = host.helo()

@@ -1,4 +1,4 @@
-"""What the site signs in to the mail server with: its digest, and when it ends."""
+"""The credentials for the mail server: their digest, and when they expire."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WARN_BEFORE = timedelta(days=30)
 
 
 def credentials_digest(settings: Settings) -> str:
-    """Return a keyed digest of what the site signs in with, the contents of key files among it.
+    """Return a keyed digest of the credentials for the mail server, including the contents of key files.
 
-    The key is the last one of RJSITE_SECRET_KEY, which stays when a new one is put before it.
+    The key is the last one in RJSITE_SECRET_KEY, which stays the same when a new key is put in front of it.
     """
     password = settings.mail_password.get_secret_value()
     parts = [settings.mail_server, settings.mail_port, settings.mail_username, password]
@@ -38,9 +38,9 @@ def credentials_digest(settings: Settings) -> str:
 
 
 def ending(settings: Settings, today: date | None = None) -> list[str]:
-    """Return a line for each certificate or secret of the site that ends within thirty days.
+    """Return a line for each client certificate or client secret that expires within thirty days.
 
-    Only the owner of a client secret knows when it ends, and sets the day.
+    The site cannot know when a client secret expires, so a setting says it.
     """
     files = (settings.mail_client_cert, settings.mail_oauth_client_key)
     ends = {f"certificate {file.name}": _end_of(file) for file in files if file}

@@ -20,27 +20,27 @@ from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 HOUR = 7  # UK time
 COUNTED = "counted day"
 SUBJECT = "Website forms: daily count"
-_REFERENCE = "DAY-"  # the reference of a form has no vowels
+_REFERENCE = "DAY-"  # no form can have this reference, because references have no vowels
 
 
 def is_count(message: bytes) -> bool:
     """Return whether a mail is a daily count and not a form.
 
-    The subject decides, because it is encrypted in the row. The reference of the row is not: if somebody
-    changed it to that of a count, a form would be sent unencrypted.
+    Its subject decides, because the row stores it encrypted. The reference is not encrypted: somebody who
+    changes it must not be able to make the site send a form unencrypted.
     """
     return f"\r\nSubject: {SUBJECT}\r\n".encode() in message.partition(b"\r\n\r\n")[0]
 
 
 @dataclass(frozen=True)
 class DailyCount:
-    """Stores one mail a day about the forms of the day before, however many workers there are.
+    """Stores one mail a day about the forms of the previous day, however many workers there are.
 
     Args:
         outbox: counts the forms and stores the mail.
         team: the recipients.
         sender: the address that the mail is from.
-        warnings: returns lines that the team has to see.
+        warnings: returns lines to include for the team.
     """
 
     outbox: Outbox
@@ -49,20 +49,20 @@ class DailyCount:
     warnings: Callable[[], Sequence[str]]
 
     def send_when_due(self) -> bool:
-        """Store the mail of this morning if it is due, and return whether that happened.
+        """Store this morning's mail if it is due, and return whether it was stored.
 
-        A new outbox has its first mail on the next morning.
+        A new outbox gets its first mail the next morning.
         """
         now = datetime.fromtimestamp(self.outbox.clock(), UK)
         today, counted = now.date().toordinal(), operator.counter(self.outbox, COUNTED)
         if counted == 0:
             operator.set_counter(self.outbox, COUNTED, today)
-        # compared for equality, so that counts go on after the clock was far ahead
+        # only equality counts, so that the mails continue after the clock has been far ahead
         if now.hour < HOUR or counted in (0, today):
             return False
         try:
             self._store(now)
-        except OutboxFull:  # the waiting forms come first; the worker tries again in a minute
+        except OutboxFull:  # forms come first; the worker tries again in a minute
             return False
         operator.set_counter(self.outbox, COUNTED, today)
         return True

@@ -38,7 +38,7 @@ class FolderConnection(Connection):
         Path(file.name).replace(self._free_name(message.outgoing))
 
     def _free_name(self, outgoing: OutgoingMail) -> Path:
-        """Return the file for a message; further recipients' files are numbered."""
+        """Return the file for a message. From the second recipient on, the files are numbered."""
         number = 1
         while True:
             path = self.folder / (f"{outgoing.name}.eml" if number == 1 else f"{outgoing.name}-{number}.eml")

@@ -18,10 +18,10 @@ from email_validator import EmailNotValidError, validate_email
 from rjsite.content.clock import UK
 from rjsite.forms.referral import FAST, Answer, Referral
 
-SCHEMA_VERSION = 2  # of referral.json; raised if a field is removed or changes its meaning
+SCHEMA_VERSION = 2  # of referral.json; raise it if a field is removed or changes its meaning
 SECURE_MAIL = ".cjsm.net"  # Criminal Justice Secure Mail takes mail only from its own accounts
 
-# 7-bit, because every server accepts that. The headers are short, and need no folding or encoding: to parse
+# 7-bit, because every server accepts that. The headers are short and need no folding or encoding; parsing
 # each of them, as `EmailMessage` does, would take four times as long.
 POLICY = compat32.clone(linesep="\r\n", cte_type="7bit", max_line_length=0)
 UTF_8 = Charset("utf-8")
@@ -32,22 +32,23 @@ UTF_8.body_encoding = QP  # in lines of 76 characters at most
 class OutgoingMail:
     """A composed message for one recipient."""
 
-    name: str  # of the file in development
+    name: str  # of the file in which development keeps it
     recipient: str
     body: bytes = field(repr=False)
 
 
 def subject(referral: Referral) -> str:
-    """Return the subject: the reference, and nothing about the content of the form.
+    """Return the subject: the reference and nothing about the content of the form.
 
-    Speed alone does not mark it as possible spam: autofill is quick, and so is a test of the site.
+    A form that was filled in quickly is not marked as possible spam for that alone: autofill is quick, and so
+    are tests of the site.
     """
     marked = referral.spam.keys() - {FAST}
     return f"Website form {referral.reference}" + (" (possible spam)" if marked else "")
 
 
 def body(referral: Referral, version: int, number: int = 0) -> str:
-    """Return the text: which form it is, what staff must follow before any contact, then everything else.
+    """Return the text: the name of the form, instructions to follow before any contact, then the rest.
 
     Args:
         referral: what the person sent.
@@ -83,7 +84,7 @@ def _lines(answers: Sequence[Answer]) -> Iterator[str]:
 
 
 def reply_to(address: str) -> str:
-    """Return an address in the form that every mail server accepts in Reply-To, or "" if it has none."""
+    """Return an address in the ASCII form that every mail server accepts, or "" if it has none."""
     try:
         return validate_email(address, check_deliverability=False, strict=True).ascii_email or ""
     except EmailNotValidError:
@@ -91,7 +92,7 @@ def reply_to(address: str) -> str:
 
 
 def _how_to_reply(address: str) -> Iterator[str]:
-    """Yield how to reply, because an encrypted mail has no Reply-To, nor has one with an unusual address."""
+    """Yield how to reply. Encrypted mails and mails from unusual addresses have no Reply-To header."""
     if not address.isprintable() or " " in address:
         yield "Look for their address in the answers, and write to it in a new email."
         return
@@ -130,10 +131,10 @@ def machine_copy(referral: Referral, version: int, number: int = 0) -> bytes:
 
 
 def message_id(referral: Referral, version: int, sender: str) -> str:
-    """Return the Message-ID, which every copy of one version shares, so that a second copy can be recognised.
+    """Return the Message-ID. All copies of one version share it, so that mail systems recognise duplicates.
 
-    The digest of the answers is in it because, if the database fails, two different versions may get the same
-    number, and a mail server may drop the second mail with one Message-ID.
+    It includes the digest of the answers: if the database fails, two versions may get the same number, and a
+    mail server may drop the second mail with the same Message-ID.
     """
     identity = f"{referral.submission[:16]}{referral.digest[:8]}"
     return f"<{referral.reference}.{version}.{identity}@{domain_of(sender)}>"
@@ -166,7 +167,7 @@ def message_of(headers: Mapping[str, str], text: str, copy: bytes = b"") -> byte
     if copy:
         attachment = MIMEApplication(copy, "json")
         attachment.add_header("Content-Disposition", "attachment", filename="referral.json")
-        # "=_" occurs in no encoded text; a fixed boundary makes copies equal
+        # encoded text never contains "=_"; a fixed boundary makes all copies identical
         message = MIMEMultipart(boundary="=_referral", _subparts=[message, attachment])
     for name, value in headers.items():
         message[name] = value

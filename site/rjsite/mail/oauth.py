@@ -1,8 +1,8 @@
-"""Access tokens for signing in to the mail server, by the client credentials of OAuth 2.0 (RFC 6749, 4.4).
+"""Access tokens for the mail server, by the client credentials grant of OAuth 2.0 (RFC 6749, 4.4).
 
-Getting a token is one form post, so http.client does it. A library for OAuth would bring an HTTP client of
-its own, which neither ends after a set time nor trusts the certificates that the settings name. Tokens stay
-in memory; no message, log or exception holds a token, a secret or the text of the token server.
+Getting a token is a single form post, so http.client does it. An OAuth library would bring its own HTTP
+client, which neither stops after a set time nor trusts the certificates named in the settings. Tokens stay in
+memory; no message, log or exception contains a token, a secret or text from the token server.
 """
 
 from __future__ import annotations
@@ -36,14 +36,12 @@ from rjsite.settings import Settings
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523, section 2.2
 ASSERTION_LIFE = 600  # seconds
-RENEW_BEFORE_END = 300.0  # seconds, or half its life where a token lives for less than ten minutes
-SHORTEST_LIFE = 300.0  # seconds, assumed of a token whose life the server does not tell
+RENEW_BEFORE_END = 300.0  # seconds, or half the lifetime of a token that lives for less than ten minutes
+SHORTEST_LIFE = 300.0  # seconds; the lifetime of a token if the server does not give it
 LARGEST_ANSWER = 65_536  # bytes
-_REASONS = re.compile(
-    r"AADSTS\d{4,7}"
-)  # Microsoft's error numbers, which say what an administrator has to do
+_REASONS = re.compile(r"AADSTS\d{4,7}")  # Microsoft's error numbers tell an administrator what to do
 _ERRORS = ("invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "invalid_grant")
-_TOKEN = re.compile(r"[\x21-\x7e]+")  # no space or control character, which would end it in XOAUTH2
+_TOKEN = re.compile(r"[\x21-\x7e]+")  # without spaces and control characters, which end a token in XOAUTH2
 
 
 @dataclass(slots=True)
@@ -51,8 +49,8 @@ class Token:
     """An access token from the authorization server.
 
     Attributes:
-        renew_at: when it has to be replaced, in seconds of the clock of its source.
-        has_worked: whether the mail server accepted it before.
+        renew_at: when to replace it, in seconds of the clock of its `TokenSource`.
+        has_worked: whether the mail server has accepted it.
     """
 
     value: str = field(repr=False)
@@ -61,12 +59,12 @@ class Token:
 
 
 class TokenSource:
-    """Gets tokens from the token server of the settings and keeps the newest one.
+    """Gets tokens from the token server named in the settings and keeps the newest one.
 
-    It takes no lock of its own: the gate lets one thread sign in at a time.
+    It needs no lock, because the gate lets one thread sign in at a time.
 
     Args:
-        clock: seconds that only grow.
+        clock: returns seconds that never go backwards.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -75,13 +73,13 @@ class TokenSource:
         self._token: Token | None = None
 
     def current(self, within: float) -> Token:
-        """Return the present token, or a new one where there is none or it is about to expire.
+        """Return the current token, or a new one if there is none or it is about to expire.
 
         Args:
-            within: seconds until the attempt is given up.
+            within: seconds after which to give up.
 
         Raises:
-            MailFailure: where the token server gives none.
+            MailFailure: if the token server does not return a token.
         """
         if not self._token or self._clock() >= self._token.renew_at:
             self._token = None
@@ -89,7 +87,7 @@ class TokenSource:
         return self._token
 
     def forget(self) -> None:
-        """Forget the present token: the mail server refused it."""
+        """Forget the current token, which the mail server refused."""
         self._token = None
 
     def _get(self, within: float) -> Token:
@@ -117,9 +115,9 @@ class TokenSource:
 
 
 def client_assertion(settings: Settings) -> str:
-    """Return a JWT signed with the key of the client, which proves who asks (RFC 7523, section 3).
+    """Return a JWT signed with the key of the client, which proves its identity (RFC 7523, section 3).
 
-    The header names the certificate by its SHA-256 digest, as Microsoft asks for it with PS256.
+    The header identifies the certificate by its SHA-256 digest, which Microsoft requires for PS256.
     """
     assert settings.mail_oauth_client_key  # noqa: S101 - the caller looks
     pem = settings.mail_oauth_client_key.read_bytes()
@@ -133,7 +131,7 @@ def client_assertion(settings: Settings) -> str:
         "iss": client,
         "sub": client,
         "jti": str(uuid.uuid4()),
-        "nbf": now - 60,  # the clock of the server may be behind ours
+        "nbf": now - 60,  # the server's clock may be slow
         "exp": now + ASSERTION_LIFE,
     }
     signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
@@ -142,7 +140,7 @@ def client_assertion(settings: Settings) -> str:
 
 
 def _post(settings: Settings, form: dict[str, str], within: float) -> tuple[int, bytes]:
-    """Post a form to the token server and return its status and body; a redirect is not followed."""
+    """Post a form to the token server and return the status and body. Redirects are not followed."""
     url = urlsplit(settings.mail_oauth_token_url)
     timeout = min(settings.mail_timeout, within)
     connection = HTTPConnection(url.hostname or "", url.port, timeout=timeout)
@@ -157,7 +155,7 @@ def _post(settings: Settings, form: dict[str, str], within: float) -> tuple[int,
     time_limit = shut_down_after(within, lambda: connected)
     try:
         connection.connect()
-        connected = connection.sock  # the connection forgets it when the answer begins
+        connected = connection.sock  # the connection drops its socket when the response begins
         connection.request("POST", path or "/", urlencode(form), headers)
         response = connection.getresponse()
         return response.status, response.read(LARGEST_ANSWER)
@@ -171,9 +169,9 @@ def _post(settings: Settings, form: dict[str, str], within: float) -> tuple[int,
 
 
 def _refusal(status: int, body: bytes) -> str:
-    """Return the failure that a status other than 200 means, with a reason of a fixed form.
+    """Return the failure for a status other than 200, with a reason in a fixed format.
 
-    The result has at most 40 characters, as many as the database keeps.
+    It has at most 40 characters, the length of the database column.
     """
     if status == 429 or status >= 500:
         return TOKEN_BUSY
@@ -192,7 +190,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _seconds(value: object) -> float:
-    """Return how long a token lives; some servers write the number as text."""
+    """Return the lifetime of a token in seconds. Some servers send the number as text."""
     try:
         return max(0.0, min(float(str(value)), 86_400.0))
     except ValueError:

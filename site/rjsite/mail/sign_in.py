@@ -1,10 +1,10 @@
 """The gate decides when the site may sign in to the mail server, for all threads, processes and machines.
 
-After a refused sign-in it stays closed for two minutes, then four, up to fifteen, even if the site is
-restarted, because many refused sign-ins lock an account. Its state is in the database of the outbox, in a row
-for each set of credentials, so that the gate is open for new credentials. The row holds a keyed digest of
-them, never the credentials. If the database cannot be used, the state is kept in memory. The row also says
-when the next mail may be sent, so that several workers keep one pace.
+Repeated refused sign-ins can lock an account. So after a refusal the gate stays closed for two minutes, then
+four, and up to fifteen, even if the site is restarted. Its state is in the database of the outbox, in one row
+for each set of credentials, so that the gate is open for new credentials. A row contains a keyed digest of
+the credentials, never the credentials. If the database cannot be used, the state is kept in memory. The row
+also says when the next mail may be sent, so that all workers together keep to the limit.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from rjsite.outbox.schema import mail_gate
 FIRST_WAIT, LONGEST_WAIT = 120.0, 900.0  # seconds after refused sign-ins
 PATIENCE = 10.0  # seconds to wait while another thread or process signs in
 LOOK_AGAIN = 0.05
-WITHOUT_DATABASE = 5.0  # seconds until a database that failed is asked again
-CLOCKS_DIFFER = 60.0  # seconds, at most, between the clocks of two machines
+WITHOUT_DATABASE = 5.0  # seconds before trying a failed database again
+CLOCKS_DIFFER = 60.0  # seconds by which the clocks of two machines may differ
 FORGET = 86400.0  # seconds after which credentials that are no longer used are forgotten
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The number of refusals in a row, until when the gate is closed, and why.
+    """The number of consecutive refusals, the time until which the gate is closed, and the reason.
 
     The failure is empty while a thread is signing in.
     """
@@ -55,7 +55,7 @@ class Gate:
 
     Args:
         database: returns the engine of the outbox; called when the gate is used.
-        credentials: returns their keyed digest.
+        credentials: returns the keyed digest of the credentials.
         clock: returns seconds since 1970.
     """
 
@@ -75,7 +75,7 @@ class Gate:
         self._alone = threading.Lock()
 
     def state(self) -> State:
-        """Return the present state; `closed_until` is 0 if the gate is open."""
+        """Return the current state. `closed_until` is 0 if the gate is open."""
         if self._uses_database:
             try:
                 self._read()
@@ -143,7 +143,7 @@ class Gate:
 
     def close(self, failure: str) -> None:
         """Close the gate, for twice as long as last time unless a sign-in succeeded since."""
-        if self.state().failure:  # another thread closed it a moment ago
+        if self.state().failure:  # another thread has just closed it
             return
         refusals = self._known.refusals
         wait = min(FIRST_WAIT * 2.0 ** min(refusals, 10), LONGEST_WAIT)

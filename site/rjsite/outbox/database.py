@@ -1,4 +1,4 @@
-"""Opens the database of the outbox so that a commit is on disk, and prepares it once in each process."""
+"""Opens the database of the outbox so that every commit is on disk, and prepares it once in each process."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from rjsite.outbox.migrate import migrate
 from rjsite.outbox.recovery import move_corrupt_file_aside
 from rjsite.outbox.schema import metadata, outbox
 
-# What a database that cannot be used raises. SQLAlchemy does not wrap the errors of opening a corrupt file.
+# Raised by a database that cannot be used. SQLAlchemy does not wrap the errors of opening a corrupt file.
 DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, OSError)
-WAIT_FOR_LOCK = 3  # seconds; then a form is delivered directly, while the person still waits for the page
-POSTGRESQL = {  # options of libpq, which RJSITE_DATABASE_URL can override
+WAIT_FOR_LOCK = 3  # seconds; then the form is delivered directly while the person still waits for the page
+POSTGRESQL = {  # libpq options; RJSITE_DATABASE_URL can override them
     "connect_timeout": WAIT_FOR_LOCK,
     "tcp_user_timeout": WAIT_FOR_LOCK * 1000,
     "options": f"-c synchronous_commit=on -c lock_timeout={WAIT_FOR_LOCK}s -c statement_timeout=10s",
 }
-PREPARE_AGAIN = 1.0  # seconds after a failure, because one form uses the database several times
+PREPARE_AGAIN = 1.0  # seconds until the next attempt after a failure: each form uses it several times
 
 
 class Database:
-    """One database, which any number of threads and processes can use.
+    """One database, shared by any number of threads and processes.
 
     Nothing is opened before the first use. Then each process migrates the database once, and again after a
     fork, because a child process must not use the connections of its parent.
@@ -72,7 +72,7 @@ class Database:
         return self._autocommit
 
     def prepare(self) -> None:
-        """Move a corrupt file aside and migrate the database, unless this process has done so.
+        """Move a corrupt file aside and migrate the database, unless this process has already done so.
 
         Raises:
             one of DATABASE_ERRORS: if it cannot be used, or another thread is still preparing it.
@@ -89,7 +89,7 @@ class Database:
             self._preparing.release()
 
     def _prepare(self) -> None:
-        if self._process != os.getpid():  # this is a fork; the parent goes on using the connections
+        if self._process != os.getpid():  # this is a fork; the parent still uses the connections
             self._prepared = False
             self._engine.dispose(close=False)
             self._process = os.getpid()
@@ -112,9 +112,9 @@ class Database:
         migrate(self._engine)
 
     def truncate_log(self) -> None:
-        """Truncate the write-ahead log of SQLite, which still holds pages that were wiped.
+        """Truncate the write-ahead log of SQLite, which still contains wiped pages.
 
-        During a read it cannot be truncated; `log_needs_truncating` is set then.
+        It cannot be truncated during a read; then `log_needs_truncating` stays set.
         """
         if self._engine.dialect.name == "sqlite":
             with self.reading.connect() as connection:
@@ -127,7 +127,7 @@ class Database:
         Raises:
             one of DATABASE_ERRORS: if nothing could be written.
         """
-        with self.engine.connect() as connection:  # its transaction is rolled back at the end
+        with self.engine.connect() as connection:  # the transaction is rolled back at the end
             connection.execute(update(outbox).where(false()).values(lease=""))
             for table in metadata.sorted_tables:
                 connection.execute(select(table).where(false()))
@@ -136,11 +136,11 @@ class Database:
 def open_database(url: str, *, synced: bool = True) -> Engine:
     """Return an engine whose commits are synced to disk. It connects when it is first used.
 
-    PostgreSQL syncs even if its own settings say otherwise, and no statement waits long for it.
+    PostgreSQL syncs each commit even if its configuration says otherwise, and no statement waits long.
 
     Args:
         url: an SQLAlchemy URL.
-        synced: whether what SQLite commits has to survive a loss of power.
+        synced: whether commits of SQLite have to survive a loss of power.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -150,10 +150,10 @@ def open_database(url: str, *, synced: bool = True) -> Engine:
 
 
 def _open_sqlite(url: URL, synchronous: str) -> Engine:
-    """Return an engine for a file with mode 0600, a write-ahead log and overwritten deletions.
+    """Return an engine for a file with mode 0600 and a write-ahead log, in which deleted data is overwritten.
 
-    Transactions take the write lock when they begin. A connection is not used again if another file has
-    replaced the one it opened, because nobody would read what it writes.
+    Transactions take the write lock when they begin. A connection is discarded if its file has been replaced,
+    because nobody would read what it writes.
     """
     file = url.database
     engine = create_engine(url, connect_args={"timeout": WAIT_FOR_LOCK}, hide_parameters=True)
@@ -174,7 +174,7 @@ def _open_sqlite(url: URL, synchronous: str) -> Engine:
 
 
 def _set_up_connection(connection: sqlite3.Connection, synchronous: str) -> None:
-    connection.isolation_level = None  # the driver begins no transaction of its own
+    connection.isolation_level = None  # so that the driver does not begin transactions itself
     _use_write_ahead_log(connection)
     for pragma in (f"synchronous={synchronous}", "secure_delete=ON", "trusted_schema=OFF", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -196,13 +196,13 @@ def _file_id(name: str | None) -> tuple[int, int] | None:
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Let reads go on during a write. If several connections open a new file, SQLite does not wait here."""
+    """Allow reads during a write. SQLite does not wait here if several connections open a new file."""
     end = time.monotonic() + WAIT_FOR_LOCK
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # and not, for example, a full disk
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # not, for example, a full disk
             if not busy or time.monotonic() > end:
                 raise
             time.sleep(0.02)

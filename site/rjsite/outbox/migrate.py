@@ -10,17 +10,17 @@ from sqlalchemy.exc import InvalidRequestError
 from rjsite.outbox.schema import metadata, outbox
 
 LOCK = 7_219_043_118  # any fixed number: the advisory lock of this project in PostgreSQL
-NEWEST = "0003"  # in migrations/versions; it leads to the tables of `rjsite.outbox.schema`
+NEWEST = "0003"  # in migrations/versions; it results in the tables of `rjsite.outbox.schema`
 
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 def migrate(engine: Engine) -> None:
-    """Create the tables or run the missing migrations. Several processes may start together.
+    """Create the tables or run the missing migrations. Several processes may do this at the same time.
 
-    A transaction of SQLite begins with the write lock; PostgreSQL takes an advisory lock. A database that a
-    later version of the site has migrated is left as it is: each version works with the tables of the next
-    one, so that both can run side by side.
+    SQLite takes its write lock at the beginning of a transaction; PostgreSQL takes an advisory lock. A
+    database that a later version of the site has migrated is left alone: each version works with the tables
+    of the next one, so that both can run side by side.
     """
     with engine.begin() as connection:
         take_turns(connection)
@@ -29,15 +29,15 @@ def migrate(engine: Engine) -> None:
         ):  # as in "Building an up to date database from scratch" of Alembic
             metadata.create_all(connection)
             _version.create(connection, checkfirst=True)
-            connection.execute(_version.delete())  # somebody may have dropped the other tables by hand
+            connection.execute(_version.delete())  # in case somebody has dropped the other tables by hand
             connection.execute(_version.insert().values(version_num=NEWEST))
         elif connection.execute(select(_version)).scalar() != NEWEST:
             _upgrade(connection)
 
 
 def _upgrade(connection: Connection) -> None:
-    """Run the missing migrations, or none if the database is of a later version."""
-    from alembic import command  # importing it takes a fifth of a start, and few starts need it
+    """Run the missing migrations, unless a later version has migrated the database."""
+    from alembic import command  # slow to import, and few starts need it
     from alembic.config import Config
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
@@ -56,8 +56,8 @@ def _upgrade(connection: Connection) -> None:
 
 
 def take_turns(connection: Connection) -> None:
-    """Wait until no other process migrates this database, and keep others waiting until the commit."""
+    """Wait until no other process migrates this database, and make others wait until the commit."""
     if connection.dialect.name == "postgresql":  # SQLite has only one writer
-        for limit in ("lock_timeout", "statement_timeout"):  # the migration of another process may take long
+        for limit in ("lock_timeout", "statement_timeout"):  # another process may take a long time
             connection.execute(text(f"SET LOCAL {limit} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

@@ -1,4 +1,4 @@
-"""The operator's side of the outbox: list, count, resend, export, purge and rotate."""
+"""What operators do with the outbox: list, count, resend, export, purge and rotate."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rjsite.outbox.claims import UNSENT, Claimed, as_claimed
 from rjsite.outbox.schema import counters, outbox
 from rjsite.outbox.store import COUNT_FORMS, FORMS, Outbox
 
-KEEP_ROWS = 30 * 86400.0  # seconds until a row is deleted whose body was wiped
-CLOCK_ERROR = 3600.0  # seconds; a time further ahead was written by a wrong clock
+KEEP_ROWS = 30 * 86400.0  # seconds after which a wiped row is deleted
+CLOCK_ERROR = 3600.0  # seconds; a time further in the future comes from a wrong clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class FormCount:
 
 
 def waiting(box: Outbox) -> Waiting:
-    """Return the mail that has not reached the mail server, in figures."""
+    """Return figures about the mail that has not reached the mail server."""
     totals = COUNT_FORMS, func.count(), func.min(outbox.c.made_at), func.count(outbox.c.refused_at)
     why = select(outbox.c.failure).where(UNSENT).distinct()
     with box.reading.connect() as connection:
@@ -56,9 +56,9 @@ def waiting(box: Outbox) -> Waiting:
 
 
 def count_forms(box: Outbox, start: float, end: float) -> FormCount:
-    """Count the forms that were stored from `start` to `end`, in seconds since 1970, with each version.
+    """Count the forms that were stored from `start` to `end`, in seconds since 1970. Each version counts.
 
-    If there were none, `last` is the last running number that was given.
+    If there were none, `last` is the last running number that was assigned.
     """
     forms = (
         select(outbox.c.number)
@@ -95,7 +95,7 @@ def rows(box: Outbox) -> Sequence[Row[tuple[object, ...]]]:
 
 
 def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
-    """Return the rows of a reference that still have a body: the unsent ones first, then the newest."""
+    """Return the rows of a reference that still have a body: first the unsent ones, then the newest."""
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
     order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc(), outbox.c.id
     with box.reading.connect() as connection:
@@ -129,7 +129,7 @@ def resend(box: Outbox, reference: str) -> tuple[int, bool]:
 
 
 def mark_exported(box: Outbox, row: Claimed) -> list[str]:
-    """Stop sending a version, because a person will pass it on, and return the recipients who lack it."""
+    """Stop sending a version that a person will pass on by hand, and return the recipients who lack it."""
     same = and_(outbox.c.submission == row.submission, outbox.c.version == row.version)
     done = {"accepted_at": box.clock(), "refused_at": None, "lease": "", "failure": "exported"}
     mark = update(outbox).where(same, UNSENT).values(**done).returning(outbox.c.recipient)
@@ -140,8 +140,8 @@ def mark_exported(box: Outbox, row: Claimed) -> list[str]:
 def purge(box: Outbox, hold_hours: float) -> int:
     """Wipe the bodies that were accepted `hold_hours` ago, and delete the rows accepted thirty days ago.
 
-    A time in the future was written by a wrong clock. It is replaced by the present time, so that no body is
-    kept for as long as the clock was ahead.
+    A time in the future comes from a wrong clock. It is replaced by the current time, so that no body is kept
+    too long.
 
     Returns:
         The number of bodies that were wiped.
@@ -160,7 +160,7 @@ def purge(box: Outbox, hold_hours: float) -> int:
 
 
 def rotate(box: Outbox) -> tuple[int, int]:
-    """RowCipher every kept body with the first key; return how many were, and how many no key opens."""
+    """Encrypt each body with the first key; return how many were, and how many no key can decrypt."""
     bodies = select(outbox.c.id, outbox.c.sealed).where(outbox.c.sealed.is_not(None))
     with box.reading.connect() as connection:
         stored = connection.execute(bodies).all()

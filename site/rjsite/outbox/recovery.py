@@ -1,7 +1,7 @@
 """Moves a corrupt SQLite file aside and never deletes it, because it may hold mail that was not sent.
 
-The site starts with a new file. `/readyz` and `rjsite outbox status` report the old one until somebody has
-moved it away.
+The site starts with a new file. `/readyz` and `rjsite outbox status` report the old one until somebody moves
+it away.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ log = logging.getLogger("rjsite.outbox")
 def move_corrupt_file_aside(url: str) -> Path | None:
     """Move a corrupt SQLite file and its log aside, and return the new path of the file.
 
-    A file that is only locked or cannot be opened is left alone. Only one process at a time does this, so
-    that a second one finds the new file and does not move that over the old one.
+    A file that is only locked or cannot be opened is left alone. Only one process does this at a time, so
+    that a second process finds the new file and does not move it over the old one.
     """
     file = _file(url)
     if file is None or not file.is_file():
@@ -50,7 +50,7 @@ def _aside(file: Path) -> Path | None:
 
 
 def corrupt_files(url: str) -> list[Path]:
-    """Return the corrupt files that somebody has to look after."""
+    """Return the corrupt files that somebody has to deal with."""
     file = _file(url)
     files = sorted(file.parent.glob(f"{file.name}{MARK}*")) if file else []
     return [path for path in files if not path.name.endswith(("-wal", "-shm"))]

@@ -22,17 +22,17 @@ outbox = Table(
     Column("due_at", Float, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("lease", String(64), nullable=False, default=""),
-    Column("offered_at", Float),  # when the mail server was given it, perhaps without an answer
+    Column("offered_at", Float),  # when it was handed to the mail server, which may not have answered
     Column("accepted_at", Float),
     Column("refused_at", Float),
     Column("wiped_at", Float),
-    Column("trouble", String(40), key="failure", nullable=False, default=""),  # what failed last
+    Column("trouble", String(40), key="failure", nullable=False, default=""),  # the last failure
     UniqueConstraint("submission", "version", "recipient", name="outbox_one_of_each"),
     Index("outbox_due", "accepted_at", "due_at"),
     Index("outbox_reference", "reference"),
 )
 
-# The last running number that was given and the last day that was counted, which outlive the rows.
+# The last running number and the last day that was counted; both outlive the rows.
 counters = Table(
     "outbox_counters",
     metadata,
@@ -40,12 +40,12 @@ counters = Table(
     Column("value", Integer, nullable=False),
 )
 
-# Until when nobody may sign in to the mail server (rjsite.mail.sign_in), for each set of credentials.
+# The gate (rjsite.mail.sign_in) of each set of credentials.
 mail_gate = Table(
     "mail_gate",
     metadata,
     Column("credentials", String(64), primary_key=True),  # a keyed digest of them
-    Column("refusals", Integer, nullable=False, default=0),  # in a row
+    Column("refusals", Integer, nullable=False, default=0),  # consecutive refusals
     Column("closed_until", Float, nullable=False, default=0.0),
     Column("failure", String(40), nullable=False, default=""),
     Column("next_mail_at", Float, nullable=False, default=0.0),

@@ -1,4 +1,4 @@
-"""The outbox: it stores each mail before anyone is thanked for a form."""
+"""Stores each mail in the outbox before the sender of the form is thanked."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rjsite.encryption.at_rest import RowCipher
 from rjsite.outbox.claims import UNSENT, Claims, identity_of
 from rjsite.outbox.schema import counters, outbox
 
-COUNT_EVERY = 1.0  # seconds between two counts of what is waiting
-THREAD_WAIT = 0.5  # seconds that a thread waits for other threads of this process
+COUNT_EVERY = 1.0  # seconds between two counts of the waiting forms
+THREAD_WAIT = 0.5  # seconds for which a thread waits for other threads of this process
 FORMS = "forms"  # the counter of running numbers
 
 Compose = Callable[[int, int], Mapping[str, bytes]]  # version and running number to recipient and message
 
-COUNT_FORMS = func.count(column("number").distinct())  # a form has a row for each recipient
+COUNT_FORMS = func.count(column("number").distinct())  # because a form has a row for each recipient
 _LATEST = (
     select(outbox.c.version, outbox.c.digest)
     .where(outbox.c.submission == bindparam("submission"))
@@ -37,7 +37,7 @@ _NEXT_NUMBER = (
 
 
 class OutboxFull(Exception):
-    """As many forms are waiting as the site accepts."""
+    """The outbox has no room for another form."""
 
 
 class SentForm(NamedTuple):
@@ -55,12 +55,12 @@ class SentForm(NamedTuple):
 
 
 class Outbox(Claims):
-    """The outbox in one database: the queue, and how a form gets into it.
+    """The outbox in one database.
 
     Args:
         engine: from `open_database`.
         cipher: encrypts and decrypts bodies.
-        max_waiting: the number of forms that may wait.
+        max_waiting: how many forms may wait.
         clock: returns seconds since 1970.
     """
 
@@ -70,21 +70,21 @@ class Outbox(Claims):
         super().__init__(engine, cipher, clock)
         self.max_waiting = max_waiting
         self._writing = threading.Lock()
-        self._waiting = 0  # as counted last, plus the forms inserted since
+        self._waiting = 0  # the last count, plus the forms inserted since
         self._counted_at = -COUNT_EVERY
 
     def insert(
         self, form: SentForm, compose: Compose, *, numbered: bool = True, after: int = 0, at: int = 0
     ) -> int:
-        """Insert one sent form and return its version. Then it is committed and synced to disk.
+        """Insert one sent form, which is then committed and synced to disk, and return its version.
 
-        Repeated answers are stored once. Changed answers are a new version, and so are answers that were
-        changed back, because the team acts on the latest version.
+        Identical answers are stored once. Changed answers are a new version, even if they were changed back
+        to earlier ones, because the team acts on the latest version.
 
         Args:
             form: the form that was sent.
             compose: returns a message for each recipient, given the version and the running number.
-            numbered: whether to give a running number, in the order of insertion and without gaps.
+            numbered: whether to assign a running number, in the order of insertion and without gaps.
             after: the version that was sent without the outbox; the next one gets a later number.
             at: the version that these answers already have, if some recipients were sent it directly.
 
@@ -159,7 +159,8 @@ def _version_of(connection: Connection, form: SentForm, after: int, at: int) -> 
         stored = connection.execute(select(outbox.c.digest).where(same).limit(1)).scalar()
         if stored in (None, form.digest):
             return at, stored == form.digest
-        # else the outbox could not be read when the version was chosen, and other answers have it
+        # otherwise the outbox could not be read when the version was chosen, and other answers have this
+        # number
     last, last_digest = _latest(connection, form.submission)
     is_stored = last_digest == form.digest and not after
     return (last if is_stored else max(last, after) + 1), is_stored
@@ -168,7 +169,7 @@ def _version_of(connection: Connection, form: SentForm, after: int, at: int) -> 
 def _next_number(connection: Connection) -> int:
     """Return the next running number. Its row stays locked until the commit, so that no number is skipped."""
     number = connection.execute(_NEXT_NUMBER).scalar()
-    if number is None:  # of two processes that insert the row, one fails and tries again
+    if number is None:  # if two processes insert the row, one of them fails and tries again
         connection.execute(insert(counters).values(name=FORMS, value=1))
         return 1
     return int(number)

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that `migrate` holds."""
+"""The entry point for Alembic, which uses the connection of `migrate`."""
 
 from alembic import context
 

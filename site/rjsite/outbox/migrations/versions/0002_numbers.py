@@ -1,6 +1,6 @@
 """Running numbers, so that a small team sees when a mail is missing.
 
-A site of the version before this one can go on with the new shape: the column may stay empty.
+The previous version of the site works with the new table, because the column may be empty.
 """
 
 import sqlalchemy as sa

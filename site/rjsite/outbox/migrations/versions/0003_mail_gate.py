@@ -1,6 +1,6 @@
-"""When the site may sign in to the mail server again, for all processes and after a restart.
+"""The time of the next sign-in to the mail server, shared by all processes and kept over restarts.
 
-A site of the version before this one can go on with the new shape: it does not use the table.
+The previous version of the site works with the new schema, because it does not use this table.
 """
 
 import sqlalchemy as sa
