@@ -1,1 +1,1 @@
-"""What the site says: reads files of Markdown and TOML, and gives typed pages, stories and forms."""
+"""Reads what the site says from Markdown and TOML files into typed pages, stories and forms."""

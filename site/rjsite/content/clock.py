@@ -1,4 +1,4 @@
-"""The day in the UK, which decides what is shown, wherever the server stands."""
+"""The date in the UK, which decides what is shown wherever the server is."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ UK = ZoneInfo("Europe/London")
 
 
 def today() -> date:
-    """Return the day that it is now in the UK."""
+    """Return today's date in the UK."""
     return datetime.now(UK).date()

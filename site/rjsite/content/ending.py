@@ -1,4 +1,4 @@
-"""What ends on a day: the permissions of stories, and facts with `until`."""
+"""Permissions of stories and facts with `until`, which end on a day."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ASK_AGAIN = "ask the people in it again, then write the new days in permission a
 
 
 class Permission(StrEnum):
-    """How the permission of a story stands on a day."""
+    """The state of a story's permission on a day."""
 
     ENDED = "Ended: the story is not shown until the people in it agree again"
     ENDING = "Ending within 30 days: ask the people in it again"
@@ -29,7 +29,7 @@ class Permission(StrEnum):
 
 
 def permission(story: Story, today: date) -> Permission:
-    """Return how the permission of a story stands."""
+    """Return the state of a story's permission."""
     if not story.permission or story.permission > today:
         return Permission.MISSING
     if story.has_ended(today):
@@ -38,7 +38,7 @@ def permission(story: Story, today: date) -> Permission:
 
 
 def permission_has_ended(path: Path, today: date) -> bool:
-    """Return whether the permission of a story has ended, by its file alone; False if that cannot be read."""
+    """Return whether the permission in the file of a story has ended, or False if the file cannot be read."""
     try:
         fields = front_matter.read(path, path).typed(StoryFields)
     except Unreadable:
@@ -47,11 +47,11 @@ def permission_has_ended(path: Path, today: date) -> bool:
 
 
 def ending(facts: Facts, stories: Iterable[Story], folder: Path, today: date) -> tuple[Problem, ...]:
-    """Return an announcement for each fact and permission that has ended or will soon.
+    """Return an announcement for each fact and permission that has ended or will end soon.
 
     Args:
         facts: the facts of this day.
-        stories: all stories, also those that are not shown.
+        stories: all stories, including those that are not shown.
         folder: the content folder.
         today: the day that decides.
     """
@@ -72,7 +72,7 @@ def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
 
 
 def _of_fact(name: str, fact: Fact, day: str, *, ended: bool) -> str:
-    """Return what the day in `until` means for a fact, and what to do about it."""
+    """Return what `until` means for a fact on this day, and what to do about it."""
     if fact.stays:
         kept = "and is still shown, because people need it" if ended else "and stays, because people need it"
         return f"{'ended' if ended else 'ends'} on {day} {kept}; check it, then write a later day in until"
@@ -84,7 +84,7 @@ def _of_fact(name: str, fact: Fact, day: str, *, ended: bool) -> str:
 
 def _permissions(stories: Iterable[Story], today: date) -> Iterator[Problem]:
     for story in stories:
-        # a draft is shown to nobody, so it can wait
+        # nobody sees a draft, so it can wait
         if story.ask_again and story.has_ended(today + SOON) and not story.draft:
             ended = story.has_ended(today)
             when = f"{'ended' if ended else 'ends'} on {story.ask_again:%-d %B %Y}"

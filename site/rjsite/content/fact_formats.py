@@ -1,4 +1,4 @@
-"""The forms that a fact can have: what kind of value each takes, what is wrong with one, where it links."""
+"""The forms of facts: what values they take, and the links of these values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FactForm = Literal[
     "date", "note",
 ]  # fmt: skip
 
-# What a person has to write for each form, in the order in which messages list the forms.
+# What to write for each form, in the order in which messages list the forms.
 GIVE: Mapping[str, str] = {
     "name": "a name, with a capital at its start and without a full stop at its end",
     "phrase": "part of a sentence, without a full stop; a capital begins it only in a name",
@@ -29,7 +29,7 @@ GIVE: Mapping[str, str] = {
     "note": "words for the people who keep this website; they are not printed",
 }
 
-# Placeholders in place of an answer, without punctuation: "n/a" is "n a" here.
+# Placeholders without punctuation: "n/a" is "n a" here.
 _PLACEHOLDERS = frozenset((
     "", "none", "nil", "na", "n a", "unknown", "not known", "not known yet", "not yet known", "not yet",
     "not sure", "not set", "not applicable", "not available", "no answer", "pending", "to follow", "to do",
@@ -52,31 +52,31 @@ _EXAMPLE = re.compile(r"@(?:[\w-]+\.)*example\.(?:com|org|net)", re.IGNORECASE)
 _WEBSITE = re.compile(r"(?:https://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?")
 _ENDS = re.compile(r".*[.!?][\"”’)]*", re.DOTALL)
 _SENTENCE = re.compile(r"(?i:we|you|they|it|i|there|please|call|yes|no)\b|.*[.!?][\"”’)]*\s+[A-Z]", re.DOTALL)
-_CAPITAL_NOT_MEANT = re.compile(  # words that begin an answer and are no name
+_CAPITAL_NOT_MEANT = re.compile(  # words that begin a placeholder and are not names
     r"(?:About|After|All|An?|At|Before|Between|By|Each|Every|For|From|In|On|Only|The|To|Up|Weekdays|Within)\b"
 )
 
 
 def is_answer(value: str) -> bool:
-    """Return whether a value is an answer, and not only a placeholder such as “tbc”."""
+    """Return whether a value is an answer and not a placeholder such as “tbc”."""
     plain = " ".join(re.findall(r"[^\W_]+", value.lower()))
     bracketed = re.fullmatch(r"\s*(?:\[.*\]|<.*>)\s*", value)
     return not (plain in _PLACEHOLDERS or _PLACEHOLDER_INSIDE.search(plain) or bracketed)
 
 
 def dialled(number: str) -> str:
-    """Return a number as people in this country dial it, without +44."""
+    """Return a phone number as it is dialled in the UK, without +44."""
     return _ABROAD.sub("0", number)
 
 
 def digits(number: str) -> str:
-    """Return only the digits of a number as people here dial it, with a + before those of another country."""
+    """Return the digits of a phone number as dialled in the UK, with a + before a foreign number."""
     here = dialled(number)
     return "+" * here.startswith(("+", "(+")) + re.sub(r"\D", "", here)
 
 
 def link(form: FactForm | None, value: str) -> str | None:
-    """Return where a value links to: None if its form has no link, “” if the value has a mistake."""
+    """Return the link of a value: None if its form has no link, “” if the value has a mistake."""
     match form:
         case "phone":
             return _tel(value)
@@ -97,7 +97,7 @@ def _tel(value: str) -> str:
 
 
 def fits(form: FactForm | None, value: str) -> bool:
-    """Return whether a value has its form. `GIVE` says what to write if it has not."""
+    """Return whether a value fits its form. If it does not, `GIVE` says what to write."""
     check = _CHECKS.get(form or "note")
     return check is None or bool(check(value))
 
@@ -124,7 +124,7 @@ def _takes_text(value: str) -> bool:
 
 
 def as_day(value: str) -> date | None:
-    """Return the day that a value names, like 9 March 2026 or 2026-03-09, or None if it names none."""
+    """Return the date in a value such as 9 March 2026 or 2026-03-09, or None if there is none."""
     for pattern in ("%d %B %Y", "%Y-%m-%d"):
         with suppress(ValueError):
             return datetime.strptime(value, pattern).date()  # noqa: DTZ007 (a day has no zone)

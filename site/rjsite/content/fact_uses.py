@@ -1,4 +1,4 @@
-"""Where the content uses each fact, and which sentence the fact completes there."""
+"""Finds where the content uses each fact, and the sentence that the fact completes there."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Use:
     Attributes:
         name: the name of the fact.
         place: the address of the page or form, or the name of its file if it has no address.
-        sentence: the sentence that the fact completes, with all facts by their names. The sentence before it
-            is included if the fact is the whole sentence. It is empty where the fact is not printed.
+        sentence: the sentence that the fact completes, with names in place of facts. If the fact is the whole
+            sentence, the sentence before it is included. It is empty if the fact is not printed.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Use:
 
     @property
     def around(self) -> tuple[str, str]:
-        """Return the words before the fact and those after it."""
+        """Return the words before and after the fact."""
         before, _, after = self.sentence.partition(f"{{{self.name}}}")
         return before, after
 

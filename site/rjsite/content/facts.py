@@ -1,7 +1,8 @@
-"""The facts of the service, which pages, forms, mail and templates use by name.
+"""Facts about the service, which pages, forms, mail and templates use by name.
 
 A fact that is not set hides every sentence that uses it, so that nobody has to invent one. A sentence with
-`{!fact}` is shown only while the fact is not set; with several of these, while at least one is not set.
+`{!fact}` is shown only while the fact is not set; a sentence with several, while at least one of them is not
+set.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, read_as
 
 USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
-_FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # before a new sentence
+_FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # before another sentence
 
-# How soon the service has to answer what a fact asks. Without the first kind, the site must not open.
+# How soon the service has to answer. The site must not open before the first kind is answered.
 Urgency = Literal["before launch", "soon", "when convenient"]
 
-# Facts that the site itself uses by name, each with the form that it has.
+# Facts that the program itself uses by name, with their forms.
 REQUIRED: Mapping[str, FactForm] = {
     "name": "name",
     "name_short": "name",
@@ -41,20 +42,20 @@ REQUIRED: Mapping[str, FactForm] = {
     "exit_url": "website",
 }
 
-# Facts that are set only for a time: words at the top of every page, or in place of the questions of forms.
+# Facts that are set only for a time: a notice on every page, or a text instead of the questions of forms.
 FOR_A_TIME: Mapping[str, FactForm] = {"notice": "sentence", "forms_paused": "sentence"}
 
-# Facts of this form say how to reach somebody: help never disappears by a date.
+# Facts of these forms say how to reach somebody, so no date makes them disappear.
 CONTACT: frozenset[FactForm] = frozenset({"phone", "relay", "text", "email", "address"})
 
 
 def _day_in_words(value: Any) -> Any:
-    """Return a day that is written without quotes, as TOML allows, as words."""
+    """Return the text of a day that is written without quotes, which TOML allows."""
     return f"{value:%-d %B %Y}" if isinstance(value, date) else value
 
 
 def _day(value: Any) -> date | None:
-    """Return the day that is written, with quotes or without; None if nothing is."""
+    """Return the day, whether it is written with or without quotes, or None if there is none."""
     if value == "":
         return None
     day = fact_formats.as_day(str(value))
@@ -64,17 +65,18 @@ def _day(value: Any) -> date | None:
 
 
 class Fact(BaseModel):
-    """One fact: its value, where it links to, and what the service still has to say about it.
+    """One fact: its value, its link, and what the service still has to tell us about it.
 
     Attributes:
         form: what kind of value it has (see `fact_formats`).
-        link: where it leads. The link of a phone number, an email or a web address is made from the value.
-        ask: what the service still has to say or to confirm. `urgency` says how soon, and `example` shows
+        link: the address that it links to. For a phone number, an email or a web address it follows from the
+            value.
+        ask: the question that the service still has to answer. `urgency` says how soon, and `example` shows
             what kind of answer fits.
-        checked: the name of the fact with the day on which somebody last tried this one. Until that day is
-            known, a page that shows this fact has no date of its own (“Last checked”).
-        until: the day from which it counts as not set.
-        needed: whether people need it to find the service or help, so that it stays after that day.
+        checked: the name of the fact that says when somebody last tried this number or address. Until that
+            day is known, pages that show this fact have no date “Last checked”.
+        until: the first day on which the fact counts as not set.
+        needed: whether people need the fact to find the service or help, so that it stays after that day.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,7 +95,7 @@ class Fact(BaseModel):
 
     @property
     def stays(self) -> bool:
-        """Return whether it is shown after the day in `until` as well: help never disappears by a date."""
+        """Return whether the fact is shown even after its `until`, because people need it to find help."""
         return self.needed or bool(self.checked) or self.form in CONTACT
 
     def has_ended(self, today: date) -> bool:
@@ -108,7 +110,7 @@ class Fact(BaseModel):
 
     @property
     def markdown(self) -> str:
-        """Return the value as it stands in Markdown, as a link if it has one."""
+        """Return the value as Markdown: a link, if the fact has one."""
         return f"[{self.value}]({self.link})" if self.link else self.value
 
 
@@ -116,13 +118,13 @@ class Facts(dict[str, Fact]):
     """All facts by name.
 
     Attributes:
-        ended: the facts that count as not set since the day in their `until`, as they were before.
+        ended: the facts that have ended, with the values that they had.
     """
 
     ended: Mapping[str, Fact] = MappingProxyType({})
 
     def on(self, today: date) -> Facts:
-        """Return the facts of a day, without the values of those that have ended."""
+        """Return the facts as they are on a day: those that have ended have no value."""
         ended = {
             name: fact for name, fact in self.items() if fact and fact.has_ended(today) and not fact.stays
         }
@@ -136,16 +138,16 @@ class Facts(dict[str, Fact]):
         return bool(self.get(name))
 
     def all_checked(self, text: str) -> bool:
-        """Return whether somebody has tried every fact in a text that has to be tried (`Fact.checked`)."""
+        """Return whether every number and address in a text has been tried by somebody (`Fact.checked`)."""
         shown = (self.get(match["name"]) for match in USED.finditer(text))
         return all(self.has(fact.checked) for fact in shown if fact and fact.checked)
 
     def fill(self, text: str) -> str:
-        """Return plain text with the facts put in, without the sentences that need an unset fact."""
+        """Return plain text with facts filled in, without the sentences that need an unset fact."""
         return self._put(self._kept(text), plain=True)
 
     def fill_markdown(self, text: str) -> str:
-        """Return Markdown with the facts put in, without what needs an unset fact."""
+        """Return Markdown with facts filled in, without the sentences that need an unset fact."""
         if not USED.search(text):
             return text
         return "".join(shown for _, _, shown in self.units(text))
@@ -154,7 +156,8 @@ class Facts(dict[str, Fact]):
         """Yield each paragraph, item, heading and table row of a text.
 
         Yields:
-            Its first line, what is written there, and what is shown of it, which is empty if it is hidden.
+            The number of its first line, its source text, and the text that is shown, which is empty if it is
+            hidden.
         """
         line, hidden_level = 1, 0
         for unit in cut_units(text):
@@ -180,7 +183,7 @@ class Facts(dict[str, Fact]):
         return "".join(sentence for sentence in self._sentences(text) if not self._lacks(sentence)).rstrip()
 
     def _sentences(self, text: str) -> Iterator[str]:
-        """Yield each sentence. A fact of whole sentences is one of its own where a sentence begins."""
+        """Yield each sentence. A fact that consists of whole sentences is a sentence by itself."""
         for sentence in cut_sentences(text):
             while (match := _FIRST.match(sentence)) and self.get(match["name"], Fact()).form == "sentence":
                 yield match[0]
@@ -205,14 +208,14 @@ class Facts(dict[str, Fact]):
 
 
 def load_facts(path: Path, shown: Path) -> Facts:
-    """Return the facts of the service. One whose value is only a placeholder counts as not set.
+    """Return the facts about the service. A fact whose value is only a placeholder counts as not set.
 
     Args:
         path: the file, service.toml.
         shown: its name in messages.
 
     Raises:
-        Unreadable: with a problem for each thing that is wrong.
+        Unreadable: with every problem in the file.
     """
     written = read_as(dict[str, Fact], path, shown)
     for name in REQUIRED.keys() & written.keys():
@@ -224,7 +227,7 @@ def load_facts(path: Path, shown: Path) -> Facts:
 
 
 def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
-    """Return a fact with the link of its form and the facts that its value names; it ends with the first."""
+    """Return a fact with its link and the facts in its value filled in. It ends with the first of them."""
     named = {match["name"]: written.get(match["name"], Fact()) for match in USED.finditer(fact.value)}
     known = all(
         other and fact_formats.is_answer(other.value) and not USED.search(other.value)
@@ -244,12 +247,12 @@ def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
 
 
 def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path) -> Iterator[Problem]:
-    """Yield a problem for each fact that the site cannot do without and cannot use."""
+    """Yield a problem for each required fact that is missing or cannot be used."""
     lines = Lines(read_source(path, shown))
     for name, form in REQUIRED.items():
         fact, value = facts.get(name, Fact()), written.get(name, Fact()).value
         if not fact and any(match["name"] in REQUIRED for match in USED.finditer(value)):
-            continue  # the problem is with the fact that it names
+            continue  # the fact that its value names has the problem
         if value and not fact:
             message = f"“{value}” is no answer; write {fact_formats.GIVE[form]}"
             yield Problem(shown, lines.of((name, "value")), f"{name}: {message}")

@@ -1,4 +1,4 @@
-"""Turns what pydantic finds wrong with a content file into messages for the people who write it."""
+"""Turns the errors that pydantic finds in a content file into messages for the people who write it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _MESSAGES = {
 
 
 def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
-    """Return what to write to mend one error.
+    """Return what to write to correct an error.
 
     Args:
         fault: the error as pydantic gives it.
-        kind: the type that was asked for.
-        line: how a line looks in this kind of file, with {} for its name.
+        kind: the expected type.
+        line: the format of a line in this kind of file, with {} for the name of the field.
     """
     *around, name = (str(part) for part in fault["loc"] or ("",))
     given = fault.get("ctx", {})
@@ -61,7 +61,7 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
 
 
 def _not_a_field(name: str, known: Sequence[str]) -> str:
-    """Return what to write in place of a name that is not known."""
+    """Return what to write instead of an unknown name."""
     near = get_close_matches(name, known, 1)
     message = f"“{name}” is not a field; use one of: {', '.join(known)}"
     return f"{message}; perhaps you mean “{near[0]}”" if near else message
@@ -78,5 +78,5 @@ def _within(kind: Any, around: list[str]) -> Any:
 
 
 def _fields(kind: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return the fields of a table by the names that a file has for them."""
+    """Return the fields of a table by their names in a file."""
     return {field.alias or name: field for name, field in kind.model_fields.items()}

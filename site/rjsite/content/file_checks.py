@@ -1,4 +1,4 @@
-"""Problems that show when one file is read, or when several are seen together."""
+"""Finds problems while files are read, in one file or between several."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESTART = "restart the site"
 def lacking(
     forms: Mapping[str, Form], outcomes: Collection[str], folder: Path, shown: Path
 ) -> Iterator[Problem]:
-    """Yield a problem for each answer that leads to an outcome which has no file."""
+    """Yield a problem for each answer that leads to an outcome without a file."""
     for form in forms.values():
         for stop in form.stops:
             if stop not in outcomes:
@@ -28,7 +28,7 @@ def lacking(
 
 
 def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -> Iterator[Problem]:
-    """Yield a problem for each form that came, went or changed its address while the site runs."""
+    """Yield a problem for each form that was added, removed or moved while the site was running."""
     for address in sorted(forms.keys() ^ before.keys()):
         form = forms.get(address) or before[address]
         message = f"{RESTART}: it takes up a change of the address {address} only when it starts"
@@ -36,10 +36,10 @@ def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -
 
 
 def named_well(path: Path, shown: Path) -> None:
-    """Raise a problem if the name of a file cannot be its address.
+    """Raise Unreadable if the name of a file cannot be used as an address.
 
     Raises:
-        Unreadable: with the name to use.
+        Unreadable: with the name to use instead.
     """
     name = markdown.slug(path.stem)
     if path.stem == name:
@@ -51,7 +51,7 @@ def named_well(path: Path, shown: Path) -> None:
 
 
 def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
-    """Yield a problem for each fact and part that a body names and that does not exist."""
+    """Yield a problem for each fact or part in a body that does not exist."""
     for match in USED.finditer(document.body):
         if match["name"] not in facts:
             number = document.body_line + document.body.count("\n", 0, match.start())

@@ -1,7 +1,7 @@
 """Reads the definitions of the forms from content/forms/*.toml.
 
-A form is never left out because of a mistake in its file: a definition that cannot be used stops the start,
-and a running site keeps the forms it has.
+A form is never left out because of a mistake in its file. The site does not start with a definition that
+cannot be used, and a running site keeps the forms it has.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
     """Return every form, by its address.
 
     Args:
-        folder: as `content/forms`; questions that several forms share are in `shared/` below it.
+        folder: a folder like `content/forms`, with the questions that several forms share in `shared/`.
         shown: the folder's name in messages.
 
     Raises:
-        Unreadable: with a problem for each thing to mend.
+        Unreadable: with every problem in the files.
     """
     problems: list[Problem] = []
     forms: dict[str, Form] = {}
@@ -58,7 +58,7 @@ def _load(path: Path, shown: Path) -> Form:
 
 
 def _put_shared_questions(tables: dict[str, Any], folder: Path, shown: Path) -> None:
-    """Put the questions of shared files in the place of their names, in each step that uses some."""
+    """Replace the names of shared files in each step by their questions."""
     steps = tables.get("step")
     for step in steps if isinstance(steps, list) else ():
         names = step.get("use") if isinstance(step, dict) else None

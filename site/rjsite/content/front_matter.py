@@ -1,7 +1,7 @@
-"""The fields above a page: YAML between two lines of three dashes, which pydantic types.
+"""Reads the fields above a page: YAML between two lines of three dashes, validated by pydantic.
 
-Every value is read as text, so that `no` stays “no”, and a date stays as it was written until the model
-types it. Each problem has its file, its line and what to write.
+Every value is read as text, so that `no` stays “no” and a date stays as it was written until pydantic parses
+it. Each problem has a file, a line and what to write.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Document:
     Attributes:
         shown: its name in messages.
         lines: the line of each field.
-        body_line: the line on which the body begins.
+        body_line: the first line of the body.
         above: the fields as they are written.
     """
 
@@ -46,14 +46,14 @@ class Document:
     above: str = field(default="", repr=False)
 
     def otherwise(self) -> dict[str, str]:
-        """Return what to write for each field that readers would not see as it is written."""
+        """Return what to write for each field that would not be shown as it is written."""
         return yaml_fields.read_otherwise(self.above)
 
     def typed(self, model: type[Fields]) -> Fields:
         """Return the fields as a model.
 
         Raises:
-            Unreadable: with a problem for each field that does not fit, or if the body is empty.
+            Unreadable: with a problem for each invalid field, or if the body is empty.
         """
         try:
             fields = model.model_validate(self.fields)
@@ -84,7 +84,7 @@ def read(path: Path, shown: Path) -> Document:
         shown: its name in messages.
 
     Raises:
-        Unreadable: if the file or its front matter cannot be read. Every problem has its line.
+        Unreadable: if the file or its front matter cannot be read. Every problem has a line.
     """
     return parse(read_source(path, shown), shown)
 
@@ -93,7 +93,7 @@ def parse(text: str, shown: Path) -> Document:
     """Return the fields and the body of a text.
 
     Raises:
-        Unreadable: where the front matter cannot be read; every problem names its line.
+        Unreadable: if the front matter cannot be read. Every problem has a line.
     """
     lines = text.splitlines()
     begin, end = _fences(lines, shown)
@@ -120,7 +120,7 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
             return begin, number
     below = list(enumerate(lines[begin + 1 :], begin + 1))
     close = next((number for number, line in below if _DASHES.fullmatch(line)), None)
-    if close is None:  # where the fields seem to end
+    if close is None:  # probably the end of the fields
         close = next((number for number, line in below if not _IN_FIELDS.match(line)), begin)
     message = f"close the fields with a second line of three dashes: {FENCE}"
     raise Unreadable(Problem(shown, close + 1, message))
@@ -149,7 +149,7 @@ def _fields(text: str, shown: Path, first: int) -> Read:
 
 
 def _plain(value: yaml.Node) -> str | list[str] | None:
-    """Return the text or the list of texts that a node holds, or None for any other node."""
+    """Return the text or the list of texts in a node, or None for any other kind of node."""
     if isinstance(value, yaml.SequenceNode) and all(isinstance(v, yaml.ScalarNode) for v in value.value):
         return [str(v.value) for v in value.value]
     return str(value.value) if isinstance(value, yaml.ScalarNode) else None

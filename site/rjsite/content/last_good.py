@@ -1,6 +1,6 @@
 """Keeps the last good version of each content file, to be shown while the file has a mistake.
 
-Stories are not kept: an older version may hold what somebody asked to have removed.
+Stories are not kept, because an older version may contain something that somebody asked to have removed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-# Copies of these are used even if the file is gone, because the site and its forms cannot do without them.
+# Copies of these are used even if the file is gone, because the site and its forms need them.
 NEEDED = ("service.toml", "house-rules.toml", "outcomes/", "errors/")
 
 _DRAFT = re.compile(
@@ -31,7 +31,7 @@ class LastGood:
 
     Args:
         source: the content folder.
-        copies: a folder for the copies alone. It is made when the first is written.
+        copies: a folder for nothing but the copies. It is created with the first copy.
     """
 
     def __init__(self, source: Path, copies: Path) -> None:
@@ -39,17 +39,17 @@ class LastGood:
         self.copies = copies
 
     def of(self, name: str) -> Path | None:
-        """Return the copy of a file or folder, or None if there is none or the file was withdrawn since."""
+        """Return the copy of a file or folder, or None if there is none or the file was withdrawn."""
         copy = self.copies / name
         if not copy.exists() or (is_withdrawn(self.source / name) and not name.startswith(NEEDED)):
             return None
         return copy
 
     def keep(self, files: Mapping[str, bytes]) -> None:
-        """Write copies of files that can be used, and delete those of files that were withdrawn.
+        """Write copies of usable files, and delete the copies of withdrawn files.
 
         Args:
-            files: what each file holds, by its name.
+            files: the content of each file, by its name.
 
         Raises:
             OSError: if the copies cannot be written.

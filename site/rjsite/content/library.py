@@ -1,7 +1,7 @@
 """Everything that the site says, read from one folder and linked together.
 
-What is wrong with a file is a value and no exception. Tests and `rjsite check` fail on it, but a running site
-leaves the file out and goes on, because a mistake in a story must never take a form down.
+A problem in a file is a value and not an exception. Tests and `rjsite check` fail because of it, but a
+running site leaves the file out and goes on: a mistake in a story must never take a form down.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rjsite.forms.definition import Form
 
 __all__ = ["HOME", "NOTICES", "STORIES", "Library", "address_of", "bare_page", "load"]
 
-GONE = "gone"  # in redirects.toml: an address that has no page any more
+GONE = "gone"  # in redirects.toml: the address no longer has a page
 ON_THE_MAP = 100  # stories in the site map; the rest are in their own list
 
 
@@ -44,8 +44,8 @@ class Library:
     errors: Mapping[str, Page] = field(default_factory=dict)
     redirects: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    ending: tuple[Problem, ...] = ()  # what has ended or will within 30 days
-    withdrawn_papers: frozenset[str] = frozenset()  # names of PDFs that hold a fact that has ended
+    ending: tuple[Problem, ...] = ()  # facts and permissions that have ended or will within 30 days
+    withdrawn_papers: frozenset[str] = frozenset()  # names of PDFs that contain a fact that has ended
     usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # files without a mistake, by name
 
     @cached_property
@@ -55,7 +55,7 @@ class Library:
 
     @cached_property
     def story_index(self) -> StoryIndex:
-        """Return what chooses among the stories."""
+        """Return the index that filters and counts the stories."""
         return StoryIndex(self.stories)
 
     @property
@@ -67,7 +67,7 @@ class Library:
             yield group.title, [*(pages[name] for name in group.pages if name in pages), *newest]
 
     def without(self, slugs: Collection[str]) -> Library:
-        """Return the library without some stories, in whichever page, list or file they are named."""
+        """Return a copy without some stories, which then appear in no page, list or file."""
         shown = tuple(story for story in self.stories if story.slug not in slugs)
         return replace(self, stories=shown) if len(shown) < len(self.stories) else self
 
@@ -88,23 +88,23 @@ class Library:
         )
 
     def with_story(self, story: Story) -> Library:
-        """The same with a story in the place of the one that has its name now, or beside all others."""
+        """Return a copy with a story added, in place of the story of that name if there is one."""
         others = (other for other in self.stories if other.slug != story.slug)
         return replace(self, stories=newest_first([*others, story]))
 
     @property
     def not_shown(self) -> list[Problem]:
-        """Return the problems because of which something is not shown as its file says now."""
+        """Return the problems that keep something from being shown as its file is now."""
         return [problem for problem in self.problems if problem.severity is Severity.MUST_NOT_BE_SHOWN]
 
     @property
     def announcements(self) -> list[str]:
-        """Return what has ended or will end soon, without its file."""
+        """Return the messages about what has ended or will end soon."""
         return [problem.message for problem in self.ending]
 
     @property
     def every_page(self) -> Iterator[Page]:
-        """Yield everything that is read as a page: pages, forms, stories, outcomes and errors."""
+        """Yield everything that is a page: pages, forms, stories, outcomes and errors."""
         yield from chain(self.pages.values(), self.form_pages.values(), self.stories)
         yield from chain(self.outcomes.values(), self.errors.values())
 
@@ -121,10 +121,10 @@ def load(
 
     Args:
         folder: the content folder.
-        drafts: whether to keep what the public does not see today.
-        today: the day that decides what is shown; if it is not given, today in the UK.
+        drafts: whether to include what the public does not see today.
+        today: the day that decides what is shown; by default today in the UK.
         kept: what a running site shows now; used for facts, forms and their notices that cannot be read.
-        last_good: holds earlier versions of the other files that cannot be used.
+        last_good: provides earlier versions of other files that cannot be used.
 
     Raises:
         Unreadable: if the facts or a form cannot be used and none are kept.
@@ -158,7 +158,7 @@ def _read(reader: Reader, kept: Library, *, drafts: bool) -> Library:
 
 
 def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
-    """Return forms with the facts put in."""
+    """Return forms with facts filled in."""
     return {address: form.filled(facts.fill, facts.has) for address, form in forms.items()}
 
 

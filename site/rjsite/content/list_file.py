@@ -1,4 +1,4 @@
-"""A short list in the data folder, one entry a line. It outlives releases, rollbacks and restarts."""
+"""A short list in the data folder, one entry on each line. It outlives releases, rollbacks and restarts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ListFile:
         self.path = folder / name
 
     def stamp(self) -> Stamp | None:
-        """Return a value that differs after each change, or None if there is no list."""
+        """Return a value that changes with the list, or None if there is no list."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -39,8 +39,8 @@ class ListFile:
         """Return the entries.
 
         Raises:
-            OSError: if there is a list that cannot be opened.
-            UnicodeError: if there is a list that is not UTF-8.
+            OSError: if the list exists and cannot be opened.
+            UnicodeError: if the list is not UTF-8.
         """
         try:
             return set(self.path.read_text(encoding="utf-8").split("\n")) - {""}
@@ -48,11 +48,11 @@ class ListFile:
             return set()
 
     def add(self, entry: str) -> None:
-        """Put an entry on the list."""
+        """Add an entry to the list."""
         self._change(lambda entries: entries | {entry})
 
     def remove(self, entry: str) -> None:
-        """Take an entry off the list."""
+        """Remove an entry from the list."""
         self._change(lambda entries: entries - {entry})
 
     def _change(self, change: Callable[[set[str]], set[str]]) -> None:
@@ -64,7 +64,7 @@ class ListFile:
                 file.writelines(f"{entry}\n" for entry in sorted(change(self.read())))
                 file.flush()
                 os.fsync(file.fileno())
-            part.chmod(0o644)  # the site can read the list, whichever user hides a story
+            part.chmod(0o644)  # so that the site can read the list, whichever user hides a story
             part.replace(self.path)
             os.fsync(folder)
         finally:

@@ -39,11 +39,11 @@ class Reader:
 
     Args:
         folder: the content folder.
-        kept_facts: the facts that a running site shows, used if the file cannot be read. There may be none.
-        kept_forms: the same for the forms.
-        last_good: has earlier versions of other files that cannot be used.
-        drafts: whether to keep drafts.
-        today: the day that decides what is shown; if it is not given, today in the UK.
+        kept_facts: the facts that the running site shows, used if the file cannot be read. It may be empty.
+        kept_forms: the forms that the running site shows, used in the same way.
+        last_good: provides earlier versions of other files that cannot be used.
+        drafts: whether to include drafts.
+        today: the day that decides what is shown; by default today in the UK.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Reader:
         self.problems: list[Problem] = []
         self.usable: dict[str, bytes] = {}
         self.unusable: set[str] = set()
-        self.left_out: set[str] = set()  # addresses of pages that have a file and are not there
+        self.left_out: set[str] = set()  # addresses of pages whose file was not used
         self.facts = self.read("service.toml", load_facts, kept_facts).on(self.today)
 
     def file(self, name: str) -> tuple[Path, Path]:
@@ -78,13 +78,13 @@ class Reader:
         kept: Made | None = None,
         otherwise: Made | None = None,
     ) -> Made:
-        """Return what a file says. If it cannot be used, return the first of its replacements that there is.
+        """Return the content of a file or, if it cannot be used, the first available replacement.
 
         Args:
             name: the name of the file.
             make: reads the file.
-            kept: the first replacement: what the site shows now. The second one is the last good version.
-            otherwise: the third one.
+            kept: the first replacement, which the site shows now. The second one is the last good version.
+            otherwise: the third replacement.
 
         Raises:
             Unreadable: if there is no replacement.
@@ -114,7 +114,7 @@ class Reader:
             return None
 
     def _note_usable(self, path: Path) -> None:
-        """Remember what a file, or each TOML file of a folder, holds now."""
+        """Remember the content of a file, or of each TOML file in a folder."""
         if self.last_good:
             for file in path.rglob("*.toml") if path.is_dir() else (path,):
                 name = file.relative_to(self.folder)
@@ -122,7 +122,7 @@ class Reader:
                     self.usable[name.as_posix()] = read_bytes(file, self.folder.name / name)
 
     def each(self, kind: str, make: Callable[[Document, str, Facts], Shown]) -> Iterator[Shown]:
-        """Yield a page or story for each Markdown file of a folder that can be used."""
+        """Yield a page or story for each usable Markdown file in a folder."""
         for path in sorted((self.folder / kind).glob("*.md"), key=lambda path: path.name):
             made, problems = self._made(path, Path(self.folder.name, kind, path.name), make)
             self.problems += problems
@@ -136,7 +136,7 @@ class Reader:
     def _made(
         self, path: Path, shown: Path, make: Callable[[Document, str, Facts], Shown]
     ) -> tuple[Shown | None, list[Problem]]:
-        """Return what a file says, or None if it cannot be used, and the problems in it."""
+        """Return the page that a file makes, or None if it cannot be used, and the problems in the file."""
         try:
             named_well(path, shown)
             document = front_matter.read(path, shown)
@@ -151,7 +151,7 @@ class Reader:
         path: Path,
         make: Callable[[Document, str, Facts], Shown],
     ) -> Shown | None:
-        """Return the page, or the last good version of it if there is one and the file has a mistake."""
+        """Return the page, or its last good version if the file has a mistake and there is such a version."""
         name = path.relative_to(self.folder).as_posix()
         if all(problem.severity is Severity.PLEASE_MEND for problem in problems):
             self._note_usable(path)
@@ -165,7 +165,7 @@ class Reader:
         return {page.address: replace(page, held="Draft") if page.draft else page for page in pages}
 
     def stories(self) -> tuple[Story, ...]:
-        """Return all stories, the newest first. `held` says why the public does not see one, if so."""
+        """Return all stories, newest first. `held` says why the public does not see a story."""
         stories = self.each("case-studies", make_story)
         held = ((story, story.held_on(self.today)) for story in stories)
         return newest_first(replace(story, held=why) if why else story for story, why in held)
@@ -178,12 +178,12 @@ class Reader:
         return written.within(pages)
 
     def redirects(self) -> dict[str, str]:
-        """Return the new addresses by the old ones."""
+        """Return the new address for each old one."""
         written = self.read("redirects.toml", read_toml, otherwise=dict[str, Any]())
         return {old: str(new) for old, new in written.items()}
 
     def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
-        """Return the outcomes or errors by their names. One whose file is gone stays, as forms need it."""
+        """Return the outcomes or errors by their names. Forms need them, so they stay if a file is gone."""
         copies = self._copy(kind)
         there = {path.name for path in (self.folder / kind).glob("*.md")}
         gone = [path for path in copies.glob("*.md") if path.name not in there] if copies else []
@@ -193,10 +193,10 @@ class Reader:
         return {**{page.address: page for page in before if page}, **shown, **read}
 
     def forms(self, outcomes: Mapping[str, Page], errors: Mapping[str, Page]) -> Mapping[str, Form]:
-        """Return the forms as they are written, by their addresses.
+        """Return the forms by their addresses, before facts are filled in.
 
         Raises:
-            Unreadable: if a form or a text that it needs cannot be used, and no forms are kept.
+            Unreadable: if a form or a page that it needs cannot be used, and there are no kept forms.
         """
         return self.read("forms", partial(self._forms, outcomes, errors), self.kept_forms)
 
@@ -214,7 +214,7 @@ class Reader:
         return forms
 
     def form_pages(self, forms: Mapping[str, Form]) -> dict[str, Page]:
-        """Return the page around each form. A mistake in its file must not take the form down."""
+        """Return the page around each form. A mistake in the page's file must not take the form down."""
         written = {page.address: page for page in self.each("forms", _page)}
         return {
             address: replace(
@@ -232,7 +232,7 @@ def address_of(name: str) -> str:
 
 
 def bare_page(address: str, title: str, facts: Facts) -> Page:
-    """Return a page without text, for where a form cannot do without its page."""
+    """Return a page without text, for a form whose own page cannot be used."""
     return Page(address, Document(Path(), {}, {}, ""), facts, title, None, listed=False)
 
 

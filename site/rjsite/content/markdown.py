@@ -1,6 +1,6 @@
-"""Turns Markdown into safe HTML, cut into the parts that the templates know how to show.
+"""Turns Markdown into safe HTML, divided into the parts that templates know how to show.
 
-Raw HTML is switched off, and nh3 cleans the result before it reaches a page.
+Raw HTML is disabled, and nh3 cleans the result before it reaches a page.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Item:
     title: str
     href: str
     id: str
-    tone: str  # icon or colour, as the writer named it
+    tone: str  # the icon or colour that the writer named
     html: Markup
 
 
@@ -67,11 +67,11 @@ class Section:
     id: str
     html: Markup
     items: tuple[Item, ...] = ()
-    names: tuple[str, ...] = ()  # of part "stories": which ones
+    names: tuple[str, ...] = ()  # for the part "stories": their names
 
 
 class _TableLabels(Treeprocessor):
-    """Adds row heads, and column names to each cell, so that narrow screens can show rows as blocks."""
+    """Marks row headings and labels cells with their column, so that narrow screens can stack them."""
 
     def run(self, root: Element) -> None:
         for table in root.iter("table"):
@@ -95,7 +95,7 @@ class _House(Extension):
 
 
 class _Renderer(threading.local):
-    """Keeps a Markdown object for each thread. It is slow to make, and threads cannot share one."""
+    """Keeps a Markdown object for each thread, because it is slow to create and threads cannot share one."""
 
     def __init__(self) -> None:
         extensions = [
@@ -112,10 +112,10 @@ _renderer = _Renderer()
 
 
 def to_html(text: str, title: str = "") -> Markup:
-    """Return Markdown (facts already put in) as HTML that is safe to show.
+    """Return Markdown in which facts are filled in as safe HTML.
 
     Args:
-        title: the heading above the text; it names tables to screen readers.
+        title: the heading above the text, which names tables for screen readers.
     """
     if not text.strip():
         return Markup("")
@@ -134,7 +134,7 @@ def to_html(text: str, title: str = "") -> Markup:
 
 
 def slug(text: str) -> str:
-    """Return an address or id for a text: small plain letters, digits and hyphens."""
+    """Return an address or id for a text: lower-case ASCII letters, digits and hyphens."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower().replace("'", "")).strip("-") or "section"
 
@@ -199,7 +199,7 @@ def _id(title: str, marks: str, taken: set[str]) -> str:
 
 
 def parts_used(text: str) -> Iterator[tuple[int, str]]:
-    """Return the line and the name of every part that a body names."""
+    """Return the line and the name of each part that a body uses."""
     for heading in _SECTION.finditer(text):
         if part := _mark(".", _marked(heading[1])[1]):
             yield text.count("\n", 0, heading.start()) + 1, part

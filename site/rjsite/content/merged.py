@@ -1,9 +1,9 @@
-"""Fetches what was merged to the branch main, and lets the site read the content of it but never the program.
+"""Fetches the branch main, so that the site shows its content. The program stays the same.
 
-The data folder has a clone for each commit in `content-versions`, and the link `content` leads into one of
-them. The link is replaced in one step, so nobody reads one half of the old content and one half of the new.
-It is in the data folder because that outlives releases: a story that was removed stays removed when an older
-version of the program is put back.
+The folder `content-versions` in the data folder has a clone of each commit, and the symbolic link `content`
+points into one of them. It is replaced in one step, so that nobody reads half of the old content and half of
+the new. Both are in the data folder because it outlives releases: a removed story stays removed after a
+rollback to an older version of the program.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 LINK, VERSIONS, RESULT = "content", "content-versions", "content-update"  # in the data folder
-PROGRAM = ("site", "static", "templates", "deploy", "tools", "requirements.lock")  # what a release replaces
+PROGRAM = ("site", "static", "templates", "deploy", "tools", "requirements.lock")  # replaced by a release
 OVERDUE = 2 * 60 * 60  # seconds
-SECONDS = 300  # in which git has to answer
+SECONDS = 300  # the longest time for one git command
 QUIET = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
@@ -35,7 +35,7 @@ _UNFINISHED = "part-"
 
 
 class CannotFetch(Exception):
-    """The content of main cannot be fetched. The message says why in one line."""
+    """The content of main cannot be fetched. The message gives the reason in one line."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Update:
 
     Attributes:
         ended: when, in seconds since 1970.
-        commit: the commit of main whose content is shown and published; empty if there was none.
-        failure: why the newest content was not taken up, or not published; empty if it was.
-        not_shown: a line for each mistake because of which something is not shown as its file has it now.
-        program: the files of the program that are different on main.
+        commit: the commit of main whose content is shown and published; empty if there is none.
+        failure: why the newest content is not shown or not published; empty if it is.
+        not_shown: a line for each mistake that keeps something from being shown as its file is now.
+        program: the files of the program that differ on main.
     """
 
     ended: float
@@ -57,12 +57,12 @@ class Update:
     program: tuple[str, ...] = ()
 
     def summary(self) -> str:
-        """Return what is shown, in one line."""
+        """Return a line about the content that is shown."""
         when = f"{datetime.fromtimestamp(self.ended, UTC):%Y-%m-%d %H:%M} UTC"
         return f"{self.commit[:10] or 'nothing'} of main is taken up, as of {when}"
 
     def warnings(self, now: float, *, with_mistakes: bool = True) -> list[str]:
-        """Return a line for each thing that somebody has to do; mistakes in the content have one together."""
+        """Return a line for each thing that somebody has to do, and one for all mistakes in the content."""
         lines = []
         if self.failure:
             lines.append(f"the last change of the content could not be taken up: {self.failure}")
@@ -78,12 +78,12 @@ class Update:
 
 
 def _first_of(lines: tuple[str, ...]) -> str:
-    """Return the first line, and how many there are besides."""
+    """Return the first line and the number of the others."""
     return lines[0] + (f" and {len(lines) - 1} more" if lines[1:] else "")
 
 
 def read_result(data: Path) -> Update | None:
-    """Return how the last run ended; None if there was none, or nobody can tell."""
+    """Return how the last run ended, or None if that is not known."""
     try:
         stored = json.loads((data / RESULT).read_text(encoding="utf-8"))
         return Update(**{**stored, **{name: tuple(stored[name]) for name in ("not_shown", "program")}})
@@ -114,10 +114,10 @@ def alone(data: Path) -> Iterator[None]:
 
 
 def take_up(repository: str, data: Path) -> str:
-    """Let the link lead to the content of main, and return the commit.
+    """Point the link to the content of main, and return the commit.
 
     Raises:
-        CannotFetch: if it still leads where it led before.
+        CannotFetch: if that fails; the link is unchanged.
     """
     heads = _git("ls-remote", "--", repository, "refs/heads/main").split()
     if not heads:
@@ -127,7 +127,10 @@ def take_up(repository: str, data: Path) -> str:
         clone = _clone(repository, data / VERSIONS)
     before = (data / LINK).resolve().parent
     for old in (data / VERSIONS).iterdir():
-        if old.resolve() not in (clone.resolve(), before):  # the one before may be read until the next run
+        if old.resolve() not in (
+            clone.resolve(),
+            before,
+        ):  # the previous one may still be in use
             shutil.rmtree(old)
     if clone.resolve() != before:
         _lead_to(data, clone)
@@ -135,7 +138,7 @@ def take_up(repository: str, data: Path) -> str:
 
 
 def _clone(repository: str, versions: Path) -> Path:
-    """Return a folder with the content of main, named after its commit, once all of it is on disk."""
+    """Return a folder with the content of main, named after its commit and completely on disk."""
     part = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=versions))
     shape = ["--no-checkout", "--depth=1", "--single-branch", "--branch=main", "--no-tags", "--template="]
     _git("clone", "--quiet", *shape, "--", repository, str(part))
@@ -161,10 +164,10 @@ def _lead_to(data: Path, clone: Path) -> None:
 
 
 def program_on_main(data: Path, root: Path) -> tuple[str, ...]:
-    """Return the files of the program that are different on main, or that only main has.
+    """Return the files of the program that differ on main or exist only there.
 
     Args:
-        root: the folder of the version that runs.
+        root: the folder of the running version.
     """
     clone = (data / LINK).resolve().parent
     folders = f"--git-dir={clone / '.git'}", f"--work-tree={root}"
@@ -173,7 +176,7 @@ def program_on_main(data: Path, root: Path) -> tuple[str, ...]:
 
 
 def _git(*arguments: str) -> str:
-    """Run git and return what it printed. It gets no setting of ours, and none that a hook of git sets."""
+    """Run git and return its output. It gets no settings of the site, and none from a git hook."""
     ours = ("GIT_", "RJSITE_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | QUIET
     try:
@@ -197,7 +200,7 @@ def _git(*arguments: str) -> str:
 
 
 def warnings(data: Path, repository: str, *, with_mistakes: bool = True) -> list[str]:
-    """Return what somebody has to do so that merged content arrives; nothing if no repository is set."""
+    """Return what somebody has to do so that merged content arrives. It is empty if no repository is set."""
     if not repository:
         return []
     update = read_result(data)

@@ -1,4 +1,4 @@
-"""Pages and stories: each is one Markdown file with the facts of the service put in."""
+"""Pages and stories. Each is a Markdown file with facts about the service filled in."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Link(BaseModel):
 
 @dataclass(frozen=True)
 class Page:
-    """One page. Its body is rendered when it is first asked for."""
+    """One page. Its body is rendered on first use."""
 
     address: str
     document: Document = field(repr=False)
@@ -38,13 +38,13 @@ class Page:
     title: str
     last_checked: date | None
     description: str = ""
-    head: str = ""  # the title of the document, if it differs from that of the page
+    head: str = ""  # the title of the document, if it is not that of the page
     crumb: str = ""
     version: str = ""
     grade: int = 6
     listed: bool = True  # whether the site map and search engines list it
     draft: bool = False
-    held: str = ""  # why the public does not see it yet; empty where it does
+    held: str = ""  # why the public does not see it; empty if they do
     crumbs: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:
@@ -52,12 +52,12 @@ class Page:
 
     @property
     def short(self) -> str:
-        """Return the title for the site map and for breadcrumbs."""
+        """Return the short title for the site map and for breadcrumbs."""
         return self.crumb or self.title
 
     @property
     def checked_on(self) -> date | None:
-        """Return the day to show as “Last checked”, or None while a number on the page is untried."""
+        """Return the date to show as “Last checked”, or None if a number on the page has not been tried."""
         return self.last_checked if self.facts.all_checked(self.document.body) else None
 
     @cached_property
@@ -98,11 +98,11 @@ class Story(Page):
     ask: str = ""
 
     def has_ended(self, today: date) -> bool:
-        """Return whether the people in it have to agree again before it may be shown."""
+        """Return whether the people in the story have to agree again before it may be shown."""
         return self.ask_again is not None and self.ask_again <= today
 
     def held_on(self, day: date) -> str:
-        """Return why the public does not see the story on a day, or nothing if it does."""
+        """Return why the public does not see the story on a day, or "" if they do."""
         if self.draft:
             return "Draft"
         if self.ask_again and self.has_ended(day):
@@ -111,11 +111,11 @@ class Story(Page):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Return the kinds of harm that no content note names, and the ways in which people took part."""
+        """Return the kinds of harm without a content note, and the ways in which people took part."""
         without_note = (harm for harm in self.harm if harm not in NOTE_FOR)
         return tuple(kind for kind in (*without_note, *self.way) if kind != "not known")
 
     @property
     def landscape(self) -> int:
-        """Return the number of the drawing on the card, which follows from the name of the file."""
+        """Return the number of the drawing on the card, which depends on the name of the file."""
         return hashlib.sha256(self.slug.encode()).digest()[1] % LANDSCAPES + 1

@@ -1,4 +1,4 @@
-"""The menu, the footer and the groups of the site map, as navigation.toml lists them."""
+"""The menu, the footer and the groups of the site map, from navigation.toml."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Group(BaseModel):
 
 
 class Navigation(BaseModel):
-    """What the file holds: the links of the menu and the footer, and the groups of the site map."""
+    """The content of the file: the links of the menu and the footer, and the groups of the site map."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,11 +44,11 @@ def navigation_problems(
     """Yield a problem for each entry without a page, and for each page without an entry.
 
     Args:
-        written: the file as it is written.
+        written: the content of the file.
         path: the file.
         shown: its name in messages.
         pages: all pages by their addresses.
-        left_out: the addresses of pages that have a problem or are drafts, and so are not among the pages.
+        left_out: the addresses of pages that are not in `pages` because they have a problem or are drafts.
     """
     mapped = [address for group in written.groups for address in group.pages]
     for address in [*mapped, *(link.page for link in (*written.menu, *written.footer))]:

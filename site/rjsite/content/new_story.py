@@ -1,4 +1,4 @@
-"""A new story: what its file holds before anybody has written in it."""
+"""Creates the file of a new story."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def first_values(today: date) -> dict[str, str | list[str]]:
 
 
 def write_story(folder: Path, title: str, today: date) -> Path:
-    """Write the file of a new story, with every field explained, and return its path. It is a draft.
+    """Write the file of a new story, a draft with every field explained, and return its path.
 
     Args:
         folder: the content folder.
-        title: the title, which also gives the name of the file.
-        today: stands as its dates.
+        title: the title, from which the name of the file is made.
+        today: the value of its dates.
 
     Raises:
-        ValueError: if no address can be made of the title.
-        FileExistsError: if there is a story of that name. Its file is not changed.
+        ValueError: if the title cannot be turned into an address.
+        FileExistsError: if a story of that name exists. Its file is not changed.
     """
     title = " ".join(title.split())
     name = story_name(title)

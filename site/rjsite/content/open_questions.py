@@ -1,4 +1,4 @@
-"""The questions that the content asks the service, as lines and as a document to fill in."""
+"""The questions that the service still has to answer, as lines and as a document to fill in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rjsite.content.source import read_source
 from rjsite.content.toml import Lines
 
 _IN_TEMPLATE = re.compile(r"\bfacts\.(?:get\(\")?(?P<name>[a-z_]+)")
-_SENTENCES = 3  # of one fact that are shown, at most
+_SENTENCES = 3  # the most that are shown of one fact
 _BLANK = "____________________"
 _DOCUMENT = Path(__file__).with_suffix(".md")
 
@@ -29,11 +29,11 @@ class Question:
 
     Attributes:
         problem: the same question as one line of `release-check`.
-        completes: the sentences that the answer completes, with a blank in its place. If the answer only has
-            to be confirmed, they say what the website says now.
-        goes_into: the name of the fact or the file of the story that takes the answer.
-        give: what kind of answer it takes.
-        used_on: the pages that wait for the answer.
+        completes: the sentences that the answer completes, with a blank for it. If the answer only has to be
+            confirmed, they are shown as they are on the website now.
+        goes_into: the fact, or the file of the story, into which the answer is written.
+        give: the kind of answer to give.
+        used_on: the pages that need the answer.
     """
 
     problem: Problem
@@ -47,7 +47,7 @@ class Question:
     used_on: Sequence[str] = ()
 
     def markdown(self, number: int) -> str:
-        """Return the question with empty places for the answer, who gave it, and when."""
+        """Return the question with spaces for the answer, for who gives it and for the date."""
         sentences = " ".join(f"“{sentence}”" for sentence in self.completes)
         full_stop = "" if self.text.endswith(("?", ".")) else "."
         lines = [
@@ -61,13 +61,13 @@ class Question:
         return "\n".join(filter(None, lines))
 
     def row(self, number: int) -> str:
-        """Return the row of the table that says where the answer goes."""
+        """Return the row of the table that shows where the answer goes."""
         cells = [str(number), f"`{self.goes_into}`", self.give, ", ".join(self.used_on) or "no page"]
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
 def open_questions(library: Library, folder: Path, templates: Path) -> list[Question]:
-    """Return what the content still asks.
+    """Return the questions that are still open.
 
     Args:
         library: The content, with drafts.
@@ -111,7 +111,7 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question
             completes=[
                 _with_blank(sentence, name, library.facts)
                 for sentence in sentences
-                if sentence != f"{{{name}}}"  # it would be no more than a blank
+                if sentence != f"{{{name}}}"  # nothing but a blank would be left
             ],
             example=fact.example,
             value=fact.value,
@@ -121,7 +121,7 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question
 
 
 def _with_blank(sentence: str, name: str, facts: Facts) -> str:
-    """Return the sentence with every fact that is known, and a blank for the one in question."""
+    """Return the sentence with known facts filled in and a blank for the fact in question."""
 
     def put(use: re.Match[str]) -> str:
         unknown = "___" if use["name"] == name else "(…)"
@@ -157,7 +157,7 @@ def _stories(stories: Sequence[Story]) -> Iterator[Question]:
 
 
 def _in_templates(templates: Path) -> Iterator[Use]:
-    """Yield the uses of facts around every page or form."""
+    """Yield the uses of facts in the parts around every page or form."""
     for path in sorted(templates.rglob("*.html")):
         for use in _IN_TEMPLATE.finditer(path.read_text(encoding="utf-8")):
             yield Use(use["name"], "all forms" if path.name == "form.html" else "all pages")

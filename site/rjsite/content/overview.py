@@ -1,4 +1,4 @@
-"""What staff see of all the content: the state of each story and page, and what is wrong with it."""
+"""The overview for staff: the state of each story and page, with its problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Row:
 
     Attributes:
         name: of the file, without `.md`.
-        address: where it is shown; empty if it is nowhere.
+        address: the address at which it is shown, or empty.
         state: whether the public sees it.
     """
 
@@ -46,13 +46,13 @@ def overview(library: Library, folder: Path, problems: Sequence[Problem]) -> Ove
 
     Args:
         library: what was read from `folder`, with drafts.
-        problems: what the check says of it.
+        problems: the problems that the check finds in it.
     """
     problems = sorted({*problems, *library.problems})
     order = {story.slug: number for number, story in enumerate(library.stories)}
     stories = sorted(
         _rows("case-studies", library.by_slug.get, folder, problems),
-        key=lambda row: order.get(row.name, -1),  # first those that cannot be read
+        key=lambda row: order.get(row.name, -1),  # problems of files that cannot be read come first
     )
     pages = list(_rows("pages", lambda name: library.pages.get(address_of(name)), folder, problems))
     listed = {problem for row in (*stories, *pages) for problem in row.problems}
@@ -62,7 +62,7 @@ def overview(library: Library, folder: Path, problems: Sequence[Problem]) -> Ove
 def _rows(
     kind: str, find: Callable[[str], Page | None], folder: Path, problems: Sequence[Problem]
 ) -> Iterator[Row]:
-    """Yield a row for each file in a folder, whether it could be read or not."""
+    """Yield a row for each file in a folder, whether or not it can be read."""
     for path in sorted((folder / kind).glob("*.md")):
         here = [problem for problem in problems if problem.path == Path(folder.name, kind, path.name)]
         page = find(path.stem)

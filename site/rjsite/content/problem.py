@@ -1,4 +1,4 @@
-"""What is wrong with a content file, for a person to put right."""
+"""Problems in content files, for people to correct."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class Severity(StrEnum):
     """How a problem affects the live site."""
 
     MUST_NOT_BE_SHOWN = "must not be shown"  # a page stays as it was; a story is left out
-    PLEASE_MEND = "please mend"  # named, and never stops anything
-    ENDS = "ends"  # announced, and not even the check fails for it
+    PLEASE_MEND = "please mend"  # reported, and stops nothing
+    ENDS = "ends"  # announced; not even the check fails
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """What is wrong in a file, and what to write instead. Whoever gets a problem decides what to do about it.
+    """A problem in a file, with what to write instead. The caller decides how to react to it.
 
     Attributes:
         path: the file, as seen from the parent of the content folder.
@@ -43,7 +43,7 @@ class Unreadable(Exception):
     """Raised for a file that cannot be used at all.
 
     Args:
-        problems: why not.
+        problems: the reasons.
     """
 
     def __init__(self, *problems: Problem) -> None:

@@ -1,6 +1,6 @@
-"""The fields that stand above each kind of file, with the fixed lists and the questions of a story.
+"""The fields at the top of each kind of file, with the fixed lists and the questions for a story.
 
-A story with a kind of harm that needs a content note is not shown without that note.
+If a kind of harm needs a content note, a story is not shown without that note.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _one_line(value: Any) -> str:
 
 
 def _fixed(value: Any) -> Any:
-    """Return a value without what makes no difference: capitals, quotation marks and kinds of dashes."""
+    """Return a value without differences in capitals, quotation marks and dashes."""
     if isinstance(value, list):
         return list(map(_fixed, value))
     return _DASH.sub("-", " ".join(value.lower().strip(_AROUND).split())) if value else value
@@ -72,13 +72,13 @@ def _many(value: Any) -> Any:
 
 
 def _notes(value: Any) -> Any:
-    """Return the content notes of a story. Its help says that `none` means none."""
+    """Return the content notes of a story. “none” means that there are none."""
     notes = _many(value)
     return [] if len(notes) == 1 and notes[0] in _NONE else notes
 
 
 def _place(value: Any) -> str:
-    """Return the place as it is written, or “not stated” in whichever way that was put."""
+    """Return the place, or “not stated” for any way to say that it is unknown."""
     text = _one_line(value)
     return "not stated" if _fixed(text) in _NOT_STATED or text in _NONE else text
 
@@ -135,7 +135,7 @@ class PageFields(_Titled):
 
 
 def _asked(question: str, hint: str = "") -> Any:
-    """Return a field with what a member of staff is asked for it; a new file and the staff copy show both."""
+    """Return a field with its question and its hint for staff, which new files and the staff copy show."""
     return Field(title=question, description=hint)
 
 

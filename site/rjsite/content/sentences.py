@@ -1,4 +1,4 @@
-"""Cuts Markdown into paragraphs, items, headings and table rows, and these into sentences."""
+"""Splits Markdown into paragraphs, items, headings and table rows, and these into sentences."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")  # what makes a unit an item, a quotation or a meaning
+MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")  # the mark of an item, a quotation or a definition
 WHOLE = re.compile(r"\s*[#|]")  # headings and table rows have no sentences
 _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
 _SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=\S)")
 
 
 def sentences(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each sentence, heading and cell as it is written, with the sentence before it, if any."""
+    """Yield the source of each sentence, heading and cell, with the sentence before it, if any."""
     for unit in cut_units(text):
         if WHOLE.match(unit):
             yield from ((cell, "") for cell in unit.split("|"))

@@ -1,7 +1,7 @@
-"""Limits that no real page reaches, so that no file can hold up the site or break it.
+"""Limits that no real page reaches, so that no file can slow down or break the site.
 
-For some texts Markdown takes quadratic time, and Python stops a recursion that is too deep. A file within
-these limits is rendered within about a second, whatever it holds.
+Markdown takes quadratic time for some texts, and Python stops recursion that is too deep. Any file within
+these limits is rendered in about a second.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rjsite.content.problem import Problem, Unreadable
 
-MARKDOWN_BYTES = 60_000  # ten times the longest page
+MARKDOWN_BYTES = 60_000  # ten times the length of the longest page
 OTHER_BYTES = 100_000
 FIELDS = 10_000  # characters between the lines of dashes
 LINES = 2_000
@@ -32,7 +32,7 @@ _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|(?!\())")
 _EMPTY_LINES = re.compile(r"\n\s*\n")
 _LONG_LINE = re.compile(rf"^.{{{LINE + 1}}}", re.MULTILINE)
 _TOO_DEEP = "lists or quotations stand too deep within each other here; use one or two levels"
-# In this order: the patterns below the first one are only quick where no line is too long.
+# The order matters: the patterns after the first one are only quick if no line is too long.
 _IN_BODY = {
     _LONG_LINE: f"this line has more than {LINE} characters; begin a new paragraph within it",
     re.compile(r"[\x00-\x08\x0e-\x1f\x7f]"): (
@@ -51,14 +51,15 @@ _IN_BODY = {
 
 
 def read_bytes(path: Path, shown: Path) -> bytes:
-    """Return what a content file holds.
+    """Return the content of a file.
 
     Args:
         path: the file.
         shown: its name in messages, which begins with the name of the content folder.
 
     Raises:
-        Unreadable: if it is missing, too large, no file, outside the content folder, or cannot be opened.
+        Unreadable: if it is missing, too large, not a file or outside the content folder, or cannot be
+            opened.
     """
     *inside, folder = path.parents[: max(len(shown.parts) - 1, 1)]
     most = MARKDOWN_BYTES if path.suffix == ".md" else OTHER_BYTES
@@ -73,20 +74,20 @@ def read_bytes(path: Path, shown: Path) -> bytes:
             return path.read_bytes()
     except FileNotFoundError:
         message = CLOSED if path.is_symlink() else "this file is missing; put it back"
-    except (OSError, RuntimeError):  # a link that leads to itself is a RuntimeError
+    except (OSError, RuntimeError):  # a symbolic link to itself raises RuntimeError
         message = CLOSED
     raise Unreadable(Problem(shown, 1, message))
 
 
 def too_large(size: int, most: int = MARKDOWN_BYTES) -> str:
-    """Return what to do about a file of so many bytes; empty if it may be that large."""
+    """Return what to do about a file of this many bytes, or "" if that is allowed."""
     if size <= most:
         return ""
     return f"this file has {size // 1000} KB, and {most // 1000} is the most; make it shorter"
 
 
 def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
-    """Yield what exceeds the limits in a Markdown file, as the index of the line and what to write.
+    """Yield the index of each line that exceeds the limits of a Markdown file, and what to write.
 
     Args:
         fields: the text between the lines of dashes.
@@ -102,7 +103,7 @@ def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
 
 
 def beyond_in_table(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what exceeds the limits in a TOML file, as the index of the line and what to write."""
+    """Yield the index of each line that exceeds the limits of a TOML file, and what to write."""
     if text.count("\n") > LINES:
         yield LINES, f"this file has more than {LINES} lines; make it shorter"
     if match := _LONG_LINE.search(text):

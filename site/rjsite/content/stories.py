@@ -1,7 +1,7 @@
-"""The list of stories with its filters: kind of harm, way, who began it and how it ended.
+"""The list of stories with its filters: kind of harm, way of taking part, who began it and how it ended.
 
-Filters are plain links with counts, and readers combine them as they like. The order never depends on what
-somebody read before, so that nothing leads from a milder story to a harder one.
+Filters are plain links with counts, which readers can combine. The order never depends on what somebody has
+read, so that nothing leads from a milder story to a harder one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rjsite.content.model import Story
 from rjsite.content.schema import Beginner, Ending, Harm, Way
 
 ON_A_PAGE = 12
-NOT_KNOWN = "not known"  # nobody filters by what a story does not say
+NOT_KNOWN = "not known"  # a story cannot be filtered by what it does not say
 MOST_DIGITS = 9
 
 
@@ -26,10 +26,10 @@ class Aspect:
 
     name: str  # in the address
     title: str
-    says: str  # how a value reads in the heading of a filtered list
+    says: str  # the wording of a value in the heading of a filtered list
     values: tuple[str, ...]
     of: Callable[[Story], tuple[str, ...]]  # the story's values
-    phrases: Mapping[str, str] = field(default_factory=dict, hash=False)  # other wordings of values for that
+    phrases: Mapping[str, str] = field(default_factory=dict, hash=False)  # exceptions to that wording
 
 
 _WAYS = {"meeting": "a meeting", "letter": "a letter", "talk with our team": "a talk with our team"}
@@ -69,13 +69,13 @@ class Listing:
     aspects: tuple[tuple[str, tuple[Option, ...]], ...]
     page: int
     pages: int
-    before: str  # address of the page before; empty where there is none
+    before: str  # the address of the previous page, or empty
     after: str
-    chosen: bool  # whether anything was chosen
+    chosen: bool  # whether a filter is set
 
 
 def newest_first(stories: Iterable[Story]) -> tuple[Story, ...]:
-    """Return stories in the order of their list."""
+    """Return stories in the order of the list."""
     return tuple(sorted(stories, key=lambda story: (-story.published.toordinal(), story.title)))
 
 
@@ -124,7 +124,7 @@ class StoryIndex:
         )
 
     def _fitting(self, chosen: Mapping[str, str]) -> int:
-        """Return the bits of the stories that have every chosen value."""
+        """Return the bits of the stories that match every chosen value."""
         matching = (1 << len(self.stories)) - 1
         for aspect, values in self.having.items():
             if aspect.name in chosen:
@@ -148,7 +148,7 @@ class StoryIndex:
 
 
 def _page(asked: str) -> int:
-    """Return the number of the page that was asked for, or 0, which no page has, for a very long number."""
+    """Return the requested page number, or 0, which no page has, for a very long number."""
     if not asked.isdecimal():
         return 1
     return int(asked) if len(asked) <= MOST_DIGITS else 0

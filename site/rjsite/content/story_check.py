@@ -18,18 +18,18 @@ from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import clean
 from rjsite.content.story_file import any_answer
 
-BODY = "body"  # stands for the text below the fields
+BODY = "body"  # the name for the text below the fields
 
 
 @dataclass(frozen=True)
 class CheckedStory:
-    """What would be read from a file, and what is wrong with it.
+    """The story in a text that is not saved yet, with its problems.
 
     Attributes:
         shown: the name of the file in messages.
-        story: None if the file could not be used.
-        stand_in: the same story, with another answer in the place of each that cannot be used, so that the
-            rest can be checked as well.
+        story: the story, or None if the file could not be used.
+        stand_in: the story with a valid answer instead of each invalid one, so that the rest can be checked
+            as well.
     """
 
     shown: Path
@@ -39,7 +39,7 @@ class CheckedStory:
     stand_in: Story | None = None
 
     def place(self, problem: Problem) -> tuple[str, int]:
-        """Return the field that a problem is about, and the line of the body if it is about that.
+        """Return the field that a problem is about and, if that is the body, the line in it.
 
         The field is empty if the problem is about the file as a whole or about another file.
         """
@@ -58,12 +58,12 @@ class CheckedStory:
 
 
 def read_story(text: str, name: str, content: Library, folder: Path, today: date) -> CheckedStory:
-    """Return the story that a file would hold, with the problems that show when it is read.
+    """Return the story in a text, with the problems that reading it finds.
 
     Args:
-        text: what would stand in the file.
+        text: the content of the future file.
         name: of the file, without `.md`.
-        content: what was read from `folder`, with drafts.
+        content: the content of `folder`, with drafts.
         today: decides whether the story is due.
     """
     shown = Path(folder.name, "case-studies", f"{name}.md")
@@ -105,20 +105,20 @@ def check_story(
 
     Args:
         read: as `read_story` returns it, from the same content.
-        known: what `lint.check` says of the content as it is.
+        known: the problems that `lint.check` finds in the present content.
     """
     if read.stand_in is None:
         return read
     problems = lint.check(content.with_story(read.stand_in), folder, today)
     new = {problem for problem in problems if problem.path == read.shown or problem not in known}
-    if read.story is None:  # a problem of an answer that is not the writer's
+    if read.story is None:  # leave out problems of the answers that the writer did not give
         wrong = {problem.line for problem in read.problems}
         new = {problem for problem in new if problem.path == read.shown and problem.line not in wrong}
     return replace(read, problems=sorted(new.union(read.problems)))
 
 
 def published_with(story: Story, folder: Path, today: date) -> Library:
-    """Return what the public would see if a story were published today.
+    """Return what the public would see if the story were published today.
 
     Raises:
         Unreadable: if the facts or the forms cannot be used.

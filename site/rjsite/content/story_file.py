@@ -1,4 +1,4 @@
-"""The file of a story, made of the answers to the questions in the schema. Nobody has to know YAML."""
+"""Writes the file of a story from answers to the questions in the schema, so nobody has to know YAML."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rjsite.content.front_matter import FENCE, Document
 from rjsite.content.markdown import slug
 from rjsite.content.schema import StoryFields
 
-Values = Mapping[str, str | list[str]]  # an answer to each question; several for a list
+Values = Mapping[str, str | list[str]]  # the answer to each question; several answers for a list
 
 LONGEST_NAME = 80  # characters
-_PLAIN = re.compile(r"[^\W_](?:[\w .,;()?/’–“”-]*[\w.,;()?/’–“”-])?")  # YAML reads it as it is written
-# Characters that YAML refuses, or that the check refuses because nobody sees them
+_PLAIN = re.compile(r"[^\W_](?:[\w .,;()?/’–“”-]*[\w.,;()?/’–“”-])?")  # YAML needs no quotes for this
+# Characters that YAML refuses, or that the check refuses because they are invisible
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -29,9 +29,9 @@ def is_list(name: str) -> bool:
 
 
 def choices(name: str) -> tuple[str, ...]:
-    """Return the fixed list of a field; empty if it takes any text or a date."""
+    """Return the values that a field can have, or () if it takes any text or a date."""
     kind = StoryFields.model_fields[name].annotation
-    kinds = (kind, *get_args(kind))  # the list stands in a tuple, or beside None
+    kinds = (kind, *get_args(kind))  # the values are inside a tuple or an optional type
     values = chain.from_iterable(get_args(kind) for kind in kinds)
     return tuple(value for value in values if isinstance(value, str))
 
@@ -43,10 +43,10 @@ def is_day(name: str) -> bool:
 
 
 def any_answer(name: str, today: date) -> str | list[str]:
-    """Return some answer that the schema takes."""
+    """Return an answer that the schema accepts."""
     if is_day(name):
         return f"{today}"
-    if is_list(name):  # “not known” calls for no note, and all notes together lack none
+    if is_list(name):  # “not known” needs no note, and a list of all notes lacks none
         return list(choices(name)) if name == "content_notes" else [choices(name)[-1]]
     if values := choices(name):
         return values[-1]
@@ -55,10 +55,10 @@ def any_answer(name: str, today: date) -> str | list[str]:
 
 
 def story_name(title: str) -> str:
-    """Return the name of a story's file, without `.md`. It becomes the address.
+    """Return the name of a story's file without `.md`, which becomes its address.
 
     Raises:
-        ValueError: if no address can be made of the title.
+        ValueError: if the title cannot be turned into an address.
     """
     if not re.search(r"[a-z0-9]", title, re.IGNORECASE):
         raise ValueError("write a title with letters in it")
@@ -66,12 +66,12 @@ def story_name(title: str) -> str:
 
 
 def story_text(values: Values, body: str, *, explained: bool = False) -> str:
-    """Return what stands in the file of a story.
+    """Return the content of a story's file.
 
     Args:
-        values: for each field, as it was typed or chosen.
+        values: the answer for each field, as it was typed or chosen.
         body: the text below the fields.
-        explained: put the question and the choices above each field.
+        explained: whether to put the question and the choices above each field.
     """
     lines: list[str] = []
     for name, field in StoryFields.model_fields.items():
@@ -98,7 +98,7 @@ def _explained(name: str) -> Iterator[str]:
 
 
 def _yaml(value: str | list[str]) -> str:
-    """Return a value as YAML in one line. YAML reads a quoted string of JSON."""
+    """Return a value as one line of YAML. A JSON string is valid YAML."""
     if isinstance(value, list):
         return f"[{', '.join(value)}]"
     text = " ".join(_UNSEEN.sub("", value).split())
@@ -106,7 +106,7 @@ def _yaml(value: str | list[str]) -> str:
 
 
 def values_of(document: Document) -> dict[str, str | list[str]]:
-    """Return the answers that a file holds, in the form in which the schema reads them if it can."""
+    """Return the answers in a file, as the schema parses them if they are valid."""
     try:
         read = dict(StoryFields.model_validate(document.fields))
     except ValidationError:

@@ -17,7 +17,7 @@ from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
 
 Kind = TypeVar("Kind")
-Place = tuple[int | str, ...]  # names of tables and keys, and places in lists, from the top of the file
+Place = tuple[int | str, ...]  # the names of tables and keys and the indexes in lists that lead to a value
 
 LINE = "{} = ..."
 
@@ -31,7 +31,7 @@ class Lines:
     """Finds the lines of a TOML file.
 
     Args:
-        text: what the file holds.
+        text: the content of the file.
     """
 
     def __init__(self, text: str) -> None:
@@ -47,7 +47,7 @@ class Lines:
                 self._at.setdefault((*table, key[1].strip("\"'")), number)
 
     def _table(self, names: Sequence[str], *, many: bool) -> Place:
-        """Return the place of a table by its header: in the last table of each list that the header names."""
+        """Return the place of a table from its header. In a list of tables, the last one is meant."""
         table: Place = ()
         for name in names:
             table = (*table, name.strip("\"'"))
@@ -59,11 +59,11 @@ class Lines:
         return table
 
     def of(self, place: Place) -> int:
-        """Return the line of a value, or of the nearest thing around it that has a line."""
+        """Return the line of a value, or of the nearest enclosing table or list with a line."""
         known = next(place[:end] for end in range(len(place), -1, -1) if place[:end] in self._at)
         number = self._at[known]
         rest = place[len(known) :]
-        if rest and isinstance(rest[0], int):  # an entry of a list that stands below its name
+        if rest and isinstance(rest[0], int):  # an item on a line below the name of its list
             below = [
                 n for n, line in enumerate(self.written[number:], number + 1) if line.strip()[:1] in "{\"'"
             ]
@@ -97,7 +97,7 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
 
 
 def _advice(line: str, error: str) -> str:
-    """Return what is wrong in a line that is not TOML, and what to write."""
+    """Return what is wrong with a line that is not TOML, and what to write."""
     name, _, value = (part.strip() for part in line.partition("="))
     name = name if re.fullmatch(r"[\w-]+", name) else f'"{name.strip(_QUOTES)}"'
     if "verwrite" in error or "twice" in error:
@@ -116,15 +116,15 @@ def _advice(line: str, error: str) -> str:
 
 
 def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
-    """Return what a file holds as a value of a type.
+    """Return the content of a file as a value of a type.
 
     Args:
-        kind: the type.
+        kind: the expected type.
         path: the file.
         shown: its name in messages.
 
     Raises:
-        Unreadable: with a problem for each thing that is wrong.
+        Unreadable: with every problem in the file.
     """
     raw = read_toml(path, shown)
     try:
@@ -138,7 +138,7 @@ def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path)
     """Yield a problem for each value of a file that does not fit its type.
 
     Args:
-        error: what pydantic found.
+        error: the errors that pydantic found.
         kind: the type.
         lines: finds the lines of the file.
         shown: its name in messages.
@@ -153,6 +153,6 @@ def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path)
 
 
 def line_of(path: Path, text: str) -> int:
-    """Return the line of a file that holds a text, or 1 if none does."""
+    """Return the first line of a file that contains a text, or 1."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return next((number for number, line in enumerate(lines, 1) if text in line), 1)
