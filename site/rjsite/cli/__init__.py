@@ -1,9 +1,9 @@
-"""The program `rjsite`. Its commands print messages for people, never a traceback.
+"""The program `rjsite`. Its commands print messages for people and never a traceback.
 
-A command exits with 0, with 1 if something is wrong, or with 2 if it was used wrongly.
+A command exits with 0 if all is well, 1 if something is wrong, or 2 if it was used wrongly.
 
-A command imports what is slow to import, such as Flask and SQLAlchemy, only when it runs. Otherwise
-`rjsite --help`, `rjsite check` and the scripts in deploy/ would take half a second more.
+Modules that are slow to import, such as Flask and SQLAlchemy, are imported only when a command runs.
+Otherwise `rjsite --help`, `rjsite check` and the scripts in deploy/ would take half a second longer.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from rjsite.settings import SettingsError
 class Program(click.Group):
     """All commands of `rjsite`.
 
-    This is not Flask's FlaskGroup, because that one makes the app to list its commands, and these have to
-    work where no app can be made: with settings or content that cannot be used. Flask's own commands are
-    at hand as `flask --app rjsite run`, `routes` and `shell`.
+    This is not Flask's FlaskGroup, because FlaskGroup creates the app to list its commands, and these
+    commands have to work even if the settings or the content cannot be used. Flask's own commands are
+    available as `flask --app rjsite run`, `routes` and `shell`.
     """
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run one command and exit, with a message if settings, content, database or disk cannot be used."""
+        """Run a command and exit, with a message if settings, content, database or disk cannot be used."""
         try:
             return super().main(*args, **extra)
         except SettingsError as error:

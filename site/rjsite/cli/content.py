@@ -70,7 +70,7 @@ def consent() -> None:
 
 
 def _permission(story: Story) -> str:
-    """Return which story it is, who agreed to it, when, and until when."""
+    """Return a line with the story, who agreed to it, when, and until when."""
     who = story.agreed_by or "not said who agreed"
     given = f", {story.permission:%-d %B %Y}" if story.permission else ""
     ends = f", ends on {story.ask_again:%-d %B %Y}" if story.ask_again else ""
@@ -126,7 +126,7 @@ def release_check(write: Path | None) -> None:
 
 
 def _missing_settings() -> list[str]:
-    """Return a line for each setting that the real site lacks or that will soon stop working."""
+    """Return a line for each setting that production lacks or that will soon stop working."""
     try:
         settings = Settings.load(mode="production")
     except SettingsError as error:
@@ -164,7 +164,7 @@ def hide(story: str, show_list: bool, undo: bool) -> None:
 
 
 def _slug(story: str) -> str:
-    """Return the name of a story from its address or its file; empty if no story can have that name."""
+    """Return the name of a story from its address or file, or "" if no story can have that name."""
     name = re.split(r"[?#]", story.strip())[0].rstrip("/").rpartition("/")[2].lower()
     name = name.removesuffix(".md").removesuffix(".html")
     return name if re.fullmatch(r"[a-z0-9-]+", name) else ""
@@ -196,16 +196,16 @@ def _show_again(hidden: ListFile, slug: str) -> None:
 
 
 def published_folders(data: Path) -> list[Path]:
-    """Return the folders that hold published pages."""
+    """Return the folders of published pages."""
     folders = map(Path, sorted(ListFile(data, PUBLISHED_FOLDERS).read()))
     return [folder for folder in folders if (folder / "current").is_dir()]
 
 
 def publish_again(data: Path) -> list[Problem]:
-    """Publish again wherever pages are published, and return what is not shown as its file has it."""
+    """Publish to every folder again, and return the problems that keep something from being shown."""
     from rjsite.web.publish import publish_content
 
-    os.umask(0o022)  # nginx, which is another user, reads the files
+    os.umask(0o022)  # nginx runs as another user and reads the files
     not_shown: list[Problem] = []
     for folder in published_folders(data):
         *_, not_shown = publish_content(Settings.load(), folder)

@@ -1,4 +1,4 @@
-"""`rjsite doctor`: say what is in order on this machine, and what somebody has to do."""
+"""`rjsite doctor` says what somebody has to do on this machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def doctor() -> None:
         os.environ[FILE] = str(SETTINGS_FILE)  # like the command for root in deploy/rjsite
     settings, faults = Settings.read()
     given = {**read_given(Settings.names()).values, FILE: os.environ.get(FILE, "")}
-    logging.disable()  # the checks say in their own words what parts of the site would log
+    logging.disable()  # the checks report what parts of the site would log
     try:
         report = examine(Site(settings, faults, given))
         facts = _facts_to_come(settings)
@@ -50,7 +50,7 @@ def doctor() -> None:
 
 
 def _state(settings: Settings) -> str:
-    """Return which version this is, who can read the mail that leaves, and which content is taken up."""
+    """Return lines about the version, who can read outgoing mail, and the content that is shown."""
     mail = "mail is open"
     if settings.folder_for_mail:
         mail = "mail is written to files"
@@ -62,7 +62,7 @@ def _state(settings: Settings) -> str:
 
 
 def _facts_to_come(settings: Settings) -> str:
-    """Return how many facts the service has still to give; nothing if there are none or nobody can tell."""
+    """Return a line with the number of missing facts, or "" if there are none or it is unknown."""
     from rjsite.content.library import load
     from rjsite.content.open_questions import open_questions
     from rjsite.content.problem import Unreadable

@@ -1,4 +1,4 @@
-"""`rjsite outbox`: commands that show what mail waits, without a word of it, and that move it."""
+"""`rjsite outbox`: commands that show and move waiting mail without showing any of its text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_KEPT = "No mail with this reference is kept any more."
 
 
 def _reference(text: str) -> str:
-    """Return a reference from what a person typed: in any case, with or without spaces and hyphens."""
+    """Return a reference as typed by a person, in any case, with or without spaces and hyphens."""
     symbols = "".join(c for c in text.upper() if c.isalnum())
     cut = 3 if symbols.startswith("DAY") else 4  # the daily count: DAY-1121
     return f"{symbols[:cut]}-{symbols[cut:]}"
@@ -152,7 +152,7 @@ def _explain(failures: Iterable[str]) -> None:
 
 
 def state(row: Any) -> str:
-    """Return what has become of a mail, as `rjsite outbox list` shows it."""
+    """Return the state of a mail for `rjsite outbox list`."""
     if row.wiped_at:
         return f"wiped {_moment(row.wiped_at)}"
     if row.accepted_at:
@@ -168,7 +168,7 @@ def _moment(seconds: float) -> str:
 
 
 def _write_private(path: Path, body: bytes) -> None:
-    """Write a new file that only its owner can read, and wait until it is on the disk."""
+    """Write a new file that only its owner can read, and wait until it is on disk."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
         file.write(body)
         file.flush()

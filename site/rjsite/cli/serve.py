@@ -79,19 +79,19 @@ def deliver(once: bool) -> None:
     set_up_logs()
     settings = keep_keys(Settings.load())
     keep_private(settings)
-    if settings.production:  # `systemctl reload` reaches this process too, which has no content to reload
+    if settings.production:  # `systemctl reload` signals this process too, and it has no content to reload
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     worker = services_of(create_app(settings)).worker
     worker.certificates.log_summary()
     if once:
         worker.drain()
         waiting = operator.waiting(worker.outbox)
-        if waiting.failures:  # mail that another worker is sending has none
+        if waiting.failures:  # mail that another worker is sending has no due time
             click.echo(f"{waiting.mails} still wait ({', '.join(sorted(waiting.failures))}).")
             sys.exit(1)
         return
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())  # the mail that is being sent is finished first
+        signal.signal(number, lambda *_: worker.stop())  # after the current mail
     worker.run()
 
 
@@ -137,7 +137,7 @@ def publish(folder: Path) -> None:
     from rjsite.web.publish import publish_content
 
     settings = Settings.load()
-    os.umask(0o022)  # nginx, which is another user, reads the files
+    os.umask(0o022)  # nginx runs as another user and reads the files
     count, changed, not_shown = publish_content(settings, folder)
     click.echo(f"{count} files are in {folder}, {changed} of them new or changed.")
     if not_shown:

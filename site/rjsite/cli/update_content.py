@@ -1,4 +1,4 @@
-"""`rjsite update-content`: show the content that was merged to main."""
+"""`rjsite update-content` shows the content that was merged to main."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def update_content() -> None:
 
 
 def _updated(before: merged.Update, repository: str, data: Path) -> merged.Update:
-    """Show and publish what is on main, unless that was done before.
+    """Show and publish the content of main, unless it is shown already.
 
-    A mistake is looked at again each time: a day that comes, or a release, can end it.
+    Mistakes are checked again each time, because a new day or a release can resolve them.
     """
     commit, not_shown = merged.take_up(repository, data), before.not_shown
     if commit != before.commit or before.not_shown:
@@ -57,7 +57,7 @@ def _updated(before: merged.Update, repository: str, data: Path) -> merged.Updat
 
 
 def _take_down_removed(data: Path) -> None:
-    """Take removed stories off the published pages, whatever keeps the others from being published."""
+    """Delete removed stories from the published pages, even if the others cannot be published."""
     from rjsite.web.publish import take_down
 
     stories = data / merged.LINK / "case-studies"
@@ -66,7 +66,7 @@ def _take_down_removed(data: Path) -> None:
 
 
 def _not_shown(settings: Settings) -> list[Problem]:
-    """Return what is not shown as its file has it, and keep what is good."""
+    """Return what is not shown as its file is now, and keep the last good versions."""
     from rjsite.web.live_content import LiveLibrary
 
     live = LiveLibrary(settings.content_dir, production=settings.production, data=settings.data_dir)

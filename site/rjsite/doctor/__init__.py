@@ -1,4 +1,4 @@
-"""`rjsite doctor`: what is in order on this machine, and what somebody has to do."""
+"""The checks of `rjsite doctor`, which say what somebody has to do on this machine."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from rjsite.settings import Settings
 
 
 class NotSeen(str):
-    """A line about something that could not be looked at. Nobody has to do anything about it."""
+    """A line about something that could not be checked. Nobody has to do anything about it."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Site:
-    """What the checks look at.
+    """The site as the checks see it.
 
     Attributes:
-        settings: with defaults in place of what cannot be used.
+        settings: the settings, with defaults for those that cannot be used.
         faults: a line for each setting that is missing or cannot be used.
-        given: all that was set, by name, also HOST and PORT.
+        given: everything that was set, by name, including HOST and PORT.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""Checks of settings, version, content and published pages: a line for each thing that has to be done."""
+"""Checks settings, version, content and published pages, and yields a line for each thing to do."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from rjsite.settings.file import FILE
 from rjsite.web.live_content import LiveLibrary
 from rjsite.web.publish import CURRENT, out_of_date
 
-NEWEST_PYTHON = (3, 13)  # the versions the site is tested with
+NEWEST_PYTHON = (3, 13)  # the versions with which the site is tested
 USUAL_FOLDER = Path("/var/lib/rjsite-published")
 
-_PLACEHOLDER = re.compile(  # of our own examples and guides
+_PLACEHOLDER = re.compile(  # in the project's examples and guides
     r"(?i:\bexample\.(?:org|com|net)\b|\.(?:example|invalid|test)\b|\byour-organisation\b)"
     r"|\b[A-Z]+-ID\b|\bADDRESS\b"
 )
@@ -30,7 +30,7 @@ _PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+) \\$", re.MULTILINE)  # 
 
 
 def check_settings(site: Site) -> Iterator[str]:
-    """Yield each fault, each value that an example left, and each file of secrets that others can read."""
+    """Yield each fault, each placeholder left from an example, and each secret file that others can read."""
     yield from site.faults
     for name, value in site.settings:
         text = " ".join(value) if name == "team_email" else value
@@ -46,7 +46,7 @@ def check_settings(site: Site) -> Iterator[str]:
 
 
 def check_version(_site: Site) -> Iterator[str]:
-    """Yield a line if the site was not tested with this Python, or not with these packages."""
+    """Yield a line if the site is not tested with this Python or with these packages."""
     if sys.version_info[:2] > NEWEST_PYTHON:
         yield f"the site was not tested with Python {sys.version.split()[0]}: ask for a newer version of it"
     pinned = _PINNED.findall((ROOT / "requirements.lock").read_text())
@@ -63,7 +63,7 @@ def _installed(name: str) -> str:
 
 
 def check_content(site: Site) -> Iterator[str]:
-    """Yield what is not shown because of a mistake, and each hidden story that the project still has."""
+    """Yield what is not shown because of a mistake, and each hidden story that the project still contains."""
     folder, data = site.settings.content_dir, site.settings.data_dir
     try:
         library = LiveLibrary(folder, production=site.settings.production, data=data).now()
@@ -80,13 +80,13 @@ def check_content(site: Site) -> Iterator[str]:
 
 
 def check_merged_content(site: Site) -> Iterator[str]:
-    """Yield what keeps merged content from arriving, and what a person has to release."""
+    """Yield reasons why merged content does not arrive, and changes that a person has to release."""
     data, repository = site.settings.data_dir, site.settings.content_repository
     yield from merged.warnings(data, repository, with_mistakes=False)  # check_content reports each problem
 
 
 def check_published_pages(site: Site) -> Iterator[str]:
-    """Yield each folder for nginx whose pages are missing, or are not those that the site shows now."""
+    """Yield each folder for nginx whose pages are missing or differ from those that the site shows."""
     folders = {Path(name) for name in ListFile(site.settings.data_dir, PUBLISHED_FOLDERS).read()}
     if site.settings.production and USUAL_FOLDER.is_dir():
         folders.add(USUAL_FOLDER)

@@ -1,4 +1,4 @@
-"""Checks of the machine: the running site, units of systemd, certificate of the site, backups and disks."""
+"""Checks the machine: the running site, systemd units, the certificate of the site, backups and disks."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from rjsite.services import OVERDUE, make_outbox
 SERVE, DELIVER = "rjsite@serve.service", "rjsite@deliver.service"
 DAILY, CONTENT = "rjsite-daily.timer", "rjsite-content.timer"
 WANTED = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"}
-WARN_DAYS = 20  # certbot renews thirty days before the end
-SYSTEMD = Path("/run/systemd/system")  # is there if systemd has started the machine
+WARN_DAYS = 20  # certbot renews a certificate thirty days before it expires
+SYSTEMD = Path("/run/systemd/system")  # exists if systemd started the machine
 WAIT = 5  # seconds
-SMALL = 500_000_000  # bytes: fifty thousand forms
+SMALL = 500_000_000  # bytes, enough for fifty thousand forms
 FEW_FILES = 1000
 
 
 def check_running_site(site: Site) -> Iterator[str]:
-    """Yield what the running site says is wrong, or that it does not run, or runs another version."""
+    """Yield problems that the running site reports, or a line if it is not running or is another version."""
     if not site.settings.production:
         return
     host, port = site.given.get("HOST", "127.0.0.1"), site.given.get("PORT", "8000")
@@ -49,10 +49,10 @@ def check_running_site(site: Site) -> Iterator[str]:
     except (OSError, ValueError):
         yield f"the site does not answer at {local}, port {port}: journalctl -u {SERVE}"
         return
-    if word not in ("ok", "content"):  # what is wrong with the content is said by its own check
+    if word not in ("ok", "content"):  # another check reports problems in the content
         yield f"the running site says that something is wrong: {word}"
     for line in details:
-        if RESTART in line:  # no other check knows what this process read when it started
+        if RESTART in line:  # no other check knows what the process read when it started
             yield f"{line.removeprefix('content: ')}: systemctl restart {SERVE}"
     versions = [line.removeprefix("version: ") for line in details if line.startswith("version: ")]
     if versions and versions[0] != full_version():
@@ -60,7 +60,7 @@ def check_running_site(site: Site) -> Iterator[str]:
 
 
 def check_units(site: Site) -> Iterator[str]:
-    """Yield each unit that failed, does not run or will not start with the machine."""
+    """Yield each unit that has failed, is not running or will not start with the machine."""
     if not site.settings.production:
         return
     if not SYSTEMD.is_dir():
@@ -79,7 +79,7 @@ def check_units(site: Site) -> Iterator[str]:
 
 
 def _faults_of_unit(unit: str) -> Iterator[str]:
-    """Yield what keeps a unit that has to run all the time from doing so."""
+    """Yield what is wrong with a unit that has to run all the time."""
     properties = _properties(unit, *WANTED)
     if properties.get("LoadState") != "loaded":
         yield f"{unit} is not installed ({properties.get('LoadState')}): deploy/install.sh"
@@ -97,13 +97,13 @@ def _properties(unit: str, *names: str) -> dict[str, str]:
 
 
 def _printed(*command: str) -> str | None:
-    """Return what a program printed, or None if it failed."""
+    """Return the output of a program, or None if it failed."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False)  # noqa: S603
     return None if done.returncode else done.stdout.strip()
 
 
 def check_debian(site: Site) -> Iterator[str]:
-    """Yield a line if security updates do not come by themselves, or nginx is not known as a proxy."""
+    """Yield a line if security updates are not automatic, or nginx is not set as a proxy."""
     if not site.settings.production or not SYSTEMD.is_dir():
         return
     if shutil.which("apt-config"):
@@ -116,7 +116,7 @@ def check_debian(site: Site) -> Iterator[str]:
 
 
 def check_https(site: Site) -> Iterator[str]:
-    """Yield a line if visitors cannot reach the site under its own name, or soon will not."""
+    """Yield a line if visitors cannot reach the site under its name, or soon will not be able to."""
     url = urlsplit(site.settings.public_url)
     if not site.settings.production or not site.settings.https or not url.hostname:
         return
@@ -140,7 +140,7 @@ def check_https(site: Site) -> Iterator[str]:
 
 
 def check_backup(site: Site) -> Iterator[str]:
-    """Yield a line if the newest backup is old, damaged, of no use with the present keys, or only here."""
+    """Yield a line if the newest backup is old, damaged, unreadable with the current keys, or only here."""
     folder = site.settings.backup_dir
     if not site.settings.production:
         return
@@ -160,7 +160,7 @@ def check_backup(site: Site) -> Iterator[str]:
 
 
 def _sqlite_fault(site: Site, file: Path) -> str:
-    """Return why a copy cannot be used, or nothing. It is opened so that nothing about it changes."""
+    """Return why a copy cannot be used, or "". It is opened without changing it."""
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)) as database:
             if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
@@ -183,7 +183,7 @@ def _dump_fault(file: Path) -> str:
 
 
 def check_disk(site: Site) -> Iterator[str]:
-    """Yield a finding for each folder of the site whose disk is nearly full."""
+    """Yield a line for each folder of the site whose disk is nearly full."""
     published = map(Path, ListFile(site.settings.data_dir, PUBLISHED_FOLDERS).read())
     seen = set()
     for folder in (site.settings.data_dir, *sorted(published), site.settings.backup_dir):

@@ -1,4 +1,4 @@
-"""Checks of mail and of the outbox. None of them connects to the mail server: a sign-in could be refused."""
+"""Checks mail and the outbox without connecting to the mail server, because a sign-in could be refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LATE = 15 * 60  # seconds
 
 
 def check_sealing(site: Site) -> Iterator[str]:
-    """Yield a line if whoever keeps the mail of the team could read what people send."""
+    """Yield a line if the team's mail provider could read what people send."""
     if site.settings.production and not site.settings.team_certificates:
         yield (
             "mail to the team is open: whoever can read its mailboxes can read every form. Set "
@@ -32,7 +32,7 @@ def check_sealing(site: Site) -> Iterator[str]:
 
 
 def check_certificates(site: Site) -> Iterator[str]:
-    """Yield a line for each certificate and each secret of mail that ends soon."""
+    """Yield a line for each certificate and each secret for mail that expires soon."""
     yield from TeamCertificates(site.settings.team_certificates).warnings()
     yield from ending(site.settings)
     if site.settings.mail_oauth_client_secret and not site.settings.mail_oauth_secret_ends:
@@ -40,7 +40,7 @@ def check_certificates(site: Site) -> Iterator[str]:
 
 
 def check_outbox(site: Site) -> Iterator[str]:
-    """Yield why mail waits, how the last sign-in ended, and each damaged file that was kept."""
+    """Yield why mail is waiting, how the last sign-in ended, and each damaged file that was kept."""
     url = site.settings.outbox_url
     if not _is_missing(url):
         try:
@@ -51,12 +51,12 @@ def check_outbox(site: Site) -> Iterator[str]:
             yield f"the database of the outbox cannot be used ({type(error).__name__}): see the log"
     elif site.settings.production:
         yield "there is no outbox yet: start the site"
-    for file in corrupt_files(url):  # the first use moves one aside
+    for file in corrupt_files(url):  # the first use moves a corrupt file aside
         yield f"a damaged outbox was kept aside: {file.name} (docs/running-it.md)"
 
 
 def _is_missing(url: str) -> bool:
-    """Return whether a first use would make the database."""
+    """Return whether the first use would create the database."""
     parsed = make_url(url)
     return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file()
 
@@ -72,7 +72,7 @@ def _waiting(box: Outbox) -> Iterator[str]:
 
 
 def _sign_in(site: Site, box: Outbox) -> Iterator[str]:
-    """Yield how the last sign-in ended if it was not successful, and until when none is tried."""
+    """Yield how the last sign-in failed, if it did, and the time of the next one."""
     state = Gate(lambda: box.engine, lambda: credentials_digest(site.settings)).state()
     if state.failure:
         until = f"{datetime.fromtimestamp(state.closed_until, UTC):%H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Runs every check and gathers what it says."""
+"""Runs every check and collects the results."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Report:
 
     Attributes:
         to_do: a line for each thing that somebody has to do.
-        not_seen: a line for each thing that could not be looked at.
-        in_order: the names of the checks that said nothing.
+        not_seen: a line for each thing that could not be checked.
+        in_order: the names of the checks that found nothing.
     """
 
     to_do: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Report:
 
 
 def examine(site: Site) -> Report:
-    """Return what every check says. A check that fails itself keeps no other from being made."""
+    """Return the results of all checks. A check that fails does not stop the others."""
     report = Report()
     with _as_owner_of(site.settings.data_dir):
         for name, check in CHECKS.items():
@@ -64,14 +64,14 @@ def _lines_of(name: str, check: Check, site: Site) -> list[str]:
         lines.extend(check(site))
     except PermissionError as error:
         lines.append(NotSeen(f"{name}: this user may not look at {error.filename}"))
-    except Exception as error:  # whatever is broken there, the other checks still run
+    except Exception as error:  # whatever is broken, the other checks still run
         lines.append(f"{name}: this check failed ({type(error).__name__})")
     return lines
 
 
 @contextmanager
 def _as_owner_of(folder: Path) -> Iterator[None]:
-    """Where root asks, look as the user of the site does, so that no file in its folders becomes root's."""
+    """If root runs the checks, become the user of the site, so that no file in its folders becomes root's."""
     owner = folder.stat() if folder.is_dir() else None
     if os.geteuid() or owner is None:
         yield

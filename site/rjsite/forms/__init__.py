@@ -1,1 +1,1 @@
-"""What we ask, and the rules of an answer."""
+"""The forms: their definitions, and the validation of answers."""

@@ -1,9 +1,9 @@
-"""The definitions of the forms and their questions, as content/forms/*.toml gives them.
+"""The definitions of the forms and their questions, from content/forms/*.toml.
 
 The page, the error messages, "Check your answers", the team's email and the printed form are all made from
 these values, so that each question is written in one place (docs/forms.md).
 
-A text may name facts of the service, such as ``{area}``. `Form.filled` replaces them with their values.
+A text may name facts about the service, such as ``{area}``. `Form.filled` replaces them by their values.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ TAKEN = """ asked blocks chosen data definition errors errors_in_order form form
  help-panel hidden_tag holds is_submitted keys main menu meta notice on_submit opened populate_obj
  post_process problem process sent_token stop to_referral token token_expired validate validate_on_submit
  values website """
-# static/site.css has rules for this many: it would never show a question that a later choice opens.
+# static/site.css has rules for this many choices. It would never show a question that a later one opens.
 CHOICES_THAT_OPEN = 8
 FURTHER_OPENERS = 2
 
-_TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name facts of the service
+_TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name facts about the service
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
 Text = Annotated[str, Field(pattern=r"\S")]  # may not be empty
@@ -56,11 +56,11 @@ class Choice(_Part):
     flag: str = ""  # a line in the team's email that says what to look out for
     headline: str = ""  # a line at the top of that email; <name> stands for the answer to question "name"
     caution: str = ""  # what the team must or must not do, directly below the headline
-    no_reply: bool = False  # the email gets no address to reply to: it may be of another person
-    needs_fact: str = ""  # the choice is offered only if this fact of the service is set
+    no_reply: bool = False  # the email gets no Reply-To, because the address may be another person's
+    needs_fact: str = ""  # the choice is offered only if this fact is set
 
     def headline_with(self, answer: Callable[[str], str]) -> str:
-        """Return the headline, with the answers to the questions that it names."""
+        """Return the headline with the answers to the questions that it names."""
         return _NAMED.sub(lambda named: answer(named[1]), self.headline)
 
 
@@ -117,18 +117,18 @@ class Question(_Part):
 
     @property
     def conditions(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """Yield every condition on another question: the field it stands in, the question, its answers."""
+        """Yield every condition on another question: the name of the field, the question and its answers."""
         stops = (("stop_when", choice.stop_when) for choice in self.choices)
         for field, conditions in (("when", self.when), ("optional_when", self.optional_when), *stops):
             yield from ((field, name, values) for name, values in conditions.items())
 
     @property
     def opened_by(self) -> Opener | None:
-        """Return what opens this question: the last condition of `when`."""
+        """Return the question and answers that open this question: the last condition of `when`."""
         return Opener(*list(self.when.items())[-1]) if self.when else None
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Question:
-        """Return the question with the facts in its texts, without the choices that it cannot offer."""
+        """Return the question with facts filled in, without the choices that it cannot offer."""
         offered = [choice for choice in self.choices if not choice.needs_fact or has(choice.needs_fact)]
         texts = {name: fill(getattr(self, name)) for name in _TEXTS}
         choices = tuple(c.model_copy(update={"label": fill(c.label), "hint": fill(c.hint)}) for c in offered)
@@ -136,21 +136,21 @@ class Question(_Part):
 
 
 def _problem(question: Question, message: str) -> PydanticCustomError:
-    """Return the error for a question that does not fit into its form."""
+    """Return the error for a question that does not fit its form."""
     return PydanticCustomError("form", "{message}", {"message": message, "question": question.name})
 
 
 class SharedQuestions(_Part):
-    """Questions that several forms ask, as one file has them."""
+    """A file of questions that several forms ask."""
 
     questions: tuple[Question, ...] = Field(alias="question")
 
 
 class Step(_Part):
-    """A topic of a form: a screen with JavaScript, and a numbered section without it."""
+    """A topic of a form, shown as a screen with JavaScript and as a numbered section without it."""
 
     title: Text
-    use: tuple[Question, ...] = ()  # those that it shares with other forms come first
+    use: tuple[Question, ...] = ()  # the shared questions come first
     own: tuple[Question, ...] = Field((), alias="question")
 
     @property
@@ -159,7 +159,7 @@ class Step(_Part):
         return (*self.use, *self.own)
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Step:
-        """Return the step with the facts in its texts. A title that needs an unset fact is empty."""
+        """Return the step with facts filled in. A title that needs an unset fact becomes empty."""
         questions = tuple(question.filled(fill, has) for question in self.questions)
         return self.model_copy(update={"title": fill(self.title), "use": (), "own": questions})
 
@@ -222,7 +222,7 @@ class Form(_Part):
 
     @cached_property
     def also(self) -> tuple[Opener, ...]:
-        """Return the conditions that questions have besides the one that opens them, each once."""
+        """Return the conditions of questions other than those that open them, each once."""
         return tuple({Opener(*item): 0 for q in self.questions for item in list(q.when.items())[:-1]})
 
     @property
@@ -231,7 +231,7 @@ class Form(_Part):
         return (choice.stop for question in self.questions for choice in question.choices if choice.stop)
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Form:
-        """Return the form with the facts in its texts, without the choices that it cannot offer."""
+        """Return the form with facts filled in, without the choices that it cannot offer."""
         return self.model_copy(
             update={
                 "steps": tuple(step.filled(fill, has) for step in self.steps),

@@ -18,7 +18,7 @@ from rjsite.forms.validators import tidy, tidy_line, tidy_number, validators
 
 
 class ChoiceField(Field):
-    """A field for one choice, which takes an unknown value as not chosen.
+    """A field for one choice. An unknown value counts as not chosen.
 
     Args:
         values: the values that can be chosen.
@@ -45,7 +45,7 @@ class QuestionForm(FlaskForm):
     """A form made of questions. `form_class` makes a subclass for each definition.
 
     Attributes:
-        definition: the questions, with the facts of the service in their texts.
+        definition: the questions, with facts filled in.
         keys: the keys of the form token.
         sent_token: the token that was sent with the answers.
     """
@@ -54,13 +54,13 @@ class QuestionForm(FlaskForm):
     keys: Sequence[str]
 
     class Meta:
-        csrf = False  # Flask-WTF's token needs a cookie; ours (rjsite/forms/token.py) needs none
+        csrf = False  # Flask-WTF's token needs a cookie; that of rjsite/forms/token.py does not
 
         def get_translations(self, _form: Any) -> None:
-            """Return None: every message is our own, and forms are also made without an app, for paper."""
+            """Return None: all messages are the site's own, and paper forms are made without an app."""
 
     form_token = HiddenField()
-    website = HiddenField()  # the trap: people do not see it
+    website = HiddenField()  # a honeypot, invisible to people
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,20 +69,20 @@ class QuestionForm(FlaskForm):
 
     @property
     def token(self) -> str:
-        """Return the token for the page: the sent one while it is valid, or a new one."""
+        """Return the token for the page: the one that was sent while it is valid, otherwise a new one."""
         if not self.is_submitted():
             return self._signer.fresh()
         return self._signer.again(self.sent_token.nonce) if self.token_expired else str(self.form_token.data)
 
     @property
     def token_expired(self) -> bool:
-        """Return whether the page was open for too long, or its token cannot be read."""
+        """Return whether the page was open for too long or its token cannot be read."""
         return self.sent_token.state != "good"
 
     @cached_property
     def given(self) -> dict[str, list[str]]:
         """Return the answers to the questions that are asked, by the name of the question."""
-        given: dict[str, list[str]] = {}  # a question is opened by answers to earlier ones
+        given: dict[str, list[str]] = {}  # earlier answers decide whether a question is asked
         for q in self.definition.questions:
             if _hold(q.when, given):
                 given[q.name] = self.values(q)
@@ -98,7 +98,7 @@ class QuestionForm(FlaskForm):
         return _hold(conditions, self.given)
 
     def stop(self) -> str:
-        """Return the outcome that an answer leads to instead of sending; empty if there is none."""
+        """Return the outcome that an answer leads to instead of sending, or ""."""
         for question in self.asked:
             for choice in self.chosen(question):
                 alone = len(self.values(question)) == 1

@@ -1,6 +1,6 @@
-"""The settings: what the environment says, with a type for each value.
+"""The settings from the environment, with a type for each value.
 
-Every fault is named at the start, and no message shows a value. Facts about the service are content
+All faults are named when the site starts, and no message shows a value. Facts about the service are content
 (content/service.toml), not settings.
 """
 
@@ -30,14 +30,17 @@ from rjsite.settings import checks, fields
 from rjsite.settings.file import PREFIX, read_given, trimmed
 
 ROOT = Path(__file__).resolve().parents[3]
-KEY_FILES = {"secret_key": "secret-key", "outbox_keys": "outbox-key"}  # of development, in the data folder
+KEY_FILES = {
+    "secret_key": "secret-key",
+    "outbox_keys": "outbox-key",
+}  # development keys, in the data folder
 
 SecretList = tuple[SecretStr, ...]
 Files = tuple[Path, ...]
 
 
 class SettingsError(Exception):
-    """The environment cannot be used. `faults` has one line for each thing to set, and no value."""
+    """The settings cannot be used. `faults` has a line for each thing to correct, without values."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -106,7 +109,7 @@ class Settings(BaseModel):
 
     @classmethod
     def read(cls, **given: Any) -> tuple[Self, list[str]]:
-        """Return a copy with defaults for settings that cannot be used, and a line for each fault."""
+        """Return the settings, with defaults for those that cannot be used, and a line for each fault."""
         read = read_given(cls.names())
         set_here = {field: read.values.get(cls.name_of(field)) for field in cls.model_fields}
         values = {field: value for field, value in set_here.items() if value is not None} | given
@@ -118,19 +121,20 @@ class Settings(BaseModel):
                 name = cls.name_of(str(fault["loc"][0]))
                 unusable.add(name)
                 faults.append(f"{name}: {fault['msg'].removeprefix('Value error, ')}")
-            # The others are checked together as well, with defaults for these, so that one start names all.
+            # The others are also checked together, with defaults for these, so that all faults are named in
+            # one go.
             settings = cls(**{field: values[field] for field in values if cls.name_of(field) not in unusable})
         faults += [line for line in checks.faults_of(settings) if not any(name in line for name in unusable)]
         return settings, faults
 
     @classmethod
     def names(cls) -> list[str]:
-        """Return the names of all settings, as they stand in the environment."""
+        """Return the names of all settings in the environment."""
         return [cls.name_of(field) for field in cls.model_fields]
 
     @classmethod
     def folders(cls) -> tuple[Path, Path]:
-        """Return the folders of the content and of the data, even if other settings cannot be used."""
+        """Return the content folder and the data folder, even if other settings cannot be used."""
         settings, _ = cls.read()
         return settings.content_dir, settings.data_dir
 
@@ -149,7 +153,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _trim(cls, value: Any, info: ValidationInfo) -> Any:
-        """Remove what pasting adds; but a password may begin or end with a space."""
+        """Remove characters that pasting adds, except from passwords, which may begin or end with a space."""
         if not isinstance(value, str) or info.field_name == "mail_password":
             return value
         return trimmed(value).lower() if info.field_name == "mode" else trimmed(value)
@@ -164,7 +168,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _read_merged_content(self) -> Self:
-        """Read what `rjsite update-content` fetched, whichever version of the program runs."""
+        """Use the content that `rjsite update-content` fetched, whichever version of the program runs."""
         if self.content_repository and "content_dir" not in self.model_fields_set:
             object.__setattr__(self, "content_dir", self.data_dir / "content")
         return self
@@ -195,8 +199,8 @@ class Settings(BaseModel):
     def outbox_secrets(self) -> list[str]:
         """Return the Fernet keys of the outbox: the first one encrypts, and all decrypt.
 
-        If the team has certificates, no such key has to be set. Keys made from those that sign then encrypt
-        what waits because every certificate has ended.
+        If the team has certificates, no outbox key has to be set. If every certificate has expired, keys
+        derived from the signing keys encrypt the waiting mail.
         """
         if self.outbox_keys:
             return [key.get_secret_value() for key in self.outbox_keys]
@@ -217,7 +221,7 @@ class Settings(BaseModel):
 
     @property
     def folder_for_mail(self) -> Path | None:
-        """Return the folder in which mail is written as files; None if mail is sent."""
+        """Return the folder to which mail is written as files, or None if mail is sent."""
         return self.mail_folder or (None if self.mail_server else self.data_dir / "mail")
 
     @property
@@ -229,7 +233,7 @@ class Settings(BaseModel):
 
     @property
     def limits_url(self) -> str:
-        """Return the URL of the counts of sent forms for the package limits."""
+        """Return the URL of the rate limit storage, for the package limits."""
         given = self.ratelimit_storage_uri.get_secret_value()
         if given:
             return given
@@ -240,9 +244,9 @@ class Settings(BaseModel):
 
 
 def _development_key(file: Path) -> SecretStr:
-    """Return the key in a file, or a new one if there is no such file; the new one is not written.
+    """Return the key in a file or, if there is no such file, a new key, which is not written.
 
-    A Fernet key can serve as outbox key and as signing key.
+    A Fernet key can be used as outbox key and as signing key.
     """
     try:
         return SecretStr(file.read_text().strip())

@@ -1,4 +1,4 @@
-"""Checks of all settings together: what is missing, and what does not fit. No message shows a value."""
+"""Checks all settings together: what is missing, and what is inconsistent. No message shows a value."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NEEDED = {  # in production
 
 
 def faults_of(settings: Settings) -> list[str]:
-    """Return a line for each setting that is missing, or does not fit the others or the mode."""
+    """Return a line for each setting that is missing or does not fit the others or the mode."""
     return (_production_faults(settings) if settings.production else []) + mail_faults(settings)
 
 
 def _production_faults(settings: Settings) -> list[str]:
-    """Return a line for each setting that the real site lacks or may not have."""
+    """Return a line for each setting that is missing or not allowed in production."""
     missing = [name for name in NEEDED if not getattr(settings, name)]
     if settings.team_certificates and "outbox_keys" in missing:  # see Settings.outbox_secrets
         missing.remove("outbox_keys")
@@ -48,7 +48,7 @@ def _production_faults(settings: Settings) -> list[str]:
 def _folder_faults(settings: Settings) -> list[str]:
     """Return a line for each folder that is missing.
 
-    None is made, because a missing folder is likely a disk that was not mounted.
+    The folders are not created, because a missing folder is probably a disk that is not mounted.
     """
     faults = []
     if settings.content_repository and "content_dir" in settings.model_fields_set:

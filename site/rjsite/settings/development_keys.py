@@ -13,9 +13,9 @@ from rjsite.settings import KEY_FILES, Settings
 
 
 def keep_keys(settings: Settings) -> Settings:
-    """Return the settings; in development their keys are written to files, and a restart reads them again.
+    """Return the settings. In development, write their keys to files, so that a restart finds them.
 
-    If two processes start at the same time, both use the keys that were written first.
+    Two processes that start at the same time both use the keys that were written first.
     """
     if settings.production:
         return settings
@@ -28,7 +28,7 @@ def keep_keys(settings: Settings) -> Settings:
 
 
 def _kept(path: Path, key: str) -> str:
-    """Return the key in a file, which is made with the given key if it does not exist."""
+    """Return the key in a file, which is created with the given key if it does not exist."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile("w", dir=path.parent) as made:  # mode 0600

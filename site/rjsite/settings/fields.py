@@ -1,4 +1,4 @@
-"""Checks of one setting at a time: whether a value can work. No message shows the value."""
+"""Checks whether the value of a single setting can work. No message shows the value."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def email_address(value: str) -> str:
-    """Check an email address. It has to be ASCII, because few servers take another (RFC 6531)."""
+    """Check an email address. It has to be ASCII, because few servers accept others (RFC 6531)."""
     local, _, host = value.rpartition("@")
     if value and not (len(local) <= 64 and _LOCAL.fullmatch(local) and _is_host(host) and len(value) <= 254):
         raise ValueError("write plain email addresses, like team@example.org, with commas between")
@@ -86,7 +86,7 @@ def token_url(value: str) -> str:
 
 
 def repository(value: str) -> str:
-    """Check the address of a git repository, in which no password may stand, because messages name it."""
+    """Check the address of a git repository. It must not contain a password, because messages name it."""
     web = re.match(r"https://[^@\s]+\Z", value)
     if value and not (web or re.match(r"(ssh://|file:///|/|[\w.-]+@[\w.-]+:)[^-\s]\S*\Z", value)):
         raise ValueError(
@@ -97,7 +97,7 @@ def repository(value: str) -> str:
 
 
 def form_limit(value: str) -> str:
-    """Check how many forms an address may send."""
+    """Check the limit of forms for each network."""
     from limits import parse_many
 
     if value.lower() == "off":
@@ -112,7 +112,7 @@ def form_limit(value: str) -> str:
 
 
 def limits_storage(value: SecretStr) -> SecretStr:
-    """Check the URL of the storage of the limits, without connecting to it."""
+    """Check the URL of the rate limit storage without connecting to it."""
     try:
         parts = urlsplit(value.get_secret_value())
         usable = {
@@ -132,7 +132,7 @@ def limits_storage(value: SecretStr) -> SecretStr:
 
 
 def signing_keys(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    """Check the length of the keys that sign."""
+    """Check the length of signing keys."""
     if any(len(key) < SECRET_LENGTH for key in value):
         raise ValueError("a key is too short; “rjsite keys new” makes one")
     return value
@@ -159,10 +159,10 @@ def certificates(value: tuple[Path, ...]) -> tuple[Path, ...]:
 
 
 def database(value: SecretStr) -> SecretStr:
-    """Check the URL of a database, without connecting to it."""
+    """Check the URL of a database without connecting to it."""
     if not value:
         return value
-    from sqlalchemy import make_url  # slow to import, and most commands do without
+    from sqlalchemy import make_url  # slow to import, and most commands do not need it
     from sqlalchemy.exc import ArgumentError
 
     try:

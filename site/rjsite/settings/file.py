@@ -1,4 +1,4 @@
-"""Reads what was set in the environment and in the settings file (docs/settings-file.md)."""
+"""Reads the settings from the environment and the settings file (docs/settings-file.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 PREFIX = "RJSITE_"
 FILE = f"{PREFIX}SETTINGS_FILE"
-BESIDE = ("HOST", "PORT", "KEEP_DAYS", "BACKUP_TARGET")  # of `rjsite serve` and the scripts in deploy/
+BESIDE = ("HOST", "PORT", "KEEP_DAYS", "BACKUP_TARGET")  # for `rjsite serve` and the scripts in deploy/
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Invisible characters that pasting adds: spaces of any width, marks of text direction, control characters
 _UNSEEN = "".join(map(chr, (*range(33), *range(127, 161), *range(0x2000, 0x2010), *range(0x2028, 0x2030))))
@@ -20,19 +20,19 @@ _UNSEEN += "\u00ad\u205f\u2060\u3000\ufeff"
 
 @dataclass(frozen=True)
 class Given:
-    """The values that were set, by name in upper case, and what is wrong with the way they were set."""
+    """The values that were set, by name in upper case, and the faults in how they were set."""
 
     values: dict[str, str]
     faults: list[str]
 
 
 def trimmed(text: str) -> str:
-    """Return a text without the spaces and other invisible characters at its ends."""
+    """Return a text without spaces and other invisible characters at its ends."""
     return text.strip(_UNSEEN)
 
 
 def read_given(known: Collection[str]) -> Given:
-    """Return what was set. The environment wins over the file, and an empty value counts as not set.
+    """Return the values that were set. The environment overrides the file; an empty value counts as not set.
 
     Args:
         known: the names of all settings.
@@ -50,7 +50,7 @@ def read_given(known: Collection[str]) -> Given:
 
 
 def _read_file(path: Path) -> Given:
-    """Return the lines NAME=value of a file. A value stands for itself, less a pair of quotes around it."""
+    """Return the lines NAME=value of a file. Values are literal, apart from a pair of quotes around them."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError:
@@ -76,7 +76,7 @@ def _read_file(path: Path) -> Given:
 
 
 def _unknown(names: Collection[str], known: Collection[str]) -> Iterator[str]:
-    """Yield a line for each name that is no setting, because a misspelt one would silently have no effect."""
+    """Yield a line for each unknown name, because a misspelt setting would silently have no effect."""
     plain = {name.removeprefix(PREFIX): name for name in known}
     for name in dict.fromkeys(name.upper() for name in names):
         if name not in known:

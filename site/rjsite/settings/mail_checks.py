@@ -1,4 +1,4 @@
-"""Checks that the settings of mail can work together: encryption, client certificate, password or OAuth."""
+"""Checks that the mail settings fit together: encryption, client certificate, password or OAuth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def mail_faults(settings: Settings) -> list[str]:
-    """Return a line for each setting of mail that does not fit the others."""
+    """Return a line for each mail setting that does not fit the others."""
     faults = []
     if settings.mail_use_tls and settings.mail_use_ssl:
         faults.append(f"{PREFIX}MAIL_USE_TLS and {PREFIX}MAIL_USE_SSL: set only one of them to true")
@@ -32,20 +32,20 @@ def mail_faults(settings: Settings) -> list[str]:
     if settings.mail_ca_file:
         try:
             ssl.create_default_context(cafile=settings.mail_ca_file)
-        except OSError:  # an ssl.SSLError is one
+        except OSError:  # including ssl.SSLError
             faults.append(f"{PREFIX}MAIL_CA_FILE: there is no file of certificates in PEM form here")
     return faults + _client_certificate_faults(settings) + _oauth_faults(settings)
 
 
 def _client_certificate_faults(settings: Settings) -> list[str]:
-    """Return a line for a client certificate that cannot be used, with its key, towards the mail server."""
+    """Return a line if the client certificate for the mail server cannot be used with its key."""
     certificate, key = settings.mail_client_cert, settings.mail_client_key
     if not certificate:
         return [f"Set {PREFIX}MAIL_CLIENT_CERT: {PREFIX}MAIL_CLIENT_KEY is set"] if key else []
     faults = []
     try:
         ssl.create_default_context().load_cert_chain(certificate, key, password="")
-    except OSError:  # an ssl.SSLError is one
+    except OSError:  # including ssl.SSLError
         faults.append(
             f"{PREFIX}MAIL_CLIENT_CERT: this and {PREFIX}MAIL_CLIENT_KEY have to name PEM files with a "
             "certificate and its key, which no password protects"
@@ -56,12 +56,12 @@ def _client_certificate_faults(settings: Settings) -> list[str]:
 
 
 def _uses_oauth(settings: Settings) -> bool:
-    """Return whether any setting of OAuth is set."""
+    """Return whether any OAuth setting is set."""
     return any(name.startswith("mail_oauth") for name in settings.model_fields_set if getattr(settings, name))
 
 
 def _oauth_faults(settings: Settings) -> list[str]:
-    """Return a line for each setting of OAuth that is missing, cannot be used or does not fit the others."""
+    """Return a line for each OAuth setting that is missing, cannot be used or does not fit the others."""
     key = settings.mail_oauth_client_key
     given = {
         "MAIL_OAUTH_TOKEN_URL": settings.mail_oauth_token_url,
@@ -87,7 +87,7 @@ def _oauth_faults(settings: Settings) -> list[str]:
 
 
 def _is_client_key(file: Path) -> bool:
-    """Return whether a file holds an RSA key and its certificate, which can sign assertions for OAuth."""
+    """Return whether a file contains an RSA key and its certificate, which can sign OAuth assertions."""
     try:
         pem = file.read_bytes()
         key = load_pem_private_key(pem, None)

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# IPv4 addresses that stand in IPv6 addresses (RFC 4291, section 2.5.5.2; RFC 6052, section 2.1)
+# IPv4 addresses embedded in IPv6 addresses (RFC 4291, section 2.5.5.2; RFC 6052, section 2.1)
 _IPV4_INSIDE = (ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96"))
 _FOR = re.compile(r"(?:^|;)\s*for\s*=\s*([^;]*)", re.IGNORECASE)  # in Forwarded: RFC 7239, section 4
 _PORT = re.compile(r":[0-9]*$")
 
 
 def client_address(environ: WSGIEnvironment, trusted_proxies: int) -> str:
-    """Return the address that a request came from as it was reported, or an empty string.
+    """Return the reported address that a request came from, or an empty string.
 
-    Each trusted proxy appends the address of its own client, so the address is counted from the right; the
-    visitor may have invented everything to its left. The header is split at every comma, even within quotes,
-    because otherwise an opening quote from the visitor would swallow what the proxies appended.
+    Each trusted proxy appends the address of its own client, so the address is found by counting from the
+    right. The visitor may have invented everything to its left. The header is split at every comma, even
+    within quotes, because otherwise an opening quote from the visitor would swallow what the proxies
+    appended.
 
     Args:
         environ: the WSGI environment.
@@ -39,8 +40,8 @@ def client_address(environ: WSGIEnvironment, trusted_proxies: int) -> str:
 def network_of(text: str) -> str:
     """Return the network of an address, or an empty string if the text is not an address.
 
-    An IPv4 address is a network by itself. An IPv6 address belongs to its /64 network, because a household
-    or a phone usually has a whole one.
+    The network of an IPv4 address is the address itself. That of an IPv6 address is its /64, because a
+    household or a phone usually has a whole /64.
 
     Args:
         text: an address as proxies write it, with or without a port, brackets, quotes, spaces or a zone.

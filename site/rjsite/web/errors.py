@@ -1,4 +1,4 @@
-"""The error pages: each says what happened to the answers, and has the phone number and the way out."""
+"""The error pages. Each says what happened to the answers, with the phone number and the way out."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ log = logging.getLogger("rjsite.errors")
 
 
 def show(status: int) -> Response:
-    """Return the error page of a status. A status without a page has that of 404 or 500."""
+    """Return the error page of a status. A status without its own page gets that of 404 or 500."""
     content = library()
     page = content.errors.get(str(status)) or content.errors.get("404" if status < 500 else "500")
     if page is None:
         return _plain(content.facts["phone"].value, status)
-    if request_ctx.url_adapter is None:  # the host is not one of ours, and the links of the page need none
+    if request_ctx.url_adapter is None:  # for an unknown host; the links of the page need no host
         request_ctx.url_adapter = current_app.url_map.bind("")
     response = make_response(unlinked(render_template("page.html", page=page, here="")), status)
     response.headers["Cache-Control"] = NO_STORE
@@ -33,7 +33,7 @@ def show(status: int) -> Response:
 
 
 def _plain(phone: str, status: int) -> Response:
-    """Return plain text with the phone number, for when even the error page cannot be rendered."""
+    """Return plain text with the phone number, in case even the error page cannot be rendered."""
     response = make_response(f"This page does not work at the moment. Call us free on {phone}.\n", status)
     response.headers["Content-Type"] = "text/plain; charset=utf-8"
     return response
@@ -51,9 +51,9 @@ def _known(error: HTTPException) -> Response:
 
 
 def _unknown(error: Exception) -> Response:
-    """Return the page of 500 and log where the error is.
+    """Return the page of 500 and log where the error occurred.
 
-    The log has the type of the exception and its place in our code, and not its text: that may hold answers.
+    The log gets the type of the exception and its place in the code. Its text could contain answers.
     """
     frames = traceback.extract_tb(error.__traceback__)
     ours = next((f for f in reversed(frames) if Path(f.filename).is_relative_to(OUR_CODE)), None)

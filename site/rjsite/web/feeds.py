@@ -16,7 +16,7 @@ from rjsite.web.live_content import library
 SECURITY = "/.well-known/security.txt"
 PLAIN = "text/plain; charset=utf-8"
 IN_FEED = 50
-VALID_DAYS = 180  # of security.txt; its RFC asks for less than a year
+VALID_DAYS = 180  # of security.txt; RFC 9116 recommends less than a year
 NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 NO_DAY = date(2026, 1, 1)  # for a page without a date
 
@@ -28,7 +28,7 @@ def feed(content: Library, base: str) -> str:
 
     Args:
         content: the content that is shown.
-        base: the address of the site, without a slash at its end.
+        base: the address of the site without a final slash.
     """
     newest = content.stories[:IN_FEED]
     updated = max(map(_changed, newest), default=NO_DAY)
@@ -37,18 +37,18 @@ def feed(content: Library, base: str) -> str:
 
 
 def sitemap(content: Library, base: str) -> str:
-    """Return the addresses of every page and story that may be indexed; forms may not."""
+    """Return the site map: every page and story that may be indexed. Forms may not."""
     pages = [page for page in (*content.pages.values(), *content.stories) if page.listed]
     return _xml("sitemap.xml", site=base, pages=pages)
 
 
 def robots(_content: Library, base: str) -> str:
-    """Return what crawlers may fetch (RFC 9309). Pages that must not be indexed say so themselves."""
+    """Return robots.txt (RFC 9309). Pages that must not be indexed say so themselves."""
     return f"User-agent: *\nDisallow: /exit\n\nSitemap: {base}/sitemap.xml\n"
 
 
 def security(content: Library, base: str) -> str:
-    """Return security.txt (RFC 9116) with the email and phone of the service; it is new each day."""
+    """Return security.txt (RFC 9116) with the email and phone number of the service. It changes daily."""
     links = [content.facts[name].link for name in ("email", "phone") if name in content.facts]
     lines = [
         *(f"Contact: {link}" for link in links if link),
@@ -68,7 +68,7 @@ FILES = {
 
 
 def _changed(page: Page) -> date:
-    """Return the day of the last change to a page. A story that was published later is new on that day."""
+    """Return the date of the last change to a page. For a story, it is not before its publication."""
     checked = page.last_checked or NO_DAY
     return max(checked, page.published) if isinstance(page, Story) else checked
 

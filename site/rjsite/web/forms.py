@@ -29,10 +29,10 @@ bp = Blueprint("refer", __name__)
 
 
 def form_view(send: Callable[[QuestionForm], Response]) -> ResponseReturnValue:
-    """Show a form, or send it. A form that cannot be sent is shown again with every answer.
+    """Show or send a form. A form that cannot be sent is shown again with every answer.
 
-    While the service takes no forms (the fact `forms_paused`), its words stand in the place of the questions.
-    A form that was open before then keeps its answers, and says that nothing was sent.
+    While the service takes no forms, the text of the fact `forms_paused` replaces the questions. A form that
+    was already open keeps its answers and says that nothing was sent.
 
     Args:
         send: sends a valid form, within the rate limit.
@@ -71,7 +71,7 @@ def _empty_form() -> Response:
 
 
 def _paused_form() -> Response:
-    """Return the page of a form that takes no answers at present, from the page cache."""
+    """Return the page of a form that takes no answers now, from the page cache."""
 
     def make() -> page_cache.Page:
         page = library().form_pages[request.path]
@@ -95,14 +95,14 @@ def _send(form: QuestionForm) -> Response:
 
 
 def _too_many(form: QuestionForm) -> Response:
-    """Return the form with its answers, and say when it can be sent again."""
+    """Return the form with its answers and the time when it can be sent again."""
     response = _show(form, 429, notice="429")
     response.headers["Retry-After"] = str(seconds_to_wait(current_services().limiter))
     return response
 
 
 def _form() -> QuestionForm:
-    """Return the form at this URL, with what was sent. New content gets a new form class."""
+    """Return the form at this URL with the answers that were sent. New content gets a new form class."""
     definition = library().forms[request.path]
     services = current_services()
     made = services.form_classes.get(request.path)
@@ -113,7 +113,7 @@ def _form() -> QuestionForm:
 
 
 def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
-    """Return the page of a form, with the notice of that name above it."""
+    """Return the page of a form with the named notice above it."""
     content = library()
     return _private(
         "form.html",
@@ -129,7 +129,7 @@ def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
 
 
 def _outcome(form: QuestionForm, name: str) -> Response:
-    """Return the page of an outcome, which carries the answers so that Back returns to them."""
+    """Return the page of an outcome, which contains the answers so that Back can restore them."""
     definition = form.definition
     return _private(
         "outcome.html",
@@ -142,7 +142,7 @@ def _outcome(form: QuestionForm, name: str) -> Response:
 
 
 def _private(template: str, status: int, **context: object) -> Response:
-    """Return a page that neither caches nor search engines keep."""
+    """Return a response that neither caches nor search engines store."""
     html = render_template(template, noindex=True, bare=True, **context)
     response = make_response(unlinked(html), status)
     response.headers["Cache-Control"] = NO_STORE
@@ -151,7 +151,7 @@ def _private(template: str, status: int, **context: object) -> Response:
 
 @bp.get("/sent")
 def sent() -> ResponseReturnValue:
-    """Say thank you, with the reference for ten minutes and none of the answers."""
+    """Say thank you and, for ten minutes, show the reference. The page contains no answers."""
     encrypted = request.args.get("r", "").encode()
     try:
         reference = _reference_cipher().decrypt(encrypted, ttl=SENT_PAGE_LIVES).decode()
@@ -168,7 +168,7 @@ def sent() -> ResponseReturnValue:
 
 
 def _reference_cipher() -> MultiFernet:
-    """Return the cipher for the reference in the URL of /sent, which the browser keeps in its history."""
+    """Return the cipher for the reference in the URL of /sent, which stays in the browser history."""
     secrets = current_services().settings.secrets
     keys = (hashlib.sha256(f"sent:{secret}".encode()).digest() for secret in secrets)
     return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])

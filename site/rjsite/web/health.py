@@ -1,4 +1,4 @@
-"""Answers monitoring: whether the process is alive, and whether it can do its work."""
+"""Answers probes of monitoring: whether the process is alive, and whether it can do its work."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def alive() -> Response:
 def ready() -> Response:
     """Return 200, or 503 with one word for what is wrong; requests from this machine also get details.
 
-    `database`: it cannot be written, or the last form could not be stored. `outbox`: too many forms wait, a
-    mail cannot leave until somebody acts (no key decrypts it, every certificate has ended, or its recipient
-    is not in the team), or a corrupt file was moved aside. `mail`: the oldest has waited for a quarter of an
-    hour, or the worker of this process does not run. `content`: there is no page; with 200, something is not
-    shown as its file has it now because of a problem in it.
+    `database`: the database cannot be written, or the last form could not be stored. `outbox`: too many forms
+    are waiting, a mail cannot leave until somebody acts (no key decrypts it, every certificate has expired,
+    or its recipient is not in the team), or a corrupt file was moved aside. `mail`: the oldest mail has
+    waited for a quarter of an hour, or the worker of this process is not running. `content`: new content
+    cannot be read; with status 200, a problem keeps something from being shown as its file is now.
     """
     services = current_services()
     waiting = _waiting(services)
@@ -56,7 +56,7 @@ def ready() -> Response:
 
 
 def _waiting(services: Services) -> Waiting | None:
-    """Return what waits in the outbox, or None if it cannot be written."""
+    """Return figures about waiting mail, or None if the outbox cannot be written."""
     try:
         services.outbox.check()
         return operator.waiting(services.outbox)
@@ -77,7 +77,7 @@ def _error(services: Services, waiting: Waiting | None) -> str:
 
 
 def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
-    """Yield lines that help to find the cause. They contain nothing of any form."""
+    """Yield lines that help to find the cause. They contain nothing from any form."""
     yield f"version: {full_version()}"
     if not services.settings.deliver_in_server:
         yield "worker: apart, as rjsite deliver"
@@ -99,7 +99,7 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
 
 
 def asked_on_this_machine(environ: WSGIEnvironment) -> bool:
-    """Return whether a request came from this machine, and not through a proxy on it."""
+    """Return whether a request came from this machine and not through a proxy on it."""
     if any(
         name.startswith(("HTTP_FORWARDED", "HTTP_X_FORWARDED", "HTTP_VIA")) or name.endswith("_IP")
         for name in environ
@@ -108,7 +108,7 @@ def asked_on_this_machine(environ: WSGIEnvironment) -> bool:
         return False
     try:
         address = ip_address(environ.get("REMOTE_ADDR", ""))
-    except ValueError:  # a Unix socket, on which proxies ask
+    except ValueError:  # a Unix socket, which only proxies use
         return False
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return (mapped or address).is_loopback
@@ -119,7 +119,7 @@ def _plain(lines: Iterable[str], status: int) -> Response:
 
 
 def for_any_host(app: WSGIApplication, host: str) -> WSGIApplication:
-    """Return an app that answers probes as if they were for `host`: load balancers ask by IP address."""
+    """Return an app that answers probes for any host, as load balancers send, as if they were for `host`."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] in PROBES:

@@ -1,4 +1,4 @@
-"""The library that the app shows: read at the start, again on a signal, and again on a new day.
+"""The library that the app shows. It is read at the start and again on a signal or a new day.
 
 In development it is also read again when a file changes. A file with a problem is then shown as a plain page
 that says what to correct, at the address of its own page.
@@ -31,7 +31,7 @@ from rjsite.settings import Settings
 from rjsite.web import papers
 from rjsite.web.security import NO_STORE
 
-CHECK_FILES_EVERY = 0.1  # seconds, in development: nobody saves a file and reloads its page sooner
+CHECK_FILES_EVERY = 0.1  # seconds, in development; nobody saves a file and reloads its page faster than that
 
 log = logging.getLogger("rjsite.content")
 
@@ -39,12 +39,12 @@ _LINK = re.compile(r'<a\b[^>]*?\shref="(?P<address>/[^"#?]*)[^"]*"[^>]*>(?P<text
 
 
 class LiveLibrary:
-    """Holds one library at a time and replaces it whole, so that a request sees one state of the content.
+    """Holds one library at a time and replaces it as a whole, so that a request sees a single state.
 
     Args:
         folder: the content folder.
-        production: whether the public reads the site.
-        data: the data folder, which holds the last good version of each file and the list of hidden stories.
+        production: whether this is the public site.
+        data: the data folder, with the last good version of each file and the list of hidden stories.
     """
 
     def __init__(self, folder: Path, *, production: bool, data: Path | None = None) -> None:
@@ -63,7 +63,7 @@ class LiveLibrary:
         self._show()
 
     def now(self) -> Library:
-        """Return the library as it is now, without the stories that are hidden.
+        """Return the current library without hidden stories.
 
         The first request after a change reads the content; in production other requests do not wait for it.
         """
@@ -82,13 +82,13 @@ class LiveLibrary:
         return self._hidden is not None and self._hidden.stamp() != self._hidden_stamp
 
     def _show(self, read: Library | None = None) -> None:
-        """Show what was read, now or earlier, without the stories that are hidden."""
+        """Show the library that was read now or earlier, without hidden stories."""
         with self._replacing:
             self._whole = whole = read or self._whole
             self._hidden_stamp = self._hidden.stamp() if self._hidden else None
             try:
                 self._library = whole.without(self._hidden.read() if self._hidden else ())
-            except (OSError, UnicodeError):  # nobody knows which stories are hidden
+            except (OSError, UnicodeError):  # it is unknown which stories are hidden
                 message = "this list in the data folder cannot be read, so no story is shown"
                 problem = Problem(Path(HIDDEN_STORIES), 1, message)
                 log.error("%s", problem)
@@ -96,7 +96,7 @@ class LiveLibrary:
                 self._library = replace(library, problems=(*library.problems, problem))
 
     def take_up(self) -> None:
-        """Read the content again. Until that is done, requests are answered from the former library."""
+        """Read the content again. Until that is done, requests get the old library."""
         with self._reading:
             self._read_again()
         log.info(
@@ -104,11 +104,11 @@ class LiveLibrary:
         )
 
     def take_up_on_signal(self) -> None:
-        """Take up changed content on SIGHUP, in a thread of its own so that the server goes on."""
+        """Read the content again on SIGHUP, in a separate thread so that the server continues."""
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.take_up).start())
 
     def keep_last_good(self) -> None:
-        """Write the files that can be used to the data folder, once for each time the content was read."""
+        """Copy usable files to the data folder, once each time the content was read."""
         files, self._to_keep = self._to_keep, {}
         if files and self._last_good:
             try:
@@ -129,12 +129,12 @@ class LiveLibrary:
         except Unreadable as unreadable:
             for problem in unreadable.problems:
                 log.error("not taken up: %s", problem)
-        except Exception as error:  # whatever a file holds, the site goes on with the library it has
+        except Exception as error:  # whatever a file contains, the site continues with its library
             log.error("not taken up: %s", type(error).__name__)
         self.keep_last_good()
 
     def _withdrawn(self) -> list[str]:
-        """Return the stories that were removed or whose permission has ended. They go first in any case."""
+        """Return the stories that were removed or whose permission has ended, which disappear first."""
         files, today = self.folder / "case-studies", clock.today()
         return [
             story.slug
@@ -144,7 +144,7 @@ class LiveLibrary:
 
     def _load(self, kept: Library | None) -> Library:
         today = clock.today()
-        folder = self.folder.resolve()  # as it is now, whatever replaces it meanwhile
+        folder = self.folder.resolve()  # the present target, even if the link changes meanwhile
         library = load(folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good)
         if self.production:
             library = for_the_public(library, folder, today, self._last_good)
@@ -154,19 +154,19 @@ class LiveLibrary:
         return library
 
     def _state(self) -> tuple[date, int]:
-        """Return what a reload depends on: the day, and the folder or in development the files in it.
+        """Return what a reload depends on: the date and the folder or, in development, the files in it.
 
-        `rjsite update-content` puts another folder in the place of this one.
+        `rjsite update-content` replaces the folder.
         """
         today = clock.today()
         if not self.production:
             return today, self._hash_of_files()
-        with suppress(OSError):  # while its disk is away, what was read is shown
+        with suppress(OSError):  # if its disk is not available, the old library is shown
             self._inode = self.folder.stat().st_ino
         return today, self._inode
 
     def _hash_of_files(self) -> int:
-        """Return a hash of when each file was changed, taken at most once in CHECK_FILES_EVERY seconds."""
+        """Return a hash of the modification times, computed at most once in CHECK_FILES_EVERY seconds."""
         now = time.monotonic()
         if self._files is None or now - self._files[0] >= CHECK_FILES_EVERY:
             paths = sorted(path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml"))
@@ -176,12 +176,12 @@ class LiveLibrary:
 
 
 def problems_at(library: Library, address: str) -> list[Problem]:
-    """Return the problems of the files that a URL shows; those of the whole site are on the home page."""
+    """Return the problems of the files that a URL shows. The home page has those of the whole site."""
     return [problem for problem in library.problems if address in _shown_at(problem.path, library)]
 
 
 def _shown_at(path: Path, library: Library) -> Iterable[str]:
-    """Return the URLs that show what a file of the content folder says."""
+    """Return the URLs that show a file of the content folder."""
     match path.parts[1:]:
         case ("pages", _):
             return (address_of(path.stem),)
@@ -192,7 +192,7 @@ def _shown_at(path: Path, library: Library) -> Iterable[str]:
         case ("forms", _):
             return tuple(form.address for form in library.forms.values() if form.key == path.stem)
         case ("navigation.toml",) if library.navigation.groups:
-            return ()  # it can be read, but names a page that does not exist
+            return ()  # it is readable, but names a page that does not exist
         case (_,):
             return (HOME,)
     return ()
@@ -210,7 +210,7 @@ def _plain_page(problems: Iterable[Problem]) -> Response:
 
 
 def init_app(app: Flask, settings: Settings) -> LiveLibrary:
-    """Read the content, and give templates what every page needs."""
+    """Read the content, and provide templates with what every page needs."""
     live = LiveLibrary(settings.content_dir, production=settings.production, data=settings.data_dir)
     app.before_request(live.keep_last_good)
     app.jinja_env.globals["library"] = library

@@ -1,7 +1,7 @@
-"""Caches pages: each is rendered and compressed once, and then answered before the request reaches Flask.
+"""Caches pages. Each is rendered and compressed once, and then sent without calling Flask.
 
-Views put pages into the cache. A change of content is a new library, which begins with an empty cache, so
-that everything changes together. Flask answers all that is not cached: POST requests, /sent, /exit, errors.
+Views put pages into the cache. Changed content is a new library with an empty cache, so that everything
+changes together. Flask answers whatever is not cached: POST requests, /sent, /exit and errors.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HTML = "text/html; charset=utf-8"
 FRESH = "private, no-cache"
 COMPRESSED_KINDS = ("application/pdf", "font/", "image/png")
 MAX_PAGES = 500  # pages, lists and stories; about 30 kB each
-GZIP = 16 + zlib.MAX_WBITS  # how zlib names the format
+GZIP = 16 + zlib.MAX_WBITS  # zlib's number for the gzip format
 _TOKEN = re.compile(rb'(?<=name="form_token" value=")[^"]+')
 
 Headers = list[tuple[str, str]]
@@ -49,7 +49,7 @@ class Cached(Protocol):
 
 
 def compressed(body: bytes, kind: str, *, small: bool = True) -> dict[str, bytes]:
-    """Return a body by its content coding: as it is, and compressed unless its kind always is.
+    """Return a body in each content coding: unchanged, and compressed unless its format already is.
 
     Args:
         body: the content of a page or file.
@@ -82,7 +82,7 @@ class Page:
         self.codings = tuple(filter(None, copies))
         vary = [("Vary", "Accept-Encoding")] if self.codings else []
         self.by_coding: dict[str, tuple[Headers, bytes]] = {}
-        for coding, data in copies.items():  # each with the headers that a 304 has too (RFC 9110, 15.4.5)
+        for coding, data in copies.items():  # with the headers that a 304 repeats (RFC 9110, 15.4.5)
             tag = [("ETag", f'"{digest}{coding and "-"}{coding}"')] if cache != NO_STORE else []
             self.by_coding[coding] = [*tag, ("Cache-Control", cache), *vary], data
 
@@ -98,10 +98,10 @@ class Page:
 
 
 class FormPage:
-    """A form page with a new token in each response. What stands before the token is compressed once.
+    """A form page with a new token in each response. The part before the token is compressed only once.
 
-    It may be compressed: the token is new each time and nobody can place text next to it, so the length of a
-    response reveals nothing (BREACH).
+    Compression is safe here (BREACH): the token changes each time and nobody can place text next to it, so
+    the length of a response reveals nothing.
 
     Args:
         body: the page with any token.
@@ -120,12 +120,12 @@ class FormPage:
         headers = [("Content-Type", HTML), ("Cache-Control", NO_STORE), ("Vary", "Accept-Encoding")]
         if not _coding(environ.get("HTTP_ACCEPT_ENCODING", ""), ("gzip",)):
             return 200, headers, self.before + rest
-        compressor = self.gzip.copy()  # it goes on where the token begins
+        compressor = self.gzip.copy()  # it continues where the token begins
         body = self.before_in_gzip + compressor.compress(rest) + compressor.flush()
         return 200, [*headers, ("Content-Encoding", "gzip")], body
 
 
-@lru_cache(maxsize=256)  # browsers send a few
+@lru_cache(maxsize=256)  # browsers send few different values
 def _coding(accepted: str, offered: tuple[str, ...]) -> str:
     """Return the first of the offered codings that the browser accepts, or an empty string for none."""
     accept = parse_accept_header(accepted)
@@ -133,11 +133,11 @@ def _coding(accepted: str, offered: tuple[str, ...]) -> str:
 
 
 def answer(address: str, make: Callable[[], Cached], *, keep: bool = True) -> Response:
-    """Return the response of a view from the cache; without a cached one, make it.
+    """Return the cached response of a view, or create it.
 
     Args:
         address: the path and query of the canonical URL.
-        make: makes the response.
+        make: creates the response.
         keep: whether to cache it.
     """
     pages, key = page_services_of(current_app).page_cache.pages_of(library()), site_url() + address
@@ -158,10 +158,10 @@ def page(body: str | bytes, kind: str = HTML, *, cache: str = FRESH, small: bool
 
 
 def site_url() -> str:
-    """Return the URL of the site without a final slash; in development it is the one of the request."""
+    """Return the URL of the site without a final slash; in development, that of the request."""
     try:
         return current_app.config["PUBLIC_URL"] or request.url_root.rstrip("/")
-    except SecurityError:  # the Host header is not one of ours
+    except SecurityError:  # the Host header names an unknown host
         return ""
 
 
@@ -170,7 +170,7 @@ class Layer:
 
     Args:
         app: the app whose content is shown.
-        settings: of that app.
+        settings: the settings of that app.
         below: the WSGI application for all other requests.
     """
 
@@ -195,7 +195,7 @@ class Layer:
         return [body] if method == "GET" else []
 
     def pages_of(self, shown: Library) -> dict[str, Cached]:
-        """Return the pages that were made of a library, by their URLs. Another library has none yet."""
+        """Return the cached pages of a library by their URLs. A new library has none."""
         if self._pages[0] is not shown:
             self._pages = (shown, {})
         return self._pages[1]

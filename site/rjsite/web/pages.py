@@ -1,4 +1,4 @@
-"""The views of information pages and stories, which answer GET and are the same for everyone."""
+"""The views of information pages and stories, which are the same for everyone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def stories() -> ResponseReturnValue:
     listing = content.story_index.listing(shown.title, STORIES, request.args) or abort(404)
     if request.full_path.rstrip("?") != listing.address:
         return redirect(listing.address, 301)
-    unfiltered = not listing.chosen  # there are too many combinations of filters to cache
+    unfiltered = not listing.chosen  # there are too many combinations of filters to cache them all
     return page_cache.answer(
         listing.address,
         lambda: page_cache.page(render_list(shown, listing), small=unfiltered),
@@ -83,17 +83,19 @@ def _answered(address: str) -> bool:
 
 
 def cache_of(shown: Page) -> str:
-    """Return the Cache-Control of a page: browsers must not store one that people write in."""
+    """Return the Cache-Control of a page. Browsers must not store a page that people write in."""
     parts = parts_used(shown.document.body)
     return NO_STORE if any(part == "write" for _, part in parts) else page_cache.FRESH
 
 
 def render(shown: Page) -> str:
-    """Return a page or story as HTML. For the list of stories it is the first page, without filters."""
+    """Return a page or story as HTML. The list of stories is its first page without filters."""
     if shown.address == STORIES and (listing := library().story_index.listing(shown.title, STORIES, {})):
         return render_list(shown, listing)
     if isinstance(shown, Story):
-        once = replace(shown)  # its body goes with it: those of 10,000 stories would fill the memory
+        once = replace(
+            shown
+        )  # so that its rendered body is dropped: those of 10,000 stories would fill the memory
         return _template("story.html", once, story=once)
     return _template("home.html" if shown.address == HOME else "page.html", shown)
 

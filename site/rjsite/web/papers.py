@@ -1,4 +1,4 @@
-"""The HTML documents that the PDFs for paper are made from, and which PDFs are out of date."""
+"""Makes the HTML documents of the PDFs for paper, and finds the PDFs that are out of date."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _IDENTIFIER = re.compile(rb"/ID \[\((\w+)\)")
 
 
 def documents(content: Library) -> dict[str, str]:
-    """Return the HTML of each paper by the name of its PDF, with its style but without links.
+    """Return the HTML of each paper by the name of its PDF, including its styles, without links.
 
-    Forms are there in two sizes, the Easy Read page in large print.
+    Forms have two sizes; the Easy Read page is in large print.
     """
     forms, pages = _templates(content)
     made = {}
     for address, definition in content.forms.items():
         page = content.form_pages[address]
-        if definition.key in ON_PAPER and page.last_checked:  # a page that could not be read has no date
-            form = form_class(definition, ["paper"])()  # its token is not shown, so any key will do
+        if definition.key in ON_PAPER and page.last_checked:  # a page that cannot be read has no date
+            form = form_class(definition, ["paper"])()  # the token is not shown, so any key will do
             for size, ending in ((NORMAL, ""), (LARGE, _LARGE_PRINT)):
                 html = forms.render(form=form, page=page, size=size)
                 made[f"form-{definition.key}{ending}.pdf"] = _without_links(html)
@@ -61,28 +61,28 @@ def _templates(content: Library) -> tuple[Template, Template]:
 
 
 def for_paper(hint: str) -> str:
-    """Return a hint without the sentence that says to select: paper says beside the question what to tick."""
+    """Return a hint without the sentence “Select ...”, because on paper each question says what to tick."""
     return _SELECT.sub("", hint)
 
 
 def _without_links(html: str) -> str:
-    """Return a document in which links are plain words. A line that is nothing but a link is left out."""
+    """Return a document with links as plain text, without lines that are nothing but a link."""
     return _LINK.sub("", _ONLY_A_LINK.sub("", html))
 
 
 def digest(html: str) -> bytes:
-    """Return the digest of a document, which is also the identifier of the PDF made from it."""
+    """Return the digest of a document, which is also the identifier of its PDF."""
     return hashlib.sha256(html.encode()).hexdigest().encode()
 
 
 def made_from(path: Path) -> bytes:
-    """Return the digest of the document that a PDF was made from; empty if there is no such PDF."""
+    """Return the digest of the document that a PDF was made from, or b"" if there is no such PDF."""
     match = _IDENTIFIER.search(path.read_bytes()) if path.exists() else None
     return match[1] if match else b""
 
 
 def withdrawn(content: Library) -> frozenset[str]:
-    """Return the names of the PDFs that hold a fact that has ended. A PDF that was made again does not."""
+    """Return the names of the PDFs that contain a fact that has ended and were not made again since."""
     if not content.facts.ended:
         return frozenset()
     now = documents(content)
@@ -95,7 +95,7 @@ def withdrawn(content: Library) -> frozenset[str]:
 
 
 def out_of_date(content: Library, root: Path = ROOT) -> Iterator[Problem]:
-    """Yield a problem for each PDF that does not say what its form or page says now."""
+    """Yield a problem for each PDF that differs from its form or page."""
     for name, html in documents(content).items():
         if made_from(root / FOLDER / name) != digest(html):
             message = (

@@ -1,8 +1,8 @@
 """Writes every information page and story to files, which a web server serves even while the site is down.
 
-DIR/current is a link to the present files; it is changed in one step when all files are written. `pages`
-holds what a browser may store and revalidate, `unkept` what it may not store, and `files` what never changes.
-A file is named after its URL: /privacy is pages/privacy.html, and / is pages/.html. With
+DIR/current is a symbolic link to the current files. It is replaced in one step when all files are written.
+`pages` contains what browsers may store and revalidate, `unkept` what they must not store, and `files` what
+never changes. A file is named after its URL: /privacy is pages/privacy.html, and / is pages/.html. With
 deploy/nginx-published.conf, nginx serves them, shows /site-away if the site does not answer, and /too-long
 for a request that is too large.
 """
@@ -37,9 +37,10 @@ ENDINGS = {"": "", "br": ".br", "gzip": ".gz"}  # of the files that nginx serves
 
 
 def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Problem]]:
-    """Read the content and publish it, after any other process that publishes to the same folder.
+    """Read and publish the content, one process at a time for each folder.
 
-    Stories that were removed or whose permission has ended go first, whatever problem the other files have.
+    Stories that were removed or whose permission has ended are deleted first, whatever problems other files
+    have.
 
     Returns:
         The two numbers of `publish`, and the problems that keep a file from being shown as it is now.
@@ -65,7 +66,7 @@ def _is_over(story: Path) -> bool:
 def take_down(folder: Path, gone: Callable[[str], bool]) -> None:
     """Delete the published files of stories that are gone, with their compressed copies."""
     for page in (folder / CURRENT / "pages" / "case-studies").glob("*.html"):
-        slug = page.name.removesuffix(".html")  # empty for the list itself
+        slug = page.name.removesuffix(".html")  # empty for the list of stories
         if slug and gone(slug):
             for copy in page.parent.glob(f"{page.name}*"):
                 copy.unlink(missing_ok=True)
@@ -76,11 +77,11 @@ def publish(app: Flask, settings: Settings, folder: Path) -> tuple[int, int]:
 
     Args:
         app: renders the content.
-        settings: of that app.
-        folder: a folder with nothing else in it; it is created if necessary.
+        settings: the settings of that app.
+        folder: a folder for nothing else, created if necessary.
 
     Returns:
-        The number of files without their compressed copies, and how many of them are new or changed.
+        The number of files, not counting compressed copies, and how many of them are new or changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before = folder / CURRENT
@@ -122,7 +123,7 @@ def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
 
 
 def _put(path: Path, before: Path, body: bytes) -> bool:
-    """Write a file with its compressed copies, or link those of the last release. Return whether it is new.
+    """Write a file with its compressed copies, or link unchanged ones. Return whether it is new.
 
     nginx makes the ETag of a file from its time and size. The time is therefore derived from the content, so
     that the ETag changes with the content and is the same on every machine.
@@ -143,7 +144,7 @@ def _put(path: Path, before: Path, body: bytes) -> bool:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait for other processes that publish there, so that the last one has read the latest content."""
+    """Wait for other processes that publish there, so that the last one reads the latest content."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""Limits how many forms one network may send. It stores a keyed hash, new each day, and no address."""
+"""Limits how many forms one network may send. It stores a keyed hash that changes daily, and no address."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from rjsite.settings import Settings
 from rjsite.web.client_address import client_address, network_of
 from rjsite.web.rate_limit_storage import SlidingWindows
 
-RETRY_STORE = 10.0  # seconds to count in memory before the store is tried again
-WIDER = 100  # times the limit, for all whose address cannot be read
+RETRY_STORE = 10.0  # seconds of counting in memory before the storage is tried again
+WIDER = 100  # times the limit, for all visitors without a readable address together
 NOT_READ = (
     "a visitor's network address cannot be read: is RJSITE_TRUSTED_PROXIES the number of proxies, and does "
     "each of them append to X-Forwarded-For?"
@@ -41,13 +41,13 @@ def network_key(network: str, key: str) -> str:
 
 
 class StorageWithFallback(SlidingWindows):
-    """Counts in one storage, or in the memory of this process while that storage does not answer.
+    """Counts in a storage or, while that does not answer, in the memory of this process.
 
     Neither is opened before the first form is counted. Flask-Limiter's own fallback starts a thread in
     `create_app`, checks ever more rarely whether the storage is back, and counts nothing if a check fails.
 
     Args:
-        uri: is not used; by its scheme Flask-Limiter knows which class to make.
+        uri: not used; its scheme tells Flask-Limiter to use this class.
         store: the URI of the storage, in the format of `limits`.
     """
 
@@ -60,18 +60,21 @@ class StorageWithFallback(SlidingWindows):
 
     @cached_property
     def _store(self) -> SlidingWindows:
-        patience = {"socket_connect_timeout": 1, "socket_timeout": 1}  # of Redis; else it waits for ever
+        patience = {
+            "socket_connect_timeout": 1,
+            "socket_timeout": 1,
+        }  # for Redis, which otherwise waits for ever
         return cast(SlidingWindows, storage_from_string(self._uri, **patience))
 
     @cached_property
     def _memory(self) -> MemoryStorage:
-        return MemoryStorage()  # starts a thread
+        return MemoryStorage()  # this starts a thread
 
     def _call(self, operation: Callable[[SlidingWindows | MemoryStorage], R]) -> R:
         if time.monotonic() >= self._retry_store_at:
             try:
                 return operation(self._store)
-            except Exception as error:  # each kind of store has its own; the text may name the store
+            except Exception as error:  # each storage raises its own errors, whose text may name the storage
                 log.error("forms are counted in memory: the store failed (%s)", type(error).__name__)
                 self._retry_store_at = time.monotonic() + RETRY_STORE
         return operation(self._memory)
@@ -81,12 +84,12 @@ class StorageWithFallback(SlidingWindows):
         return self._call(lambda storage: storage.acquire_sliding_window_entry(key, limit, expiry, amount))
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return the counts of the last and the present window, each with the seconds it still matters."""
+        """Return the counts of the previous and the current window, each with its remaining seconds."""
         return self._call(lambda storage: storage.get_sliding_window(key, expiry))
 
 
 def make_limiter(app: Flask, settings: Settings) -> Limiter:
-    """Return the limiter of an app. It counts where `limited` says so, and nothing else.
+    """Return the limiter of an app. It counts only the calls of functions that `limited` returned.
 
     Each app has its own: Flask-Limiter counts in the storage of the app that it was bound to last, so one
     limiter at module level could not serve two apps in one process.
@@ -110,13 +113,13 @@ def make_limiter(app: Flask, settings: Settings) -> Limiter:
 
 
 def limited(limiter: Limiter, settings: Settings, function: Callable[P, R]) -> Callable[P, R]:
-    """Return the function with a limit to how often it is called for one network.
+    """Return a function that may be called only so often for one network.
 
-    All whose address cannot be read are counted together; their limit is so much wider that it stops a flood
-    and no person.
+    Visitors whose address cannot be read are counted together. Their limit is so much higher that it stops
+    floods but no person.
 
     Raises:
-        RateLimitExceeded: the function that is returned, in place of a call beyond the limit.
+        RateLimitExceeded: by the returned function, instead of a call beyond the limit.
     """
 
     def allowed() -> str:
@@ -132,10 +135,10 @@ def _network(settings: Settings) -> str:
 
 
 def seconds_to_wait(limiter: Limiter) -> int:
-    """Return after how many seconds a request that was beyond the limit can be tried again.
+    """Return the seconds after which a request that exceeded the limit can be tried again.
 
-    Flask-Limiter's own header comes with others that tell, to anyone at the same network, that somebody sent
-    a form.
+    Flask-Limiter's own header comes with others, which would reveal to anyone on the same network that
+    somebody sent a form.
     """
     exceeded = limiter.current_limit
     return max(1, math.ceil(exceeded.reset_at - time.time())) if exceeded else 1

@@ -25,7 +25,7 @@ _counts = Table(
 )
 
 # Counts and decides in one statement, so that processes cannot exceed the limit together. It compares with
-# the limit plus one, because `limits` rounds the weighted count down, also when it says when to try again.
+# the limit plus one, because `limits` rounds the weighted count down everywhere.
 _BEFORE = (
     "CASE WHEN rate_limit.win=:w THEN rate_limit.prev WHEN rate_limit.win=:w-1 THEN rate_limit.cur ELSE 0 END"
 )
@@ -69,16 +69,18 @@ class SQLStorage(SlidingWindows):
 
     @property
     def engine(self) -> Engine:
-        """Return the engine, opened when it is first used, so that the site starts without the storage.
+        """Return the engine. It is created on first use, so that the site can start without the storage.
 
-        A process that was forked opens its own and leaves the connections of its parent alone.
+        A forked process creates its own engine and leaves the connections of its parent alone.
         """
         engine = self._engine
         if engine is not None and self._process == os.getpid():
             return engine
         if engine is not None:
             engine.dispose(close=False)
-        engine = open_database(self._url, synced=False)  # a lost count must not cost a sync for each form
+        engine = open_database(
+            self._url, synced=False
+        )  # losing a count matters less than a sync for each form
         with engine.begin() as connection:
             take_turns(connection)  # PostgreSQL fails if two processes create the same table at the same time
             connection.execute(CreateTable(_counts, if_not_exists=True))
@@ -99,7 +101,7 @@ class SQLStorage(SlidingWindows):
         return taken is not None
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return the counts of the last and the present window, each with the seconds it still matters."""
+        """Return the counts of the previous and the current window, each with its remaining seconds."""
         now = time.time()
         window, left = int(now // expiry), expiry - now % expiry
         with self.engine.connect() as connection:

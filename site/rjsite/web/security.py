@@ -1,4 +1,4 @@
-"""Headers of every response, and checks that refuse a request before it reaches a view."""
+"""Sets the headers of every response, and refuses bad requests before they reach a view."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from rjsite.settings import Settings
 
 MAX_BODY = 64 * 1024
-TOO_LARGE = "rjsite.too-large"  # for a request that the server did not read to its end
+TOO_LARGE = "rjsite.too-large"  # for a request whose body was not read completely
 NO_STORE = "no-store"
-PROBES = ("/healthz", "/readyz")  # machines ask for them by whatever name or address they know
+PROBES = ("/healthz", "/readyz")  # machines use any name or address for these
 
 _POLICY = "; ".join(
     (
@@ -43,7 +43,7 @@ log = logging.getLogger("rjsite.requests")
 
 
 def fixed_headers(settings: Settings) -> dict[str, str]:
-    """Return the headers of every response, including those of static files."""
+    """Return the headers that every response has, including static files."""
     headers = {
         "Content-Security-Policy": _POLICY,
         "Cross-Origin-Embedder-Policy": "require-corp",
@@ -60,11 +60,11 @@ def fixed_headers(settings: Settings) -> dict[str, str]:
 
 
 def forget_the_form(response: AnyResponse) -> None:
-    """Add a cookie that makes the browser drop the form page that it has in memory.
+    """Add a cookie that makes the browser drop the form page from its memory.
 
-    The cookie lasts for one second and says nothing about anyone.
+    The cookie lasts one second and contains nothing about anyone.
     """
-    # `set_cookie` would also add Expires, which shows the time of day
+    # `set_cookie` would also add Expires, which reveals the time
     response.headers.add("Set-Cookie", "clear=1; Max-Age=1; Secure; HttpOnly; SameSite=Strict; Path=/")
 
 
@@ -73,7 +73,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, TRUSTED_HOSTS=settings.hosts)
     headers = fixed_headers(settings)
     if settings.trusted_proxies:
-        # the visitor's address is read where forms are counted: rjsite.web.client_address
+        # only rjsite.web.client_address reads the visitor's address, to count forms
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=settings.trusted_proxies, x_host=0)  # type: ignore[method-assign]
 
     @app.before_request
@@ -100,8 +100,8 @@ def _refuse_what_is_too_large() -> None:
 def _refuse_other_sites() -> None:
     """Abort with 403 if another site started this POST request.
 
-    Browsers send our own forms with `Origin: null`, because of our Referrer-Policy, so only `Sec-Fetch-Site`
-    can tell them apart. Where a browser does not send that, the form token decides.
+    Because of the Referrer-Policy, browsers send the site's own forms with `Origin: null`, so only
+    `Sec-Fetch-Site` can tell them apart. If a browser does not send that header, the form token decides.
     """
     if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "none") not in (
         "same-origin",
@@ -111,5 +111,5 @@ def _refuse_other_sites() -> None:
 
 
 def log_line(method: str, path: str, status: int, started: float) -> None:
-    """Log the method, path without query, status and milliseconds of a request; nothing about the visitor."""
+    """Log the method, path without query, status and milliseconds of a request, but not the visitor."""
     log.info("%s %s %d %.0f", method, quote(path), status, (time.perf_counter() - started) * 1000)

@@ -1,6 +1,6 @@
-"""The staff copy: `/staff/`, where staff write a story, check it, see it and hand it over.
+"""The views of `/staff/` in the staff copy, where staff write, check, preview and hand over a story.
 
-Nothing that is typed here is kept. Each page carries it, and no address, log or cache holds any of it.
+Nothing that is typed here is stored. The page itself carries it; no URL, log or cache contains any of it.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from rjsite.web.story_form import QuestionsOfAStory, sent_form, story_form
 
 ADDRESS = "/staff/"
 BRANCH = "main"  # of the project on GitHub
-HAND_OVER, FILE, CHANGE = "hand-over", "file", "change"  # what the buttons of a story send as `do`
+HAND_OVER, FILE, CHANGE = "hand-over", "file", "change"  # what the buttons of the form send as `do`
 
 bp = Blueprint("staff", __name__, url_prefix="/staff")
 
 
 class KnownProblems:
-    """What the check says of the content as it is. It takes a second or two, so it is done once."""
+    """The problems in the present content. The check takes a second or two, so it runs once."""
 
     def __init__(self) -> None:
         self._of: tuple[Library | None, list[Problem]] = (None, [])
@@ -51,7 +51,7 @@ class KnownProblems:
 
 @bp.get("/")
 def home() -> Response:
-    """Return the list of all stories, pages and open questions, with what the check says of each."""
+    """Return the list of all stories, pages and open questions, with the problems of each."""
     content, folder = library(), _folder()
     return _show(
         "home",
@@ -64,7 +64,7 @@ def home() -> Response:
 @bp.route("/story", defaults={"name": ""}, methods=["GET", "POST"])
 @bp.route("/story/<name>", methods=["GET", "POST"])
 def story(name: str) -> Response:
-    """Ask for a new story or for the changes of an old one, check it, show it or hand it over."""
+    """Show the form for a new or existing story, and check, preview or hand over what was sent."""
     if name:
         _path(name)
     if request.method == "GET":
@@ -90,7 +90,7 @@ def story(name: str) -> Response:
 
 
 def _begin(name: str) -> Response:
-    """Return the form of a new story, or of one that is there."""
+    """Return the form of a new or an existing story."""
     if not name:
         return _ask(story_form(first_values(clock.today()), BODY.strip()), name)
     try:
@@ -120,7 +120,7 @@ def _read(form: QuestionsOfAStory, name: str) -> CheckedStory:
 
 
 def _preview(checked: CheckedStory, *, in_list: bool) -> Response:
-    """Return the page of the story, or the list with its card, as readers will see it."""
+    """Return the page of the story, or the list with its card, as readers will see them."""
     if not checked.story:
         return _problems("This story cannot be shown yet", checked.problems)
     g.library = content = published_with(checked.story, _folder(), clock.today())
@@ -141,7 +141,7 @@ def _file(checked: CheckedStory) -> Response:
 
 
 def _hand_over(checked: CheckedStory, name: str) -> Response:
-    """Return the text of the file, with what to do with it."""
+    """Return the page with the text of the file and instructions."""
     kept = [(key, value) for key, value in request.form.items(multi=True) if key != "do"]
     place = _on_github("edit", checked.shown) if name else _on_github("new", checked.shown)
     return _show("hand_over", "Hand over the story", checked=checked, kept=kept, github=place, name=name)
@@ -149,7 +149,7 @@ def _hand_over(checked: CheckedStory, name: str) -> Response:
 
 @bp.get("/take-down/<name>")
 def take_down(name: str) -> Response:
-    """Say how to take a story off the site."""
+    """Return the page that explains how to take a story off the site."""
     _path(name)
     story = library().by_slug.get(name)
     return _show(
@@ -162,13 +162,13 @@ def take_down(name: str) -> Response:
 
 
 def no_form() -> Response:
-    """Say that a form of the public site is not here."""
+    """Return the page for a form, which only the public site has."""
     page = library().form_pages[request.path]
     return _show("no_form", page.title, here=request.path)
 
 
 def _show(template: str, title: str, status: int = 200, **context: object) -> Response:
-    """Return a page of the staff copy, which no cache keeps (see `rjsite.web.security`)."""
+    """Return a page of the staff copy, which no cache stores (see `rjsite.web.security`)."""
     crumbs = (Link(label="Home", page=HOME), Link(label="Staff", page=ADDRESS))
     page = SimpleNamespace(
         title=title, sections=(), checked_on=None, crumbs=crumbs if template != "home" else crumbs[:1]
@@ -183,7 +183,7 @@ def _problems(title: str, problems: object, name: str = "") -> Response:
 
 
 def _on_github(do: str, shown: Path) -> str:
-    """Return the address of GitHub's page that makes, changes or deletes a file; empty if none is set."""
+    """Return the URL at GitHub to create, edit or delete a file, or "" if no project is set."""
     project = page_services_of(current_app).settings.repository_url
     if not project:
         return ""
@@ -214,18 +214,18 @@ def _shown(name: str) -> Path:
 
 
 def _path(name: str) -> Path:
-    """Return the file of a story that is there, or abort with 404."""
+    """Return the file of an existing story, or abort with 404."""
     files = {path.stem: path for path in (_folder() / "case-studies").glob("*.md")}
     return files.get(name) or abort(404)
 
 
 def init_app(app: Flask, _settings: Settings) -> None:
-    """Register the views, and one in the place of each form."""
+    """Register the views, and a view in place of each form."""
     app.jinja_env.globals["staff_copy"] = True
     app.extensions[bp.name] = KnownProblems()
     with app.app_context():
         for address, form in library().forms.items():
             app.add_url_rule(address, f"no_form_{form.key}", no_form)
-    app.add_url_rule("/exit", "refer.leave", forms.leave)  # as templates name it
+    app.add_url_rule("/exit", "refer.leave", forms.leave)  # the name that templates use
     app.add_url_rule(health.ALIVE, "alive", health.alive)
     app.register_blueprint(bp)

@@ -21,19 +21,19 @@ from rjsite.web.live_content import library
 SOURCE = ROOT / "static"
 PREFIX = "/static/"
 A_YEAR = "max-age=31536000, public, immutable"
-_FOR_PEOPLE = {  # comments and indentation; the `//` of a URL has no space before it
+_FOR_PEOPLE = {  # comments and indentation; the `//` in a URL has no space before it
     ".css": re.compile(r"/\*.*?\*/\n?|^\s+", re.DOTALL | re.MULTILINE),
     ".js": re.compile(r"(?:^|\s+)//(?: [^\n]*)?$|/\*\*.*?\*/\s*|^\s+", re.DOTALL | re.MULTILINE),
 }
 _CSS_URL = re.compile(r'url\("([^":]+)"\)')
 
-_types = MimeTypes()  # that of Python, whatever this machine has in /etc/mime.types
+_types = MimeTypes()  # only Python's own types, whatever /etc/mime.types says
 _types.add_type("font/woff2", ".woff2")
 _types.add_type("text/javascript", ".js")
 
 
 def hashed(source: Path) -> dict[str, tuple[str, bytes]]:
-    """Return the hashed name and content of each file of a folder, by its own name ("site.css")."""
+    """Return the hashed name and the content of each file in a folder, by its plain name ("site.css")."""
     files: dict[str, tuple[str, bytes]] = {}
     # style sheets come last, because they refer to fonts and pictures by their hashed names
     for path in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: (p.suffix == ".css", p)):
@@ -60,12 +60,12 @@ def kind_of(name: str) -> str:
 
 
 def is_withdrawn(name: str, content: Library) -> bool:
-    """Return whether a static file is a PDF that is not served, because it holds a fact that has ended."""
+    """Return whether a static file is a PDF that is withdrawn because it contains a fact that has ended."""
     return name.startswith("papers/") and name.removeprefix("papers/") in content.withdrawn_papers
 
 
 def init_app(app: Flask, _settings: Settings) -> None:
-    """Serve the files, and give templates `static_url` and `static_hash` (Subresource Integrity)."""
+    """Serve the files, and provide templates with `static_url` and `static_hash` (Subresource Integrity)."""
     files = hashed(SOURCE)
     urls = {own: PREFIX + name for own, (name, _) in files.items()}
     own_names = {url: own for own, url in urls.items()}
@@ -75,7 +75,7 @@ def init_app(app: Flask, _settings: Settings) -> None:
 
     @app.get(f"{PREFIX}<path:name>")
     def static(name: str) -> Response:
-        """Return the file with this hashed name, compressed once and then from the page cache."""
+        """Return the file with this hashed name. It is compressed once and then cached."""
         own = own_names.get(request.path) or abort(404)
         if is_withdrawn(own, library()):
             abort(404)
@@ -84,7 +84,7 @@ def init_app(app: Flask, _settings: Settings) -> None:
 
     @app.get("/papers/<name>")
     def paper(name: str) -> ResponseReturnValue:
-        """Redirect from the lasting name of a paper form to its name with the hash of its content."""
+        """Redirect from the permanent name of a paper form to its hashed name."""
         own = f"papers/{name}"
         return redirect((not is_withdrawn(own, library()) and urls.get(own)) or abort(404))
 

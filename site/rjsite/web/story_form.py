@@ -1,4 +1,4 @@
-"""The WTForms form in which staff write a story: a question for each field of the schema."""
+"""The WTForms form for writing a story, with a question for each field of the schema."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from rjsite.content.schema import StoryFields
 from rjsite.content.story_check import BODY, CheckedStory
 from rjsite.content.story_file import Values, choices, is_day, is_list, story_text
 
-LONG = ("summary", "ask")  # answers that get a larger box
+LONG = ("summary", "ask")  # questions with a larger box
 YES_NO = (SelectChoice("true", "Yes"), SelectChoice("false", "No"))
 
-# What staff tick before they hand a story over, under a heading each
+# What staff tick before they hand over a story, by heading
 CHECKLIST: Mapping[str, Sequence[str]] = {
     "Everyone in it has agreed": (
         "Each person in it agreed to its publication, after reading the words or hearing them read.",
@@ -75,7 +75,7 @@ class QuestionsOfAStory(Form):
 
     @property
     def questions(self) -> list[Field]:
-        """Return the fields that stand above the text of the story in its file."""
+        """Return the fields above the text in the file of the story."""
         return [self[name] for name in StoryFields.model_fields]
 
     @property
@@ -101,7 +101,7 @@ class QuestionsOfAStory(Form):
         return others
 
     def show_unticked(self) -> None:
-        """Put an error beside each box of the checklist that is not ticked."""
+        """Put an error beside each unticked box of the checklist."""
         for box in self._boxes:
             if not box.data:
                 box.errors = ["Tick this if it is true"]
@@ -127,7 +127,7 @@ class QuestionsOfAStory(Form):
 
 
 def _field(name: str) -> Field:
-    """Return the field that asks for a field of the schema."""
+    """Return the WTForms field for a field of the schema."""
     about = StoryFields.model_fields[name]
     label: dict[str, Any] = {"label": about.title, "description": about.description or ""}
     values = [SelectChoice(value, value.capitalize()) for value in choices(name)]
@@ -136,7 +136,7 @@ def _field(name: str) -> Field:
     if values or about.annotation is bool:
         return _Choice(**label, choices=values or YES_NO)
     if about.default in ("", None):
-        label["validators"] = [Optional()]  # the template reads the flag that it sets
+        label["validators"] = [Optional()]  # sets a flag for the template
     if is_day(name):
         return StringField(**label, widget=DateInput())
     return TextAreaField(**label) if name in LONG else StringField(**label)
@@ -157,12 +157,12 @@ StoryForm: type[QuestionsOfAStory] = type(
 
 
 def story_form(values: Values, body: str) -> QuestionsOfAStory:
-    """Return the form with the answers that a story begins with."""
+    """Return the form with the initial answers of a story."""
     return StoryForm(data={**values, "draft": values.get("draft") or "false", BODY: body})
 
 
 def sent_form(sent: MultiDict[str, str]) -> QuestionsOfAStory:
-    """Return the form as it was sent, its text with one kind of line end."""
+    """Return the form that was sent, with normalised line ends in its text."""
     form = StoryForm(sent)
     form.body.data = re.sub("\r\n?", "\n", form.body.data or "").strip("\n")
     return form

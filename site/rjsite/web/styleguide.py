@@ -1,4 +1,4 @@
-"""The view of /styleguide, in development only: every part of a page in every state, from the real macros."""
+"""The view of /styleguide, which shows every part of a page in every state, in development only."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ANSWERS: Mapping[str, str | list[str]] = {
 
 
 def _questions(state: str) -> tuple[Question, ...]:
-    """Return a question of each kind, with the state in its name, because an id may occur once in a page."""
+    """Return a question of each kind. Its name contains the state, because ids must be unique in a page."""
 
     def question(name: str, kind: Kind, label: str, **fields: Any) -> Question:
         return Question(name=f"{state}-{name}", kind=kind, label=label, **fields)

@@ -1,4 +1,4 @@
-"""Filters that the templates of pages and of paper forms share."""
+"""Template filters for pages and paper forms."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Checks the content: every text of the site against the rules of content/house-rules.toml.
 
-It finds what a machine can find. People read the texts too.
+It finds what a machine can find. People still have to read the texts.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from rjsite.content.problem import Problem, Severity, Unreadable
 
 
 def check(library: Library, folder: Path, today: date) -> list[Problem]:
-    """Return what is wrong with the content, in the order of the files.
+    """Return the problems in the content, in the order of the files.
 
     Args:
-        library: what was read from `folder`, with drafts.
+        library: the content of `folder`, with drafts.
         folder: the content folder.
         today: decides which pages are old.
 
     Returns:
-        Problems with file, line and what to write. Those in `library.problems` are not repeated.
+        Problems with file, line and what to write, without those in `library.problems`.
     """
     try:
         rules = load_rules(folder / "house-rules.toml", Path(folder.name, "house-rules.toml"))

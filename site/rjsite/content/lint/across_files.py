@@ -1,4 +1,4 @@
-"""Checks what only several files together reveal: addresses, titles and files that nothing uses."""
+"""Checks several files together: addresses, titles and unused files."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Addresses:
         self.known = {*self.pages, *also}
 
     def problem(self, href: str, page: Page) -> str:
-        """Return what to write in place of a link's address, or nothing if it leads somewhere.
+        """Return what is wrong with the address of a link, or "" if it leads somewhere.
 
         Args:
             href: the address as it is written.
-            page: the page that has the link.
+            page: the page with the link.
         """
         if href.startswith(("https://", "mailto:", "tel:")):
             return ""
@@ -58,14 +58,14 @@ class Addresses:
 
 
 def _ids(page: Page) -> set[str]:
-    """Return the ids of all parts of a page that a link can lead to."""
+    """Return all ids in a page that a link can point to."""
     html = "".join([page.opening, *(section.html for section in page.sections)])
     items = {item.id for section in page.sections for item in section.items}
     return {"main", *_ID.findall(html), *(section.id for section in page.sections), *items}
 
 
 def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iterator[Problem]:
-    """Yield double titles and addresses, redirects that lead nowhere and files that nothing uses."""
+    """Yield duplicate titles and addresses, redirects that lead nowhere and unused files."""
     yield from _titles(library)
     path = folder / "redirects.toml"
     for old, new in library.redirects.items():

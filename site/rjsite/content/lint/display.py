@@ -1,4 +1,4 @@
-"""Checks for text that is not shown as meant: marks that readers see, and words that they do not."""
+"""Checks for text that is not shown as intended: marks that readers see, and words that they do not."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _NEW = re.compile(r"[A-Z“\"#]")  # begins a sentence or a heading
 
 
 def marks_shown(page: Page, rendered: RenderedPage) -> Findings:
-    """Yield marks that a reader sees, and text that a mark turned into something else."""
+    """Yield marks that readers see, and text that a mark turned into something else."""
     written = dict(body_lines(page))
     for block in rendered.blocks:
         text, line = block.text.strip(), block.lines[0]
         if block.tag == "code":
             how = "take out the spaces before it, or the ` marks around it"
             yield line, f"“{start(text)}” is shown as program text; {how}"
-        elif block.tag in ("h2", ""):  # h1 is taken out of the HTML
+        elif block.tag in ("h2", ""):  # h1 is removed from the HTML
             how = f"write ## {text}, or put an empty line above the signs in the next line"
             yield line, f"this is shown as a heading; {how}"
         else:
@@ -37,7 +37,7 @@ def marks_shown(page: Page, rendered: RenderedPage) -> Findings:
 def _marks_in(block: Block, written: dict[int, str]) -> Findings:
     for match, message in marks(block.text):
         line = block.line_at(match.start())
-        if f"\\{match[0].strip()[:1]}" not in written[line]:  # else it is meant to be shown
+        if f"\\{match[0].strip()[:1]}" not in written[line]:  # otherwise it is meant to be shown
             yield line, message
     for address in _WEB_ADDRESS.finditer(block.text):
         if not any(link.begin <= address.start() < link.end for link in block.links):
@@ -47,7 +47,7 @@ def _marks_in(block: Block, written: dict[int, str]) -> Findings:
 
 def _run_on(page: Page) -> Findings:
     """Yield lines that become part of a list, quotation or table because no empty line is before them."""
-    above = ""  # what the lines above are: an item, a quotation or a row
+    above = ""  # the kind of the lines above: an item, a quotation or a row
     for before, (number, line) in pairwise([(0, ""), *body_lines(page)]):
         item, item_before = _ITEM.match(line), _ITEM.match(before[1])
         if not line.strip():
@@ -62,9 +62,9 @@ def _run_on(page: Page) -> Findings:
 
 
 def _numbers(page: Page) -> Findings:
-    """Yield numbers of items that are shown as other numbers.
+    """Yield numbers of items that readers see as other numbers.
 
-    A list counts on from its first number, and all numbers may be 1.
+    A list counts up from its first number. All its numbers may be 1.
     """
     last = 0
     for number, line in body_lines(page):
@@ -92,5 +92,5 @@ def words_lost(rendered: RenderedPage) -> Findings:
 
 
 def body_lines(page: Page) -> Iterator[tuple[int, str]]:
-    """Yield the lines of the body as they are written, with their numbers."""
+    """Yield the source lines of the body with their numbers."""
     yield from enumerate(page.document.body.splitlines(), page.document.body_line)

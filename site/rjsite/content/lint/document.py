@@ -16,7 +16,7 @@ from rjsite.content.lint.stray_marks import marks
 from rjsite.content.lint.wording import Findings, Passage, banned, initials, long_sentences, start
 from rjsite.content.model import Page, Story
 
-_FIELDS = ("title", "description", "head", "crumb")  # those that readers see
+_FIELDS = ("title", "description", "head", "crumb")  # the fields that readers see
 _STORY_FIELDS = ("title", "summary", "place")
 _ENDS_AS_SENTENCE = (".", "!", "?")
 
@@ -24,7 +24,7 @@ _ENDS_AS_SENTENCE = (".", "!", "?")
 def document_findings(
     page: Page, rules: Rules, addresses: Addresses, hard_coded: HardCodedFacts, today: date
 ) -> Findings:
-    """Return everything that is wrong in one file, as the line and what to write there."""
+    """Return every problem in one file as its line and what to write there."""
     rendered = RenderedPage(page)
     blocks = rendered.blocks
     names = _STORY_FIELDS if isinstance(page, Story) else _FIELDS
@@ -60,7 +60,7 @@ def _long_paragraphs(blocks: Sequence[Block], rules: Rules) -> Findings:
 
 
 def _whole_page(page: Page, blocks: Sequence[Block], rules: Rules) -> Findings:
-    """Yield a reading grade or an average length that is too high, over all whole sentences."""
+    """Yield a reading grade or an average sentence length that is too high for the whole page."""
     spoken = [s for block in blocks if not block.is_cell for s in block.sentences if _is_sentence(s)]
     if sum(len(readability.words(sentence)) for sentence in spoken) < rules.length.grade_from_words:
         return
@@ -80,7 +80,7 @@ def _is_sentence(text: str) -> bool:
 
 
 def _headings(blocks: Sequence[Block]) -> Findings:
-    """Yield headings that skip a level. A sign in house-rules.toml finds headings of the first level."""
+    """Yield headings that skip a level. A rule in house-rules.toml finds headings of the first level."""
     before = 1
     for block in blocks:
         if block.level > before + 1:
@@ -90,9 +90,9 @@ def _headings(blocks: Sequence[Block]) -> Findings:
 
 
 def _each_line_once(*checks: Findings) -> Findings:
-    """Yield what each check finds, except on lines that an earlier check names.
+    """Yield what each check finds, except on lines that an earlier check has named.
 
-    One mistake can show in several ways.
+    Several checks can find the same mistake.
     """
     named: set[int] = set()
     for check in checks:
@@ -102,13 +102,13 @@ def _each_line_once(*checks: Findings) -> Findings:
 
 
 def _written_out(page: Page, hard_coded: HardCodedFacts) -> Findings:
-    """Yield the numbers and email addresses in the body that would not change with their fact."""
+    """Yield the phone numbers and email addresses in the body that should be facts."""
     for number, line in body_lines(page):
         yield from ((number, message) for message in hard_coded.messages(line))
 
 
 def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) -> Findings:
-    """Yield what readers would not see as it is written in the fields, which are plain text."""
+    """Yield what would not be shown as it is written in the fields, which are plain text."""
     otherwise = page.document.otherwise()
     for name in names:
         line = page.document.lines.get(name, 1)
@@ -146,7 +146,7 @@ def _stories_named(page: Page, addresses: Addresses) -> Findings:
 
 
 def _signs(page: Page, rules: Rules) -> Findings:
-    """Yield signs that are not allowed. Those that keep a story off the live site are named with it."""
+    """Yield signs that are not allowed, except in stories those that keep them off the live site."""
     for number, line in body_lines(page):
         for not_shown in (False,) if isinstance(page, Story) else (False, True):
             yield from ((number, message) for message in rules.signs(line, not_shown=not_shown))
@@ -165,7 +165,7 @@ def _dates(page: Page, rules: Rules, today: date) -> Findings:
 
 
 def _published(story: Story, today: date) -> Findings:
-    """Yield a day that must be mistyped: the story would never appear, or only below all others."""
+    """Yield a date that must be a typing mistake: the story would never appear, or only below all others."""
     if not today.year - 30 <= story.published.year <= today.year + 2:
         line = story.document.lines.get("published", 1)
         yield line, f"published: is this the right year? write the day on which it goes out, like {today}"

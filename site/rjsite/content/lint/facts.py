@@ -1,4 +1,4 @@
-"""Checks service.toml: each fact has its form and fits the sentences that use it."""
+"""Checks service.toml: each fact must fit its form and the sentences that use it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORD = re.compile(r"[\w’'-]+")
 def fact_findings(
     library: Library, folder: Path, rules: Rules, hard_coded: HardCodedFacts
 ) -> Iterator[Problem]:
-    """Yield what is wrong in service.toml."""
+    """Yield the problems in service.toml."""
     file = TomlFile(folder, folder / "service.toml")
     uses = defaultdict[str, list[Use]](list)
     for use in fact_uses(library, folder):
@@ -48,11 +48,11 @@ def fact_findings(
                 yield Problem(file.shown, *finding)
 
 
-Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of the line, and what to write there
+Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of a line, and what to write there
 
 
 def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
-    """Yield the lines that an entry lacks."""
+    """Yield the missing lines of an entry."""
     if name in FOR_A_TIME:
         if written.get("value") and not fact.until:
             yield (
@@ -71,7 +71,7 @@ def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
 
 
 def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
-    """Yield facts in a value that do not exist, or whose own value names a fact."""
+    """Yield facts in a value that do not exist or whose own value names a fact."""
     for match in USED.finditer(value):
         if match["name"] not in written:
             yield (
@@ -86,7 +86,7 @@ def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
 
 
 def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
-    """Yield a value that is not an answer, or does not have the form of its fact."""
+    """Yield a value that is not an answer or does not fit the form of its fact."""
     start = " ".join(value.split())[:_SHOWN]
     if value and not fact_formats.is_answer(value):
         give = f"write {GIVE[fact.form]}" if fact.form else "write the answer"
@@ -100,7 +100,7 @@ def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
 
 
 def _link(fact: Fact, written: str) -> Keyed:
-    """Yield a link that no reader can follow. In some forms the site makes it from the value."""
+    """Yield a link that no reader can follow. For some forms the site makes the link from the value."""
     if written and fact.form not in ("phone", "email", "website") and not written.startswith("https://"):
         yield ("link",), "write a web address that begins with https://"
 
@@ -114,7 +114,7 @@ def _written_out(fact: Fact, value: str, hard_coded: HardCodedFacts) -> Keyed:
 
 
 def _beside(fact: Fact, uses: Sequence[Use]) -> Keyed:
-    """Yield a value that repeats words of the sentence around it."""
+    """Yield a value that repeats words in the sentence around it."""
     within = [use.around for use in uses if use.sentence and fact.value and fact.form != "sentence"]
     for before, after in dict.fromkeys(within):
         said = list(_WORD.finditer(fact.value))

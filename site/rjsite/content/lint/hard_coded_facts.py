@@ -1,4 +1,4 @@
-"""Phone numbers and email addresses that are written out where the name of their fact belongs."""
+"""Finds phone numbers and email addresses that should be the names of facts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rjsite.content.fact_formats import EMAIL
 from rjsite.content.facts import Facts
 
 _NUMBER = r"(?<![\w/.-])(?:\+44|0)[\d ()-]{8,}\d(?!\w)"
-_SHORTEST = 5  # digits; 999 and the like never change, and stand in names too
-# Numbers that Ofcom keeps for drama, and addresses kept for examples (RFC 2606).
+_SHORTEST = 5  # digits; short numbers such as 999 never change and occur in names
+# Numbers that Ofcom reserves for drama, and domains reserved for examples (RFC 2606).
 _MADE_UP = re.compile(r"01632960|07700900|08081570|02079460|.*@(?:.*\.)?example(?:\.(?:com|org|net))?$")
 
 
 class HardCodedFacts:
-    """Finds numbers and addresses in a text that would not change with their fact."""
+    """Finds phone numbers and email addresses in a text that would not change with a fact."""
 
     def __init__(self, facts: Facts) -> None:
         self._names = {
@@ -29,7 +29,7 @@ class HardCodedFacts:
         self._any = re.compile(rf"{known}(?:tel|mailto):[^)\s>]+|{_NUMBER}|{EMAIL.pattern}", re.IGNORECASE)
 
     def find(self, text: str) -> Iterator[tuple[str, str]]:
-        """Yield each number or address with the name of its fact, which is empty if no fact has it."""
+        """Yield each number or address with the name of its fact, or "" if there is none."""
         for match in self._any.finditer(text):
             plain = _plain(re.sub(r"^(?:tel|mailto):", "", match[0]))
             real = not _MADE_UP.match(plain) and ("@" in plain or fact_formats.fits("phone", plain))
@@ -37,18 +37,18 @@ class HardCodedFacts:
                 yield match[0], name
 
     def messages(self, text: str) -> Iterator[str]:
-        """Yield what to write in place of each number or address in the text."""
+        """Yield what to write instead of each number or address in the text."""
         for value, name in self.find(text):
             yield instead(value, name)
 
 
 def instead(value: str, name: str) -> str:
-    """Return what to write in place of a value: the name of its fact, or a new fact."""
+    """Return what to write instead of a value: the name of its fact, or a new fact."""
     if name:
         return f"write {{{name}}} in place of “{value}”, so that it changes where the fact does"
     return f"add “{value}” as a fact to content/service.toml, and write its name here, like {{phone}}"
 
 
 def _plain(value: str) -> str:
-    """Return what two ways of writing the same number or address have in common."""
+    """Return a number or an address in a form that does not depend on how it is written."""
     return value.lower() if "@" in value else fact_formats.digits(value)

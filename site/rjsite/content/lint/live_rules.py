@@ -1,4 +1,4 @@
-"""The rules that keep a story off the live site, whatever else the check finds in it."""
+"""The rules that keep a story off the live site."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rjsite.content.schema import Agreed
 
 
 def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
-    """Yield a permission that is missing or to come, missing content notes, and text of the new file."""
+    """Yield a missing or future permission, missing content notes, and text left over from a new file."""
     document = story.document
 
     def problem(field: str, message: str) -> Problem:

@@ -1,4 +1,4 @@
-"""What the public sees: all content, less the stories that must not be shown."""
+"""Removes the stories that the public must not see."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from rjsite.content.size_limits import read_bytes
 
 RULES = "house-rules.toml"
 _NONE: dict[str, Any] = {"no_permission_yet": (), "sign": (), "content_notes": {}}
-NO_RULES = Rules.model_construct(**_NONE)  # of a service that has no such file
+NO_RULES = Rules.model_construct(**_NONE)  # for a service without that file
 
 
 def for_the_public(library: Library, folder: Path, today: date, last_good: LastGood | None = None) -> Library:
-    """Return the library without the stories that must not be shown, and with a problem for each of them.
+    """Return the library without the stories that must not be shown, with a problem for each of them.
 
     Args:
-        library: everything that was read from `folder`.
+        library: the content of `folder`.
         folder: the content folder.
-        today: the day that decides which permissions are in force.
-        last_good: has earlier rules, for when those in the folder cannot be used.
+        today: decides which permissions are in force.
+        last_good: provides earlier rules if those in the folder cannot be used.
     """
     problems, usable = set(library.problems), dict(library.usable)
     rules: Rules | None = NO_RULES
@@ -48,7 +48,7 @@ def for_the_public(library: Library, folder: Path, today: date, last_good: LastG
 
 
 def _against(story: Story, rules: Rules | None, shown: Path, today: date) -> Iterator[Problem]:
-    """Yield what the rules say against a story. If there are no rules, no story may be shown."""
+    """Yield the reasons why a story must not be shown. Without rules, no story may be shown."""
     if rules:
         yield from live_problems(story, rules, today)
     else:

@@ -1,4 +1,4 @@
-"""Splitting text into words and sentences, and measuring how hard it is to read."""
+"""Splits text into words and sentences, and measures how hard it is to read."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def average(spoken: Sequence[str]) -> float:
 
 
 def grade(spoken: Sequence[str]) -> float:
-    """Return the school grade that the sentences ask of a reader: the Automated Readability Index.
+    """Return the school grade that a reader needs for the sentences: the Automated Readability Index.
 
-    It counts letters, words and sentences but no syllables, so two people who count by hand get the
-    same figure. Email and web addresses are left out.
+    It counts letters, words and sentences but not syllables, so that two people who count by hand get the
+    same figure. Email and web addresses do not count.
     """
     said = [word for sentence in spoken for word in words(_ADDRESS.sub("", sentence))]
     if not said:
@@ -58,13 +58,13 @@ def grade(spoken: Sequence[str]) -> float:
 
 
 def unexplained_initials(text: str, allowed: Collection[str]) -> Iterator[str]:
-    """Yield initials that nothing in the text explains, each once.
+    """Yield initials that the text does not explain, each once.
 
-    Words with a capital each explain them, as do brackets around them or after them, and “means”.
+    Initials are explained by capitalised words, by brackets around or after them, or by “means”.
 
     Args:
         text: the whole text of a page.
-        allowed: initials that need no full words.
+        allowed: initials that need no explanation.
     """
     for name in dict.fromkeys(match[1] for match in _INITIALS.finditer(text)):
         in_full = r"\w* ".join(name)

@@ -1,7 +1,7 @@
-"""The rendered page as a reader sees it, with the line of the file that each part of it comes from.
+"""The rendered page as readers see it, with the source line of each part.
 
-Only the HTML shows whether a mark has worked. Its letters and digits are those of the file, in the same
-order, so counting them finds the line of anything that is shown.
+Only the HTML shows whether a mark has worked. Its letters and digits are those of the file in the same order,
+so counting them finds the source line of anything that is shown.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _BLOCKS = {
     "p", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "hr", "code",
     "table", "tr", "th", "td", "dl", "dt", "dd",
 }  # fmt: skip
-_NOT_SHOWN = re.compile(  # marks of a heading, and where a link leads
+_NOT_SHOWN = re.compile(  # the marks of a heading, and the target of a link
     r"\{:[^}\n]*\}|(?<=\])(?:\(\s*(?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\s*\)|\[[^\]]*\])"
 )
-_NUMBER = re.compile(r"^[^\w|]*\d+\.(?:\s|$)")  # of an item, which HTML leaves to the browser
-_LABEL = 3  # words in bold at the start of a paragraph that are not a sentence
+_NUMBER = re.compile(r"^[^\w|]*\d+\.(?:\s|$)")  # of an item; HTML leaves it to the browser
+_LABEL = 3  # a paragraph may begin with this many words in bold that are not a sentence
 
 
 @dataclass
 class Link:
-    """A link, with the part of the text that it covers."""
+    """A link and the part of the text that it covers."""
 
     href: str
     begin: int
@@ -45,8 +45,8 @@ class Block(Passage):
     """A paragraph, heading, item or cell.
 
     Attributes:
-        tag: its element in HTML; “title” for a heading that the templates show.
-        level: of a heading; 0 for all others.
+        tag: its HTML element, or “title” for a heading that the templates show.
+        level: the level of a heading, or 0.
         is_quoted: whether it is part of a quotation.
         begins_bold: whether its first words are bold.
     """
@@ -82,7 +82,7 @@ class RenderedPage(HTMLParser):
 
     Attributes:
         blocks: its paragraphs, headings, items and cells, in order.
-        lost: the first line of the file that is not shown as it is written, with its number.
+        lost: the number and text of the first line that is not shown as it is written.
     """
 
     def __init__(self, page: Page) -> None:
@@ -101,7 +101,7 @@ class RenderedPage(HTMLParser):
         self._find_lines(page)
 
     def _add(self, written: str) -> None:
-        self.feed(str(written))  # Markup would check each part that the parser cuts out
+        self.feed(str(written))  # as str, because slicing Markup escapes each part
         self.close()
         self.reset()
 
@@ -124,13 +124,13 @@ class RenderedPage(HTMLParser):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """End a block. What follows belongs to the element around it."""
+        """End a block. Text after it belongs to the enclosing element."""
         self._open.pop()
         if tag in _BLOCKS:
             self._begin(self._open[-1] if self._open else "")
 
     def handle_data(self, data: str) -> None:
-        """Add text to the block and the link that are open."""
+        """Add text to the current block and link."""
         block = self.blocks[-1]
         block.begins_bold |= "strong" in self._open and not block.text.strip()
         block.text += data
@@ -160,7 +160,7 @@ class RenderedPage(HTMLParser):
 
 
 def _source(page: Page) -> Iterator[tuple[int, str]]:
-    """Yield the lines of the file that are meant to be shown, with facts put in."""
+    """Yield the lines of the file that should be shown, with facts filled in."""
     body = page.document.body.lower()
     stories = {name for section in page.sections for name in section.names}
     for first, _, shown in page.facts.units(page.document.body):

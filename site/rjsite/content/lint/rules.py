@@ -13,7 +13,7 @@ from rjsite.content.toml import read_as
 
 
 def either(words: Any) -> re.Pattern[str]:
-    """Return a pattern that matches any of the words as a whole, in any case and with either apostrophe."""
+    """Return a pattern for any of the words, whole, in upper or lower case and with either apostrophe."""
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError("write a list of words in quotation marks")
     longest_first = sorted(words, key=len, reverse=True)
@@ -51,11 +51,11 @@ class _Words(_Part):
 class _Sign(_Part):
     find: re.Pattern[str]
     say: str
-    not_shown: bool = False  # whether it keeps a story off the live site
+    not_shown: bool = False  # whether this keeps a story off the live site
 
 
 class Rules(_Part):
-    """All rules, named as in the file."""
+    """All rules, with their names in the file."""
 
     last_checked_months: int
     no_permission_yet: tuple[str, ...]
@@ -69,16 +69,16 @@ class Rules(_Part):
     content_notes: dict[str, AnyOf]
 
     def sentence_limit(self, path: Path) -> int:
-        """Return how many words a sentence of this file may have."""
+        """Return the maximum number of words in a sentence of a file."""
         inside = Path(*path.parts[1:])
         short = any(inside.is_relative_to(name) for name in self.length.short_in)
         return self.length.short_sentence if short else self.length.sentence
 
     def banned_words(self, text: str) -> Iterator[tuple[str, str, bool]]:
-        """Yield words that are not allowed, what to write instead, and whether a page may have one.
+        """Yield words that are not allowed, what to write instead, and whether one on a page is allowed.
 
         Args:
-            text: what a reader sees, without quotations.
+            text: the text that readers see, without quotations.
         """
         rest = self.allowed.names.sub(" ", text)
         for rules, once in ((self.never, False), (self.once, True)):
@@ -87,18 +87,18 @@ class Rules(_Part):
                     yield match[0], rule.say, once
 
     def signs(self, line: str, *, not_shown: bool) -> Iterator[str]:
-        """Yield what to write in place of signs that are not allowed in a line.
+        """Yield what to write instead of signs that are not allowed in a line.
 
         Args:
-            line: a line of Markdown as it is written.
-            not_shown: look for the signs that keep a story off the live site, or for the others.
+            line: a line of Markdown.
+            not_shown: whether to look for the signs that keep a story off the live site, or for all others.
         """
         for rule in self.sign:
             if rule.not_shown is not_shown and (match := rule.find.search(line)):
                 yield rule.say.replace("FOUND", match[0])
 
     def notes_needed(self, text: str) -> Iterator[tuple[str, str]]:
-        """Yield the content notes that a text needs, each with the word that calls for it.
+        """Yield the content notes that a text needs, each with the word that requires it.
 
         A word counts for the first note only.
         """
@@ -109,9 +109,9 @@ class Rules(_Part):
 
 
 def load_rules(path: Path, shown: Path) -> Rules:
-    """Return the rules that a file holds.
+    """Return the rules in a file.
 
     Raises:
-        Unreadable: if the file has problems; it names each of them.
+        Unreadable: with every problem in the file.
     """
     return read_as(Rules, path, shown)

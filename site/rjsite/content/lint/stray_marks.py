@@ -1,4 +1,4 @@
-"""Marks of Markdown, HTML, facts and pasting that readers see although nobody meant them to."""
+"""Finds marks of Markdown, HTML, facts and pasting that readers were not meant to see."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DAMAGED = "â€.|Ã[\x80-\xbf]|Â[\xa0-\xbf]"  # UTF-8 that was read in anothe
 _TARGET = r"(?:/[\w#-]|#\w|https?:|mailto:|tel:|www\.)"
 _AS_IT_IS = "“FOUND” is shown as it is written; "
 
-_MARKS = (  # each kind, and what to write
+_MARKS = (  # the pattern of each kind, and what to write
     (r"\\", f"{_AS_IT_IS}take the backslash out"),
     (r"`+", f"{_AS_IT_IS}write ’ or quotation marks “ ”"),
     (r"\[?\^[^\]\s]*\]?", f"{_AS_IT_IS}say in the sentence what the footnote says"),
@@ -44,7 +44,7 @@ _ANY = re.compile("|".join(f"({pattern})" for pattern, _ in _MARKS), re.MULTILIN
 
 
 def marks(text: str) -> Iterator[tuple[re.Match[str], str]]:
-    """Yield the first stray mark of each kind in a text as readers see it, with what to write instead."""
+    """Yield the first stray mark of each kind in the text that readers see, with what to write instead."""
     kinds: set[int] = set()
     for match in _ANY.finditer(text):
         kind = (match.lastindex or 1) - 1

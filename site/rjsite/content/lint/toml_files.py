@@ -18,7 +18,7 @@ from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, Place, read_toml
 
-# The values that visitors read; the others are for the team or for the program.
+# The values that visitors read. The others are for the team or the program.
 _READ = frozenset({"title", "label", "hint", "missing", "malformed", "after", "send", "noun", "next"})
 
 NO_REPLY = (
@@ -28,7 +28,7 @@ NO_REPLY = (
 
 
 class TomlFile:
-    """A TOML file of the content folder, with the lines on which its values stand.
+    """A TOML file of the content folder, with the lines of its values.
 
     Raises:
         Unreadable: if the file is missing, not UTF-8 or not TOML.
@@ -47,7 +47,7 @@ class TomlFile:
 def table_findings(
     library: Library, folder: Path, rules: Rules, hard_coded: HardCodedFacts
 ) -> Iterator[Problem]:
-    """Yield what is wrong in the definitions of the forms and in navigation.toml."""
+    """Yield the problems in the definitions of the forms and in navigation.toml."""
     for path in [folder / "navigation.toml", *sorted((folder / "forms").rglob("*.toml"))]:
         try:
             file = TomlFile(folder, path)
@@ -55,7 +55,7 @@ def table_findings(
             yield from unreadable.problems
             continue
         for place, text in strings(file.tables):
-            if place[-1] != "malformed":  # its example of a number is an invented one
+            if place[-1] != "malformed":  # its example of a phone number is invented
                 yield from (file.problem(place, message) for message in hard_coded.messages(text))
         if path.parent == folder:
             for place, text in strings(file.tables):
@@ -78,12 +78,12 @@ def _form(library: Library, file: TomlFile, rules: Rules) -> Findings:
 
 
 def _facts_named(library: Library, line: int, text: str) -> Findings:
-    """Yield the facts in a text of a form that do not exist, or that hide all of it while they are unset."""
+    """Yield facts in a text of a form that do not exist or that hide the whole text while they are unset."""
     for match in USED.finditer(text):
         name = match["name"]
         if name not in library.facts:
             yield line, f"there is no fact “{name}”; see content/service.toml"
-        elif not library.facts.on(date.max).fill(text):  # even after each fact with a last day has ended
+        elif not library.facts.on(date.max).fill(text):  # even after every fact with `until` has ended
             yield line, f"nothing is shown here while {{{name}}} has no value; write words without it"
 
 

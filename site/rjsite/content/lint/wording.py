@@ -11,7 +11,7 @@ from rjsite.content.lint import readability
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
 
-MOST_INITIALS = 20  # that are reported for one page
+MOST_INITIALS = 20  # the most that are reported for one page
 Findings = Iterator[tuple[int, str]]  # a line, and what to write there
 
 
@@ -38,11 +38,11 @@ class Passage:
         return readability.sentences(self.words)
 
     def line_at(self, position: int) -> int:
-        """Return the line of the file that holds a position of the text."""
+        """Return the line of the file at a position in the text."""
         return self.lines[self.text.count("\n", 0, position)]
 
     def line_of(self, fragment: str) -> int:
-        """Return the line of the file that holds a part of the text."""
+        """Return the line of the file that contains a part of the text."""
         return self.line_at(max(self.text.find(fragment), 0))
 
 
@@ -56,7 +56,7 @@ def long_sentences(passages: Sequence[Passage], limit: int) -> Findings:
 
 
 def banned(passages: Sequence[Passage], rules: Rules) -> Findings:
-    """Yield words that are not allowed, or not a second time, and exclamation marks."""
+    """Yield words that are not allowed at all or not a second time, and exclamation marks."""
     used: set[str] = set()
     for passage in passages:
         unquoted = readability.unquoted(passage.words)
@@ -74,7 +74,7 @@ def banned(passages: Sequence[Passage], rules: Rules) -> Findings:
 
 
 def initials(passages: Sequence[Passage], rules: Rules, beside: Sequence[Passage] = ()) -> Findings:
-    """Yield initials whose full words stand neither here nor in the passages beside."""
+    """Yield initials that neither these passages nor those beside them explain."""
     text = " . ".join(passage.words for passage in (*passages, *beside))
     for name in islice(readability.unexplained_initials(text, rules.allowed.initials), MOST_INITIALS):
         if line := next((passage.line_of(name) for passage in passages if name in passage.words), 0):
@@ -82,7 +82,7 @@ def initials(passages: Sequence[Passage], rules: Rules, beside: Sequence[Passage
 
 
 def entries(passages: Sequence[Passage], rules: Rules, limit: int) -> Findings:
-    """Yield what is wrong with the words of values of a TOML file."""
+    """Yield the problems in the wording of values in a TOML file."""
     yield from long_sentences(passages, limit)
     for passage in passages:
         yield from banned([passage], rules)
