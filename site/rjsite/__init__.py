@@ -15,15 +15,16 @@ __version__ = "1.0.0"
 
 
 def full_version() -> str:
-    """Return the version, with the commit if deploy/release.sh made this folder."""
+    """Return the version, with the commit if deploy/release.sh created this folder."""
     release = re.fullmatch(r"([0-9a-f]{40})\.\w{6}", Path(__file__).resolve().parents[2].name)
     return f"{__version__} ({release[1][:10]})" if release else __version__
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the site as a WSGI application; see `rjsite.app.create_app`."""
-    # Whoever imports any module of this package imports this file first. Flask and SQLAlchemy would take
-    # half a second of every command, and most commands need neither.
+    # Importing any module of this package imports this file first. Flask and SQLAlchemy would cost every
+    # command
+    # half a second, and most commands need neither.
     from rjsite.app import create_app as create
 
     return create(settings)

@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Raises:
         SettingsError: if the environment cannot be used.
-        rjsite.content.problem.Unreadable: if the facts of the service cannot be read.
+        rjsite.content.problem.Unreadable: if the facts about the service cannot be read.
     """
     settings = settings or keep_keys(Settings.load())
     app, page_services = _app_with_content(settings)
@@ -62,11 +62,11 @@ def create_staff_app(settings: Settings) -> Flask:
 
 
 def _app_with_content(settings: Settings) -> tuple[Flask, PageServices]:
-    """Return an app without views, and what it shows pages with."""
+    """Return an app without views, and the services that show its pages."""
     app = Flask("rjsite", template_folder=str(ROOT / "templates"), static_folder=None)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.pop("config", None)  # no template can print a secret
+    app.jinja_env.globals.pop("config", None)  # so that no template can print a secret
     app.jinja_env.globals["staff_copy"] = False
     cache = page_cache.init_app(app, settings)  # before `security`, which wraps it with the proxies
     security.init_app(app, settings)

@@ -27,7 +27,7 @@ from rjsite.outbox.store import Outbox
 from rjsite.settings import Settings
 
 NAME = "rjsite"  # in `app.extensions`
-DAILY_RUN = "daily-run"  # the file in the data folder in which deploy/daily.sh says how it ended
+DAILY_RUN = "daily-run"  # in the data folder: deploy/daily.sh writes its result to this file
 OVERDUE = 26 * 60 * 60  # seconds
 
 
@@ -54,12 +54,12 @@ class PageCache(Protocol):
     """The cache of finished pages: `Layer` of rjsite/web/page_cache.py."""
 
     def pages_of(self, shown: Library) -> dict[str, Any]:
-        """Return the pages that were made of a library, by their URLs."""
+        """Return the cached pages of a library by their URLs."""
 
 
 @dataclass(frozen=True)
 class PageServices:
-    """What every app needs to show pages. The staff copy has nothing else."""
+    """The services that every app needs to show pages. The staff copy has no others."""
 
     settings: Settings
     content: LiveContent
@@ -68,7 +68,7 @@ class PageServices:
 
 @dataclass(frozen=True)
 class Services(PageServices):
-    """What `create_app` made for one app.
+    """All services of the public site.
 
     Attributes:
         form_classes: the class of each form, by its address.
@@ -84,7 +84,7 @@ class Services(PageServices):
 
 
 def page_services_of(app: Flask) -> PageServices:
-    """Return what an app shows pages with, whether it is the public site or the staff copy."""
+    """Return the services that show pages, of the public site or of the staff copy."""
     services: PageServices = app.extensions[NAME]
     return services
 
@@ -101,16 +101,16 @@ def current_services() -> Services:
 
 
 def make_outbox(settings: Settings) -> Outbox:
-    """Return the outbox of these settings; it opens its database when it is first used."""
+    """Return the outbox for these settings. It opens its database on first use."""
     cipher = RowCipher(settings.outbox_secrets, settings.sender if settings.team_certificates else "")
     return Outbox(open_database(settings.outbox_url), cipher, settings.outbox_max_waiting)
 
 
 def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
-    """Return a line for each thing that somebody has to look after.
+    """Return a line for each thing that needs somebody's attention.
 
-    That is a certificate or secret that ends soon, a damaged outbox that was kept, a daily run that failed,
-    and merged content that did not arrive.
+    These are certificates and secrets that expire soon, damaged outboxes, a failed daily run, and merged
+    content that has not arrived.
     """
     lines = [*certificates.warnings(), *ending(settings)]
     lines += [f"a damaged outbox was kept aside: {file.name}" for file in corrupt_files(settings.outbox_url)]
@@ -122,7 +122,7 @@ def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
 def daily_run_warning(data_dir: Path) -> str | None:
     """Return a line if the last daily run on this machine failed or is overdue.
 
-    A machine without a daily run has no file about it, and no line.
+    On a machine without a daily run there is no such file, and no line.
     """
     file = data_dir / DAILY_RUN
     try:

@@ -107,12 +107,12 @@ class QuestionForm(FlaskForm):
         return ""
 
     def values(self, question: Question) -> list[str]:
-        """Return what was typed or chosen as the answer to a question."""
+        """Return the values that were typed or chosen for a question."""
         data = self[question.name].data
         return data if isinstance(data, list) else [data] if data else []
 
     def chosen(self, question: Question) -> Iterator[Choice]:
-        """Yield the choices that were selected as the answer to a question."""
+        """Yield the selected choices of a question."""
         values = self.values(question)
         return (choice for choice in question.choices if choice.value in values)
 
@@ -131,7 +131,7 @@ class QuestionForm(FlaskForm):
         return [q for q in step.questions if not (q.opened_by and q.opened_by.name in names)]
 
     def opened(self, question: Question, index: int) -> list[Question]:
-        """Return the questions that appear after choice number `index`, the last one that opens them."""
+        """Return the questions shown after choice number `index`, the last one that opens them."""
         value, *later = [choice.value for choice in question.choices[index:]]
         step = next(step for step in self.definition.steps if question in step.questions)
         return [
@@ -170,11 +170,11 @@ class QuestionForm(FlaskForm):
         )
 
     def _typed(self, name: str) -> str:
-        """Return what was typed as the answer to a question; empty if it was not asked."""
+        """Return the text that was typed for a question, or "" if it was not asked."""
         return "; ".join(self.given.get(name, ()))
 
     def _answer(self, question: Question, label: str) -> Answer:
-        """Return the answer to a question, which appears under the label."""
+        """Return the answer to a question, under its label in the mail."""
         labels = ["Yes"] if question.kind == "tick" else [choice.label for choice in self.chosen(question)]
         values = self.values(question)
         if not values:
@@ -191,7 +191,7 @@ def form_class(definition: Form, keys: Sequence[str]) -> type[QuestionForm]:
     """Return the WTForms class of a form.
 
     Args:
-        definition: the form, with the facts of the service in its texts.
+        definition: the form, with facts filled in.
         keys: sign and open the form token.
     """
     fields = {question.name: _field(question) for question in definition.questions}
@@ -199,7 +199,7 @@ def form_class(definition: Form, keys: Sequence[str]) -> type[QuestionForm]:
 
 
 def _field(question: Question) -> Field:
-    """Return the field that reads the answer to a question."""
+    """Return the WTForms field for a question."""
     checks = validators(question)
     values = [choice.value for choice in question.choices]
     match question.kind:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 NOT_ANSWERED = "Not answered"
-FAST = "fast"  # a sign of spam that a person may also give
+FAST = "fast"  # a sign of spam that people can cause too
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,15 @@ class Referral:
     key: str  # identifies the form, for programs
     form: str  # the name of the form, for people
     reference: str
-    submission: str  # identifies what was sent from one page, in 64 hexadecimal digits
-    nonce: str = field(repr=False)  # is in the page that it was sent from, and stored nowhere
+    submission: str  # the identity of the opened form, in 64 hexadecimal digits
+    nonce: str = field(repr=False)  # from the page; stored nowhere
     sent_at: datetime
     before: tuple[Answer, ...] = field(repr=False)  # what staff must know before they contact anyone
     flags: tuple[str, ...] = field(repr=False)
     answers: tuple[Answer, ...] = field(repr=False)
     reply_to: str = field(default="", repr=False)
-    headlines: tuple[str, ...] = field(default=(), repr=False)  # what the mail says first
-    cautions: tuple[str, ...] = field(default=(), repr=False)  # what to do or not to do about them
+    headlines: tuple[str, ...] = field(default=(), repr=False)  # the first lines of the mail
+    cautions: tuple[str, ...] = field(default=(), repr=False)  # what to do or not to do, below the headlines
     spam: Mapping[str, str] = field(
         default_factory=dict
     )  # the name of each sign of spam, and a sentence about it
@@ -55,6 +55,6 @@ class Referral:
 
     @property
     def digest(self) -> str:
-        """Return a keyed digest of the answers, which tells whether two referrals say the same."""
+        """Return a keyed digest of the answers, which shows whether two referrals have the same answers."""
         text = json.dumps([(answer.name, answer.text) for answer in self.answers])
         return hmac.new(self.nonce.encode(), text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Signs that a program sent a form. The form is delivered all the same, and its mail names the signs."""
+"""Finds signs that a program sent a form. The form is still delivered, and its mail names the signs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Iterable
 
 from rjsite.forms.referral import FAST
 
-TOO_FAST = ("less than 1 second", "1 second", "2 seconds")  # after the page was opened; a person takes longer
+TOO_FAST = (
+    "less than 1 second",
+    "1 second",
+    "2 seconds",
+)  # after the page was opened
 MANY_LINKS = 3
 _LINK = re.compile(r"(?:https?://|www\.)\S", re.IGNORECASE)
 

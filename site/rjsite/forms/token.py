@@ -1,8 +1,8 @@
-"""The token of a form: signed, and in the page rather than in a cookie.
+"""The signed token of a form, which is in the page and not in a cookie.
 
-Flask-WTF's own token needs a session cookie and, over HTTPS, a Referer. We use neither (docs/decisions).
-The token also identifies what is sent with it, so that a form sent twice is recognised even if another key
-has begun to sign in the meantime.
+Flask-WTF's own token needs a session cookie and, over HTTPS, a Referer. The site uses neither
+(docs/decisions). The token also identifies the submission, so that a form sent twice is recognised even if
+the signing key has changed in the meantime.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Literal
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 MAX_AGE = 24 * 3600  # seconds
-MAX_AHEAD = 300  # seconds by which the clock of another machine may be fast
+MAX_AHEAD = 300  # seconds by which another machine's clock may be fast
 State = Literal["good", "old", "unreadable"]
 REFERENCE_SYMBOLS = "2346789FHKMQRWXY"  # no vowels, no look-alikes, few sound-alikes
 
@@ -33,19 +33,19 @@ class Token:
 
     @property
     def submission(self) -> str:
-        """Return the identity of what is sent with this token, in 64 hexadecimal digits."""
+        """Return the identity of the opened form, in 64 hexadecimal digits."""
         return hashlib.sha256(b"submission:" + self.nonce.encode()).hexdigest()
 
     @property
     def reference(self) -> str:
-        """Return the reference for people, such as 7K3M-X9QF. It tells no date, order or side."""
+        """Return the reference for people, such as 7K3M-X9QF. It reveals no date, order or form."""
         digest = hashlib.sha256(b"reference:" + self.nonce.encode()).digest()
         symbols = "".join(REFERENCE_SYMBOLS[byte % 16] for byte in digest[:8])
         return f"{symbols[:4]}-{symbols[4:]}"
 
 
 class Signer:
-    """Makes and opens the tokens of one form.
+    """Signs and opens the tokens of one form.
 
     Args:
         keys: the first one signs, and each of them opens.

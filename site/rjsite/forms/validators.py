@@ -22,7 +22,7 @@ def tidy(text: str | None, dropped: tuple[str, ...] = ("Cc", "Cs")) -> str:
     """Return a text with one kind of line end, no control characters and trimmed ends.
 
     Any script, name or emoji stays as it was typed. Lone surrogates are dropped with the control characters,
-    because neither a mail nor a database can hold them.
+    because neither mail nor databases can contain them.
 
     Args:
         text: what was typed.
@@ -38,7 +38,7 @@ def tidy_line(text: str | None) -> str:
 
 
 def tidy_number(text: str | None) -> str:
-    """Return a phone number or an email address without the invisible characters that pasting brings."""
+    """Return a phone number or an email address without invisible characters from pasting."""
     return tidy_line(tidy(text, ("Cc", "Cs", "Cf")))
 
 
@@ -69,7 +69,7 @@ def stop_unless_asked(form: Any, field: Any) -> None:
 def stop_if_empty(_form: Any, field: Any) -> None:
     """Stop the validation of an optional question without an answer, without an error.
 
-    The Optional validator of WTForms looks at what was sent. This one looks at what the filters left of it.
+    The Optional validator of WTForms looks at the raw input. This one looks at the result of the filters.
     """
     if not field.data:
         raise StopValidation

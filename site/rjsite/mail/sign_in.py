@@ -156,13 +156,13 @@ class Gate:
             pause: seconds from one mail to the next.
 
         Returns:
-            0.0 if the mail may be sent now, or the seconds until it is worth asking again.
+            0.0 if the mail may be sent now, otherwise the seconds to wait before asking again.
 
         Raises:
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.
         """
         now, column = self.clock(), mail_gate.c.next_mail_at
-        due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # or else the clock was set back
+        due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # otherwise the clock was set back
         try:
             with self._database().begin() as connection:
                 if self._change(connection, due, next_mail_at=now + pause):
@@ -210,7 +210,7 @@ class Gate:
             time.sleep(LOOK_AGAIN)
 
     def _take(self) -> bool:
-        """Close the gate for others, which only the database can do, and return whether it was open."""
+        """Close the gate for others, in the database so that it is atomic, and return whether it was open."""
         if not self._uses_database:
             return True
         now = self.clock()
@@ -252,7 +252,7 @@ class Gate:
 
 
 def _failure(error: Exception) -> str:
-    """Return why a sign-in failed, with both codes of the reply if it has an enhanced status code."""
+    """Return why a sign-in failed, with the reply code and any enhanced status code."""
     if not isinstance(error, smtplib.SMTPResponseException) or not 400 <= error.smtp_code < 600:
         return SIGN_IN_UNANSWERED
     failure = SIGN_IN_DELAYED if error.smtp_code < 500 else SIGN_IN_REFUSED

@@ -21,7 +21,7 @@ from rjsite.mail.smtp_errors import NOT_IN_TEAM, MailFailure, mail_failure
 from rjsite.settings import Settings
 
 LONGEST_ATTEMPT = 130.0  # seconds, however slowly the server answers; shorter than a lease
-ANSWERS = 12  # replies of the server in one delivery; each may take as long as the timeout
+ANSWERS = 12  # replies of the server during one delivery, each of which may take as long as the timeout
 
 
 class ComposedMessage(Message):
@@ -32,7 +32,7 @@ class ComposedMessage(Message):
         self.outgoing = outgoing
 
     def as_bytes(self) -> bytes:
-        """Return the composed message instead of one that Flask-Mail makes."""
+        """Return the composed message instead of letting Flask-Mail make one."""
         return self.outgoing.body
 
 
@@ -64,7 +64,7 @@ class TeamMail(Mail):
         """Return a connection to the mail server, which the caller opens and closes.
 
         Args:
-            within: seconds until it is closed at the latest.
+            within: seconds after which it is closed.
         """
         return VerifiedConnection(
             self.state,
@@ -84,11 +84,11 @@ class TeamMail(Mail):
 
         Args:
             outgoing: the message.
-            offered: called just before the server is given the message itself.
+            offered: called just before the message itself is sent.
             within: the longest time in seconds.
 
         Raises:
-            MailFailure: if the server has not accepted it.
+            MailFailure: if the server does not accept it.
         """
         self._ensure_for_the_team(outgoing)
         connection = self.connect(within)

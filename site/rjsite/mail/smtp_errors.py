@@ -1,4 +1,4 @@
-"""Failures of mail in fixed words, because the text of a server may quote the message."""
+"""Failures of mail in fixed words, because the text of a mail server may quote the message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIGN_IN_REFUSED = "sign-in refused"
 SIGN_IN_DELAYED = "sign-in refused for now"
 SIGN_IN_UNANSWERED = "sign-in not answered"
 BUSY = "mail server busy"
-NO_SIGN_IN = "sign-in not possible"  # not attempted: no common mechanism
+NO_SIGN_IN = "sign-in not possible"  # not attempted, because there is no common mechanism
 NO_CERTIFICATE = "client certificate not accepted"
 TOKEN_REFUSED = "token refused"  # noqa: S105
 TOKEN_BUSY = "token server busy"  # noqa: S105
@@ -67,12 +67,12 @@ def asks_to_wait(error: smtplib.SMTPResponseException) -> bool:
 
 
 def mail_failure(error: Exception, *, given: bool) -> MailFailure:
-    """Return the failure that an exception of smtplib, or of the network below it, means.
+    """Return the failure for an exception of smtplib or of the network.
 
     Args:
-        given: whether the server was given the message itself.
+        given: whether the message itself had been sent.
     """
-    refused = type(error) is smtplib.SMTPResponseException  # also for a line that is too long
+    refused = type(error) is smtplib.SMTPResponseException  # also for lines that are too long
     if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not given):
         # STARTTLS was not offered or was refused
         return MailFailure(NOT_ENCRYPTED)

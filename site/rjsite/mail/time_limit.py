@@ -1,4 +1,4 @@
-"""Ends a connection after some time: a server that sends a byte now and then never meets a timeout."""
+"""Closes a connection after a set time, because a server that sends single bytes never hits a timeout."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Callable
 
 
 def shut_down_after(seconds: float, find_socket: Callable[[], socket.socket | None]) -> threading.Timer:
-    """Return a started timer that shuts a socket down, so that whoever reads from it gets an error.
+    """Return a started timer that shuts a socket down, so that reading from it fails.
 
     Args:
-        seconds: when; the caller cancels the timer before that if all went well.
+        seconds: the time until then; the caller cancels the timer if all goes well.
         find_socket: returns the socket at that time.
     """
 
     def shut_down() -> None:
         if connected := find_socket():
             with contextlib.suppress(OSError):
-                # of the plain socket, because that of TLS would first return to plain text
+                # the plain socket's method, because the TLS socket's would first return to plain text
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds, shut_down)

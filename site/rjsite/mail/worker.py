@@ -24,7 +24,7 @@ from rjsite.outbox.store import Outbox
 
 # The retry policy, in seconds. Each wait varies by a tenth, so that mails do not all become due together.
 FIRST_WAIT = 60.0  # doubled with each attempt
-LONGEST_WAIT = 3600.0  # also after a permanent refusal
+LONGEST_WAIT = 3600.0  # even after a permanent refusal
 UNANSWERED_WAIT = 240.0  # the server may have the mail
 
 POLL_EVERY = 1.0  # seconds; another process may insert a mail
@@ -35,9 +35,9 @@ NOT_OPENED = "cannot be opened"
 FAILURES = {CannotDecrypt: NOT_OPENED, NoCertificate: NO_CERTIFICATE_LEFT}
 TAKEN_OVER = "another worker has it"
 OUR_FAULT = "a fault of the site"
-NEEDS_SOMEBODY = (NO_CERTIFICATE_LEFT, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # waiting mends none of these
+NEEDS_SOMEBODY = (NO_CERTIFICATE_LEFT, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # these do not go away by waiting
 REFUSED_FOR_NOW = "refused (4"
-# every failure except a missing answer, because the server may have that mail
+# all failures but a missing answer, after which the server may have the mail
 MENDABLE = (*ON_THE_WAY, *AT_THE_GATE, *NEEDS_SOMEBODY, "refused")
 
 log = logging.getLogger("rjsite.delivery")
@@ -45,13 +45,13 @@ log = logging.getLogger("rjsite.delivery")
 
 @dataclass(slots=True)
 class _Interval:
-    """Something to do when the worker starts, and then again after some seconds."""
+    """The interval of a task that runs when the worker starts and then every few seconds."""
 
     seconds: float
     last: float = -math.inf
 
     def is_over(self) -> bool:
-        """Return whether the time is over; if so, it begins again."""
+        """Return whether the interval is over. If so, a new one begins."""
         now = time.monotonic()
         if now < self.last + self.seconds:
             return False
@@ -67,7 +67,7 @@ class Worker:
         mail: delivers one message.
         per_minute: the highest number of mails in a minute, from all workers together.
         hold_hours: how long a body is kept after the mail server accepted it.
-        certificates: encrypt what was stored before there were certificates.
+        certificates: encrypt mail that was stored before there were certificates.
         daily: sends the daily count, if the team receives one.
     """
 
@@ -102,14 +102,14 @@ class Worker:
         self._thread.start()
 
     def stop(self, wait: float = 15.0) -> None:
-        """Finish the current mail, then stop; wait for that for some seconds."""
+        """Stop after the current mail, and wait some seconds for that."""
         self.stopping.set()
         self._new_mail.set()
         if self._thread:
             self._thread.join(wait)
 
     def runs(self) -> bool:
-        """Return whether the thread of this process runs."""
+        """Return whether the thread of this process is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def notify(self) -> None:
@@ -133,7 +133,7 @@ class Worker:
                 self._new_mail.clear()
 
     def _begin(self) -> None:
-        """Retry the mails whose failure somebody may have mended before this start."""
+        """Retry mails whose failure somebody may have resolved before this start."""
         try:
             self.outbox.retry_now(*MENDABLE)
         except DATABASE_ERRORS as error:
@@ -180,7 +180,7 @@ class Worker:
             self._deliver(row)
         except DATABASE_ERRORS:
             raise
-        except Exception as error:  # an error of the site must not hold up the other mails
+        except Exception as error:  # an error of the site must not hold up other mails
             self._retry_later(row, error)
         else:
             self._last_failure = ""
@@ -226,7 +226,7 @@ class Worker:
 
 
 def _failure_of(error: Exception) -> MailFailure:
-    """Return the failure that an error during delivery amounts to."""
+    """Return the failure for an error during delivery."""
     if isinstance(error, MailFailure):
         return error
     failure = FAILURES.get(type(error), OUR_FAULT)
@@ -234,7 +234,7 @@ def _failure_of(error: Exception) -> MailFailure:
 
 
 def _wait_before_retry(attempts: int, failure: MailFailure) -> float:
-    """Return for how many seconds a mail waits after a failed attempt."""
+    """Return the seconds that a mail waits after a failed attempt."""
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 10))
     if failure.unanswered:
         wait = UNANSWERED_WAIT

@@ -37,7 +37,7 @@ class Claimed:
 
     @property
     def identity(self) -> str:
-        """What is encrypted together with the body, so that bodies cannot be moved between rows."""
+        """The identity that is encrypted with the body, so that bodies cannot be moved between rows."""
         return identity_of(self.submission, self.version, self.recipient)
 
 
@@ -93,7 +93,7 @@ class Claims(Database):
         return self.cipher.decrypt(row.identity, row.sealed)
 
     def mark_offered(self, row: Claimed) -> bool:
-        """Record that the mail server is being given the mail, and may have it from now on.
+        """Record that the mail is about to be sent, so the mail server may have it from now on.
 
         Returns:
             Whether this worker still has the lease.
@@ -126,7 +126,7 @@ class Claims(Database):
             return bool(connection.execute(update(outbox).where(mine).values(**values)).rowcount)
 
     def retry_now(self, *failures: str, recipient: str = "") -> int:
-        """Make the mails due that are waiting because of a failure.
+        """Make mails due that are waiting because of a failure.
 
         Args:
             *failures: the beginnings of the texts of the failures.
@@ -172,7 +172,7 @@ def as_claimed(row: Row[tuple[object, ...]]) -> Claimed:
 
 
 def identity_of(submission: str, version: object, recipient: str) -> str:
-    """Return what identifies a row and is encrypted together with its body."""
+    """Return the identity of a row, which is encrypted with its body."""
     return f"{submission}/{version}/{recipient}"
 
 

@@ -10,7 +10,7 @@ PAGE_THREADS, FORM_THREADS = 4, 8
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Runs POST requests in threads of their own.
+    """Runs POST requests in separate threads.
 
     A form may wait for a disk, a database or a mail server. Even if every thread for forms waits, pages with
     the phone number are still served.

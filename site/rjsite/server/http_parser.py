@@ -20,10 +20,10 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from rjsite.web.security import PROBES, TOO_LARGE, log_line
 
-MAX_CONNECTIONS = 4000  # slow clients wait in one of these, and not in a thread
-TIMEOUT = 60  # seconds for a whole request, and for a client that reads no more of a response
-CLEANUP_INTERVAL = 10  # seconds between checks for connections that are over their time
-OTHER_FILES = 200  # files that the site opens besides its connections
+MAX_CONNECTIONS = 4000  # slow clients occupy one of these and not a thread
+TIMEOUT = 60  # seconds for a whole request, and for a client that has stopped reading a response
+CLEANUP_INTERVAL = 10  # seconds between checks for connections that have timed out
+OTHER_FILES = 200  # open files of the site other than connections
 
 _FRAMING = re.compile(rb"\r\n((?:content-length|transfer-encoding)(?:[^\r]|\r(?!\n))*)")
 _is_ours = lru_cache(maxsize=256)(host_is_trusted)  # called for each request
@@ -37,7 +37,7 @@ def connection_limit() -> int:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Parses a request, and refuses one that could be read in two ways.
+    """Parses requests, and refuses those that could be understood in two ways.
 
     Attributes:
         hosts: the host names that the site answers to.
@@ -66,7 +66,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("The URL is not valid") from None
         if (
             "TRANSFER_ENCODING" in self.headers
-        ):  # HTTP/1.0 does not have it, so the end of the body would be a guess
+        ):  # HTTP/1.0 does not know it, so the end of the body would be a guess
             raise ParsingError("More than one length")
         asked = self.headers.get("HOST", "")
         hosts = () if self.path in PROBES else (asked, self.proxy_netloc or asked)
@@ -75,7 +75,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc]
-    """Answers what is not a valid request, and logs it."""
+    """Answers and logs an invalid request."""
 
     def execute(self) -> None:
         log_line("-", "-", self.request.error.code, time.perf_counter())
@@ -107,7 +107,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     begun = 0.0
 
     def received(self, data: bytes) -> bool:
-        """Receive bytes. Only the start or end of a request extends the timeout; a byte a minute does not."""
+        """Receive bytes. Only the start or end of a request extends the timeout; single bytes do not."""
         before = self.request
         took = bool(super().received(data))
         if self.request is not before:

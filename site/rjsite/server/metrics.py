@@ -1,6 +1,6 @@
-"""Metrics for Prometheus on the same machine: how many forms came in and how many mails wait.
+"""Metrics for Prometheus on the same machine: the number of forms taken and of mails waiting.
 
-Metrics of the outbox are for all machines. The count of forms is for this process.
+Metrics of the outbox cover all machines. The number of forms is that of this process.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from rjsite.services import Services
 
 
 class Figures(Collector):
-    """Reads the metrics each time that Prometheus asks."""
+    """Collects the metrics whenever Prometheus asks."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
 
     def collect(self) -> Iterator[Metric]:
-        """Yield how many of each form this process took, and what waits.
+        """Yield the number of each form that this process took, and figures about waiting mail.
 
         Raises:
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.
@@ -61,5 +61,5 @@ def serve(services: Services, port: int) -> None:
             return Response("database\n", 503)
 
     server = create_server(answer, host="127.0.0.1", port=port, threads=1, ident=None)
-    server.channel_class = HTTPChannel  # that of the site refuses other hosts
+    server.channel_class = HTTPChannel  # the site's own handler refuses other hosts
     threading.Thread(target=server.run, name="metrics", daemon=True).start()

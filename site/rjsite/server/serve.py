@@ -22,7 +22,7 @@ log = logging.getLogger("rjsite.server")
 
 
 def set_up_logs() -> None:
-    """Log our own lines to standard error, and those of libraries only when something is wrong."""
+    """Log the site's own lines to standard error, and those of libraries only if something is wrong."""
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -31,9 +31,9 @@ def set_up_logs() -> None:
 
 
 def keep_private(settings: Settings) -> None:
-    """Make what this process writes, and the data folder, accessible to its owner only."""
+    """Make the data folder and everything this process writes accessible only to the owner."""
     os.umask(0o077)
-    with contextlib.suppress(FileNotFoundError, PermissionError):  # missing, or another user's
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # missing, or owned by another user
         settings.data_dir.chmod(0o700)
 
 
@@ -41,11 +41,11 @@ def serve(app: Flask, host: str, port: int) -> None:
     """Serve until a signal stops it, then finish the requests and the mail that were begun."""
     services = services_of(app)
     settings = services.settings
-    if settings.production:  # in development SIGHUP says that the terminal was closed, and ends the site
+    if settings.production:  # in development, SIGHUP means that the terminal was closed, and stops the site
         services.content.take_up_on_signal()
     try:
         services.outbox.prepare()
-    except DATABASE_ERRORS as error:  # the pages stay up, and forms are handed over directly
+    except DATABASE_ERRORS as error:  # pages are still served, and forms are delivered directly
         log.error("the outbox cannot be used (%s)", type(error).__name__)
     server = _listen(app, host, port)
     if settings.metrics_port:
@@ -78,13 +78,13 @@ def _run(server: Any, where: str) -> None:
 
 
 def _port(server: Any, given: int) -> int:
-    """Return the port of a server, which chooses one if it was given 0."""
+    """Return the port of a server, which chooses one itself if the setting is 0."""
     port: int = getattr(server, "effective_port", given)
     return port
 
 
 def _listen(app: Flask, host: str, port: int) -> Any:
-    """Return a waitress server that listens on the port and reads requests with our parser."""
+    """Return a waitress server that listens on the port and uses the parser of this package."""
     http_parser.Parser.hosts = page_services_of(app).settings.hosts
     sockets: dict[int, Any] = {}
     server = create_server(
@@ -100,7 +100,7 @@ def _listen(app: Flask, host: str, port: int) -> Any:
         max_request_header_size=16 * 1024,
         max_request_body_size=256 * 1024,
         ident=None,
-        clear_untrusted_proxy_headers=False,  # the number of proxies decides: rjsite.web.client_address
+        clear_untrusted_proxy_headers=False,  # rjsite.web.client_address decides by the number of proxies
     )
     for listening in sockets.values():
         listening.channel_class = http_parser.Channel
