@@ -23,8 +23,7 @@ def full_version() -> str:
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the site as a WSGI application; see `rjsite.app.create_app`."""
     # Importing any module of this package imports this file first. Flask and SQLAlchemy would cost every
-    # command
-    # half a second, and most commands need neither.
+    # command half a second, and most commands need neither.
     from rjsite.app import create_app as create
 
     return create(settings)

@@ -100,6 +100,7 @@ SLIPS_IN_A_DEFINITION = [
     ('name = "A small form"', 'name = "A"\nnext = "We call."', 2, 'next: write a list, like ["one", "two"]'),
     ('address = "/ask"', 'address = "/ask"\naddress = "/b"', 3, "“address” stands twice; keep one of them"),
     ('address = "/ask"', 'address = "/ask"\nadress = "/b"', 3, "perhaps you mean “address”"),
+    ('address = "/ask"', 'address = "/ask"\nkey = "x"', 3, "“key” is not a field; use one of: name"),
     ('value = "text", label', 'value = "phone", label', 8, "give each choice a “value” of its own"),
     ('missing = "Select how', 'alone = "none"\nmissing = "Select how', 8, "“alone” names no choice; write"),
     ('name = "A small form"', 'name = "A"\nreply_to = "mail"', 1, "“reply_to” names no question “mail”"),

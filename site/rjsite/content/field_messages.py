@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -43,7 +42,7 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
         case "missing":
             return f"add a line {line.format(name)}"
         case "extra_forbidden":
-            return _not_a_field(name, list(_fields(_within(kind, around))))
+            return not_a_field(name, _within(kind, around))
         case "string_too_long":
             return f"use {given['max_length']} characters at most; these are {len(str(fault['input']))}"
         case "tuple_type" if isinstance(fault["input"], dict):
@@ -60,8 +59,9 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: str(given.get(match[1], "")), message)
 
 
-def _not_a_field(name: str, known: Sequence[str]) -> str:
-    """Return what to write instead of an unknown name."""
+def not_a_field(name: str, kind: Any) -> str:
+    """Return what to write instead of an unknown name in a table of this type."""
+    known = list(_fields(kind))
     near = get_close_matches(name, known, 1)
     message = f"“{name}” is not a field; use one of: {', '.join(known)}"
     return f"{message}; perhaps you mean “{near[0]}”" if near else message
@@ -78,5 +78,5 @@ def _within(kind: Any, around: list[str]) -> Any:
 
 
 def _fields(kind: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return the fields of a table by their names in a file."""
-    return {field.alias or name: field for name, field in kind.model_fields.items()}
+    """Return the fields that a table can have in a file, by their names there."""
+    return {field.alias or name: field for name, field in kind.model_fields.items() if not field.exclude}

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rjsite.content.field_messages import not_a_field
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, line_of, read_as, read_toml, typed_problems
@@ -50,6 +51,9 @@ def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
 
 def _load(path: Path, shown: Path) -> Form:
     tables = read_toml(path, shown)
+    if "key" in tables:  # the form has it, too, from the name of its file
+        line = Lines(read_source(path, shown)).of(("key",))
+        raise Unreadable(Problem(shown, line, not_a_field("key", Form)))
     _put_shared_questions(tables, path.parent / "shared", shown.parent / "shared")
     try:
         return Form.model_validate({**tables, "key": path.stem})

@@ -167,7 +167,7 @@ class Step(_Part):
 class Form(_Part):
     """A form: its name, its address and its steps in order."""
 
-    key: str  # content/forms/KEY.md has its opening text
+    key: str = Field(exclude=True)  # the name of its files KEY.toml and KEY.md; not a line in them
     name: Text  # its name in the team's email
     address: str
     steps: tuple[Step, ...] = Field(alias="step")
