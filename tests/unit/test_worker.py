@@ -223,6 +223,28 @@ def test_the_worker_outlives_any_exception_and_logs_no_word_of_it(box, server, w
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize("step", ["retry_now", "reconnect"])
+def test_the_worker_outlives_an_exception_of_its_start_and_of_reconnecting(
+    box, server, worker, monkeypatch, step
+):
+    keep(box, 1)
+    right = {name: getattr(box, name) for name in (step, "is_due")}
+
+    def fail_once(name, error):
+        def fail(*_args, **_options):
+            monkeypatch.setattr(box, name, right[name])
+            raise error
+
+        monkeypatch.setattr(box, name, fail)
+
+    fail_once(step, RuntimeError(SECRET))
+    if step == "reconnect":
+        fail_once("is_due", OSError(SECRET))
+    worker.start()
+
+    wait_until(lambda: len(server.taken) == 1, "the mail was taken", 5)
+
+
 def test_a_fault_of_ours_holds_up_no_other_mail_and_is_shown(box, server, worker, caplog):
     keep(box, 1, 2)
     server.troubles = [ValueError(SECRET)]

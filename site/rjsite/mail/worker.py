@@ -136,7 +136,7 @@ class Worker:
         """Retry mails whose failure somebody may have resolved before this start."""
         try:
             self.outbox.retry_now(*MENDABLE)
-        except DATABASE_ERRORS as error:
+        except Exception as error:
             log.error("mail that waits keeps its time (%s)", type(error).__name__)
         for line in self.certificates.warnings():
             log.warning("%s", line)
@@ -144,7 +144,7 @@ class Worker:
     def _reconnect(self) -> None:
         try:
             self.outbox.reconnect()
-        except DATABASE_ERRORS as error:
+        except Exception as error:
             log.error("the outbox cannot be used (%s)", type(error).__name__)
 
     def run_once(self) -> bool:
