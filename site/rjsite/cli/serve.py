@@ -86,7 +86,7 @@ def deliver(once: bool) -> None:
     if once:
         worker.drain()
         waiting = operator.waiting(worker.outbox)
-        if waiting.failures:  # mail that another worker is sending has no due time
+        if waiting.failures:  # a mail that another worker is sending has no failure
             click.echo(f"{waiting.mails} still wait ({', '.join(sorted(waiting.failures))}).")
             sys.exit(1)
         return

@@ -61,5 +61,5 @@ def serve(services: Services, port: int) -> None:
             return Response("database\n", 503)
 
     server = create_server(answer, host="127.0.0.1", port=port, threads=1, ident=None)
-    server.channel_class = HTTPChannel  # the site's own handler refuses other hosts
+    server.channel_class = HTTPChannel  # the site's own class refuses other hosts
     threading.Thread(target=server.run, name="metrics", daemon=True).start()

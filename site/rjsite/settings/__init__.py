@@ -30,10 +30,8 @@ from rjsite.settings import checks, fields
 from rjsite.settings.file import PREFIX, read_given, trimmed
 
 ROOT = Path(__file__).resolve().parents[3]
-KEY_FILES = {
-    "secret_key": "secret-key",
-    "outbox_keys": "outbox-key",
-}  # development keys, in the data folder
+# Development keeps its keys in these files of the data folder.
+KEY_FILES = {"secret_key": "secret-key", "outbox_keys": "outbox-key"}
 
 SecretList = tuple[SecretStr, ...]
 Files = tuple[Path, ...]
@@ -81,7 +79,7 @@ class Settings(BaseModel):
     ratelimit_storage_uri: Annotated[SecretStr, AfterValidator(fields.limits_storage)] = SecretStr("")
     ratelimit_forms: Annotated[str, AfterValidator(fields.form_limit)] = "30 per 10 minutes"
     deliver_in_server: bool = True
-    deliver_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 25  # Exchange Online takes 30
+    deliver_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 25  # Exchange Online accepts 30
     hold_hours: Annotated[float, Field(ge=0, le=72)] = 24
     daily_count: bool = True
     outbox_max_waiting: Annotated[int, Field(ge=1)] = 10_000

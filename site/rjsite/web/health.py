@@ -44,8 +44,8 @@ def ready() -> Response:
     `database`: the database cannot be written, or the last form could not be stored. `outbox`: too many forms
     are waiting, a mail cannot leave until somebody acts (no key decrypts it, every certificate has expired,
     or its recipient is not in the team), or a corrupt file was moved aside. `mail`: the oldest mail has
-    waited for a quarter of an hour, or the worker of this process is not running. `content`: new content
-    cannot be read; with status 200, a problem keeps something from being shown as its file is now.
+    waited for a quarter of an hour, or the worker of this process is not running. `content`: there is no page
+    to show. With status 200, `content` means that a problem keeps something from being shown as its file is.
     """
     services = current_services()
     waiting = _waiting(services)

@@ -60,10 +60,8 @@ class StorageWithFallback(SlidingWindows):
 
     @cached_property
     def _store(self) -> SlidingWindows:
-        patience = {
-            "socket_connect_timeout": 1,
-            "socket_timeout": 1,
-        }  # for Redis, which otherwise waits for ever
+        # without these, Redis is waited for without end
+        patience = {"socket_connect_timeout": 1, "socket_timeout": 1}
         return cast(SlidingWindows, storage_from_string(self._uri, **patience))
 
     @cached_property

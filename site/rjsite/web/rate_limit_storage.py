@@ -78,9 +78,7 @@ class SQLStorage(SlidingWindows):
             return engine
         if engine is not None:
             engine.dispose(close=False)
-        engine = open_database(
-            self._url, synced=False
-        )  # losing a count matters less than a sync for each form
+        engine = open_database(self._url, synced=False)  # a lost count costs less than a sync for each form
         with engine.begin() as connection:
             take_turns(connection)  # PostgreSQL fails if two processes create the same table at the same time
             connection.execute(CreateTable(_counts, if_not_exists=True))
