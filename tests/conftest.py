@@ -134,7 +134,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def postgres_url(postgres: Postgres) -> str:
-    """Give the address of an empty database, as RJSITE_DATABASE_URL takes it."""
+    """Return the address of an empty database, as RJSITE_DATABASE_URL takes it."""
     return postgres.new_database()
 
 
@@ -149,7 +149,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 @pytest.fixture
 def redis_url(redis_server: Redis) -> str:
-    """Give the address of an empty Redis, as RJSITE_RATELIMIT_STORAGE_URI takes it."""
+    """Return the address of an empty Redis, as RJSITE_RATELIMIT_STORAGE_URI takes it."""
     redis_server.empty()
     return redis_server.url
 
@@ -223,7 +223,7 @@ class CompiledTemplates(BytecodeCache):
         self._compiled: dict[tuple[object, ...], CodeType] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Give a template the code that was compiled from the same source."""
+        """Return a template the code that was compiled from the same source."""
         bucket.code = self._compiled.get(self._key(bucket))
 
     def dump_bytecode(self, bucket: Bucket) -> None:

@@ -38,7 +38,7 @@ FILL = """() => {
 
 
 def printed(page: Page) -> Paper:
-    """Give what the page prints, with the margins it asks for."""
+    """Return what the page prints, with the margins it asks for."""
     return Paper(page.pdf(format="A4", prefer_css_page_size=True))
 
 

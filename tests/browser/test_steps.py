@@ -24,7 +24,7 @@ def asked_for(page: Page) -> list[Request]:
 
 
 def heading(page: Page) -> str:
-    """Give the one level-one heading that is shown."""
+    """Return the one level-one heading that is shown."""
     return page.locator("h1:visible").inner_text().replace("\n", " ")
 
 

@@ -171,7 +171,7 @@ ACTS = (trust_another, send_after_a_refusal, leave, stop_half_way, trust_another
 
 
 def holds_telltale(files: Iterable[Path]) -> bool:
-    """Say whether a browser wrote by now what it keeps of the tabs that are open."""
+    """Return whether a browser wrote by now what it keeps of the tabs that are open."""
     return any(TELLTALE in words_of(file) for file in files)
 
 

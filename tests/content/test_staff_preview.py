@@ -44,7 +44,7 @@ def public(edited: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 
 
 def see(staff: FlaskClient, slug: str, do: str) -> str:
-    """Give what a button of the form of a story answers with."""
+    """Return what a button of the form of a story answers with."""
     sent = typed(staff.get(f"/staff/story/{slug}").text)
     return staff.post(f"/staff/story/{slug}", data={**sent, "do": do}).text
 

@@ -80,12 +80,12 @@ ADDRESSES = [
 
 
 def heard(text: str) -> str:
-    """Give the text that a form's bytes stand for: bytes that are no text stay as they were sent, as %ED."""
+    """Return the text of a form's bytes. Bytes that are not text stay as they were sent, as %ED."""
     return re.sub(r"[\ud800-\udfff]", lambda half: quote(half[0], errors="surrogatepass"), text)
 
 
 def kept(question: Question, text: str) -> str:
-    """Give what has to arrive: less the stated trimming (docs/referral-json.md) and nothing else."""
+    """Return what has to arrive: less the stated trimming (docs/referral-json.md) and nothing else."""
     unseen = {"Cc", "Cs", *(("Cf",) if question.kind in ("phone", "email") else ())}
     text = re.sub(r"\r\n?|[\x85\u2028\u2029\v\f]", "\n", heard(text))
     text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in unseen).strip()
@@ -117,7 +117,7 @@ def answer(question: Question) -> st.SearchStrategy[Any]:
 
 
 def is_opened(question: Question, given: dict[str, Any]) -> bool:
-    """Say whether the answers given so far open a question."""
+    """Return whether the answers given so far open a question."""
 
     def answers(name: str) -> set[str]:
         answer = given.get(name) or []
@@ -140,7 +140,7 @@ def sent(draw: st.DrawFn, form: Form) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def expected(question: Question, given: Any) -> tuple[list[str], list[str]]:
-    """Give the values and the labels that have to arrive."""
+    """Return the values and the labels that have to arrive."""
     if given is None:
         return [], []
     if question.kind == "tick":
@@ -153,7 +153,7 @@ def expected(question: Question, given: Any) -> tuple[list[str], list[str]]:
 
 @pytest.fixture(params=GOOD)
 def arrives(request, calm_app):
-    """Give what sends answers to one form and looks for them in its mail, and the form."""
+    """Return what sends answers to one form and looks for them in its mail, and the form."""
     form, client = FORMS[request.param], calm_app.test_client()
     signer = Signer(services_of(calm_app).settings.secrets, form.key)
     box = services_of(calm_app).outbox

@@ -46,7 +46,7 @@ def sound(answer) -> None:
 
 
 def body_of_newest(app: Flask) -> str:
-    """Give the words of the mail that was kept last."""
+    """Return the words of the mail that was kept last."""
     box = services_of(app).outbox
     newest = operator.rows(box)[-1]
     raw = box.open(operator.stored_mails(box, newest.reference)[-1])

@@ -47,7 +47,7 @@ def test_the_text_is_wiped_once_the_mail_server_has_it_and_the_time_is_over(tmp_
 
 
 def ready(client) -> tuple[int, str]:
-    """Give the status of /readyz and its one word, without the details."""
+    """Return the status of /readyz and its one word, without the details."""
     answer = client.get("/readyz")
     return answer.status_code, answer.text.splitlines()[0]
 

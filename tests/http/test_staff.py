@@ -78,7 +78,7 @@ def staff(staff_app) -> FlaskClient:
 
 
 def as_lists(sent: dict[str, str | list[str]]) -> dict[str, list[str]]:
-    """Give what was sent as `typed` gives it."""
+    """Return what was sent as `typed` gives it."""
     return {
         name: value if isinstance(value, list) else [value.replace("\r", "")] for name, value in sent.items()
     }

@@ -35,7 +35,7 @@ class MailAuthority(Authority):
     """Signs for the mail server's name as well, if no name is given."""
 
     def sign(self, *hosts: str, days: int = 30) -> Path:
-        """Give a PEM file with a key and a certificate for these hosts."""
+        """Return a PEM file with a key and a certificate for these hosts."""
         return super().sign(*(hosts or (MAIL_HOST,)), days=days)
 
 

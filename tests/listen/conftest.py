@@ -64,5 +64,5 @@ def server(app: Flask) -> Iterator[BaseWSGIServer]:
 
 @pytest.fixture
 def base_url(server: BaseWSGIServer) -> str:
-    """Give the address of that site."""
+    """Return the address of that site."""
     return f"http://{LOOPBACK}:{server.server_port}"

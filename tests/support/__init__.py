@@ -1,1 +1,1 @@
-"""What the tests stand on: each part they talk to is a real one, started here and stopped here."""
+"""Helpers of the tests. Every server and browser they use is real, and is started and stopped here."""

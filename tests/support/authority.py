@@ -34,11 +34,11 @@ class Authority:
         self.ca_file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def sign(self, *hosts: str, days: int = 30) -> Path:
-        """Give a PEM file with a key and a certificate for these hosts."""
+        """Return a PEM file with a key and a certificate for these hosts."""
         return self._issue("signed", hosts or HOSTS, days, self.name, self.key)
 
     def self_signed(self, *hosts: str) -> Path:
-        """Give the same, signed by nobody but itself."""
+        """Return a PEM file with a key and a self-signed certificate for these hosts."""
         return self._issue("self-signed", hosts or HOSTS, 30, None, None)
 
     def _issue(
@@ -73,7 +73,7 @@ class Authority:
 
 
 def server_context(certificate: Path) -> ssl.SSLContext:
-    """Give what a server needs to speak TLS with this key and certificate."""
+    """Return what a server needs to speak TLS with this key and certificate."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     return context

@@ -17,7 +17,7 @@ from playwright.sync_api import Page
 
 from support.needs import program
 
-# Nothing leaves this machine: no page may fetch from others, and the browser's own errands are off.
+# Nothing leaves this machine: pages cannot fetch from others, and the browser's own requests are off.
 OFFLINE = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -32,7 +32,7 @@ BOTH_WAYS = pytest.mark.parametrize(
     [pytest.param(True, id="script"), pytest.param(False, id="no-script", marks=pytest.mark.no_script)],
 )
 
-# The rules that look and width decide; all others are about what stands in the document.
+# The rules that depend on look and width. All others depend only on the document.
 BY_LOOK = (
     "color-contrast",
     "color-contrast-enhanced",
@@ -57,19 +57,20 @@ WAKE_TIMERS = """() => {
 
 
 def chromium_launch(which: str = "Chromium") -> dict[str, Any]:
-    """Give the launch arguments for the system's Chromium, or for that without windows."""
+    """Return the launch arguments for the system's Chromium, or for that without windows."""
     as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     return {
         "executable_path": program(which),
-        # Playwright switches off the memory that Back uses; with it off a Back test proves nothing.
+        # Playwright disables the back/forward cache, without which a test of Back proves nothing.
         "ignore_default_args": ["--disable-back-forward-cache"],
         "args": [*OFFLINE, "--disable-gpu", "--font-render-hinting=none", *as_root],
     }
 
 
 def trusts(certificate: Path) -> str:
-    """Give the argument with which Chromium takes this certificate for good. A page whose certificate is
-    only overlooked is not kept as others are."""
+    """Return the argument that makes Chromium trust this certificate.
+
+    A page whose certificate error is merely ignored is not cached like others."""
     key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
     digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
     return f"--ignore-certificate-errors-spki-list={base64.b64encode(digest).decode()}"
@@ -101,7 +102,7 @@ class Chromium:
 
     @property
     def url(self) -> str:
-        """The address now shown."""
+        """Return the current address."""
         return str(self.run("return location.href"))  # Playwright's own learns of it when it is asked
 
     def click(self, selector: str) -> None:

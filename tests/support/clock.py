@@ -1,4 +1,4 @@
-"""A clock for what waits hours and days."""
+"""A clock that tests move by hours and days."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Clock:
     now: float = _november()
 
     def __call__(self) -> float:
-        """Give the seconds since 1970."""
+        """Return the seconds since 1970."""
         return self.now
 
     def to(self, day: int, hour: int) -> None:

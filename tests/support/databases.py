@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis, each on a loopback port with a folder of its own."""
+"""PostgreSQL and Redis servers, each on a loopback port with its own folder."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Redis:
         self.stop()
 
     def empty(self) -> None:
-        """Forget everything."""
+        """Delete all keys."""
         self._ask("FLUSHALL")
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Break the outbox's disk under a running site, in ways that a kernel or SQLite really answers with."""
+"""Breaks the disk of the outbox under a running site, in ways that a kernel or SQLite really report."""
 
 from __future__ import annotations
 

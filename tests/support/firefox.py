@@ -24,7 +24,7 @@ CAPABILITIES = {"acceptInsecureCerts": True, "pageLoadStrategy": "normal"}
 
 
 class FirefoxError(Exception):
-    """Firefox could not do what it was told."""
+    """Firefox reported an error."""
 
 
 class Firefox:
@@ -121,12 +121,12 @@ class Firefox:
 
     @property
     def url(self) -> str:
-        """The address now shown."""
+        """Return the current address."""
         return str(self._ask("WebDriver:GetCurrentURL"))
 
     @property
     def source(self) -> str:
-        """The document as it now stands."""
+        """Return the source of the current document."""
         return str(self._ask("WebDriver:GetPageSource"))
 
     def click(self, selector: str) -> None:
@@ -138,7 +138,7 @@ class Firefox:
         self._ask("WebDriver:ElementSendKeys", {"id": self._find(selector), "text": words})
 
     def value(self, selector: str) -> str:
-        """Give what a field holds now."""
+        """Return what a field holds now."""
         return str(self._ask("WebDriver:GetElementProperty", {"id": self._find(selector), "name": "value"}))
 
     def run(self, script: str, *arguments: object) -> Any:
@@ -146,13 +146,13 @@ class Firefox:
         return self._ask("WebDriver:ExecuteScript", {"script": script, "args": list(arguments)})
 
     def print(self) -> bytes:
-        """Give what the page prints on A4 as PDF, with the margins that a form has."""
+        """Return what the page prints on A4 as PDF, with the margins that a form has."""
         size = {"width": 21, "height": 29.7}
         margin = {"top": 1.4, "right": 1.8, "bottom": 1.7, "left": 1.8}
         return base64.b64decode(self._ask("WebDriver:Print", {"page": size, "margin": margin}))
 
     def screenshot(self) -> bytes:
-        """Give a picture of the window, as PNG."""
+        """Return a picture of the window, as PNG."""
         return base64.b64decode(self._ask("WebDriver:TakeScreenshot", {"full": False}))
 
     def _find(self, selector: str) -> str:

@@ -283,7 +283,7 @@ class Page:
                 element.tail = after
 
     def all(self, *tags: str, **attributes: str) -> list[Element]:
-        """Give every element of these tags (any, where none is named) that has these attributes."""
+        """Return every element of these tags (any, where none is named) that has these attributes."""
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
         return [
             element
@@ -295,36 +295,36 @@ class Page:
 
     @cached_property
     def by_id(self) -> dict[str, Element]:
-        """Give each element by its id."""
+        """Return each element by its id."""
         return {element.attrib["id"]: element for element in self.all() if "id" in element.attrib}
 
     @property
     def title(self) -> str:
-        """Give the title of the document."""
+        """Return the title of the document."""
         return words(self.all("title")[0])
 
     @property
     def text(self) -> str:
-        """Give all words, with single spaces."""
+        """Return all words, with single spaces."""
         return words(self.all("body")[0])
 
     @property
     def form(self) -> Element:
-        """Give the one form that is posted."""
+        """Return the one form that is posted."""
         (form,) = self.all("form", method="post")
         return form
 
     def fields(self, name: str) -> list[Element]:
-        """Give the controls of one name."""
+        """Return the controls of one name."""
         return [element for element in self.controls() if element.get("name") == name]
 
     def controls(self) -> Iterator[Element]:
-        """Give what a person can fill in, and the hidden fields."""
+        """Return what a person can fill in, and the hidden fields."""
         return (element for element in self.form.iter() if element.tag in ("input", "textarea", "select"))
 
     @property
     def answers(self) -> dict[str, list[str]]:
-        """Give what a browser would send from the page as it stands."""
+        """Return what a browser would send from the page as it stands."""
         given: dict[str, list[str]] = {}
         for control in self.controls():
             chooses = control.get("type") in ("radio", "checkbox")
@@ -335,17 +335,17 @@ class Page:
 
     @property
     def parents(self) -> dict[Element, Element]:
-        """Give the parent of each element."""
+        """Return the parent of each element."""
         return {child: parent for parent in self.root.iter() for child in parent}
 
 
 def words(element: Element) -> str:
-    """Give the words in an element, with single spaces."""
+    """Return the words in an element, with single spaces."""
     return " ".join("".join(element.itertext()).split())
 
 
 def fresh(client: FlaskClient, form: str) -> dict[str, list[str]]:
-    """Give what a form that was just opened would send untouched: its token, without making the page."""
+    """Return what a form that was just opened would send untouched: its token, without making the page."""
     services = services_of(client.application)
     key = services.content.now().forms[form].key
     return {"form_token": [Signer(services.settings.secrets, key).fresh()]}
@@ -357,7 +357,7 @@ def send(client: FlaskClient, form: str, answers: Answers | None = None, **more:
 
 
 def lost(sent: Answers, page: Page) -> dict[str, list[str]]:
-    """Give the answers that were sent and do not stand in the page; empty is well."""
+    """Return the answers that were sent and do not stand in the page; empty is well."""
     kept = page.answers
     given = {name: value if isinstance(value, list) else [value] for name, value in sent.items()}
     typed = {name: [_plain(value) for value in values if _plain(value)] for name, values in given.items()}

@@ -26,14 +26,14 @@ STARTTLS, IMPLICIT, PLAIN = "starttls", "implicit", "plain"
 
 
 def text_of(message: EmailMessage) -> str:
-    """Give the words of a mail's plain text part, as a mail program shows them, with one kind of line end."""
+    """Return the plain text part of a mail as a mail program shows it, with normalised line ends."""
     body = message.get_body(("plain",))
     assert body is not None
     return str(body.get_content()).replace("\r\n", "\n")
 
 
 def copy_of(message: EmailMessage) -> dict[str, Any]:
-    """Give what a mail's referral.json says, as a case system reads it."""
+    """Return what a mail's referral.json says, as a case system reads it."""
     (file,) = message.iter_attachments()
     assert (file.get_filename(), file.get_content_type()) == ("referral.json", "application/json")
     said: dict[str, Any] = json.loads(file.get_content())
@@ -103,7 +103,7 @@ class MailServer:
         self._context = self._tls()
 
     def settings(self) -> dict[str, str]:
-        """Give the environment that makes the site send here."""
+        """Return the environment that makes the site send here."""
         settings = {
             "RJSITE_MAIL_SERVER": "localhost",
             "RJSITE_MAIL_PORT": str(self.port),
@@ -141,7 +141,7 @@ class MailServer:
         self.stop()
 
     def wait_for(self, count: int = 1, seconds: float = 20) -> list[Received]:
-        """Give all mail received so far, once there are this many or more."""
+        """Return all mail received so far, once there are this many or more."""
         with self._news:
             if not self._news.wait_for(lambda: len(self.received) >= count, seconds):
                 raise TimeoutError(f"{len(self.received)} of {count} mails came within {seconds:g} s")

@@ -92,7 +92,7 @@ TO_LISTEN = (
 
 
 def program(what: str) -> str:
-    """Give the place of one of the programs above; a test that needs it fails where it is missing."""
+    """Return the place of one of the programs above; a test that needs it fails where it is missing."""
     need = next(need for need in NEEDS + TO_LISTEN if need.what == what)
     found = need.find()
     if not found:
@@ -132,7 +132,7 @@ def packages(needs: list[Need]) -> list[str]:
 
 
 def apt_knows(package: str) -> bool:
-    """Say whether apt lists this package; Ubuntu's names for the browsers differ from Debian's."""
+    """Return whether apt lists this package; Ubuntu's names for the browsers differ from Debian's."""
     asked = ["apt-cache", "show", "--quiet=2", package]
     return bool(
         shutil.which("apt-cache") and subprocess.run(asked, capture_output=True, check=False).returncode == 0
@@ -140,7 +140,7 @@ def apt_knows(package: str) -> bool:
 
 
 def how_to_become_root() -> list[str] | None:
-    """Give what to put before a command for root's rights; None where we cannot have them."""
+    """Return what to put before a command for root's rights; None where we cannot have them."""
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo")

@@ -59,5 +59,5 @@ class Nginx:
         self._server.stop()
 
     def said(self) -> str:
-        """Give what it logged."""
+        """Return what it logged."""
         return self._server.said()

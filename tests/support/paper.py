@@ -28,15 +28,15 @@ class Paper:
 
     @property
     def text(self) -> str:
-        """Give all words, without the spaces between them: where a line breaks tells nothing."""
+        """Return all words, without the spaces between them: where a line breaks tells nothing."""
         return "".join(self.pages)
 
     def holds(self, *words: str) -> bool:
-        """Say whether these words stand there, in this order."""
+        """Return whether these words stand there, in this order."""
         return in_order(self.text, words)
 
     def together(self, *words: str) -> bool:
-        """Say whether these words stand on one page, in this order."""
+        """Return whether these words stand on one page, in this order."""
         return any(in_order(page, words) for page in self.pages)
 
     @property
@@ -62,7 +62,7 @@ def squeeze(words: str) -> str:
 
 
 def in_order(text: str, words: Iterable[str]) -> bool:
-    """Say whether a text without spaces holds these words one after the other."""
+    """Return whether a text without spaces holds these words one after the other."""
     at = 0
     for word in map(squeeze, words):
         at = text.find(word, at)

@@ -1,4 +1,4 @@
-"""Start a program, wait until it answers, stop it. Nothing here ends a process that it did not start."""
+"""Starts programs, waits until they answer, and stops them, but no process of anybody else."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Give a port on the loopback address that nothing listens on.
+    """Return a loopback port that nothing listens on.
 
-    It is none of those that Linux gives to outgoing connections (from 32768 on): a browser may not get it
-    while a server that is to have it is still starting or is restarted.
+    It is below the range that Linux uses for outgoing connections (from 32768), so that no browser gets it
+    while the server for it is starting.
     """
     while True:
         port = random.randrange(11_000, 32_000)
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    """Return as soon as something holds; fail, naming it, where it does not within the time."""
+    """Return as soon as a condition holds. Fail with its name if that takes too long."""
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
@@ -42,7 +42,7 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None
 
 
 def listens(port: int) -> bool:
-    """Say whether somebody takes connections on this port."""
+    """Return whether something accepts connections on this port."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=1):
             return True
@@ -51,7 +51,7 @@ def listens(port: int) -> bool:
 
 
 def in_a_child(work: Callable[[], bool]) -> bool:
-    """Fork, do something in the child, and give what it returned there."""
+    """Fork, call a function in the child, and return its result."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads that the tests have besides
         child = os.fork()
@@ -130,7 +130,7 @@ class Program:
             raise
 
     def said(self) -> str:
-        """Give all it wrote so far."""
+        """Return all it wrote so far."""
         return self.log.read_text(errors="replace")
 
     def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:

@@ -21,14 +21,14 @@ HTTP = build_opener(ProxyHandler({}))
 
 
 def hurried(module: str, **seconds: float) -> list[str]:
-    """Give RJSITE with other constants in one of our modules, where the real take too long for a test."""
+    """Return RJSITE with other constants in one of our modules, where the real take too long for a test."""
     *python, program = RJSITE
     changes = "".join(f"m.{name} = {value}; " for name, value in seconds.items())
     return [*python, f"import {module} as m; {changes}{program}"]
 
 
 def production_settings(content: Path) -> dict[str, str]:
-    """Give what the site needs to run as the public meets it, on some content; its mail goes nowhere."""
+    """Return what the site needs to run as the public meets it, on some content; its mail goes nowhere."""
     return {
         "RJSITE_MODE": "production",
         "RJSITE_CONTENT_DIR": str(content),

@@ -41,7 +41,7 @@ def make_public_app(folder: Path, **given: Any) -> Flask:
 
 
 def typed(html: str) -> dict[str, list[str]]:
-    """Give what a browser would send of a form as it is, without a button."""
+    """Return what a browser would send of a form as it is, without a button."""
     page = Page(html)
     sent: dict[str, list[str]] = {}
     for control in page.all("input", "textarea"):

@@ -68,7 +68,7 @@ class TokenServer:
         return f"https://localhost:{self._server.server_address[1]}/tenant/oauth2/v2.0/token"
 
     def settings(self) -> dict[str, str]:
-        """Give the environment that makes the site ask here."""
+        """Return the environment that makes the site ask here."""
         return {
             "RJSITE_MAIL_OAUTH_TOKEN_URL": self.url,
             "RJSITE_MAIL_OAUTH_CLIENT_ID": CLIENT,
@@ -108,7 +108,7 @@ class TokenServer:
         return Handler
 
     def respond(self, form: dict[str, str]) -> tuple[int, bytes]:
-        """Give the status and body that answer a request for a token."""
+        """Return the status and body that answer a request for a token."""
         self.asked += 1
         self.forms.append(form)
         if self.answer:
@@ -148,7 +148,7 @@ class TokenServer:
 
 
 def client_key(folder: Path, days: int = 300) -> tuple[Path, x509.Certificate]:
-    """Give a PEM file with an RSA key and its certificate, and the certificate by itself."""
+    """Return a PEM file with an RSA key and its certificate, and the certificate by itself."""
     made = make_reader(folder, "client", days=days)
     file = folder / "client-key-and-certificate.pem"
     file.write_bytes(made.key.read_bytes() + made.certificate.read_bytes())

@@ -104,7 +104,7 @@ def left_on_disk(profile: Path, *others: str) -> dict[str, list[str]]:
 
 
 def words_of(file: Path) -> str:
-    """Give all that a file may say, whatever it is: its bytes, also unpacked, also as UTF-16."""
+    """Return all that a file may say, whatever it is: its bytes, also unpacked, also as UTF-16."""
     content = file.read_bytes()
     if content.startswith(MOZ_LZ4):
         content = unpacked(content[len(MOZ_LZ4) + 4 :])

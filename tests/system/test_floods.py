@@ -50,7 +50,7 @@ def tokens(count: int) -> list[str]:
 
 
 def memory(site: Site) -> int:
-    """Give the megabytes that the site's process holds."""
+    """Return the megabytes that the site's process holds."""
     status = Path(f"/proc/{site.process_id}/status").read_text()
     return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) // 1024
 

@@ -34,7 +34,7 @@ def opened(envelope: bytes, reader: Reader) -> bytes:
 
 
 def strings(site: Site) -> bytes:
-    """Give everything that lies in the data folder, the write-ahead log too, and all that was logged."""
+    """Return everything that lies in the data folder, the write-ahead log too, and all that was logged."""
     return b"".join(path.read_bytes() for path in site.data_dir.parent.rglob("*") if path.is_file())
 
 

@@ -84,12 +84,12 @@ when = { way = ["phone", "text"] }
 
 
 def page(title: str) -> str:
-    """Give a page of a few words."""
+    """Return a page of a few words."""
     return f"---\ntitle: {title}\ndescription: Words.\nlast_checked: 2026-02-01\n---\n\nWords of {title}.\n"
 
 
 def plain(title: str) -> str:
-    """Give an error page or an outcome."""
+    """Return an error page or an outcome."""
     return f"---\ntitle: {title}\nlast_checked: 2026-02-01\n---\n\nWords of {title}.\n"
 
 

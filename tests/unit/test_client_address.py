@@ -8,7 +8,7 @@ from rjsite.web.client_address import client_address, network_of
 
 
 def network(trusted_proxies: int, **environ: str) -> str:
-    """Give the network of a visitor who asked by a proxy on this machine."""
+    """Return the network of a visitor who asked by a proxy on this machine."""
     return network_of(client_address({"REMOTE_ADDR": "127.0.0.1", **environ}, trusted_proxies))
 
 

@@ -101,7 +101,7 @@ def values(
 
 @pytest.fixture
 def site(values: dict[str, str]) -> Callable[..., Site]:
-    """Give what the checks look at, with other settings than those of a healthy site."""
+    """Return what the checks look at, with other settings than those of a healthy site."""
 
     def make(**other: object) -> Site:
         settings, faults = Settings.read(**other)
@@ -134,7 +134,7 @@ def back_up(box: Outbox, folder: Path, hours_ago: float = 0) -> Path:
 
 
 def only(lines: Iterable[str]) -> str:
-    """Give the one line of a check."""
+    """Return the one line of a check."""
     (line,) = lines
     assert not isinstance(line, NotSeen)
     return line

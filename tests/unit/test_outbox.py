@@ -489,7 +489,7 @@ def test_a_held_mail_can_be_sent_again_and_is_then_due(box, clock):
 
 
 def again(box, reference="REF-0001"):
-    """Give whose mail of which version is sent once more."""
+    """Return whose mail of which version is sent once more."""
     operator.resend(box, reference)
     found = []
     while row := box.claim():

@@ -24,7 +24,7 @@ def content(content: Path) -> Path:
 
 
 def seen(content):
-    """Give the overview of a folder, with what was read."""
+    """Return the overview of a folder, with what was read."""
     library = load(content, drafts=True, today=TODAY)
     return overview(library, content, lint.check(library, content, TODAY))
 

@@ -44,7 +44,7 @@ def our_files() -> list[Path]:
 
 
 def requirements(lock: str) -> dict[str, list[str]]:
-    """Give each pinned line of a lock file with the lines that belong to it."""
+    """Return each pinned line of a lock file with the lines that belong to it."""
     pinned: dict[str, list[str]] = {}
     for line in (ROOT / lock).read_text().splitlines():
         if line.startswith(" "):

@@ -55,7 +55,7 @@ def opened_by(envelope: bytes, reader: Reader) -> bytes:
 
 
 def told(inner: bytes) -> tuple[str, dict]:
-    """Give what a reader finds inside: the text, and the copy for a case system."""
+    """Return what a reader finds inside: the text, and the copy for a case system."""
     message = message_from_bytes(inner, policy=policy.default)
     return text_of(message), copy_of(message)
 

@@ -39,7 +39,7 @@ WORDS = "A fence was broken.\n\n## What changed {: .changed }\n\nThe fence is wh
 
 
 def answers(name: str) -> st.SearchStrategy[str | list[str]]:
-    """Give what a browser could send as the answer to one question."""
+    """Return what a browser could send as the answer to one question."""
     if is_list(name):
         return st.lists(st.sampled_from(choices(name)), unique=True)
     if choices(name):
@@ -102,7 +102,7 @@ def test_every_answer_can_be_read_back_from_the_file(values, body):
 
 
 def printed(text: str) -> str:
-    """Give the characters that a reader sees."""
+    """Return the characters that a reader sees."""
     return "".join(c for c in text if c.isprintable() and c != " ")
 
 
