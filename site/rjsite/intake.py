@@ -97,10 +97,7 @@ class Intake:
             log.error("the outbox is full: forms are answered with the phone number")
             raise NotStored from None
         except (*DATABASE_ERRORS, RuntimeError) as error:
-            log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
-            self.failed_at = time.monotonic()
-            with self._locks[hash(referral.submission) % LOCKS]:
-                self._send_directly(referral)
+            self._take_without_outbox(referral, error)
             new = True
         else:
             self.failed_at = 0.0
@@ -112,6 +109,12 @@ class Intake:
     @staticmethod
     def _form(referral: Referral) -> SentForm:
         return SentForm(referral.reference, referral.submission, referral.digest)
+
+    def _take_without_outbox(self, referral: Referral, error: Exception) -> None:
+        log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
+        self.failed_at = time.monotonic()
+        with self._locks[hash(referral.submission) % LOCKS]:
+            self._send_directly(referral)
 
     def _compose_all(
         self, referral: Referral, recipients: Sequence[str], version: int, number: int

@@ -1,4 +1,4 @@
-"""What may import what, as docs/architecture.md says it."""
+"""What may import what, as docs/architecture.md says, and how long modules and functions may be."""
 
 from __future__ import annotations
 
@@ -68,3 +68,12 @@ def test_a_module_imports_only_from_its_own_layer_and_those_below_it(name):
     above = [other for other in imported(modules()[name]) if layers().index(other.split(".")[1]) < own]
 
     assert above == []
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_a_module_has_260_lines_at_most_and_a_function_30(name):
+    text = modules()[name].read_text(encoding="utf-8")
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+
+    assert text.count("\n") <= 260
+    assert [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 30] == []

@@ -69,10 +69,8 @@ class Fact(BaseModel):
 
     Attributes:
         form: what kind of value it has (see `fact_formats`).
-        link: the address that it links to. For a phone number, an email or a web address it follows from the
-            value.
-        ask: the question that the service still has to answer. `urgency` says how soon, and `example` shows
-            what kind of answer fits.
+        link: the address that it links to; it follows from a phone number, an email or a web address.
+        ask: an open question to the service. `urgency` says how soon to answer, and `example` shows how.
         checked: the name of the fact that says when somebody last tried this number or address. Until that
             day is known, pages that show this fact have no date “Last checked”.
         until: the first day on which the fact counts as not set.
