@@ -103,6 +103,8 @@ IN_PAGES = [
     ("See [below](#gone).", 9, "/ has no part #gone"),
     ("See [the site](www.example.org).", 9, "“www.example.org” leads nowhere; begin it with /"),
     ("Read about it [here](/case-studies/).", 9, "“here” does not say where the link goes"),
+    ("[](/case-studies/)", 9, "“” does not say where the link goes"),
+    ("!!!", 9, "an exclamation mark stands here"),
     ("![](/static/tree.png)", 9, "a picture without words stands here"),
     ("# Another title", 9, "the title is the first heading of the page; begin this one with ##"),
     ("### A heading", 9, "a level is missing before this heading; begin it with ##"),

@@ -97,7 +97,7 @@ class RenderedPage(HTMLParser):
             for item in section.items:
                 self._add_title(item.title, 3, item.href)
                 self._add(item.html)
-        self.blocks = [block for block in self.blocks if block.text.strip()]
+        self.blocks = [block for block in self.blocks if block.text.strip() or block.links]
         self._find_lines(page)
 
     def _add(self, written: str) -> None:
@@ -146,7 +146,7 @@ class RenderedPage(HTMLParser):
             place = shown.find(letters, at)
             if place != at and not self.lost:
                 self.lost = number, line
-            if letters and place >= 0:
+            if line.strip() and place >= 0:  # also a line of signs alone
                 begins.append(place)
                 numbers.append(number)
                 at = place + len(letters)
