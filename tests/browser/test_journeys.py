@@ -26,6 +26,7 @@ def walk(page: Page, site: Site) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(STORY)
     page.get_by_role("link", name="Get in touch").first.click()
     page.get_by_role("main").get_by_role("link", name="Form A, if you were harmed").click()
+    page.wait_for_url(f"{site.base_url}{A}")  # and until its scripts have run
     fill(page, {**GOOD[A], "name": "Ally"})
     press_send(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("We have your message")

@@ -26,6 +26,7 @@ def answer(page: Page, name: str, value: str | list[str]) -> None:
 
 def fill(page: Page, answers: Answers) -> None:
     """Answer in the order of the form, and go on where the next question is in a later step."""
+    page.wait_for_load_state()  # scripts decide what is shown
     start = page.get_by_role("button", name="Start", exact=True)
     if start.is_visible():
         start.click()
