@@ -1,1 +1,1 @@
-"""Reads what the site says from Markdown and TOML files into typed pages, stories and forms."""
+"""Reads the content of the site from Markdown and TOML files into typed objects."""

@@ -1,4 +1,4 @@
-"""The date in the UK, which decides what is shown wherever the server is."""
+"""Today's date in the UK, which decides what the site shows, whatever the server's time zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Permissions of stories and facts with `until`, which end on a day."""
+"""Announces facts and permissions for stories that have ended or will end soon."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ASK_AGAIN = "ask the people in it again, then write the new days in permission a
 
 
 class Permission(StrEnum):
-    """The state of a story's permission on a day."""
+    """The state of a story's permission on a given day."""
 
     ENDED = "Ended: the story is not shown until the people in it agree again"
     ENDING = "Ending within 30 days: ask the people in it again"
@@ -29,7 +29,7 @@ class Permission(StrEnum):
 
 
 def permission(story: Story, today: date) -> Permission:
-    """Return the state of a story's permission."""
+    """Return the state of a story's permission today."""
     if not story.permission or story.permission > today:
         return Permission.MISSING
     if story.has_ended(today):
@@ -38,7 +38,7 @@ def permission(story: Story, today: date) -> Permission:
 
 
 def permission_has_ended(path: Path, today: date) -> bool:
-    """Return whether the permission in the file of a story has ended, or False if the file cannot be read."""
+    """Return whether the permission in a story's file has ended, or False if the file cannot be read."""
     try:
         fields = front_matter.read(path, path).typed(StoryFields)
     except Unreadable:
@@ -50,10 +50,10 @@ def ending(facts: Facts, stories: Iterable[Story], folder: Path, today: date) ->
     """Return an announcement for each fact and permission that has ended or will end soon.
 
     Args:
-        facts: the facts of this day.
+        facts: the facts for today, from `Facts.on`.
         stories: all stories, including those that are not shown.
         folder: the content folder.
-        today: the day that decides.
+        today: the date against which ends are checked.
     """
     return tuple(sorted([*_facts(facts, folder, today), *_permissions(stories, today)]))
 
@@ -62,7 +62,7 @@ def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
     path, shown = folder / "service.toml", Path(folder.name, "service.toml")
     try:
         lines = Lines(read_source(path, shown))
-    except Unreadable:  # these are the facts of an earlier version
+    except Unreadable:  # the facts come from an earlier version of the file
         lines = Lines("")
     for name, fact in {**facts, **facts.ended}.items():
         announced = fact.has_ended(today + SOON) or name in FOR_A_TIME
@@ -72,7 +72,7 @@ def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
 
 
 def _of_fact(name: str, fact: Fact, day: str, *, ended: bool) -> str:
-    """Return what `until` means for a fact on this day, and what to do about it."""
+    """Return words that say when a fact ends, what happens then, and what to do about it."""
     if fact.stays:
         kept = "and is still shown, because people need it" if ended else "and stays, because people need it"
         return f"{'ended' if ended else 'ends'} on {day} {kept}; check it, then write a later day in until"
@@ -84,7 +84,7 @@ def _of_fact(name: str, fact: Fact, day: str, *, ended: bool) -> str:
 
 def _permissions(stories: Iterable[Story], today: date) -> Iterator[Problem]:
     for story in stories:
-        # nobody sees a draft, so it can wait
+        # the public does not see drafts, so their permission can wait
         if story.ask_again and story.has_ended(today + SOON) and not story.draft:
             ended = story.has_ended(today)
             when = f"{'ended' if ended else 'ends'} on {story.ask_again:%-d %B %Y}"

@@ -1,4 +1,4 @@
-"""The forms of facts: what values they take, and the links of these values."""
+"""The forms that a fact can take, such as phone or date: which values are valid, and what they link to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FactForm = Literal[
     "date", "note",
 ]  # fmt: skip
 
-# What to write for each form, in the order in which messages list the forms.
+# The value to write for each form. Messages list the forms in this order.
 GIVE: Mapping[str, str] = {
     "name": "a name, with a capital at its start and without a full stop at its end",
     "phrase": "part of a sentence, without a full stop; a capital begins it only in a name",
@@ -29,7 +29,7 @@ GIVE: Mapping[str, str] = {
     "note": "words for the people who keep this website; they are not printed",
 }
 
-# Placeholders without punctuation: "n/a" is "n a" here.
+# Placeholders in lower case, with spaces instead of punctuation: “n/a” is “n a”.
 _PLACEHOLDERS = frozenset((
     "", "none", "nil", "na", "n a", "unknown", "not known", "not known yet", "not yet known", "not yet",
     "not sure", "not set", "not applicable", "not available", "no answer", "pending", "to follow", "to do",
@@ -52,7 +52,7 @@ _EXAMPLE = re.compile(r"@(?:[\w-]+\.)*example\.(?:com|org|net)", re.IGNORECASE)
 _WEBSITE = re.compile(r"(?:https://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?")
 _ENDS = re.compile(r".*[.!?][\"”’)]*", re.DOTALL)
 _SENTENCE = re.compile(r"(?i:we|you|they|it|i|there|please|call|yes|no)\b|.*[.!?][\"”’)]*\s+[A-Z]", re.DOTALL)
-_CAPITAL_NOT_MEANT = re.compile(  # words that begin a placeholder and are not names
+_CAPITAL_NOT_MEANT = re.compile(  # capitalised words that are not names, so no phrase begins with them
     r"(?:About|After|All|An?|At|Before|Between|By|Each|Every|For|From|In|On|Only|The|To|Up|Weekdays|Within)\b"
 )
 
@@ -65,7 +65,7 @@ def is_answer(value: str) -> bool:
 
 
 def dialled(number: str) -> str:
-    """Return a phone number as it is dialled in the UK, without +44."""
+    """Return a phone number as dialled in the UK, with 0 instead of +44."""
     return _ABROAD.sub("0", number)
 
 
@@ -76,7 +76,7 @@ def digits(number: str) -> str:
 
 
 def link(form: FactForm | None, value: str) -> str | None:
-    """Return the link of a value: None if its form has no link, “” if the value has a mistake."""
+    """Return the address that a value links to: None if its form has no link, “” if the value is invalid."""
     match form:
         case "phone":
             return _tel(value)
@@ -124,7 +124,7 @@ def _takes_text(value: str) -> bool:
 
 
 def as_day(value: str) -> date | None:
-    """Return the date in a value such as 9 March 2026 or 2026-03-09, or None if there is none."""
+    """Return the date in a value such as 9 March 2026 or 2026-03-09, or None if it is not a date."""
     for pattern in ("%d %B %Y", "%Y-%m-%d"):
         with suppress(ValueError):
             return datetime.strptime(value, pattern).date()  # noqa: DTZ007 (a day has no zone)

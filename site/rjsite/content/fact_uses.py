@@ -1,4 +1,4 @@
-"""Finds where the content uses each fact, and the sentence that the fact completes there."""
+"""Finds every use of a fact in the content, with the sentence that the fact completes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Use:
     Attributes:
         name: the name of the fact.
         place: the address of the page or form, or the name of its file if it has no address.
-        sentence: the sentence that the fact completes, with names in place of facts. If the fact is the whole
-            sentence, the sentence before it is included. It is empty if the fact is not printed.
+        sentence: the sentence that the fact completes, with the names of facts instead of values. If the fact
+            is the whole sentence, the sentence before it is included. Empty if the fact is not printed.
     """
 
     name: str
@@ -35,13 +35,13 @@ class Use:
 
     @property
     def around(self) -> tuple[str, str]:
-        """Return the words before and after the fact."""
+        """Return the words before and after the fact in the sentence."""
         before, _, after = self.sentence.partition(f"{{{self.name}}}")
         return before, after
 
 
 def fact_uses(library: Library, folder: Path) -> Iterator[Use]:
-    """Yield every use of a fact in the forms and in the bodies of pages, in order.
+    """Yield every use of a fact in the forms, then in the bodies of pages.
 
     Args:
         library: the content, with drafts.
@@ -52,7 +52,7 @@ def fact_uses(library: Library, folder: Path) -> Iterator[Use]:
         place = by_key.get(path.stem, "all forms")
         try:
             text = read_source(path, path)
-        except Unreadable:  # the check names it
+        except Unreadable:  # the check reports the file
             continue
         yield from (Use(needed["name"], place) for needed in _NEEDED.finditer(text))
         for quoted in _QUOTED.finditer(text):

@@ -1,8 +1,8 @@
 """Facts about the service, which pages, forms, mail and templates use by name.
 
-A fact that is not set hides every sentence that uses it, so that nobody has to invent one. A sentence with
-`{!fact}` is shown only while the fact is not set; a sentence with several, while at least one of them is not
-set.
+A fact that is not set hides every sentence that uses it, so that nobody has to invent a value. A sentence
+with `{!fact}` is shown only while that fact is not set. With several such marks, the sentence is shown while
+at least one of the facts is not set.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, read_as
 
 USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
-_FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # before another sentence
+_FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # a sentence or nothing follows
 
-# How soon the service has to answer. The site must not open before the first kind is answered.
+# How soon the service has to answer a question. Any question “before launch” delays the opening.
 Urgency = Literal["before launch", "soon", "when convenient"]
 
 # Facts that the program itself uses by name, with their forms.
@@ -42,20 +42,20 @@ REQUIRED: Mapping[str, FactForm] = {
     "exit_url": "website",
 }
 
-# Facts that are set only for a time: a notice on every page, or a text instead of the questions of forms.
+# Temporary facts: a notice on every page, and a text shown instead of the questions in forms.
 FOR_A_TIME: Mapping[str, FactForm] = {"notice": "sentence", "forms_paused": "sentence"}
 
-# Facts of these forms say how to reach somebody, so no date makes them disappear.
+# Facts of these forms are contact details, which stay after the day in `until`.
 CONTACT: frozenset[FactForm] = frozenset({"phone", "relay", "text", "email", "address"})
 
 
 def _day_in_words(value: Any) -> Any:
-    """Return the text of a day that is written without quotes, which TOML allows."""
+    """Return a TOML date, which has no quotes, as text, and any other value unchanged."""
     return f"{value:%-d %B %Y}" if isinstance(value, date) else value
 
 
 def _day(value: Any) -> date | None:
-    """Return the day, whether it is written with or without quotes, or None if there is none."""
+    """Return a date that was written with or without quotes, or None for an empty value."""
     if value == "":
         return None
     day = fact_formats.as_day(str(value))
@@ -65,16 +65,16 @@ def _day(value: Any) -> date | None:
 
 
 class Fact(BaseModel):
-    """One fact: its value, its link, and what the service still has to tell us about it.
+    """One fact: its value, its link, and any open question about it.
 
     Attributes:
-        form: what kind of value it has (see `fact_formats`).
-        link: the address that it links to; it follows from a phone number, an email or a web address.
-        ask: an open question to the service. `urgency` says how soon to answer, and `example` shows how.
-        checked: the name of the fact that says when somebody last tried this number or address. Until that
-            day is known, pages that show this fact have no date “Last checked”.
+        form: the kind of value (see `fact_formats`).
+        link: the address that the value links to. For a phone, email or website, the value determines it.
+        ask: a question to the service. `urgency` says how soon to answer it, and `example` shows an answer.
+        checked: the name of another fact: the date on which somebody last tried this number or address. While
+            that fact is not set, pages that show this one have no “Last checked” date.
         until: the first day on which the fact counts as not set.
-        needed: whether people need the fact to find the service or help, so that it stays after that day.
+        needed: whether people need the fact to find the service or help, so that it stays after `until`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,11 +93,11 @@ class Fact(BaseModel):
 
     @property
     def stays(self) -> bool:
-        """Return whether the fact is shown even after its `until`, because people need it to find help."""
+        """Return whether the fact is shown even after `until`, because people need it to find help."""
         return self.needed or bool(self.checked) or self.form in CONTACT
 
     def has_ended(self, today: date) -> bool:
-        """Return whether the day in `until` has come."""
+        """Return whether `until` is today or earlier."""
         return self.until is not None and self.until <= today
 
     def __bool__(self) -> bool:
@@ -108,7 +108,7 @@ class Fact(BaseModel):
 
     @property
     def markdown(self) -> str:
-        """Return the value as Markdown: a link, if the fact has one."""
+        """Return the value in Markdown, as a link if the fact has one."""
         return f"[{self.value}]({self.link})" if self.link else self.value
 
 
@@ -116,13 +116,13 @@ class Facts(dict[str, Fact]):
     """All facts by name.
 
     Attributes:
-        ended: the facts that have ended, with the values that they had.
+        ended: the facts that have ended, with their former values.
     """
 
     ended: Mapping[str, Fact] = MappingProxyType({})
 
     def on(self, today: date) -> Facts:
-        """Return the facts as they are on a day: those that have ended have no value."""
+        """Return the facts for a given day. Facts that have ended have no value, unless `stays` is true."""
         ended = {
             name: fact for name, fact in self.items() if fact and fact.has_ended(today) and not fact.stays
         }
@@ -132,11 +132,11 @@ class Facts(dict[str, Fact]):
         return facts
 
     def has(self, name: str) -> bool:
-        """Return whether the fact is set."""
+        """Return whether a fact is set."""
         return bool(self.get(name))
 
     def all_checked(self, text: str) -> bool:
-        """Return whether every number and address in a text has been tried by somebody (`Fact.checked`)."""
+        """Return whether somebody has tried every number and address in a text (see `Fact.checked`)."""
         shown = (self.get(match["name"]) for match in USED.finditer(text))
         return all(self.has(fact.checked) for fact in shown if fact and fact.checked)
 
@@ -151,11 +151,10 @@ class Facts(dict[str, Fact]):
         return "".join(shown for _, _, shown in self.units(text))
 
     def units(self, text: str) -> Iterator[tuple[int, str, str]]:
-        """Yield each paragraph, item, heading and table row of a text.
+        """Yield each paragraph, list item, heading and table row of a text.
 
         Yields:
-            The number of its first line, its source text, and the text that is shown, which is empty if it is
-            hidden.
+            The number of the first line, the source text, and the text to show, which is empty if hidden.
         """
         line, hidden_level = 1, 0
         for unit in cut_units(text):
@@ -177,11 +176,11 @@ class Facts(dict[str, Fact]):
         return f"{unit.removesuffix(unmarked)}{sentences}\n" if sentences.strip() else ""
 
     def _kept(self, text: str) -> str:
-        """Return the sentences of a text that need no unset fact."""
+        """Return a text without the sentences that need an unset fact."""
         return "".join(sentence for sentence in self._sentences(text) if not self._lacks(sentence)).rstrip()
 
     def _sentences(self, text: str) -> Iterator[str]:
-        """Yield each sentence. A fact that consists of whole sentences is a sentence by itself."""
+        """Yield each sentence. A fact of the form “sentence” that begins a sentence is yielded separately."""
         for sentence in cut_sentences(text):
             while (match := _FIRST.match(sentence)) and self.get(match["name"], Fact()).form == "sentence":
                 yield match[0]
@@ -209,11 +208,11 @@ def load_facts(path: Path, shown: Path) -> Facts:
     """Return the facts about the service. A fact whose value is only a placeholder counts as not set.
 
     Args:
-        path: the file, service.toml.
-        shown: its name in messages.
+        path: the path of `service.toml`.
+        shown: the file's name in messages.
 
     Raises:
-        Unreadable: with every problem in the file.
+        Unreadable: if the file cannot be used. The exception lists every problem.
     """
     written = read_as(dict[str, Fact], path, shown)
     for name in REQUIRED.keys() & written.keys():
@@ -225,7 +224,7 @@ def load_facts(path: Path, shown: Path) -> Facts:
 
 
 def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
-    """Return a fact with its link and the facts in its value filled in. It ends with the first of them."""
+    """Return a fact with the facts in its value filled in, its link, and the earliest `until` among them."""
     named = {match["name"]: written.get(match["name"], Fact()) for match in USED.finditer(fact.value)}
     known = all(
         other and fact_formats.is_answer(other.value) and not USED.search(other.value)
@@ -250,7 +249,7 @@ def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path)
     for name, form in REQUIRED.items():
         fact, value = facts.get(name, Fact()), written.get(name, Fact()).value
         if not fact and any(match["name"] in REQUIRED for match in USED.finditer(value)):
-            continue  # the fact that its value names has the problem
+            continue  # reported for the fact that the value names
         if value and not fact:
             message = f"“{value}” is no answer; write {fact_formats.GIVE[form]}"
             yield Problem(shown, lines.of((name, "value")), f"{name}: {message}")

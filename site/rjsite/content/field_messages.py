@@ -29,12 +29,12 @@ _MESSAGES = {
 
 
 def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
-    """Return what to write to correct an error.
+    """Return a message that says how to correct an error.
 
     Args:
-        fault: the error as pydantic gives it.
+        fault: the error from pydantic.
         kind: the expected type.
-        line: the format of a line in this kind of file, with {} for the name of the field.
+        line: the format of a line in this kind of file, with {} for the field's name.
     """
     *around, name = (str(part) for part in fault["loc"] or ("",))
     given = fault.get("ctx", {})
@@ -60,7 +60,7 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
 
 
 def not_a_field(name: str, kind: Any) -> str:
-    """Return what to write instead of an unknown name in a table of this type."""
+    """Return a message about an unknown name in a table, with the names that the table's type allows."""
     known = list(_fields(kind))
     near = get_close_matches(name, known, 1)
     message = f"“{name}” is not a field; use one of: {', '.join(known)}"
@@ -68,15 +68,15 @@ def not_a_field(name: str, kind: Any) -> str:
 
 
 def _within(kind: Any, around: list[str]) -> Any:
-    """Return the type of a table from its own name and those of the tables that contain it."""
+    """Return the type of a table, found by following a path of names from an outer type."""
     for name in around:
         if hasattr(kind, "model_fields"):
             kind = _fields(kind)[name].annotation
-        else:  # a dict or a list: the type of its items
+        else:  # the type of the items of a dict or list
             kind = next(item for item in reversed(get_args(kind)) if item is not Ellipsis)
     return kind
 
 
 def _fields(kind: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return the fields that a table can have in a file, by their names there."""
+    """Return the fields that a table can have, by their names in the file."""
     return {field.alias or name: field for name, field in kind.model_fields.items() if not field.exclude}

@@ -1,4 +1,4 @@
-"""Finds problems while files are read, in one file or between several."""
+"""Finds problems within one file or between files, while files are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESTART = "restart the site"
 def lacking(
     forms: Mapping[str, Form], outcomes: Collection[str], folder: Path, shown: Path
 ) -> Iterator[Problem]:
-    """Yield a problem for each answer that leads to an outcome without a file."""
+    """Yield a problem for each answer whose outcome is missing or cannot be used."""
     for form in forms.values():
         for stop in form.stops:
             if stop not in outcomes:
@@ -36,10 +36,10 @@ def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -
 
 
 def named_well(path: Path, shown: Path) -> None:
-    """Raise Unreadable if the name of a file cannot be used as an address.
+    """Check that the name of a file can be used as an address.
 
     Raises:
-        Unreadable: with the name to use instead.
+        Unreadable: if not. The message suggests another name.
     """
     name = markdown.slug(path.stem)
     if path.stem == name:
@@ -51,7 +51,7 @@ def named_well(path: Path, shown: Path) -> None:
 
 
 def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
-    """Yield a problem for each fact or part in a body that does not exist."""
+    """Yield a problem for each unknown fact or part that a body uses."""
     for match in USED.finditer(document.body):
         if match["name"] not in facts:
             number = document.body_line + document.body.count("\n", 0, match.start())

@@ -1,7 +1,7 @@
 """Reads the definitions of the forms from content/forms/*.toml.
 
-A form is never left out because of a mistake in its file. The site does not start with a definition that
-cannot be used, and a running site keeps the forms it has.
+A form is never left out because of a mistake in its file. If a definition cannot be used, the site does not
+start, and a running site keeps its current forms.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from rjsite.forms.definition import Form, Question, SharedQuestions
 
 
 def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
-    """Return every form, by its address.
+    """Return all forms by address.
 
     Args:
-        folder: a folder like `content/forms`, with the questions that several forms share in `shared/`.
+        folder: a folder like `content/forms`. Its subfolder `shared` has questions that several forms share.
         shown: the folder's name in messages.
 
     Raises:
-        Unreadable: with every problem in the files.
+        Unreadable: if the forms cannot be used. The exception lists every problem.
     """
     problems: list[Problem] = []
     forms: dict[str, Form] = {}
@@ -51,7 +51,7 @@ def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
 
 def _load(path: Path, shown: Path) -> Form:
     tables = read_toml(path, shown)
-    if "key" in tables:  # the form has it, too, from the name of its file
+    if "key" in tables:  # not a field in the file: the key is the file's name
         line = Lines(read_source(path, shown)).of(("key",))
         raise Unreadable(Problem(shown, line, not_a_field("key", Form)))
     _put_shared_questions(tables, path.parent / "shared", shown.parent / "shared")
@@ -62,7 +62,7 @@ def _load(path: Path, shown: Path) -> Form:
 
 
 def _put_shared_questions(tables: dict[str, Any], folder: Path, shown: Path) -> None:
-    """Replace the names of shared files in each step by their questions."""
+    """Replace the names of shared files in each step with the questions in those files."""
     steps = tables.get("step")
     for step in steps if isinstance(steps, list) else ():
         names = step.get("use") if isinstance(step, dict) else None
@@ -75,7 +75,7 @@ def _shared(name: str, folder: Path, shown: Path) -> tuple[Question, ...]:
 
 
 def _form_problems(error: ValidationError, path: Path, shown: Path) -> Iterator[Problem]:
-    """Yield the problems of a form. One that only the whole form reveals is reported at its question."""
+    """Yield the problems of a form, each at the line of the question that the error names, if any."""
     lines = Lines(read_source(path, shown))
     problems = typed_problems(error, Form, lines, shown)
     for problem, fault in zip(problems, error.errors(), strict=True):

@@ -1,7 +1,7 @@
-"""Reads the fields above a page: YAML between two lines of three dashes, validated by pydantic.
+"""Reads the fields above the text of a page: YAML between two lines of three dashes, validated by pydantic.
 
 Every value is read as text, so that `no` stays “no” and a date stays as it was written until pydantic parses
-it. Each problem has a file, a line and what to write.
+it. Each problem names the file and the line, and says what to write.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DASHES = re.compile(r"\s*[-–—][-–— ]*")
 _IN_FIELDS = re.compile(r"\s|#|- |$|[\w -]+:(?:\s|$)")
 
 Fields = TypeVar("Fields", bound=BaseModel)
-Read = tuple[dict[str, Any], dict[str, int]]  # values and lines
+Read = tuple[dict[str, Any], dict[str, int]]  # values and line numbers, by field
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Document:
     """A file split into its fields and its body.
 
     Attributes:
-        shown: its name in messages.
-        lines: the line of each field.
-        body_line: the first line of the body.
-        above: the fields as they are written.
+        shown: the file's name in messages.
+        lines: the line number of each field.
+        body_line: the line number where the body begins.
+        above: the source of the fields.
     """
 
     shown: Path
@@ -46,14 +46,14 @@ class Document:
     above: str = field(default="", repr=False)
 
     def otherwise(self) -> dict[str, str]:
-        """Return what to write for each field that would not be shown as it is written."""
+        """Return a correction for each field that readers would not see as intended, by field name."""
         return yaml_fields.read_otherwise(self.above)
 
     def typed(self, model: type[Fields]) -> Fields:
-        """Return the fields as a model.
+        """Return the fields as an instance of a model.
 
         Raises:
-            Unreadable: with a problem for each invalid field, or if the body is empty.
+            Unreadable: if fields are invalid, with a problem for each of them, or if the body is empty.
         """
         try:
             fields = model.model_validate(self.fields)
@@ -81,7 +81,7 @@ def read(path: Path, shown: Path) -> Document:
 
     Args:
         path: the file.
-        shown: its name in messages.
+        shown: the file's name in messages.
 
     Raises:
         Unreadable: if the file or its front matter cannot be read. Every problem has a line.
@@ -90,7 +90,7 @@ def read(path: Path, shown: Path) -> Document:
 
 
 def parse(text: str, shown: Path) -> Document:
-    """Return the fields and the body of a text.
+    """Return the fields and the body in the text of a content file.
 
     Raises:
         Unreadable: if the front matter cannot be read. Every problem has a line.
@@ -108,7 +108,7 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
     """Return the indexes of the two lines of dashes.
 
     Raises:
-        Unreadable: if one of them is missing.
+        Unreadable: if either line is missing.
     """
     begin = next((number for number, line in enumerate(lines) if line.strip()), None)
     if begin is None:
@@ -120,14 +120,14 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
             return begin, number
     below = list(enumerate(lines[begin + 1 :], begin + 1))
     close = next((number for number, line in below if _DASHES.fullmatch(line)), None)
-    if close is None:  # probably the end of the fields
+    if close is None:  # the first line that is unlike a field probably begins the text
         close = next((number for number, line in below if not _IN_FIELDS.match(line)), begin)
     message = f"close the fields with a second line of three dashes: {FENCE}"
     raise Unreadable(Problem(shown, close + 1, message))
 
 
 def _fields(text: str, shown: Path, first: int) -> Read:
-    """Return the fields as YAML reads them. `first` is the number of the first line."""
+    """Return the values and line numbers of the fields. `first` is the line number where the text begins."""
     try:
         nodes = list(yaml_fields.nodes(text))
     except yaml.YAMLError as error:
@@ -149,7 +149,7 @@ def _fields(text: str, shown: Path, first: int) -> Read:
 
 
 def _plain(value: yaml.Node) -> str | list[str] | None:
-    """Return the text or the list of texts in a node, or None for any other kind of node."""
+    """Return the text or list of texts in a YAML node, or None for any other kind of node."""
     if isinstance(value, yaml.SequenceNode) and all(isinstance(v, yaml.ScalarNode) for v in value.value):
         return [str(v.value) for v in value.value]
     return str(value.value) if isinstance(value, yaml.ScalarNode) else None

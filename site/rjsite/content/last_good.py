@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-# Copies of these are used even if the file is gone, because the site and its forms need them.
+# The site and its forms need these files, so their copies are used even if the files are gone.
 NEEDED = ("service.toml", "house-rules.toml", "outcomes/", "errors/")
 
 _DRAFT = re.compile(
@@ -27,11 +27,11 @@ def is_withdrawn(file: Path) -> bool:
 
 
 class LastGood:
-    """Copies of the files of one content folder.
+    """The last good copies of the files in a content folder.
 
     Args:
         source: the content folder.
-        copies: a folder for nothing but the copies. It is created with the first copy.
+        copies: a folder for the copies and nothing else. It is created with the first copy.
     """
 
     def __init__(self, source: Path, copies: Path) -> None:
@@ -39,7 +39,7 @@ class LastGood:
         self.copies = copies
 
     def of(self, name: str) -> Path | None:
-        """Return the copy of a file or folder, or None if there is none or the file was withdrawn."""
+        """Return the path of the copy, or None if there is no copy or the file was withdrawn."""
         copy = self.copies / name
         if not copy.exists() or (is_withdrawn(self.source / name) and not name.startswith(NEEDED)):
             return None
@@ -49,7 +49,7 @@ class LastGood:
         """Write copies of usable files, and delete the copies of withdrawn files.
 
         Args:
-            files: the content of each file, by its name.
+            files: the content of each file, by name.
 
         Raises:
             OSError: if the copies cannot be written.

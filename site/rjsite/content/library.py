@@ -1,7 +1,7 @@
-"""Everything that the site says, read from one folder and linked together.
+"""All content of the site, read from one folder and linked together.
 
-A problem in a file is a value and not an exception. Tests and `rjsite check` fail because of it, but a
-running site leaves the file out and goes on: a mistake in a story must never take a form down.
+Problems in files are collected, not raised. Tests and `rjsite check` fail because of them, but a running site
+leaves the file out and carries on: a mistake in a story must never take a form down.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from rjsite.forms.definition import Form
 
 __all__ = ["HOME", "NOTICES", "STORIES", "Library", "address_of", "bare_page", "load"]
 
-GONE = "gone"  # in redirects.toml: the address no longer has a page
-ON_THE_MAP = 100  # stories in the site map; the rest are in their own list
+GONE = "gone"  # in redirects.toml: the page has been removed
+ON_THE_MAP = 100  # the most stories in the site map; the list of stories has them all
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ class Library:
     navigation: Navigation = field(default_factory=Navigation)
     pages: Mapping[str, Page] = field(default_factory=dict)  # by address
     stories: tuple[Story, ...] = ()  # newest first
-    forms: Mapping[str, Form] = field(default_factory=dict)  # by address, with the facts put in
-    written_forms: Mapping[str, Form] = field(default_factory=dict, repr=False)  # with facts by their names
-    form_pages: Mapping[str, Page] = field(default_factory=dict)  # their opening words, by address
+    forms: Mapping[str, Form] = field(default_factory=dict)  # by address, with facts filled in
+    written_forms: Mapping[str, Form] = field(default_factory=dict, repr=False)  # before facts are filled in
+    form_pages: Mapping[str, Page] = field(default_factory=dict)  # the page around each form, by address
     outcomes: Mapping[str, Page] = field(default_factory=dict)
     errors: Mapping[str, Page] = field(default_factory=dict)
     redirects: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    ending: tuple[Problem, ...] = ()  # facts and permissions that have ended or will within 30 days
-    withdrawn_papers: frozenset[str] = frozenset()  # names of PDFs that contain a fact that has ended
-    usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # files without a mistake, by name
+    ending: tuple[Problem, ...] = ()  # facts and permissions that have ended or end within 30 days
+    withdrawn_papers: frozenset[str] = frozenset()  # names of PDFs that contain an ended fact
+    usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # files without mistakes, by name
 
     @cached_property
     def by_slug(self) -> Mapping[str, Story]:
-        """Return the stories by their slug."""
+        """Return the stories by slug."""
         return {story.slug: story for story in self.stories}
 
     @cached_property
@@ -60,14 +60,14 @@ class Library:
 
     @property
     def site_map(self) -> Iterator[tuple[str, list[Page]]]:
-        """Yield the title and the pages of each group; after the list of stories come the newest of them."""
+        """Yield each group's title and pages. The group with the story list ends with the newest stories."""
         pages = {**self.pages, **self.form_pages}
         for group in self.navigation.groups:
             newest = self.stories[:ON_THE_MAP] if STORIES in group.pages else ()
             yield group.title, [*(pages[name] for name in group.pages if name in pages), *newest]
 
     def without(self, slugs: Collection[str]) -> Library:
-        """Return a copy without some stories, which then appear in no page, list or file."""
+        """Return a copy without the given stories, which then appear in no page, list or file."""
         shown = tuple(story for story in self.stories if story.slug not in slugs)
         return replace(self, stories=shown) if len(shown) < len(self.stories) else self
 
@@ -88,13 +88,13 @@ class Library:
         )
 
     def with_story(self, story: Story) -> Library:
-        """Return a copy with a story added, in place of the story of that name if there is one."""
+        """Return a copy with a story added. It replaces any story with the same slug."""
         others = (other for other in self.stories if other.slug != story.slug)
         return replace(self, stories=newest_first([*others, story]))
 
     @property
     def not_shown(self) -> list[Problem]:
-        """Return the problems that keep something from being shown as its file is now."""
+        """Return the problems that keep the current version of a file from being shown."""
         return [problem for problem in self.problems if problem.severity is Severity.MUST_NOT_BE_SHOWN]
 
     @property
@@ -104,7 +104,7 @@ class Library:
 
     @property
     def every_page(self) -> Iterator[Page]:
-        """Yield everything that is a page: pages, forms, stories, outcomes and errors."""
+        """Yield every page, including forms, stories, outcomes and errors."""
         yield from chain(self.pages.values(), self.form_pages.values(), self.stories)
         yield from chain(self.outcomes.values(), self.errors.values())
 
@@ -117,17 +117,17 @@ def load(
     kept: Library | None = None,
     last_good: LastGood | None = None,
 ) -> Library:
-    """Return everything that a content folder says, with every problem in it.
+    """Return the content in a folder, with every problem in its files.
 
     Args:
         folder: the content folder.
-        drafts: whether to include what the public does not see today.
-        today: the day that decides what is shown; by default today in the UK.
-        kept: what a running site shows now; used for facts, forms and their notices that cannot be read.
+        drafts: whether to include content that the public does not see today.
+        today: the date that decides what is shown; by default, today in the UK.
+        kept: the content that the site shows now, used if facts, forms, outcomes or errors cannot be read.
         last_good: provides earlier versions of other files that cannot be used.
 
     Raises:
-        Unreadable: if the facts or a form cannot be used and none are kept.
+        Unreadable: if the facts or a form cannot be used and `kept` has none.
     """
     kept = kept or NOTHING
     reader = Reader(folder, kept.facts, kept.written_forms, last_good, drafts=drafts, today=today)

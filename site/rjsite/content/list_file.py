@@ -1,4 +1,4 @@
-"""A short list in the data folder, one entry on each line. It outlives releases, rollbacks and restarts."""
+"""Short lists in the data folder, one entry per line, which outlive releases, rollbacks and restarts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class ListFile:
 
     Args:
         folder: the data folder.
-        name: the name of the file.
+        name: the file in this folder, such as `hidden-stories`.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / name
 
     def stamp(self) -> Stamp | None:
-        """Return a value that changes with the list, or None if there is no list."""
+        """Return a value that changes whenever the list changes, or None if there is no list."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -39,7 +39,7 @@ class ListFile:
         """Return the entries.
 
         Raises:
-            OSError: if the list exists and cannot be opened.
+            OSError: if the list exists but cannot be opened.
             UnicodeError: if the list is not UTF-8.
         """
         try:
@@ -64,7 +64,7 @@ class ListFile:
                 file.writelines(f"{entry}\n" for entry in sorted(change(self.read())))
                 file.flush()
                 os.fsync(file.fileno())
-            part.chmod(0o644)  # so that the site can read the list, whichever user hides a story
+            part.chmod(0o644)  # the site must be able to read a list that another user changed
             part.replace(self.path)
             os.fsync(folder)
         finally:

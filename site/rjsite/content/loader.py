@@ -27,7 +27,7 @@ from rjsite.forms.definition import Form
 
 HOME = "/"
 STORIES = "/case-studies/"
-NOTICES = ("413", "429", "503", "old-page")  # errors that are shown in the page of a form
+NOTICES = ("413", "429", "503", "old-page")  # error pages whose text is shown on the page of a form
 STORY_CRUMBS = (Link(label="Home", page=HOME), Link(label="Stories", page=STORIES))
 
 Made = TypeVar("Made")
@@ -39,11 +39,11 @@ class Reader:
 
     Args:
         folder: the content folder.
-        kept_facts: the facts that the running site shows, used if the file cannot be read. It may be empty.
-        kept_forms: the forms that the running site shows, used in the same way.
+        kept_facts: the facts that the site shows now, used if `service.toml` cannot be read. May be empty.
+        kept_forms: the forms that the site shows now, used if the forms cannot be read. May be empty.
         last_good: provides earlier versions of other files that cannot be used.
         drafts: whether to include drafts.
-        today: the day that decides what is shown; by default today in the UK.
+        today: the date that decides what is shown; by default, today in the UK.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Reader:
         self.problems: list[Problem] = []
         self.usable: dict[str, bytes] = {}
         self.unusable: set[str] = set()
-        self.left_out: set[str] = set()  # addresses of pages whose file was not used
+        self.left_out: set[str] = set()  # addresses of pages that are drafts or cannot be used
         self.facts = self.read("service.toml", load_facts, kept_facts).on(self.today)
 
     def file(self, name: str) -> tuple[Path, Path]:
@@ -81,9 +81,9 @@ class Reader:
         """Return the content of a file or, if it cannot be used, the first available replacement.
 
         Args:
-            name: the name of the file.
-            make: reads the file.
-            kept: the first replacement, which the site shows now. The second one is the last good version.
+            name: the file or folder, relative to the content folder.
+            make: a function that reads the file.
+            kept: the first replacement: what the site shows now. The second is the last good version.
             otherwise: the third replacement.
 
         Raises:
@@ -103,7 +103,7 @@ class Reader:
         return made
 
     def _copy(self, name: str) -> Path | None:
-        """Return the last good version of a file or folder, if there is one."""
+        """Return the path of the last good version of a file or folder, or None."""
         return self.last_good.of(name) if self.last_good else None
 
     def _last_good(self, name: str, make: Callable[[Path, Path], Made]) -> Made | None:
@@ -114,7 +114,7 @@ class Reader:
             return None
 
     def _note_usable(self, path: Path) -> None:
-        """Remember the content of a file, or of each TOML file in a folder."""
+        """Remember the content of a usable file, or of each TOML file in a usable folder."""
         if self.last_good:
             for file in path.rglob("*.toml") if path.is_dir() else (path,):
                 name = file.relative_to(self.folder)
@@ -136,7 +136,7 @@ class Reader:
     def _made(
         self, path: Path, shown: Path, make: Callable[[Document, str, Facts], Shown]
     ) -> tuple[Shown | None, list[Problem]]:
-        """Return the page that a file makes, or None if it cannot be used, and the problems in the file."""
+        """Return the page in a file, or None if the file cannot be used, and the problems in the file."""
         try:
             named_well(path, shown)
             document = front_matter.read(path, shown)
@@ -151,7 +151,7 @@ class Reader:
         path: Path,
         make: Callable[[Document, str, Facts], Shown],
     ) -> Shown | None:
-        """Return the page, or its last good version if the file has a mistake and there is such a version."""
+        """Return the page or, if the file has a mistake, the last good version if there is one."""
         name = path.relative_to(self.folder).as_posix()
         if all(problem.severity is Severity.PLEASE_MEND for problem in problems):
             self._note_usable(path)
@@ -160,7 +160,7 @@ class Reader:
         return made
 
     def pages(self) -> dict[str, Page]:
-        """Return the pages by their addresses."""
+        """Return the pages by address."""
         pages = self.each("pages", _page)
         return {page.address: replace(page, held="Draft") if page.draft else page for page in pages}
 
@@ -178,12 +178,12 @@ class Reader:
         return written.within(pages)
 
     def redirects(self) -> dict[str, str]:
-        """Return the new address for each old one."""
+        """Return the new address for each old address."""
         written = self.read("redirects.toml", read_toml, otherwise=dict[str, Any]())
         return {old: str(new) for old, new in written.items()}
 
     def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
-        """Return the outcomes or errors by their names. Forms need them, so they stay if a file is gone."""
+        """Return the outcomes or errors by name. Forms need these pages, so they outlive their files."""
         copies = self._copy(kind)
         there = {path.name for path in (self.folder / kind).glob("*.md")}
         gone = [path for path in copies.glob("*.md") if path.name not in there] if copies else []
@@ -193,7 +193,7 @@ class Reader:
         return {**{page.address: page for page in before if page}, **shown, **read}
 
     def forms(self, outcomes: Mapping[str, Page], errors: Mapping[str, Page]) -> Mapping[str, Form]:
-        """Return the forms by their addresses, before facts are filled in.
+        """Return the forms by address, before facts are filled in.
 
         Raises:
             Unreadable: if a form or a page that it needs cannot be used, and there are no kept forms.
@@ -214,7 +214,7 @@ class Reader:
         return forms
 
     def form_pages(self, forms: Mapping[str, Form]) -> dict[str, Page]:
-        """Return the page around each form. A mistake in the page's file must not take the form down."""
+        """Return the page around each form. A mistake in this page must not take the form down."""
         written = {page.address: page for page in self.each("forms", _page)}
         return {
             address: replace(
@@ -227,7 +227,7 @@ class Reader:
 
 
 def address_of(name: str) -> str:
-    """Return the address of a page by the name of its file."""
+    """Return the address of a page from the name of its file, without `.md`."""
     return {"index": HOME, "case-studies": STORIES}.get(name, f"/{name}")
 
 
@@ -245,10 +245,10 @@ def _plain(document: Document, name: str, facts: Facts) -> Page:
 
 
 def make_story(document: Document, name: str, facts: Facts) -> Story:
-    """Return a story.
+    """Return the story in a document.
 
     Raises:
-        Unreadable: if its fields cannot be used.
+        Unreadable: if the fields are invalid or the body is empty.
     """
     fields = dict(document.typed(StoryFields))
     about = {"slug": name, "crumbs": STORY_CRUMBS, "description": fields["summary"]}

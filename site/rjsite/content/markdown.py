@@ -1,4 +1,4 @@
-"""Turns Markdown into safe HTML, divided into the parts that templates know how to show.
+"""Turns Markdown into safe HTML, divided into sections that the templates can show.
 
 Raw HTML is disabled, and nh3 cleans the result before it reaches a page.
 """
@@ -23,15 +23,15 @@ from markdown.extensions.tables import TableExtension
 from markdown.treeprocessors import Treeprocessor
 from markupsafe import Markup
 
-# parts whose "###" headings begin an item of a list
+# parts in which each "###" heading begins an item
 WITH_ITEMS = frozenset({"choices", "steps", "promises", "quotes", "questions", "pictures", "write"})
 PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map", "paper"}
 
 _SECTION, _ENTRY = (re.compile(rf"^{level}[ \t]+(.*)$", re.MULTILINE) for level in ("##", "###"))
 _MARKS = re.compile(r"\{:([^}]*)\}$")  # at the end of a heading, like "{: .steps #how }"
 _LINKED = re.compile(r"^\[(?P<text>.+)\]\((?P<href>[^)\s]+)\)$")
-_LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # easier to hit than a link in a sentence
-_LONG_ADDRESS = re.compile(r'(<a href="mailto:[^>]*>)([^<]{33,})')  # wider than the narrowest screen
+_LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # made easier to tap
+_LONG_ADDRESS = re.compile(r'(<a href="mailto:[^>]*>)([^<]{33,})')  # too long for the narrowest screen
 
 _TAGS = {
     "p", "ul", "ol", "li", "strong", "em", "a", "blockquote", "h2", "h3", "h4", "br", "hr",
@@ -60,18 +60,18 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The text under one heading of the second level."""
+    """The text under one second-level heading."""
 
     part: str
     title: str
     id: str
     html: Markup
     items: tuple[Item, ...] = ()
-    names: tuple[str, ...] = ()  # for the part "stories": their names
+    names: tuple[str, ...] = ()  # of the stories in the part "stories"
 
 
 class _TableLabels(Treeprocessor):
-    """Marks row headings and labels cells with their column, so that narrow screens can stack them."""
+    """Marks row headings and labels cells with their column, so that narrow screens can stack the cells."""
 
     def run(self, root: Element) -> None:
         for table in root.iter("table"):
@@ -112,10 +112,10 @@ _renderer = _Renderer()
 
 
 def to_html(text: str, title: str = "") -> Markup:
-    """Return Markdown in which facts are filled in as safe HTML.
+    """Return safe HTML for a Markdown text with its facts already filled in.
 
     Args:
-        title: the heading above the text, which names tables for screen readers.
+        title: the heading above the text, used as the label of tables for screen readers.
     """
     if not text.strip():
         return Markup("")
@@ -151,13 +151,13 @@ def opening_and_sections(text: str, title: str) -> tuple[Markup, tuple[Section, 
 
 
 def _cut(text: str, heading: re.Pattern[str]) -> tuple[str, list[tuple[str, str, str]]]:
-    """Return the text before the first heading, and the text, marks and body of each heading."""
+    """Return the text before the first heading, and the title, marks and body of each heading."""
     opening, *rest = heading.split(text)
     return opening, [(*_marked(line), below) for line, below in zip(rest[::2], rest[1::2], strict=True)]
 
 
 def _marked(heading: str) -> tuple[str, str]:
-    """Return the text of a heading, and its marks."""
+    """Return the title and the marks of a heading."""
     heading = heading.strip()
     match = _MARKS.search(heading)
     return (heading[: match.start()].rstrip(), match[1]) if match else (heading, "")
@@ -199,7 +199,7 @@ def _id(title: str, marks: str, taken: set[str]) -> str:
 
 
 def parts_used(text: str) -> Iterator[tuple[int, str]]:
-    """Return the line and the name of each part that a body uses."""
+    """Yield the line and the name of each part that a body uses."""
     for heading in _SECTION.finditer(text):
         if part := _mark(".", _marked(heading[1])[1]):
             yield text.count("\n", 0, heading.start()) + 1, part

@@ -1,9 +1,9 @@
-"""Fetches the branch main, so that the site shows its content. The program stays the same.
+"""Fetches merged content from the branch main, without changing the program.
 
 The folder `content-versions` in the data folder has a clone of each commit, and the symbolic link `content`
-points into one of them. It is replaced in one step, so that nobody reads half of the old content and half of
-the new. Both are in the data folder because it outlives releases: a removed story stays removed after a
-rollback to an older version of the program.
+points into one of the clones. The link is replaced atomically, so that nobody reads a mixture of old and new
+content. The folder and the link are in the data folder because it outlives releases: a removed story stays
+removed after a rollback to an older version of the program.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 LINK, VERSIONS, RESULT = "content", "content-versions", "content-update"  # in the data folder
-PROGRAM = ("site", "static", "templates", "deploy", "tools", "requirements.lock")  # replaced by a release
+PROGRAM = ("site", "static", "templates", "deploy", "tools", "requirements.lock")  # replaced by releases only
 OVERDUE = 2 * 60 * 60  # seconds
-SECONDS = 300  # the longest time for one git command
+SECONDS = 300  # timeout of each git command
 QUIET = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
@@ -35,18 +35,18 @@ _UNFINISHED = "part-"
 
 
 class CannotFetch(Exception):
-    """The content of main cannot be fetched. The message gives the reason in one line."""
+    """Raised if the content of main cannot be fetched. The message gives the reason in one line."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """How the last run of `rjsite update-content` ended.
+    """The result of the last run of `rjsite update-content`.
 
     Attributes:
-        ended: when, in seconds since 1970.
+        ended: when the run ended, in seconds since 1970.
         commit: the commit of main whose content is shown and published; empty if there is none.
-        failure: why the newest content is not shown or not published; empty if it is.
-        not_shown: a line for each mistake that keeps something from being shown as its file is now.
+        failure: why the newest content is not shown or not published; empty if nothing failed.
+        not_shown: a line for each mistake that keeps the current version of a file from being shown.
         program: the files of the program that differ on main.
     """
 
@@ -57,12 +57,12 @@ class Update:
     program: tuple[str, ...] = ()
 
     def summary(self) -> str:
-        """Return a line about the content that is shown."""
+        """Return a line that names the commit and the time of the run."""
         when = f"{datetime.fromtimestamp(self.ended, UTC):%Y-%m-%d %H:%M} UTC"
         return f"{self.commit[:10] or 'nothing'} of main is taken up, as of {when}"
 
     def warnings(self, now: float, *, with_mistakes: bool = True) -> list[str]:
-        """Return a line for each thing that somebody has to do, and one for all mistakes in the content."""
+        """Return a line for each thing that somebody has to do. All mistakes in content share one line."""
         lines = []
         if self.failure:
             lines.append(f"the last change of the content could not be taken up: {self.failure}")
@@ -78,12 +78,12 @@ class Update:
 
 
 def _first_of(lines: tuple[str, ...]) -> str:
-    """Return the first line and the number of the others."""
+    """Return the first line and the number of further lines."""
     return lines[0] + (f" and {len(lines) - 1} more" if lines[1:] else "")
 
 
 def read_result(data: Path) -> Update | None:
-    """Return how the last run ended, or None if that is not known."""
+    """Return the result of the last run, or None if it is missing or unreadable."""
     try:
         stored = json.loads((data / RESULT).read_text(encoding="utf-8"))
         return Update(**{**stored, **{name: tuple(stored[name]) for name in ("not_shown", "program")}})
@@ -92,7 +92,7 @@ def read_result(data: Path) -> Update | None:
 
 
 def write_result(data: Path, update: Update) -> None:
-    """Write how this run ended."""
+    """Save the result of a run."""
     part = data / f"{RESULT}.part"
     part.write_text(json.dumps(asdict(update)), encoding="utf-8")
     part.replace(data / RESULT)
@@ -100,7 +100,7 @@ def write_result(data: Path, update: Update) -> None:
 
 @contextmanager
 def alone(data: Path) -> Iterator[None]:
-    """Wait until no other run is under way, and delete what an interrupted one left."""
+    """Wait for any other run, keep new runs out, and delete the leftovers of interrupted runs."""
     versions = data / VERSIONS
     versions.mkdir(mode=0o755, exist_ok=True)
     handle = os.open(versions, os.O_RDONLY)
@@ -114,10 +114,10 @@ def alone(data: Path) -> Iterator[None]:
 
 
 def take_up(repository: str, data: Path) -> str:
-    """Point the link to the content of main, and return the commit.
+    """Fetch the content of main, point the link to it, and return the commit.
 
     Raises:
-        CannotFetch: if that fails; the link is unchanged.
+        CannotFetch: if any step fails. The link then stays unchanged.
     """
     heads = _git("ls-remote", "--", repository, "refs/heads/main").split()
     if not heads:
@@ -130,7 +130,7 @@ def take_up(repository: str, data: Path) -> str:
         if old.resolve() not in (
             clone.resolve(),
             before,
-        ):  # the previous one may still be in use
+        ):  # the previous clone may still be in use
             shutil.rmtree(old)
     if clone.resolve() != before:
         _lead_to(data, clone)
@@ -138,11 +138,11 @@ def take_up(repository: str, data: Path) -> str:
 
 
 def _clone(repository: str, versions: Path) -> Path:
-    """Return a folder with the content of main, named after its commit and completely on disk."""
+    """Clone the content of main, sync it to disk, and return the folder, named after the commit."""
     part = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=versions))
     shape = ["--no-checkout", "--depth=1", "--single-branch", "--branch=main", "--no-tags", "--template="]
     _git("clone", "--quiet", *shape, "--", repository, str(part))
-    # A symbolic link becomes a small text file, which is a mistake in the content like any other.
+    # Symbolic links become small text files, which are then reported like any mistake in the content.
     _git("-C", str(part), "-c", "core.symlinks=false", "checkout", "--quiet", "HEAD", "--", "content")
     if not any((part / "content" / "pages").glob("*.md")):
         raise CannotFetch("main has no pages in content/pages, so this cannot be meant")
@@ -153,7 +153,7 @@ def _clone(repository: str, versions: Path) -> Path:
 
 
 def _lead_to(data: Path, clone: Path) -> None:
-    """Replace the link in one step."""
+    """Point the link to a clone in one atomic step."""
     part = data / f"{LINK}.part"
     part.unlink(missing_ok=True)
     part.symlink_to(Path(VERSIONS, clone.name, "content"))
@@ -176,7 +176,7 @@ def program_on_main(data: Path, root: Path) -> tuple[str, ...]:
 
 
 def _git(*arguments: str) -> str:
-    """Run git and return its output. It gets no settings of the site, and none from a git hook."""
+    """Run git without environment variables of the site or of a git hook, and return its output."""
     ours = ("GIT_", "RJSITE_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | QUIET
     try:
@@ -200,7 +200,7 @@ def _git(*arguments: str) -> str:
 
 
 def warnings(data: Path, repository: str, *, with_mistakes: bool = True) -> list[str]:
-    """Return what somebody has to do so that merged content arrives. It is empty if no repository is set."""
+    """Return warnings about the arrival of merged content. There are none if no repository is set."""
     if not repository:
         return []
     update = read_result(data)

@@ -1,4 +1,4 @@
-"""Pages and stories. Each is a Markdown file with facts about the service filled in."""
+"""Pages and stories, made from Markdown files with facts about the service filled in."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Page:
     title: str
     last_checked: date | None
     description: str = ""
-    head: str = ""  # the title of the document, if it is not that of the page
+    head: str = ""  # the HTML title; by default, the title of the page
     crumb: str = ""
     version: str = ""
     grade: int = 6
     listed: bool = True  # whether the site map and search engines list it
     draft: bool = False
-    held: str = ""  # why the public does not see it; empty if they do
+    held: str = ""  # why the page is not public; empty if it is public
     crumbs: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Page:
 
     @property
     def checked_on(self) -> date | None:
-        """Return the date to show as “Last checked”, or None if a number on the page has not been tried."""
+        """Return the date to show as “Last checked”, or None if a number or address is untested."""
         return self.last_checked if self.facts.all_checked(self.document.body) else None
 
     @cached_property
@@ -94,15 +94,15 @@ class Story(Page):
     video: str
     published: date
     agreed_by: str | None = None  # who gave the permission; never a name
-    ask_again: date | None = None  # the day on which the permission ends
+    ask_again: date | None = None  # the day the permission ends
     ask: str = ""
 
     def has_ended(self, today: date) -> bool:
-        """Return whether the people in the story have to agree again before it may be shown."""
+        """Return whether the permission has ended, so that the people in the story have to agree again."""
         return self.ask_again is not None and self.ask_again <= today
 
     def held_on(self, day: date) -> str:
-        """Return why the public does not see the story on a day, or "" if they do."""
+        """Return why the story is not public on a given day, or "" if it is public."""
         if self.draft:
             return "Draft"
         if self.ask_again and self.has_ended(day):
@@ -117,5 +117,5 @@ class Story(Page):
 
     @property
     def landscape(self) -> int:
-        """Return the number of the drawing on the card, which depends on the name of the file."""
+        """Return the number of the drawing on the card, which is derived from the name of the file."""
         return hashlib.sha256(self.slug.encode()).digest()[1] % LANDSCAPES + 1

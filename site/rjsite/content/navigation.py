@@ -13,7 +13,7 @@ from rjsite.content.toml import line_of
 
 
 class Group(BaseModel):
-    """Pages that stand together in the site map, by their addresses."""
+    """A group of pages in the site map, given by their addresses."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,7 +22,7 @@ class Group(BaseModel):
 
 
 class Navigation(BaseModel):
-    """The content of the file: the links of the menu and the footer, and the groups of the site map."""
+    """The links of the menu and the footer, and the groups of the site map."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,7 +31,7 @@ class Navigation(BaseModel):
     groups: tuple[Group, ...] = Field((), alias="group")
 
     def within(self, pages: Container[str]) -> Navigation:
-        """Return a copy without the links of the menu and the footer that lead to no page."""
+        """Return a copy without menu and footer links to missing pages."""
         menu, footer = (
             tuple(link for link in links if link.page in pages) for links in (self.menu, self.footer)
         )
@@ -44,10 +44,10 @@ def navigation_problems(
     """Yield a problem for each entry without a page, and for each page without an entry.
 
     Args:
-        written: the content of the file.
+        written: the navigation as read from the file.
         path: the file.
-        shown: its name in messages.
-        pages: all pages by their addresses.
+        shown: the file's name in messages.
+        pages: all pages by address.
         left_out: the addresses of pages that are not in `pages` because they have a problem or are drafts.
     """
     mapped = [address for group in written.groups for address in group.pages]

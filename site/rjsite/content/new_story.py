@@ -26,7 +26,7 @@ Write here what changed for each person. Take this part out if the end is not kn
 
 
 def first_values(today: date) -> dict[str, str | list[str]]:
-    """Return the initial answers of a new story."""
+    """Return the initial values of the fields of a new story."""
     values: dict[str, str | list[str]] = {name: [] for name in StoryFields.model_fields if is_list(name)}
     days = dict.fromkeys(("last_checked", "published"), f"{today}")
     not_known = dict.fromkeys(("began_by", "ended", "told_by"), "not known")
@@ -38,12 +38,12 @@ def write_story(folder: Path, title: str, today: date) -> Path:
 
     Args:
         folder: the content folder.
-        title: the title, from which the name of the file is made.
-        today: the value of its dates.
+        title: the title of the story, which also gives the file its name.
+        today: the initial value of the dates in the file.
 
     Raises:
         ValueError: if the title cannot be turned into an address.
-        FileExistsError: if a story of that name exists. Its file is not changed.
+        FileExistsError: if a story with that name exists. The existing file is not changed.
     """
     title = " ".join(title.split())
     name = story_name(title)

@@ -18,7 +18,7 @@ from rjsite.content.source import read_source
 from rjsite.content.toml import Lines
 
 _IN_TEMPLATE = re.compile(r"\bfacts\.(?:get\(\")?(?P<name>[a-z_]+)")
-_SENTENCES = 3  # the most that are shown of one fact
+_SENTENCES = 3  # the most sentences shown for one fact
 _BLANK = "____________________"
 _DOCUMENT = Path(__file__).with_suffix(".md")
 
@@ -28,11 +28,11 @@ class Question:
     """One question for the service.
 
     Attributes:
-        problem: the same question as one line of `release-check`.
-        completes: the sentences that the answer completes, with a blank for it. If the answer only has to be
-            confirmed, they are shown as they are on the website now.
-        goes_into: the fact, or the file of the story, into which the answer is written.
-        give: the kind of answer to give.
+        problem: the question as one line of `release-check`.
+        completes: the sentences that the answer completes, with a blank for the answer. If the service only
+            has to confirm a value, the sentences contain the value, as on the website now.
+        goes_into: the fact or story file in which to write the answer.
+        give: the kind of answer expected.
         used_on: the pages that need the answer.
     """
 
@@ -47,7 +47,7 @@ class Question:
     used_on: Sequence[str] = ()
 
     def markdown(self, number: int) -> str:
-        """Return the question with spaces for the answer, for who gives it and for the date."""
+        """Return the question in Markdown, with blanks for the answer, who gave it and when."""
         sentences = " ".join(f"“{sentence}”" for sentence in self.completes)
         full_stop = "" if self.text.endswith(("?", ".")) else "."
         lines = [
@@ -61,18 +61,18 @@ class Question:
         return "\n".join(filter(None, lines))
 
     def row(self, number: int) -> str:
-        """Return the row of the table that shows where the answer goes."""
+        """Return a row for the table that shows where to write each answer."""
         cells = [str(number), f"`{self.goes_into}`", self.give, ", ".join(self.used_on) or "no page"]
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
 def open_questions(library: Library, folder: Path, templates: Path) -> list[Question]:
-    """Return the questions that are still open.
+    """Return all open questions about facts and stories.
 
     Args:
-        library: The content, with drafts.
-        folder: The folder it was read from.
-        templates: The folder of the templates, which use facts too.
+        library: the content, with drafts.
+        folder: the content folder.
+        templates: the folder of the templates, which use facts too.
     """
     return [*_facts(library, folder, templates), *_stories(library.stories)]
 
@@ -111,7 +111,7 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question
             completes=[
                 _with_blank(sentence, name, library.facts)
                 for sentence in sentences
-                if sentence != f"{{{name}}}"  # nothing but a blank would be left
+                if sentence != f"{{{name}}}"  # such a sentence would be nothing but a blank
             ],
             example=fact.example,
             value=fact.value,
@@ -121,7 +121,7 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question
 
 
 def _with_blank(sentence: str, name: str, facts: Facts) -> str:
-    """Return the sentence with known facts filled in and a blank for the fact in question."""
+    """Return a sentence with known facts filled in, and a blank for the fact asked about if it is unknown."""
 
     def put(use: re.Match[str]) -> str:
         unknown = "___" if use["name"] == name else "(…)"
@@ -157,7 +157,7 @@ def _stories(stories: Sequence[Story]) -> Iterator[Question]:
 
 
 def _in_templates(templates: Path) -> Iterator[Use]:
-    """Yield the uses of facts in the parts around every page or form."""
+    """Yield each use of a fact in the templates, which surround every page or form."""
     for path in sorted(templates.rglob("*.html")):
         for use in _IN_TEMPLATE.finditer(path.read_text(encoding="utf-8")):
             yield Use(use["name"], "all forms" if path.name == "form.html" else "all pages")

@@ -18,9 +18,9 @@ class Row:
     """One story or page.
 
     Attributes:
-        name: of the file, without `.md`.
-        address: the address at which it is shown, or empty.
-        state: whether the public sees it.
+        name: the name of the file, without `.md`.
+        address: where the page is shown; empty if the file cannot be used.
+        state: words that say whether the page is public.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Overview:
-    """Every story and page, and the problems of all other files."""
+    """Every story and page, and the problems in other files."""
 
     stories: Sequence[Row]
     pages: Sequence[Row]
@@ -45,14 +45,14 @@ def overview(library: Library, folder: Path, problems: Sequence[Problem]) -> Ove
     """Return the state of all content.
 
     Args:
-        library: what was read from `folder`, with drafts.
-        problems: the problems that the check finds in it.
+        library: the content of `folder`, with drafts.
+        problems: the problems that the check finds in this content.
     """
     problems = sorted({*problems, *library.problems})
     order = {story.slug: number for number, story in enumerate(library.stories)}
     stories = sorted(
         _rows("case-studies", library.by_slug.get, folder, problems),
-        key=lambda row: order.get(row.name, -1),  # problems of files that cannot be read come first
+        key=lambda row: order.get(row.name, -1),  # stories that cannot be read come first
     )
     pages = list(_rows("pages", lambda name: library.pages.get(address_of(name)), folder, problems))
     listed = {problem for row in (*stories, *pages) for problem in row.problems}
@@ -62,7 +62,7 @@ def overview(library: Library, folder: Path, problems: Sequence[Problem]) -> Ove
 def _rows(
     kind: str, find: Callable[[str], Page | None], folder: Path, problems: Sequence[Problem]
 ) -> Iterator[Row]:
-    """Yield a row for each file in a folder, whether or not it can be read."""
+    """Yield a row for each Markdown file in a folder, even if the file cannot be read."""
     for path in sorted((folder / kind).glob("*.md")):
         here = [problem for problem in problems if problem.path == Path(folder.name, kind, path.name)]
         page = find(path.stem)

@@ -8,23 +8,23 @@ from pathlib import Path
 
 
 class Severity(StrEnum):
-    """How a problem affects the live site."""
+    """The effect of a problem on the live site."""
 
-    MUST_NOT_BE_SHOWN = "must not be shown"  # a page stays as it was; a story is left out
-    PLEASE_MEND = "please mend"  # reported, and stops nothing
-    ENDS = "ends"  # announced; not even the check fails
+    MUST_NOT_BE_SHOWN = "must not be shown"  # a page keeps its last good version; a story is left out
+    PLEASE_MEND = "please mend"  # only the check fails
+    ENDS = "ends"  # an announcement; the check does not fail
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """A problem in a file, with what to write instead. The caller decides how to react to it.
+    """A problem in a content file, and what to write instead. The caller decides how to react to the problem.
 
     Attributes:
-        path: the file, as seen from the parent of the content folder.
+        path: the file, relative to the parent of the content folder.
         message: what to write.
     """
 
-    path: Path  # as seen from the content folder's parent
+    path: Path
     line: int
     message: str
     severity: Severity = Severity.MUST_NOT_BE_SHOWN

@@ -1,6 +1,6 @@
-"""The fields at the top of each kind of file, with the fixed lists and the questions for a story.
+"""The fields at the top of each kind of file, their permitted values, and the questions about a story.
 
-If a kind of harm needs a content note, a story is not shown without that note.
+A story about a harm that needs a content note is not shown without that note.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _one_line(value: Any) -> str:
 
 
 def _fixed(value: Any) -> Any:
-    """Return a value without differences in capitals, quotation marks and dashes."""
+    """Return a value with capitals, spaces, dashes and outer quotation marks normalised."""
     if isinstance(value, list):
         return list(map(_fixed, value))
     return _DASH.sub("-", " ".join(value.lower().strip(_AROUND).split())) if value else value
@@ -72,13 +72,13 @@ def _many(value: Any) -> Any:
 
 
 def _notes(value: Any) -> Any:
-    """Return the content notes of a story. “none” means that there are none."""
+    """Return the content notes of a story, or an empty list for “none” and the like."""
     notes = _many(value)
     return [] if len(notes) == 1 and notes[0] in _NONE else notes
 
 
 def _place(value: Any) -> str:
-    """Return the place, or “not stated” for any way to say that it is unknown."""
+    """Return the place, or “not stated” for any way of saying that the place is unknown."""
     text = _one_line(value)
     return "not stated" if _fixed(text) in _NOT_STATED or text in _NONE else text
 
@@ -135,7 +135,7 @@ class PageFields(_Titled):
 
 
 def _asked(question: str, hint: str = "") -> Any:
-    """Return a field with its question and its hint for staff, which new files and the staff copy show."""
+    """Return a field with a question and a hint, which new files and the staff copy show to staff."""
     return Field(title=question, description=hint)
 
 

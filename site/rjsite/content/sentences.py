@@ -1,4 +1,4 @@
-"""Splits Markdown into paragraphs, items, headings and table rows, and these into sentences."""
+"""Splits Markdown into units (paragraphs, list items, headings and table rows), and units into sentences."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")  # the mark of an item, a quotation or a definition
-WHOLE = re.compile(r"\s*[#|]")  # headings and table rows have no sentences
+MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")  # of a list item, quotation or definition
+WHOLE = re.compile(r"\s*[#|]")  # headings and table rows are not split
 _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
 _SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=\S)")
 
 
 def sentences(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the source of each sentence, heading and cell, with the sentence before it, if any."""
+    """Yield each sentence, heading and table cell, with the preceding sentence of its unit or ""."""
     for unit in cut_units(text):
         if WHOLE.match(unit):
             yield from ((cell, "") for cell in unit.split("|"))
@@ -24,13 +24,13 @@ def sentences(text: str) -> Iterator[tuple[str, str]]:
 
 
 def cut_sentences(text: str) -> Iterator[str]:
-    """Yield each sentence of a unit, with the spaces after it."""
+    """Yield each sentence of a unit, with any spaces after the sentence."""
     starts = [0, *(end.end() for end in _SENTENCE_END.finditer(text)), len(text)]
     return (text[start:end] for start, end in pairwise(starts))
 
 
 def cut_units(text: str) -> Iterator[str]:
-    """Yield paragraphs, list items, headings and table rows, each with its line ends."""
+    """Yield each paragraph, list item, heading and table row, with its line ends."""
     unit = ""
     for line in text.splitlines(keepends=True):
         if unit and (not line.strip() or not unit.strip() or _UNIT_START.match(line) or WHOLE.match(unit)):

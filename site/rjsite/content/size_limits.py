@@ -1,4 +1,4 @@
-"""Limits that no real page reaches, so that no file can slow down or break the site.
+"""Size limits well above any real page, so that no file can slow down or break the site.
 
 Markdown takes quadratic time for some texts, and Python stops recursion that is too deep. Any file within
 these limits is rendered in about a second.
@@ -21,7 +21,7 @@ LINE = 3_000  # characters
 WORD = 1_000  # characters; the longest addresses have about 500
 HEADING = 300  # characters
 HEADINGS = 200
-TOGETHER = 400  # lines without an empty line between them
+TOGETHER = 400  # consecutive lines without an empty line
 COLUMNS = 50
 OPEN_BRACKETS = 20
 SIGNS = 2_000  # of emphasis and the like: * _ ` and \\
@@ -32,7 +32,7 @@ _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|(?!\())")
 _EMPTY_LINES = re.compile(r"\n\s*\n")
 _LONG_LINE = re.compile(rf"^.{{{LINE + 1}}}", re.MULTILINE)
 _TOO_DEEP = "lists or quotations stand too deep within each other here; use one or two levels"
-# The order matters: the patterns after the first one are only quick if no line is too long.
+# The order matters: the later patterns are quick only if no line is too long, which the first one checks.
 _IN_BODY = {
     _LONG_LINE: f"this line has more than {LINE} characters; begin a new paragraph within it",
     re.compile(r"[\x00-\x08\x0e-\x1f\x7f]"): (
@@ -55,17 +55,17 @@ def read_bytes(path: Path, shown: Path) -> bytes:
 
     Args:
         path: the file.
-        shown: its name in messages, which begins with the name of the content folder.
+        shown: the file's name in messages, which begins with the name of the content folder.
 
     Raises:
-        Unreadable: if it is missing, too large, not a file or outside the content folder, or cannot be
-            opened.
+        Unreadable: if the file is missing, too large, outside the content folder, not a regular file, or
+            cannot be opened.
     """
     *inside, folder = path.parents[: max(len(shown.parts) - 1, 1)]
     most = MARKDOWN_BYTES if path.suffix == ".md" else OTHER_BYTES
     try:
         status = path.stat()
-        linked = any(part.is_symlink() for part in (path, *inside))  # resolving a path is slow
+        linked = any(part.is_symlink() for part in (path, *inside))  # only links are resolved, which is slow
         if linked and not path.resolve().is_relative_to(folder.resolve()):
             message = "this is a link to a file elsewhere; put the file itself here"
         elif not stat.S_ISREG(status.st_mode):
@@ -80,18 +80,18 @@ def read_bytes(path: Path, shown: Path) -> bytes:
 
 
 def too_large(size: int, most: int = MARKDOWN_BYTES) -> str:
-    """Return what to do about a file of this many bytes, or "" if that is allowed."""
+    """Return what to do about a file that is too large, or "" if the size in bytes is allowed."""
     if size <= most:
         return ""
     return f"this file has {size // 1000} KB, and {most // 1000} is the most; make it shorter"
 
 
 def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
-    """Yield the index of each line that exceeds the limits of a Markdown file, and what to write.
+    """Yield a line index and a message for each limit that a Markdown file exceeds.
 
     Args:
         fields: the text between the lines of dashes.
-        body: the text below them.
+        body: the text below the fields.
     """
     if len(fields) > FIELDS:
         yield 0, f"the fields have more than {FIELDS} characters; make them shorter"
@@ -103,7 +103,7 @@ def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
 
 
 def beyond_in_table(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the index of each line that exceeds the limits of a TOML file, and what to write."""
+    """Yield a line index and a message for each limit that a TOML file exceeds."""
     if text.count("\n") > LINES:
         yield LINES, f"this file has more than {LINES} lines; make it shorter"
     if match := _LONG_LINE.search(text):

@@ -11,38 +11,38 @@ from rjsite.content.size_limits import read_bytes
 CONFLICT = re.compile(r"^(?:<{7,}|={7,}|>{7,}|\|{7,})(?:[ \t]|$)", re.MULTILINE)
 
 _LINE_END = re.compile(r"\r\n?")
-# Characters that some programs treat as line ends, but that do not count in the line numbers of an editor.
+# Some programs treat these characters as line ends, but editors do not count them in line numbers.
 _OTHER_LINE_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _SPACES = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
-# Soft hyphens, zero-width spaces, byte order marks and marks of direction. Joiners stay: scripts and emoji
-# need them.
+# Soft hyphens, zero-width spaces, byte order marks and directional marks. Joiners stay, because some
+# scripts and emoji need them.
 _INVISIBLE = "\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _PASTED = re.compile(f"([{_OTHER_LINE_ENDS}{_SPACES}])|[{_INVISIBLE}]")
 
 
 def read_source(path: Path, shown: Path) -> str:
-    """Return the text of a file with normal spaces and line ends.
+    """Return the text of a file with normalised spaces and line ends.
 
     Args:
         path: the file.
-        shown: its name in messages.
+        shown: the file's name in messages.
 
     Raises:
         Unreadable: if the file cannot be opened, is too large (see `size_limits`), is not UTF-8, or contains
-            both versions of a Git merge.
+            a Git merge conflict.
     """
     return clean(read_bytes(path, shown), shown)
 
 
 def clean(written: bytes, shown: Path) -> str:
-    """Return the content of a file as text with normal spaces and line ends.
+    """Return the content of a file as text with normalised spaces and line ends.
 
     Args:
-        written: the content of the file.
-        shown: its name in messages.
+        written: the bytes of the file.
+        shown: the file's name in messages.
 
     Raises:
-        Unreadable: if it is not UTF-8 or contains both versions of a Git merge.
+        Unreadable: if the file is not UTF-8 or contains a Git merge conflict.
     """
     text = _LINE_END.sub("\n", _decoded(written, shown))
     text = _PASTED.sub(lambda match: " " if match[1] else "", text)
@@ -55,7 +55,7 @@ def clean(written: bytes, shown: Path) -> str:
 def _decoded(written: bytes, shown: Path) -> str:
     try:
         text = written.decode("utf-8-sig")
-        wrong = text.find("\0")  # UTF-16 without a byte order mark looks like UTF-8 full of these
+        wrong = text.find("\0")  # UTF-16 without a byte order mark looks like UTF-8 full of nulls
         before = text[: max(wrong, 0)].encode()
     except UnicodeDecodeError as error:
         wrong, before = error.start, written[: error.start]

@@ -1,7 +1,7 @@
 """The list of stories with its filters: kind of harm, way of taking part, who began it and how it ended.
 
-Filters are plain links with counts, which readers can combine. The order never depends on what somebody has
-read, so that nothing leads from a milder story to a harder one.
+Filters are plain links with counts, which readers can combine. The order of stories never depends on what
+somebody has read, so that nothing leads from a milder story to a harder one.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from rjsite.content.model import Story
 from rjsite.content.schema import Beginner, Ending, Harm, Way
 
 ON_A_PAGE = 12
-NOT_KNOWN = "not known"  # a story cannot be filtered by what it does not say
+NOT_KNOWN = "not known"  # not offered as a filter
 MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Aspect:
-    """One thing that stories can be filtered by."""
+    """A property by which stories can be filtered."""
 
-    name: str  # in the address
+    name: str  # in the query of the address
     title: str
-    says: str  # the wording of a value in the heading of a filtered list
+    says: str  # a template for a value in the heading of a filtered list
     values: tuple[str, ...]
-    of: Callable[[Story], tuple[str, ...]]  # the story's values
-    phrases: Mapping[str, str] = field(default_factory=dict, hash=False)  # exceptions to that wording
+    of: Callable[[Story], tuple[str, ...]]  # returns the values of a story
+    phrases: Mapping[str, str] = field(default_factory=dict, hash=False)  # exceptions to `says`
 
 
 _WAYS = {"meeting": "a meeting", "letter": "a letter", "talk with our team": "a talk with our team"}
@@ -50,7 +50,7 @@ ASPECTS = (
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One value to filter by: how many stories it leaves, and the link that sets or removes it."""
+    """One value to filter by, the number of stories with it, and the link that sets or removes the filter."""
 
     label: str
     count: int
@@ -60,7 +60,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The list of stories at one address."""
+    """One page of the list of stories."""
 
     title: str
     address: str
@@ -75,15 +75,15 @@ class Listing:
 
 
 def newest_first(stories: Iterable[Story]) -> tuple[Story, ...]:
-    """Return stories in the order of the list."""
+    """Return stories in the order of the list: newest first, then by title."""
     return tuple(sorted(stories, key=lambda story: (-story.published.toordinal(), story.title)))
 
 
 class StoryIndex:
-    """Finds and counts stories by their values, with one bit for each story, quickly even among 10,000.
+    """Finds and counts stories by their values. Bit masks keep this fast even with 10,000 stories.
 
     Args:
-        stories: all stories, in order.
+        stories: all stories, in the order of the list.
     """
 
     def __init__(self, stories: Sequence[Story]) -> None:
@@ -95,7 +95,7 @@ class StoryIndex:
                     values[value] |= 1 << number
 
     def listing(self, title: str, address: str, asked: Mapping[str, str]) -> Listing | None:
-        """Return the list of stories that match a query, or None if there is no such list or page.
+        """Return one page of the stories that match a query, or None if no story or no page matches.
 
         Args:
             title: the title of the whole list.
@@ -124,7 +124,7 @@ class StoryIndex:
         )
 
     def _fitting(self, chosen: Mapping[str, str]) -> int:
-        """Return the bits of the stories that match every chosen value."""
+        """Return a bit mask of the stories that match every chosen value."""
         matching = (1 << len(self.stories)) - 1
         for aspect, values in self.having.items():
             if aspect.name in chosen:
@@ -148,7 +148,7 @@ class StoryIndex:
 
 
 def _page(asked: str) -> int:
-    """Return the requested page number, or 0, which no page has, for a very long number."""
+    """Return the requested page number: 1 if it is not a number, or 0 (no page) if it is too long."""
     if not asked.isdecimal():
         return 1
     return int(asked) if len(asked) <= MOST_DIGITS else 0

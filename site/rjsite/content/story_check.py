@@ -23,11 +23,11 @@ BODY = "body"  # the name for the text below the fields
 
 @dataclass(frozen=True)
 class CheckedStory:
-    """The story in a text that is not saved yet, with its problems.
+    """An unsaved story, with its problems.
 
     Attributes:
         shown: the name of the file in messages.
-        story: the story, or None if the file could not be used.
+        story: the story, or None if the text cannot be used.
         stand_in: the story with a valid answer instead of each invalid one, so that the rest can be checked
             as well.
     """
@@ -39,9 +39,9 @@ class CheckedStory:
     stand_in: Story | None = None
 
     def place(self, problem: Problem) -> tuple[str, int]:
-        """Return the field that a problem is about and, if that is the body, the line in it.
+        """Return the field that a problem is about and, for the body, the line within the body.
 
-        The field is empty if the problem is about the file as a whole or about another file.
+        The field is empty if the problem is about the whole file or another file.
         """
         lines = self.text.split("\n")
         end = lines.index(FENCE, 1)
@@ -52,19 +52,19 @@ class CheckedStory:
         return BODY, max(problem.line - end - 2, 1)
 
     def with_problem(self, field: str, message: str) -> CheckedStory:
-        """Return a copy with one more problem of a field."""
+        """Return a copy with another problem added to a field."""
         line = next(n for n, line in enumerate(self.text.split("\n"), 1) if line.startswith(f"{field}:"))
         return replace(self, problems=[Problem(self.shown, line, message), *self.problems])
 
 
 def read_story(text: str, name: str, content: Library, folder: Path, today: date) -> CheckedStory:
-    """Return the story in a text, with the problems that reading it finds.
+    """Return the story in a text, with the problems found while reading the text.
 
     Args:
         text: the content of the future file.
-        name: of the file, without `.md`.
+        name: the name of the file, without `.md`.
         content: the content of `folder`, with drafts.
-        today: decides whether the story is due.
+        today: the date that decides whether the story is public.
     """
     shown = Path(folder.name, "case-studies", f"{name}.md")
     written = text.encode()
@@ -94,31 +94,31 @@ def _stand_in(
     }
     try:
         return make_story(replace(document, fields=fields), name, content.facts)
-    except Unreadable:  # it has no text
+    except Unreadable:  # the body is empty
         return None
 
 
 def check_story(
     read: CheckedStory, content: Library, folder: Path, today: date, known: Sequence[Problem]
 ) -> CheckedStory:
-    """Return a copy with every problem that the file would cause, in itself or in another file.
+    """Return a copy with every problem that the saved file would cause, in this file or in another.
 
     Args:
-        read: as `read_story` returns it, from the same content.
-        known: the problems that `lint.check` finds in the present content.
+        read: the result of `read_story` with the same content.
+        known: the problems that `lint.check` finds in the current content.
     """
     if read.stand_in is None:
         return read
     problems = lint.check(content.with_story(read.stand_in), folder, today)
     new = {problem for problem in problems if problem.path == read.shown or problem not in known}
-    if read.story is None:  # leave out problems of the answers that the writer did not give
+    if read.story is None:  # leave out problems of stand-in answers, which the writer did not give
         wrong = {problem.line for problem in read.problems}
         new = {problem for problem in new if problem.path == read.shown and problem.line not in wrong}
     return replace(read, problems=sorted(new.union(read.problems)))
 
 
 def published_with(story: Story, folder: Path, today: date) -> Library:
-    """Return what the public would see if the story were published today.
+    """Return the content that the public would see if the story were published today.
 
     Raises:
         Unreadable: if the facts or the forms cannot be used.

@@ -15,10 +15,10 @@ from rjsite.content.front_matter import FENCE, Document
 from rjsite.content.markdown import slug
 from rjsite.content.schema import StoryFields
 
-Values = Mapping[str, str | list[str]]  # the answer to each question; several answers for a list
+Values = Mapping[str, str | list[str]]  # the answer or answers for each field
 
 LONGEST_NAME = 80  # characters
-_PLAIN = re.compile(r"[^\W_](?:[\w .,;()?/’–“”-]*[\w.,;()?/’–“”-])?")  # YAML needs no quotes for this
+_PLAIN = re.compile(r"[^\W_](?:[\w .,;()?/’–“”-]*[\w.,;()?/’–“”-])?")  # needs no quotes in YAML
 # Characters that YAML refuses, or that the check refuses because they are invisible
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -31,7 +31,7 @@ def is_list(name: str) -> bool:
 def choices(name: str) -> tuple[str, ...]:
     """Return the values that a field can have, or () if it takes any text or a date."""
     kind = StoryFields.model_fields[name].annotation
-    kinds = (kind, *get_args(kind))  # the values are inside a tuple or an optional type
+    kinds = (kind, *get_args(kind))  # the values may be inside a tuple or an optional type
     values = chain.from_iterable(get_args(kind) for kind in kinds)
     return tuple(value for value in values if isinstance(value, str))
 
@@ -43,10 +43,10 @@ def is_day(name: str) -> bool:
 
 
 def any_answer(name: str, today: date) -> str | list[str]:
-    """Return an answer that the schema accepts."""
+    """Return an answer that the schema accepts for a field."""
     if is_day(name):
         return f"{today}"
-    if is_list(name):  # “not known” needs no note, and a list of all notes lacks none
+    if is_list(name):  # harm “not known” needs no note, and the list of all notes lacks none
         return list(choices(name)) if name == "content_notes" else [choices(name)[-1]]
     if values := choices(name):
         return values[-1]
@@ -106,7 +106,7 @@ def _yaml(value: str | list[str]) -> str:
 
 
 def values_of(document: Document) -> dict[str, str | list[str]]:
-    """Return the answers in a file, as the schema parses them if they are valid."""
+    """Return the answers in a file: as parsed by the schema if they are valid, or else as written."""
     try:
         read = dict(StoryFields.model_validate(document.fields))
     except ValidationError:

@@ -17,7 +17,7 @@ from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
 
 Kind = TypeVar("Kind")
-Place = tuple[int | str, ...]  # the names of tables and keys and the indexes in lists that lead to a value
+Place = tuple[int | str, ...]  # the path to a value: names of tables and keys, and indexes in lists
 
 LINE = "{} = ..."
 
@@ -28,7 +28,7 @@ _OPENED = re.compile(r"""[^=]*=\s*(?:\[(?!.*\])|\"{3}(?!.*\"{3})|'{3}(?!.*'{3}))
 
 
 class Lines:
-    """Finds the lines of a TOML file.
+    """Finds the line of each value in a TOML file.
 
     Args:
         text: the content of the file.
@@ -47,7 +47,7 @@ class Lines:
                 self._at.setdefault((*table, key[1].strip("\"'")), number)
 
     def _table(self, names: Sequence[str], *, many: bool) -> Place:
-        """Return the place of a table from its header. In a list of tables, the last one is meant."""
+        """Return the place of a table from its header. The name of a list of tables means its last table."""
         table: Place = ()
         for name in names:
             table = (*table, name.strip("\"'"))
@@ -59,11 +59,11 @@ class Lines:
         return table
 
     def of(self, place: Place) -> int:
-        """Return the line of a value, or of the nearest enclosing table or list with a line."""
+        """Return the line of a value, or of the nearest enclosing table or list if that line is unknown."""
         known = next(place[:end] for end in range(len(place), -1, -1) if place[:end] in self._at)
         number = self._at[known]
         rest = place[len(known) :]
-        if rest and isinstance(rest[0], int):  # an item on a line below the name of its list
+        if rest and isinstance(rest[0], int):  # an item in a list of several lines
             below = [
                 n for n, line in enumerate(self.written[number:], number + 1) if line.strip()[:1] in "{\"'"
             ]
@@ -72,14 +72,14 @@ class Lines:
 
 
 def read_toml(path: Path, shown: Path) -> dict[str, Any]:
-    """Return the tables of a file.
+    """Return the tables of a TOML file.
 
     Args:
         path: the file.
-        shown: its name in messages.
+        shown: the file's name in messages.
 
     Raises:
-        Unreadable: if it is missing, not UTF-8 or not TOML.
+        Unreadable: if the file is missing, not UTF-8 or not TOML.
     """
     text = read_source(path, shown)
     for line, message in size_limits.beyond_in_table(text):
@@ -97,7 +97,7 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
 
 
 def _advice(line: str, error: str) -> str:
-    """Return what is wrong with a line that is not TOML, and what to write."""
+    """Return a message that says why a line is not TOML, and what to write instead."""
     name, _, value = (part.strip() for part in line.partition("="))
     name = name if re.fullmatch(r"[\w-]+", name) else f'"{name.strip(_QUOTES)}"'
     if "verwrite" in error or "twice" in error:
@@ -116,15 +116,15 @@ def _advice(line: str, error: str) -> str:
 
 
 def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
-    """Return the content of a file as a value of a type.
+    """Return the content of a TOML file, converted to a type.
 
     Args:
         kind: the expected type.
         path: the file.
-        shown: its name in messages.
+        shown: the file's name in messages.
 
     Raises:
-        Unreadable: with every problem in the file.
+        Unreadable: if the file cannot be used. The exception lists every problem.
     """
     raw = read_toml(path, shown)
     try:
@@ -139,9 +139,9 @@ def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path)
 
     Args:
         error: the errors that pydantic found.
-        kind: the type.
-        lines: finds the lines of the file.
-        shown: its name in messages.
+        kind: the expected type.
+        lines: finds the line of each value.
+        shown: the file's name in messages.
     """
     for fault in error.errors():
         names = list(takewhile(lambda part: isinstance(part, str), reversed(fault["loc"])))
@@ -153,6 +153,6 @@ def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path)
 
 
 def line_of(path: Path, text: str) -> int:
-    """Return the first line of a file that contains a text, or 1."""
+    """Return the number of the first line that contains a text, or 1 if no line does."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return next((number for number, line in enumerate(lines, 1) if text in line), 1)

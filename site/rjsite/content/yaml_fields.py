@@ -1,4 +1,4 @@
-"""Reads the fields above a page as YAML, and finds lines that YAML cannot read or would misread."""
+"""Reads the fields above a page's text as YAML, and finds lines that YAML cannot read or would misread."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _FIELD = re.compile(r"[^\s#\-\]}\"'][^:]*:(?:\s|$)")
 _CURLY = "“”„‟‘’‚‛«»"
 _ENCLOSED = re.compile(rf"[{_CURLY}][^“”\"]*[{_CURLY}\"']")
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\[^\"\\/])")
-_LONGEST = 50  # lines of a field that are tried one by one
+_LONGEST = 50  # the most lines of a field to try one by one
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 def nodes(text: str) -> Iterator[tuple[str, int, yaml.Node]]:
-    """Yield the name, the index of the line and the YAML node of each field.
+    """Yield the name, the line index and the YAML node of each field.
 
     Raises:
         yaml.YAMLError: if YAML cannot read the text as fields.
@@ -31,7 +31,7 @@ def nodes(text: str) -> Iterator[tuple[str, int, yaml.Node]]:
 
 
 def find_unreadable_line(lines: list[str]) -> tuple[int, str] | None:
-    """Return the index of the first line that YAML cannot read, and what to write there, or None."""
+    """Return the index of the first line that YAML cannot read, with a message, or None."""
     starts = [number for number, line in enumerate(lines) if number == 0 or _FIELD.match(line)]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         if not _readable(lines[start:end]):
@@ -50,7 +50,7 @@ def _readable(lines: list[str]) -> bool:
 
 
 def _advice(line: str) -> str:
-    """Return what is wrong with a line that cannot be read, and what to write."""
+    """Return a message that says why a line cannot be read, and what to write instead."""
     name, colon, value = (part.strip() for part in line.partition(":"))
     known = name if re.fullmatch(r"\w+", name) else "title"
     straight = f'{known}: "..."'
@@ -78,7 +78,7 @@ def _advice(line: str) -> str:
 
 
 def read_otherwise(text: str) -> dict[str, str]:
-    """Return what to write for each field that would not be shown as it is written."""
+    """Return a correction for each field that readers would not see as intended, by field name."""
     scalars = [(name, node) for name, _, node in nodes(text) if isinstance(node, yaml.ScalarNode)]
     messages = {name: _read_otherwise(name, node, text.splitlines()) for name, node in scalars}
     return {name: message for name, message in messages.items() if message}
