@@ -1,7 +1,7 @@
-"""Fixtures for all tests. Each part is real, on a free loopback port, in a folder of its own.
+"""Fixtures for all tests. Every server is real, on a free loopback port, with its own folder.
 
-tests/unit runs without any of the programs that support/needs.py installs; so what drives them is
-imported where it is used.
+tests/unit runs without the programs that support/needs.py installs, so the modules that run them are
+imported only where they are used.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ sys.addaudithook(CLIENT_CONTENT)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, object, object]:
-    """Let only the modules in tests/content read the client's content as they are imported."""
+    """Let only the modules in tests/content read the client's content on import."""
     if not collector.path.is_relative_to(CONTENT_TESTS):
         return (yield)
     with CLIENT_CONTENT.allowed():
@@ -65,7 +65,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.fixture(scope="session", autouse=True)
 def _invented_service() -> Iterator[None]:
-    """Run the engine on the content of the invented service unless a test names other content."""
+    """Use the content of the invented service unless a test sets other content."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RJSITE_CONTENT_DIR", str(SERVICE))
         yield
@@ -73,7 +73,7 @@ def _invented_service() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what a test finds in made-up content out of the summary of the run on GitHub."""
+    """Keep faults in made-up content out of GitHub's summary of the run."""
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
 
@@ -82,20 +82,20 @@ def _no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Sign the certificates of this test run; `authority.ca_file` is what to trust."""
+    """Return the authority for certificates in this test run; clients trust `authority.ca_file`."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
 def start_mail_server(authority: Authority) -> Iterator[Callable[..., MailServer]]:
-    """Start mail servers with the given options of MailServer; they stop when the test ends."""
+    """Return a function that starts a mail server with options of MailServer and stops it after the test."""
     with ExitStack() as running:
         yield lambda **options: running.enter_context(MailServer(authority, **options))
 
 
 @pytest.fixture
 def mail_server(start_mail_server: Callable[..., MailServer]) -> MailServer:
-    """Take mail as the team's server does: STARTTLS required, certificate in order."""
+    """Run a mail server like the team's, with STARTTLS required and a valid certificate."""
     return start_mail_server()
 
 
@@ -104,7 +104,7 @@ def mail_server(start_mail_server: Callable[..., MailServer]) -> MailServer:
 
 @pytest.fixture
 def start_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
-    """Start sites with the given RJSITE_ settings, each with its own data; they stop when the test ends."""
+    """Return a function that starts a site with given settings and its own data; it stops after the test."""
     with ExitStack() as running:
 
         def start(**env: str) -> Site:
@@ -115,7 +115,7 @@ def start_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
 
 @pytest.fixture(scope="session")
 def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Run one site for all tests that only read from it or send a form now and then, without limits."""
+    """Run one site, without limits, for all tests that only read from it or send a form now and then."""
     with Site(tmp_path_factory.mktemp("live"), {"RJSITE_RATELIMIT_FORMS": "off"}) as site:
         yield site
 
@@ -125,7 +125,7 @@ def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """Run one PostgreSQL server; `postgres.new_database()` gives an empty database."""
+    """Run one PostgreSQL server. `postgres.new_database()` creates an empty database."""
     from support.databases import Postgres
 
     with Postgres() as server:
@@ -134,7 +134,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def postgres_url(postgres: Postgres) -> str:
-    """Return the address of an empty database, as RJSITE_DATABASE_URL takes it."""
+    """Return the address of an empty database for RJSITE_DATABASE_URL."""
     return postgres.new_database()
 
 
@@ -149,14 +149,14 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 @pytest.fixture
 def redis_url(redis_server: Redis) -> str:
-    """Return the address of an empty Redis, as RJSITE_RATELIMIT_STORAGE_URI takes it."""
+    """Return the address of an empty Redis for RJSITE_RATELIMIT_STORAGE_URI."""
     redis_server.empty()
     return redis_server.url
 
 
 @pytest.fixture
 def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Nginx]]:
-    """Start nginx with what stands inside `http { }`; `${address}` there is where it has to listen."""
+    """Return a function that starts nginx with a text for `http { }`; see `Nginx` for `${address}`."""
     from support.nginx import Nginx
 
     with ExitStack() as running:
@@ -172,7 +172,7 @@ def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Use the system's Chromium: Playwright brings none. For what people's browsers keep, see `whole`."""
+    """Use the system's headless Chromium, because Playwright's is not installed. See also `whole`."""
     from support.browser import chromium_launch
 
     return {**browser_type_launch_args, **chromium_launch("Chromium without windows")}
@@ -180,7 +180,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture
 def whole(browser_type: BrowserType, base_url: str) -> Iterator[Page]:
-    """A page of the whole Chromium, which keeps pages in memory for Back as people's browsers do."""
+    """Open a page of the full Chromium, which keeps pages in memory for Back as people's browsers do."""
     from support.browser import chromium_launch
 
     browser = browser_type.launch(**chromium_launch())
@@ -192,20 +192,20 @@ def whole(browser_type: BrowserType, base_url: str) -> Iterator[Page]:
 def browser_context_args(
     browser_context_args: dict[str, Any], request: pytest.FixtureRequest
 ) -> dict[str, Any]:
-    """Let the marker `no_script` switch JavaScript off."""
+    """Switch JavaScript off for tests with the marker `no_script`."""
     script = request.node.get_closest_marker("no_script") is None
     return {**browser_context_args, "java_script_enabled": script}
 
 
 @pytest.fixture(scope="session")
 def base_url(live_site: Site) -> str:
-    """Let browser tests write `page.goto("/refer/a")`; another site needs its whole address."""
+    """Let browser tests write `page.goto("/refer/a")`. Other sites need a full address."""
     return live_site.base_url
 
 
 @pytest.fixture(scope="session")
 def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    """Open the system's Firefox, once; a test that needs a tab without a history opens one."""
+    """Open the system's Firefox once for all tests. A test that needs a tab without history opens one."""
     from support.firefox import Firefox
 
     with Firefox(tmp_path_factory.mktemp("firefox")) as browser:
@@ -216,7 +216,7 @@ def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
 
 
 class CompiledTemplates(BytecodeCache):
-    """Keep compiled templates in memory, so that each app of a test run need not compile them again."""
+    """Keeps compiled templates in memory, so that each app of a test run need not compile them again."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -232,13 +232,13 @@ class CompiledTemplates(BytecodeCache):
             self._compiled[self._key(bucket)] = bucket.code
 
     def _key(self, bucket: Bucket) -> tuple[object, ...]:
-        """Return what the code depends on; pages on paper have another kind of environment than the site."""
+        """Return the cache key of a template. Papers have a different type of environment from the site."""
         return type(bucket.environment), bucket.key, bucket.checksum
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _templates_are_compiled_once() -> Iterator[None]:
-    """Let all apps of the test run share their compiled templates, which takes 0.2 s for each otherwise."""
+    """Share compiled templates between all apps of the test run, because compiling takes 0.2 s for each."""
     with pytest.MonkeyPatch.context() as patch:
         made = partialmethod(Environment.__init__, bytecode_cache=CompiledTemplates())
         patch.setattr(Environment, "__init__", made)
@@ -247,15 +247,15 @@ def _templates_are_compiled_once() -> Iterator[None]:
 
 @cache
 def invented_service(drafts: bool, today: date) -> Library:
-    """Return what the invented service says on a day."""
+    """Return the library of the invented service on a day."""
     return load(SERVICE, drafts=drafts, today=today)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _the_invented_service_is_read_once() -> Iterator[None]:
-    """Let all apps of the test run share the invented service, whose files stay as they are.
+    """Share the invented service, whose files do not change, between all apps of the test run.
 
-    Reading it takes 0.1 s for each app otherwise, and looking for changes a tenth of each request.
+    Otherwise reading takes 0.1 s for each app, and looking for changes a tenth of each request.
     """
     look = LiveLibrary._hash_of_files
 
@@ -272,7 +272,7 @@ def _the_invented_service_is_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_worker_inside_the_test() -> Iterator[None]:
-    """Let tests say when an app inside the test sends mail: `services_of(app).worker.drain()`."""
+    """Start no worker in apps inside a test. Tests send mail with `services_of(app).worker.drain()`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RJSITE_DELIVER_IN_SERVER", "false")
         yield
@@ -280,25 +280,25 @@ def _no_worker_inside_the_test() -> Iterator[None]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of development, with data in a folder of this test."""
+    """Return settings for development, with data in a folder of this test."""
     return Settings.load(mode="development", data_dir=tmp_path / "var")
 
 
 @pytest.fixture
 def app(settings: Settings) -> Flask:
-    """The whole site inside the test; its worker is made and not started."""
+    """Return the whole site inside the test. Its worker is not started."""
     return create_app(settings)
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A visitor without a browser."""
+    """Return a visitor without a browser."""
     return app.test_client()
 
 
 @pytest.fixture(scope="session")
 def calm_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
-    """One site for tests that leave nothing behind or count what they leave; without limits."""
+    """Return one site, without limits, for tests that leave no mail behind or count the mail they leave."""
     folder = tmp_path_factory.mktemp("calm")
     return create_app(
         Settings.load(mode="development", data_dir=folder / "var", ratelimit_forms="off"),
@@ -307,5 +307,5 @@ def calm_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 
 @pytest.fixture(scope="session")
 def content(calm_app: Flask) -> Library:
-    """What the service says, facts included."""
+    """Return the content of the service, including facts."""
     return services_of(calm_app).content.now()

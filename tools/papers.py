@@ -4,7 +4,7 @@ They are the forms to fill in by hand, also in large print, and the Easy Read pa
 
     .venv/bin/python tools/papers.py    (or: make papers)
 
-A file is made again only if its text or its look has changed: its identifier is the digest of the document
+A file is rebuilt only if its text or its look has changed: its identifier is the digest of the document
 it was made from. WeasyPrint makes it and needs the library Pango; the site needs neither.
 """
 
@@ -22,9 +22,9 @@ FOOTERS = 2  # lines at the foot of each page
 
 
 def mark_footers(_document: object, pdf: Any) -> None:
-    """Mark the lines at the foot of each page, which are drawn last, as no part of the text.
+    """Mark the footer lines of each page, which are drawn last, as not part of the text.
 
-    WeasyPrint gives them tags that belong to no element, and a screen reader would read them between two
+    WeasyPrint gives them tags that belong to no element, so a screen reader would read them between two
     questions.
     """
     for page in (one.stream for one in pdf.objects if b"BDC" in getattr(one, "stream", ())):
@@ -33,7 +33,7 @@ def mark_footers(_document: object, pdf: Any) -> None:
 
 
 def main() -> None:
-    """Make the files that have changed, and print how long each one is."""
+    """Make the files that have changed, and print the length of each."""
     for name, html in documents(load(ROOT / "content")).items():
         path = ROOT / FOLDER / name
         if made_from(path) != digest(html):

@@ -1,11 +1,11 @@
-"""Make .venv hold exactly what the lock files pin, and put `rjsite` into it.
+"""Install exactly what the lock files pin into .venv, and add the command `rjsite`.
 
-    python3 tools/prepare.py run    what the site needs
-    python3 tools/prepare.py dev    the same, and what tests and checks need
+    python3 tools/prepare.py run    packages for the site
+    python3 tools/prepare.py dev    packages for the site, the tests and the checks
 
 It is quick if nothing changed. It uses only the standard library, because it runs before anything is
-installed, and only grammar that an old Python can read, so that one can say that it is too old.
-deploy/prepare.py is a link to it, because each version's release.sh looks for it there.
+installed, and only syntax that an old Python can parse, so that an old Python can say that it is too old.
+deploy/prepare.py links here, because the release.sh of each version looks for it there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "prepared.json"
 LOCKS = {"run": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
 OLDEST = (3, 11)
-OTHERS = ("python3.13", "python3.12", "python3.11")  # tried, in this order, where python3 is too old
+OTHERS = ("python3.13", "python3.12", "python3.11")  # tried in this order if python3 is too old
 
 # Unlike a #! line with the path of Python, this works in a folder with a name of any length. -P keeps the
 # current folder off the import path.
@@ -45,7 +45,7 @@ sys.exit(main())
 
 
 def main() -> None:
-    """Prepare .venv for the purpose that the command line names."""
+    """Prepare .venv for the purpose given on the command line."""
     if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
         stop("Use: python3 tools/prepare.py run|dev", status=2)
     need_new_enough_python()
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def need_new_enough_python() -> None:
-    """Run in a newer Python if this one is too old; stop if there is none."""
+    """If this Python is too old, restart in a newer one, or stop if none is found."""
     if sys.version_info[:2] >= OLDEST:
         return
     for name in OTHERS:
@@ -70,29 +70,29 @@ def need_new_enough_python() -> None:
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Make a second call wait for the first, for example `make serve` beside `make test`."""
+    """Make a second run wait for the first, for example `make serve` during `make test`."""
     with open(__file__) as handle:  # noqa: PTH123
         fcntl.flock(handle, fcntl.LOCK_EX)
-        # pip inherits the lock: if only this script is killed, the next call waits until pip has ended.
+        # pip inherits the lock: if only this script is killed, the next run waits until pip has ended.
         os.set_inheritable(handle.fileno(), True)
         yield
 
 
 def is_prepared(purpose: str) -> bool:
-    """Return whether .venv already holds what this purpose needs."""
+    """Return whether .venv already has the packages for this purpose."""
     stamp = read_stamp()
     if not PYTHON.exists() or stamp.get("python") != sys.version:
         return False
-    # What tests need includes what the site needs.
+    # The packages for the tests include those for the site.
     wanted = ("run", "dev") if purpose == "run" else ("dev",)
     return any(stamp.get(lock) == fingerprint(lock) for lock in wanted)
 
 
 def prepare(purpose: str) -> None:
-    """Install the lock file of a purpose into .venv, which is made anew unless it is known to be whole."""
+    """Install the lock file of a purpose into .venv, which is rebuilt unless it is known to be complete."""
     stamp = read_stamp()
     whole = PYTHON.exists() and stamp.get("python") == sys.version
-    # There is no stamp until the last line, so that after an interruption the next call starts again.
+    # The stamp is written last, so that after an interruption the next run starts again.
     STAMP.unlink(missing_ok=True)
     print(f"Preparing .venv from {LOCKS[purpose].name} ...", flush=True)
     uv = shutil.which("uv")
@@ -119,7 +119,7 @@ def make_venv(uv: str | None) -> None:
 
 
 def install(lock: Path, uv: str | None) -> None:
-    """Install every package of a lock file, each checked against its hash, none built here."""
+    """Install the packages of a lock file from wheels only, each checked against its hash."""
     flags = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(lock)]
     if uv:
         run([uv, "pip", "install", "--quiet", "--no-config", "--python", str(PYTHON), *flags])
@@ -129,7 +129,7 @@ def install(lock: Path, uv: str | None) -> None:
 
 
 def add_our_own() -> None:
-    """Put site/ on the import path, relative so that the folder can be moved, and add `rjsite`."""
+    """Add the command `rjsite`, and site/ to the import path, relative so that the folder can be moved."""
     packages = next(VENV.glob("lib/python3.*/site-packages"))
     (packages / "rjsite.pth").write_text(os.path.relpath(ROOT / "site", packages) + "\n")
     command = VENV / "bin" / "rjsite"
@@ -138,7 +138,7 @@ def add_our_own() -> None:
 
 
 def has_pip() -> bool:
-    """Return whether .venv has pip; if uv made it, it has none."""
+    """Return whether .venv has pip. A .venv made by uv has none."""
     return any(VENV.glob("lib/python3.*/site-packages/pip/__init__.py"))
 
 
@@ -148,7 +148,7 @@ def fingerprint(purpose: str) -> str:
 
 
 def read_stamp() -> dict[str, str]:
-    """Return what `write_stamp` wrote; empty if .venv is not whole."""
+    """Return what `write_stamp` wrote, or an empty value if .venv is incomplete."""
     try:
         stamp = json.loads(STAMP.read_text())
     except (OSError, ValueError):
@@ -157,14 +157,14 @@ def read_stamp() -> dict[str, str]:
 
 
 def write_stamp(purpose: str) -> None:
-    """Record that .venv is whole, in one step."""
+    """Record atomically that .venv is complete."""
     part = STAMP.with_suffix(".part")
     part.write_text(json.dumps({"python": sys.version, purpose: fingerprint(purpose)}))
     part.replace(STAMP)
 
 
 def run(command: list[str]) -> None:
-    """Run a command. If it fails, stop with its name."""
+    """Run a command. If it fails, exit with a message that names it."""
     # Otherwise the packages could be installed into another venv that happens to be active.
     kept = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
     if subprocess.run(command, env=kept, close_fds=False, check=False).returncode:
@@ -172,7 +172,7 @@ def run(command: list[str]) -> None:
 
 
 def stop(message: str, status: int = 1) -> NoReturn:
-    """Print what is wrong and exit."""
+    """Print an error message and exit."""
     print(message, file=sys.stderr)
     sys.exit(status)
 

@@ -1,4 +1,4 @@
-"""The site as people reach it, over https, a Chromium that trusts it, and no error of a script unseen."""
+"""The site over HTTPS, a Chromium that trusts it, and a check for uncaught errors of scripts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from support.processes import LOOPBACK
 from support.service import EXIT, SERVICE
 from support.site_process import Site
 
-# `localhost` is the site; the same machine by its number is the other site, to which Exit leads; it also
-# has a form as others make them, without our protections, on which the tests show that they can fail.
+# `localhost` is the site, and the loopback address is the other site that Exit leads to. That one also has an
+# ordinary form without our protections, which proves that the tests can fail.
 HTTPS = """
     ssl_certificate $certificate;
     ssl_certificate_key $certificate;
@@ -46,17 +46,17 @@ class Https:
     base_url: str
     elsewhere: str
     site: Site
-    trust: str  # Chromium's argument for taking the certificate for good
+    trust: str  # Chromium's argument for trusting the certificate
 
     @property
     def form_a(self) -> str:
-        """The address of form A."""
+        """Return the address of form A."""
         return f"{self.base_url}/refer/a"
 
 
 @pytest.fixture(scope="session")
 def https_site(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Https]:
-    """Run the site behind nginx, over https; its exit leads to a page of another host on this machine."""
+    """Run the site behind nginx over HTTPS. Exit leads to a page of another host on this machine."""
     folder = tmp_path_factory.mktemp("https")
     site = Site(folder)
     certificate = authority.sign()
@@ -81,20 +81,20 @@ def https_site(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def script_errors() -> list[str]:
-    """List what scripts threw and nothing caught, in any page of the browsers that these tests share."""
+    """Return the list that collects uncaught errors of scripts in all pages of the shared browsers."""
     return []
 
 
 @pytest.fixture(autouse=True)
 def no_script_throws(script_errors: list[str]) -> Iterator[None]:
-    """Fail a test in which a script of a page threw what nothing caught."""
+    """Fail a test if a script of a page threw an uncaught error."""
     script_errors.clear()
     yield
     assert script_errors == []
 
 
 def watched(browser: Browser, errors: list[str]) -> Browser:
-    """Let every page that is opened in a browser add its uncaught errors to the list."""
+    """Add the uncaught errors of every page of a browser to the list, and return the browser."""
     browser.on("context", lambda context: watch(context, errors))
     return browser
 
@@ -111,13 +111,13 @@ def watch(context: BrowserContext, errors: list[str]) -> None:
 
 @pytest.fixture(scope="session")
 def browser(browser: Browser, script_errors: list[str]) -> Browser:
-    """Watch the Chromium of `page` and `new_context`."""
+    """Watch for script errors in the Chromium of `page` and `new_context`."""
     return watched(browser, script_errors)
 
 
 @pytest.fixture
 def whole(whole: Page, script_errors: list[str]) -> Iterator[Page]:
-    """Watch the page of the whole Chromium."""
+    """Watch for script errors in the page of the full Chromium."""
     watch(whole.context, script_errors)
     yield whole
     whole.close()
@@ -127,7 +127,7 @@ def whole(whole: Page, script_errors: list[str]) -> Iterator[Page]:
 def trusting_browser(
     browser_type: BrowserType, https_site: Https, script_errors: list[str]
 ) -> Iterator[Browser]:
-    """Chromium that trusts the certificate, as people's browsers do, in place of overlooking its faults."""
+    """Run a Chromium that trusts the certificate, as people's browsers do, instead of ignoring its errors."""
     launch = chromium_launch()
     launch["args"].append(https_site.trust)
     browser = watched(browser_type.launch(**launch), script_errors)
@@ -137,7 +137,7 @@ def trusting_browser(
 
 @pytest.fixture
 def tab(trusting_browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A tab of that Chromium, with nothing kept; the marker `no_script` switches JavaScript off."""
+    """Open a tab in a new context of `trusting_browser`; the marker `no_script` switches JavaScript off."""
     script = request.node.get_closest_marker("no_script") is None
     context: BrowserContext = trusting_browser.new_context(java_script_enabled=script)
     yield context.new_page()

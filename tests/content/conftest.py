@@ -1,4 +1,4 @@
-"""The client's own content, judged as it is: whatever it says, it has to keep the rules."""
+"""Fixtures with the client's own content, which has to follow the rules whatever it says."""
 
 from __future__ import annotations
 

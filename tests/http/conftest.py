@@ -1,4 +1,4 @@
-"""The whole site inside the test, as visitors and the team meet it."""
+"""Fixtures for tests of the whole site inside the test, as visitors and the team use it."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from rjsite.settings import Settings
 
 @pytest.fixture
 def calm(calm_app: Flask) -> FlaskClient:
-    """A visitor of that site."""
+    """Return a visitor of `calm_app`."""
     return calm_app.test_client()
 
 
 @pytest.fixture
 def calm_outbox(calm_app: Flask) -> Outbox:
-    """The outbox of that site."""
+    """Return the outbox of `calm_app`."""
     return services_of(calm_app).outbox
 
 
 @pytest.fixture
 def outbox(app: Flask) -> Outbox:
-    """The outbox of the test's own site."""
+    """Return the outbox of `app`."""
     return services_of(app).outbox
 
 
 @pytest.fixture
 def delivered(app: Flask, settings: Settings) -> Callable[[], list[EmailMessage]]:
-    """Let the worker send what waits, and give all mail of the team, in the order of the files' names."""
+    """Return a function that sends the waiting mail and returns all mail to the team, sorted by file name."""
 
     def drain() -> list[EmailMessage]:
         services_of(app).worker.drain()

@@ -1,4 +1,4 @@
-"""Somebody who reads the site with Orca, in Chromium and in Firefox, on a site inside the test."""
+"""Fixtures for reading a site inside the test with Orca, in Chromium and in Firefox."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ VOICE = Path(__file__).with_name("voice.py")
 
 @contextmanager
 def chromium(browser_type: BrowserType, folder: Path, desktop: Desktop) -> Iterator[Chromium]:
-    """Open the system's Chromium. It tells Orca of pages only where it is asked to."""
+    """Open the system's Chromium, with accessibility switched on for Orca."""
     launch = chromium_launch()
     launch["args"].append("--force-renderer-accessibility")
-    launch["ignore_default_args"].append("about:blank")  # there the focus would stay in the address bar
+    launch["ignore_default_args"].append("about:blank")  # otherwise the focus would stay in the address bar
     context = browser_type.launch_persistent_context(
         folder / "profile", headless=False, no_viewport=True, env=dict(desktop.env), **launch
     )
@@ -38,7 +38,7 @@ def chromium(browser_type: BrowserType, folder: Path, desktop: Desktop) -> Itera
 def listener(
     request: pytest.FixtureRequest, browser_type: BrowserType, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Listener]:
-    """Read with one of the browsers."""
+    """Return a listener with one of the browsers."""
     folder = tmp_path_factory.mktemp("desktop")
     with Desktop(folder, VOICE) as desktop:
         opening: AbstractContextManager[Any] = (
@@ -52,7 +52,7 @@ def listener(
 
 @pytest.fixture
 def server(app: Flask) -> Iterator[BaseWSGIServer]:
-    """Serve the site inside the test; a test may stop it sooner."""
+    """Serve the site inside the test. A test may stop the server early."""
     serving = make_server(LOOPBACK, 0, app, threaded=True)
     thread = threading.Thread(target=serving.serve_forever)
     thread.start()
@@ -64,5 +64,5 @@ def server(app: Flask) -> Iterator[BaseWSGIServer]:
 
 @pytest.fixture
 def base_url(server: BaseWSGIServer) -> str:
-    """Return the address of that site."""
+    """Return the address of the site."""
     return f"http://{LOOPBACK}:{server.server_port}"

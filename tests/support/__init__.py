@@ -1,1 +1,1 @@
-"""Helpers of the tests. Every server and browser they use is real, and is started and stopped here."""
+"""Helpers for the tests. They start and stop the servers and browsers, all of which are real."""

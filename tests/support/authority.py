@@ -16,10 +16,10 @@ HOSTS = ("localhost", "127.0.0.1")
 
 
 class Authority:
-    """Signs certificates; whoever trusts `ca_file` trusts them."""
+    """Signs certificates, which clients that trust `ca_file` accept."""
 
     def __init__(self, folder: Path):
-        """Make the authority and write `ca.pem` into the folder."""
+        """Create the authority and write `ca.pem` into the folder."""
         self.folder = folder
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = _name("Test authority")
@@ -73,7 +73,7 @@ class Authority:
 
 
 def server_context(certificate: Path) -> ssl.SSLContext:
-    """Return what a server needs to speak TLS with this key and certificate."""
+    """Return the TLS context of a server with this key and certificate."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     return context

@@ -1,4 +1,4 @@
-"""What every browser test needs: Chromium without the network, and axe."""
+"""Helpers for all browser tests: Chromium without the network, and axe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from playwright.sync_api import Page
 
 from support.needs import program
 
-# Nothing leaves this machine: pages cannot fetch from others, and the browser's own requests are off.
+# Nothing leaves this machine: pages cannot reach other hosts, and the browser's own requests are off.
 OFFLINE = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -26,13 +26,13 @@ OFFLINE = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
     "--no-first-run",
 )
-# For tests that must hold with and without script; they take `script` as an argument.
+# For tests that run with and without script, and take `script` as an argument.
 BOTH_WAYS = pytest.mark.parametrize(
     "script",
     [pytest.param(True, id="script"), pytest.param(False, id="no-script", marks=pytest.mark.no_script)],
 )
 
-# The rules that depend on look and width. All others depend only on the document.
+# The rules that depend on style and width. All others depend only on the document.
 BY_LOOK = (
     "color-contrast",
     "color-contrast-enhanced",
@@ -42,8 +42,8 @@ BY_LOOK = (
 )
 RULES = ("wcag2a", "wcag2aa", "wcag2aaa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
-# Where script is off, timers never ring and axe would wait for ever. Nothing else there uses timers, so
-# the short ones may ring at once. (Parsed with script off, <noscript> holds elements; with it on, text.)
+# With script off, timers never fire and axe would wait for ever. Nothing else there uses timers, so
+# short timers may fire at once. (<noscript> contains elements if parsed with script off, otherwise text.)
 WAKE_TIMERS = """() => {
     const probe = document.createElement("div");
     probe.innerHTML = "<noscript><i></i></noscript>";
@@ -57,11 +57,11 @@ WAKE_TIMERS = """() => {
 
 
 def chromium_launch(which: str = "Chromium") -> dict[str, Any]:
-    """Return the launch arguments for the system's Chromium, or for that without windows."""
+    """Return the launch arguments for the system's Chromium, with or without windows."""
     as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     return {
         "executable_path": program(which),
-        # Playwright disables the back/forward cache, without which a test of Back proves nothing.
+        # Playwright disables the back/forward cache, but a test of Back proves nothing without it.
         "ignore_default_args": ["--disable-back-forward-cache"],
         "args": [*OFFLINE, "--disable-gpu", "--font-render-hinting=none", *as_root],
     }
@@ -70,26 +70,26 @@ def chromium_launch(which: str = "Chromium") -> dict[str, Any]:
 def trusts(certificate: Path) -> str:
     """Return the argument that makes Chromium trust this certificate.
 
-    A page whose certificate error is merely ignored is not cached like others."""
+    Pages whose certificate errors are only ignored are not cached as usual."""
     key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
     digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
     return f"--ignore-certificate-errors-spki-list={base64.b64encode(digest).decode()}"
 
 
 def press_back(page: Page) -> None:
-    """Press Back. A page that comes back from memory loads nothing, so there is no load to wait for."""
+    """Press Back. A page restored from memory loads nothing, so there is no load event to wait for."""
     page.go_back(wait_until="commit")
 
 
 class Chromium:
-    """A page of Chromium with the verbs of support/firefox.py, for tests that both have to pass."""
+    """A page of Chromium with the methods of support/firefox.py, for tests that run in both browsers."""
 
     def __init__(self, page: Page) -> None:
         """Take the page to drive."""
         self._page = page
 
     def goto(self, url: str) -> None:
-        """Open an address; returns when the page has loaded."""
+        """Open an address and wait until the page has loaded."""
         self._page.goto(url)
 
     def back(self) -> None:
@@ -103,7 +103,7 @@ class Chromium:
     @property
     def url(self) -> str:
         """Return the current address."""
-        return str(self.run("return location.href"))  # Playwright's own learns of it when it is asked
+        return str(self.run("return location.href"))  # Playwright's own `url` can be out of date
 
     def click(self, selector: str) -> None:
         """Click the first element that this CSS selector finds."""
@@ -114,25 +114,25 @@ class Chromium:
         self._page.locator(selector).press_sequentially(words)
 
     def run(self, script: str, *arguments: object) -> Any:
-        """Run the body of a function in the page, from outside it, and give what it returns."""
+        """Run the body of a function in the page, even with script off, and return its result."""
         return self._page.evaluate(f"given => (function () {{ {script} }})(...given)", list(arguments))
 
 
 def axe_faults(
     page: Page, without: Iterable[str] = (), only: Iterable[str] = (), within: str = "html"
 ) -> list[str]:
-    """List what axe finds on the page as it stands, AAA rules included, a line for each place.
+    """Return a line for each place where axe finds a fault on the current page, by AAA rules too.
 
-    `without` names rules to leave out, `only` the rules to keep to; `within` finds the part to look at.
+    `without` names rules to skip, `only` the only rules to run; `within` is a selector of the part to check.
     """
     without_script = page.evaluate(WAKE_TIMERS)
     options = {
-        "preload": not without_script,  # it would fetch the style sheets again, which takes script
+        "preload": not without_script,  # axe would fetch the style sheets again, which needs script
         "resultTypes": ["violations"],
         "runOnly": {"type": "rule", "values": [*only]} if only else {"type": "tag", "values": list(RULES)},
         "rules": {rule: {"enabled": False} for rule in without},
     }
-    if page.evaluate("typeof axe") == "undefined":  # half a megabyte: once a document is enough
+    if page.evaluate("typeof axe") == "undefined":  # axe is large: load it only once
         page.evaluate(Axe().axe_script)
     look = "(part, options) => axe.run(part, options)"
     found = page.locator(within).evaluate(look, options)["violations"]
@@ -144,6 +144,6 @@ def axe_faults(
 
 
 def assert_axe_clean(page: Page, without: Iterable[str] = ()) -> None:
-    """Fail with a line for each place that axe finds wrong; `without` names rules to leave out."""
+    """Fail with a line for each place where axe finds a fault; `without` names rules to skip."""
     faults = axe_faults(page, without)
     assert not faults, f"{page.url}\n" + "\n".join(faults)

@@ -1,4 +1,4 @@
-"""A clock that tests move by hours and days."""
+"""A clock that tests set to an hour and a day."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _november(day: int = 20, hour: int = 12) -> float:
 
 @dataclass
 class Clock:
-    """A clock that the test moves, in UK winter time; it begins at noon of 20 November 2026."""
+    """A clock that the test sets, in UK winter time. It starts at noon on 20 November 2026."""
 
     now: float = _november()
 
@@ -21,5 +21,5 @@ class Clock:
         return self.now
 
     def to(self, day: int, hour: int) -> None:
-        """Go to an hour of a day of that month."""
+        """Set the clock to an hour on a day of November 2026."""
         self.now = _november(day, hour)

@@ -1,4 +1,4 @@
-"""The commands of `rjsite`, run inside the test."""
+"""Runs the commands of `rjsite` in the test's own process."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from rjsite.cli import main
 
 
 def run(*arguments: str) -> Result:
-    """Run one command; the result has its `exit_code`, `stdout`, `stderr`, and both as `output`."""
+    """Run one command. The result has `exit_code`, `stdout` and `stderr`, and both texts as `output`."""
     return CliRunner(catch_exceptions=False).invoke(main, arguments)

@@ -1,12 +1,12 @@
-"""Send one form and die at its n-th step, for every n: a program of its own, for it kills itself.
+"""Send one form and crash before its n-th step, for every n. A separate program, as it kills itself.
 
     python -P crash_steps.py FOLDER PORT CA_FILE [DATABASE_URL]
 
-A step is each statement that writes to the outbox's database, each commit, and each word said to or heard
-from the mail server. What only reads is none: to die before it is to die before the step that follows. On
-another database than SQLite, of several words of mail only the first is one: the others find the database as
-that one does, and are gone through on SQLite. Before every step a child process is killed as `kill -9` does;
-another then takes up its data. For each step one line of JSON is printed. The last is the child that lived to
+A step is a statement that writes to the outbox's database, a commit, or a call that sends to or reads from
+the mail server. Reading from the database is not a step, because a crash before it is the same as a crash
+before the next step. On databases other than SQLite, a series of mail calls is one step, because the
+database is the same for all of them and SQLite covers each. Before each step a child process is killed as by
+`kill -9`, and another one continues with its data. Each step prints lines of JSON, until a child survives to
 the end.
 """
 
@@ -37,11 +37,11 @@ ANSWERS = {
     "reply_by": "none",
     "message": "A window of the corner shop.",
 }
-LATER = 400.0  # seconds: every lease has run out, a second try is due
+LATER = 400.0  # seconds until every lease has expired and a second try is due
 
 
 class Steps:
-    """Counts steps and dies before one of them."""
+    """Counts steps and kills the process before one of them."""
 
     def __init__(self, die_at: int, each_word: bool) -> None:
         self.die_at = die_at
@@ -50,7 +50,7 @@ class Steps:
         self.last = ""
 
     def step(self, what: str) -> None:
-        """One step further."""
+        """Count a step, and kill the process if this is the step to crash at."""
         same = not self.each_word and what.startswith("mail") and self.last.startswith("mail")
         self.last = what
         if same:
@@ -61,12 +61,12 @@ class Steps:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def write(self, what: str) -> None:
-        """One statement of the database, which is a step if it writes."""
+        """Count a database statement as a step if it writes."""
         if what in ("INSERT", "UPDATE", "DELETE"):
             self.step(what)
 
     def watch(self, app: Flask) -> None:
-        """Count what the outbox and the mail client of this process do from now on."""
+        """Count the steps of the outbox and the mail client of this process from now on."""
         engine = services_of(app).outbox.engine
         event.listen(engine, "before_cursor_execute", lambda *a: self.write(a[2].split()[0]))
         event.listen(engine, "commit", lambda *_: self.step("COMMIT"))
@@ -85,12 +85,12 @@ class Steps:
 
 
 def tell(**what: Any) -> None:
-    """Say something to whoever started us, at once."""
+    """Print a line of JSON, unbuffered."""
     os.write(OUT, json.dumps(what).encode() + b"\n")
 
 
 def site(folder: Path, port: int, ca_file: Path, database_url: str) -> Flask:
-    """The site with its data in a folder, and its outbox there too unless an address is given."""
+    """Return the site with its data in a folder, and its outbox too unless a database URL is given."""
     settings = Settings.load(
         mode="development",
         data_dir=folder,
@@ -102,13 +102,13 @@ def site(folder: Path, port: int, ca_file: Path, database_url: str) -> Flask:
         hold_hours=0,
         ratelimit_forms="off",
         daily_count=False,
-        deliver_in_server=False,  # the child sends, step by step
+        deliver_in_server=False,  # the child calls the worker itself
     )
-    return create_app(keep_keys(settings))  # a process after this one opens what waits
+    return create_app(keep_keys(settings))  # a later process has to decrypt the waiting mail
 
 
 def send_and_work(app: Flask, steps: Steps) -> None:
-    """One form, from the post to the wiped row."""
+    """Send one form, and run the worker until its row is wiped."""
     client = app.test_client()
     token = re.search(r'name="form_token" value="([^"]+)"', client.get("/contact").text)
     assert token
@@ -119,7 +119,7 @@ def send_and_work(app: Flask, steps: Steps) -> None:
 
 
 def recover(app: Flask) -> None:
-    """What a new process finds, minutes later."""
+    """Run the worker as a new process would minutes later, and print the rows of the outbox."""
     box = services_of(app).outbox
     box.clock = services_of(app).mail.gate.clock = lambda: time.time() + LATER
     services_of(app).worker.drain()
@@ -128,7 +128,7 @@ def recover(app: Flask) -> None:
 
 
 def in_child(work: Any) -> int:
-    """Run something in a process of its own; gives how that ended."""
+    """Run a function in a child process, and return the exit status."""
     child = os.fork()
     if child == 0:
         try:
@@ -141,12 +141,12 @@ def in_child(work: Any) -> int:
 
 
 def main() -> None:
-    """Die at step 1, then at step 2, until there is no step left."""
+    """Crash at step 1, then at step 2, until no step is left."""
     root, port, ca_file = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     database_url = "".join(sys.argv[4:])
     each_word = not database_url
     app = site(root / "now", port, ca_file, database_url)
-    app.test_client().get("/contact")  # what is read once is read before the children come
+    app.test_client().get("/contact")  # fill caches before forking
     engine = services_of(app).outbox.engine
     engine.dispose()
     (root / "now").rename(root / "new")
@@ -156,7 +156,7 @@ def main() -> None:
         shutil.copytree(root / "new", root / "now")
         with engine.begin() as connection:
             connection.execute(delete(outbox))
-        engine.dispose()  # no connection is shared with a child
+        engine.dispose()  # no child may share a connection
         ended = in_child(lambda: send_and_work(app, Steps(number, each_word)))  # noqa: B023
         again = in_child(lambda: recover(app))
         tell(ended=ended, again=again)

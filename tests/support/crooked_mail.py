@@ -1,6 +1,6 @@
-"""A mail server that goes wrong at one point of the conversation: a real one, on a socket, speaking TLS.
+"""A mail server that fails at one point of the conversation, on a real socket with TLS.
 
-It takes mail as the team's server does (STARTTLS, then sign-in) until the point that was named.
+Up to that point it accepts mail as the team's server does (STARTTLS, then sign-in).
 """
 
 from __future__ import annotations
@@ -36,19 +36,22 @@ GREETING = {
 
 
 class _HungUp(Exception):
-    """The line is gone."""
+    """The connection is closed, or has to be."""
 
 
 @dataclass
 class CrookedServer:
-    """An SMTP server on a port, with what it answers at each point.
+    """An SMTP server on a port, with a configurable answer at each point.
 
     Attributes:
-        says: point of the conversation to answer, in place of the good one; or one of the words above, or
-            a list of answers, one for each time. `refused` names recipients that it does not know.
-        offers: what EHLO lists after TLS. injected: sent in the clear right behind the STARTTLS answer.
-        plain: what came before the line was encrypted. received: mail it took, or had when it broke off;
-            taken: mail it said it took.
+        says: the answer at a point of the conversation, instead of the good one: a reply, CLOSE, SILENT,
+            DRIP or ECHO, or a list of these, used in turn.
+        offers: the extensions that EHLO lists after TLS.
+        refused: unknown recipients.
+        injected: text sent unencrypted right after the STARTTLS answer.
+        received: mail that arrived, even if the connection then broke.
+        taken: mail that the server accepted.
+        plain: bytes that arrived before encryption.
     """
 
     port: int
@@ -59,25 +62,25 @@ class CrookedServer:
     refused: frozenset[str] = frozenset()
     longest_line: int = 1000
     injected: str = ""
-    accepts_token: Callable[[str, str], bool] | None = None  # XOAUTH2 alone, for this user and token
+    accepts_token: Callable[[str, str], bool] | None = None  # given user and token; if set, only XOAUTH2
     received: list[Received] = field(default_factory=list)
     taken: list[Received] = field(default_factory=list)
     plain: list[bytes] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Start to listen."""
         self._turns: dict[str, int] = {}
         self._over = threading.Event()
-        wait_until(self._listens, "the port to be free")  # a line of somebody else's may have its number
+        wait_until(self._listens, "the port to be free")  # another connection may be using it
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop, whatever is being said."""
+        """Stop, even during a conversation."""
         self._over.set()
-        with socket.socket() as knock:  # closing alone does not wake who accepts
+        with socket.socket() as knock:  # closing alone does not wake accept()
             knock.connect_ex((LOOPBACK, self.port))
         self._thread.join(10)
         self._listening.close()
@@ -98,7 +101,7 @@ class CrookedServer:
             _Conversation(self, line).hold()
 
     def answer(self, point: str) -> str:
-        """What to say at a point, this time."""
+        """Return the next answer at a point."""
         self.asked.append(point)
         said = self.says.get(point, GREETING[point])
         if isinstance(said, str):
@@ -121,7 +124,7 @@ class _Conversation:
         self.recipients: list[str] = []
 
     def hold(self) -> None:
-        """Talk until one side has had enough."""
+        """Serve the connection until one side closes it."""
         try:
             self.say("connect")
             while True:
@@ -132,7 +135,7 @@ class _Conversation:
             self.line.close()
 
     def obey(self, command: bytes) -> None:
-        """Do what one line asks."""
+        """Handle one command line."""
         verb = command[:4].decode(errors="replace").upper()
         doing: dict[str, Callable[[bytes], None]] = {
             "EHLO": self.ehlo,
@@ -146,7 +149,7 @@ class _Conversation:
         doing.get(verb, lambda _: self.say("rset"))(command)
 
     def ehlo(self, _: bytes) -> None:
-        """List what is offered, or refuse to talk: `ehlo` before TLS, `ehlo again` after it."""
+        """List the extensions, or refuse, as told for `ehlo` before TLS and `ehlo again` after."""
         said = self.server.says.get("ehlo again" if self.encrypted else "ehlo")
         if isinstance(said, str):
             self.utter(said)
@@ -158,7 +161,7 @@ class _Conversation:
         self.send("".join(f"250-{word}\r\n" for word in words[:-1]) + f"250 {words[-1]}\r\n")
 
     def starttls(self, _: bytes) -> None:
-        """Go over to TLS, as far as the certificate lets us."""
+        """Switch to TLS, if the client accepts the certificate."""
         said = self.server.answer("starttls")
         self.send(said + "\r\n" + self.server.injected)
         if said.startswith("220"):
@@ -166,7 +169,7 @@ class _Conversation:
             self.encrypted, self.heard = True, b""
 
     def auth(self, command: bytes) -> None:
-        """Take the right name and password, or a token that is valid."""
+        """Accept the right name and password, or a valid token."""
         words = command.split()
         given = base64.b64decode(words[2]) if len(words) > 2 else b""
         if self.server.accepts_token:
@@ -180,7 +183,7 @@ class _Conversation:
             self.say("auth")
 
     def auth_by_token(self, given: str, accepts: Callable[[str, str], bool]) -> None:
-        """Let a valid token in; a refusal is a challenge first, as Microsoft and Google do it."""
+        """Accept a valid token. A refusal begins with a challenge, as with Microsoft and Google."""
         user, token, *_ = given.split("\x01")
         if accepts(user.removeprefix("user="), token.removeprefix("auth=Bearer ")):
             self.say("auth")
@@ -191,12 +194,12 @@ class _Conversation:
         self.send("535 5.7.3 Authentication unsuccessful\r\n")
 
     def mail(self, command: bytes) -> None:
-        """Take a sender."""
+        """Accept a sender."""
         self.sender, self.recipients = command.decode(), []
         self.say("mail")
 
     def rcpt(self, command: bytes) -> None:
-        """Take a recipient that is known."""
+        """Accept a recipient unless it is in `refused`."""
         name = command.decode().partition("<")[2].partition(">")[0]
         if name in self.server.refused:
             self.send("550 5.1.1 no such person\r\n")
@@ -205,7 +208,7 @@ class _Conversation:
         self.say("rcpt")
 
     def data(self, _: bytes) -> None:
-        """Take a mail, then answer as told."""
+        """Receive a mail, then answer as told."""
         if not self.say("data").startswith("354"):
             return
         lines = []
@@ -229,12 +232,12 @@ class _Conversation:
         self.utter(said)
 
     def quit(self, _: bytes) -> None:
-        """Say good-bye."""
+        """Answer QUIT and close the connection."""
         self.say("quit")
         raise _HungUp
 
     def hear(self) -> bytes:
-        """One line, without its end."""
+        """Return the next line without its line end."""
         while b"\r\n" not in self.heard:
             got = self.line.recv(65536)
             if not got:
@@ -246,13 +249,13 @@ class _Conversation:
         return line
 
     def say(self, point: str) -> str:
-        """Answer at a point; gives what was said."""
+        """Send the answer at a point, and return it."""
         said = self.server.answer(point)
         self.utter(said)
         return said
 
     def utter(self, said: str) -> None:
-        """Say it, or do what stands for it."""
+        """Send an answer, or do what CLOSE, SILENT or DRIP stands for."""
         if said == CLOSE:
             raise _HungUp
         if said == SILENT:
@@ -265,5 +268,5 @@ class _Conversation:
         self.send(said + "\r\n")
 
     def send(self, words: str) -> None:
-        """Send as it is."""
+        """Send a text unchanged."""
         self.line.sendall(words.encode())

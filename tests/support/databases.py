@@ -22,24 +22,24 @@ ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
 
 
 class Postgres:
-    """A PostgreSQL server; each call of `new_database` gives an empty database."""
+    """A PostgreSQL server. Each call of `new_database` creates an empty database."""
 
     def __init__(self) -> None:
         """Choose a port, a folder and, because PostgreSQL refuses to run as root, a user."""
         self.port = free_port()
         self._user = "postgres" if os.geteuid() == 0 else None
-        # Not pytest's own folder: that one is closed to other users, and its long name does not fit a socket.
+        # Not pytest's folder: other users cannot read it, and its path is too long for a socket.
         self._folder = Path(tempfile.mkdtemp(prefix="rjsite-pg-"))
         self._numbers = count(1)
 
     def __enter__(self) -> Self:
-        """Make the cluster and start the server."""
+        """Create the cluster and start the server."""
         if self._user:
             owner = pwd.getpwnam(self._user)
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
         data = self._folder / "data"
         initdb = Path(program("PostgreSQL server"))
-        # Trust is safe here: the server listens on loopback only, holds nothing and lives for one test run.
+        # Trust is safe here: the server listens on loopback only, and has only the data of one test run.
         self._run([str(initdb), "-D", str(data), "-U", "rjsite", "-A", "trust", "-E", "UTF8", "--no-sync"])
         quick = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
         places = (f"listen_addresses={LOOPBACK}", f"unix_socket_directories={self._folder}")
@@ -50,12 +50,12 @@ class Postgres:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop without waiting for those who are still connected, and clear up."""
+        """Stop without waiting for open connections, and delete the folder."""
         self._server.stop(signal.SIGINT)
         shutil.rmtree(self._folder)
 
     def new_database(self) -> str:
-        """Make an empty database and give its address as SQLAlchemy writes it."""
+        """Create an empty database and return its SQLAlchemy URL."""
         name = f"rjsite_{next(self._numbers)}"
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
@@ -91,7 +91,7 @@ class Redis:
     """A Redis server that writes nothing to disk."""
 
     def __init__(self, folder: Path) -> None:
-        """Choose a port; the folder takes what the server says."""
+        """Choose a port. The server's log is written to the folder."""
         self.port = free_port()
         self.url = f"redis://{LOOPBACK}:{self.port}/0"
         self._folder = folder
@@ -118,7 +118,7 @@ class Redis:
         self._server.stop()
 
     def signal(self, what: signal.Signals) -> None:
-        """Let it hang (SIGSTOP), go on (SIGCONT) or die; nothing happens to one that is dead."""
+        """Make the server hang (SIGSTOP), continue (SIGCONT) or die. Nothing happens if it is dead."""
         self._server.process.send_signal(what)
 
     def _ask(self, words: str) -> bytes:

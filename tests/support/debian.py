@@ -1,7 +1,7 @@
-"""A small Debian server: made from nothing with debootstrap, and booted with systemd-nspawn.
+"""A small Debian server, made with debootstrap and booted with systemd-nspawn.
 
-It has a network of its own, which slirp4netns connects to the outside, so that its firewall and its ports
-are not those of this machine. Packages come from wherever apt and pip of this machine get theirs.
+It has its own network, which slirp4netns connects to the outside, so that its firewall and ports are separate
+from those of this machine. Its packages come from the sources of this machine's apt and pip.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from support.authority import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "slirp4netns": "slirp4netns"}
-HOST_AS_SEEN_INSIDE = "10.0.2.2"  # what slirp4netns calls the loopback of this machine
+HOST_AS_SEEN_INSIDE = "10.0.2.2"  # slirp4netns maps it to this machine's loopback
 NAME_SERVER = "10.0.2.3"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Done = subprocess.CompletedProcess[str]
 
 
 def need_programs() -> None:
-    """Stop with the command to run where a program is missing, or this is not root."""
+    """Fail with the command to run if a program is missing or the user is not root."""
     missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
     if missing:
         raise FileNotFoundError(f"Run: sudo apt-get install --no-install-recommends {' '.join(missing)}")
@@ -35,7 +35,7 @@ def need_programs() -> None:
 
 
 def empty_debian(suite: str) -> Path:
-    """Return a folder with nothing but this Debian, made the first time and kept in var/."""
+    """Return a folder with a minimal Debian, which is made on first use and kept in var/."""
     tree = ROOT / "var" / "install" / suite
     if not tree.exists():
         part = tree.with_name(f"{suite}.part")
@@ -47,7 +47,7 @@ def empty_debian(suite: str) -> Path:
 
 
 def pip_settings(tree: Path) -> dict[str, str]:
-    """Return where pip of this machine gets packages, and copy what it trusts there into the tree."""
+    """Return this machine's pip settings as environment, and copy pip's CA certificates into the tree."""
     listed = [sys.executable, "-m", "pip", "config", "list"]
     lines = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines()
     values = {line.partition("=")[0].rpartition(".")[2]: line.partition("=")[2].strip("'") for line in lines}
@@ -61,10 +61,10 @@ def pip_settings(tree: Path) -> dict[str, str]:
 
 
 class Machine:
-    """One server, which is gone when it is stopped."""
+    """A server, which is deleted when it is stopped."""
 
     def __init__(self, suite: str, folder: Path, authority: Authority) -> None:
-        """Make it from an empty Debian, and let it trust this authority."""
+        """Make the server from a minimal Debian, and let it trust this authority."""
         self.tree = folder / suite
         subprocess.run(["cp", "--archive", "--reflink=auto", empty_debian(suite), self.tree], check=True)
         self.env = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **pip_settings(self.tree)}
@@ -75,14 +75,14 @@ class Machine:
         self.leader = 0
 
     def write(self, name: str, text: str) -> None:
-        """Write a file there."""
+        """Write a file on the server."""
         file = self.tree / name.lstrip("/")
         file.unlink(missing_ok=True)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
     def start(self) -> None:
-        """Boot it, and return when it is up and has a network."""
+        """Boot the server, and return when it is up and has a network."""
         options = "--quiet --boot --register=no --keep-unit --private-network --resolv-conf=off"
         options += " --console=read-only"
         nspawn = ["systemd-nspawn", *options.split(), "--directory", str(self.tree)]
@@ -112,7 +112,7 @@ class Machine:
         raise TimeoutError(f"{self.tree.name} did not come up: see its log beside {self.tree}")
 
     def run(self, *command: str, check: bool = True, seconds: float = 900) -> Done:
-        """Run a program there, as root."""
+        """Run a program on the server as root."""
         inside = ["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-p", "-n", "-r", "-w", *command]
         done = subprocess.run(
             inside, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
@@ -125,7 +125,7 @@ class Machine:
         return done
 
     def stop(self) -> None:
-        """End it, and delete it."""
+        """Stop and delete the server."""
         for program in reversed(self._programs):
             os.kill(program.pid, signal.SIGTERM)
             program.wait(60)

@@ -1,4 +1,4 @@
-"""Breaks the disk of the outbox under a running site, in ways that a kernel or SQLite really report."""
+"""Breaks the disk of the outbox under a running site, with errors that a kernel or SQLite really reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATABASE = "outbox.sqlite3"
 
 @contextmanager
 def locked(site: Site) -> Iterator[None]:
-    """Hold the lock that writing needs, as a backup that hangs does."""
+    """Hold the write lock, as a hanging backup does."""
     with closing(sqlite3.connect(site.data_dir / DATABASE, isolation_level=None, timeout=20)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -25,7 +25,7 @@ def locked(site: Site) -> Iterator[None]:
 
 @contextmanager
 def full(site: Site) -> Iterator[None]:
-    """Let no file of the site's process grow: what the kernel answers when there is no room."""
+    """Prevent files of the site's process from growing, as on a full disk."""
     resource.prlimit(site.process_id, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
     yield
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
@@ -34,12 +34,12 @@ def full(site: Site) -> Iterator[None]:
 
 @contextmanager
 def read_only(site: Site) -> Iterator[None]:
-    """Take the right to write away, and restart: an open file keeps its rights."""
+    """Remove write permission, and restart, because an open file stays writable."""
     site.terminate()
     for file in (site.data_dir, *site.data_dir.glob(f"{DATABASE}*")):
         file.chmod(file.stat().st_mode & ~0o222)
     if os.geteuid() == 0:
-        site.before = ["setpriv", "--bounding-set=-all"]  # a root that has to ask, as everybody
+        site.before = ["setpriv", "--bounding-set=-all"]  # permissions do not bind root otherwise
     site.start()
     yield
     site.terminate()
@@ -50,7 +50,7 @@ def read_only(site: Site) -> Iterator[None]:
 
 @contextmanager
 def damaged(site: Site) -> Iterator[None]:
-    """Damage what every connection reads first; the next statement of each fails as malformed."""
+    """Damage the schema, which every connection reads first, so that the next statement of each fails."""
     with closing(sqlite3.connect(site.data_dir / DATABASE, isolation_level=None, timeout=20)) as other:
         _set_schema(other, "'CREATE TABLE ' || sql")
     yield
@@ -58,7 +58,7 @@ def damaged(site: Site) -> Iterator[None]:
 
 
 def overwrite(site: Site) -> None:
-    """Write over the file, as a failing disk does, while the site is down."""
+    """Overwrite the database with random bytes, as a failing disk might, while the site is down."""
     site.kill()
     for file in site.data_dir.glob(f"{DATABASE}*"):
         file.write_bytes(os.urandom(8192))
@@ -66,7 +66,7 @@ def overwrite(site: Site) -> None:
 
 
 def mend_aside(folder: Path) -> list[Path]:
-    """Undo what `damaged` did to the files that were kept aside; gives them, with all in them due."""
+    """Repair the files that were kept after `damaged`, make all their mail due, and return them."""
     files = [path for path in folder.glob(f"{DATABASE}.damaged-*") if path.name[-1].isdigit()]
     for file in files:
         with closing(sqlite3.connect(file, isolation_level=None)) as aside:
@@ -78,7 +78,7 @@ def mend_aside(folder: Path) -> list[Path]:
 
 
 def outbox_rows_are_due(folder: Path) -> None:
-    """Let every wait be over, as hours later."""
+    """Make all unsent mail due, as if hours had passed."""
     with closing(sqlite3.connect(folder / DATABASE, timeout=20)) as outbox:
         _end_waits(outbox)
 

@@ -1,7 +1,7 @@
-"""The system's real Firefox, driven by Marionette, the remote control that is built into it.
+"""The system's real Firefox, driven by Marionette, its built-in remote control.
 
-Playwright drives only a Firefox of its own making, and what Back shows is worth nothing unless it is the
-browser that people have. Marionette needs no package: messages are JSON with their length before them.
+Playwright drives only its own build of Firefox, and a test of Back proves nothing except in the browser that
+people have. Marionette needs no package: its messages are JSON, preceded by their length.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Self
 from support.needs import program
 from support.processes import LOOPBACK, Program, free_port, listens
 
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key under which WebDriver names an element
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's key for an element's identifier
 CAPABILITIES = {"acceptInsecureCerts": True, "pageLoadStrategy": "normal"}
 
 
@@ -38,8 +38,8 @@ class Firefox:
     ) -> None:
         """Write the profile.
 
-        A driven Firefox keeps less than others: no sessions, no details for forms. `as_people_have_it` lets
-        it keep all that. `desktop` is the environment of a screen to open on; without it nothing is shown.
+        Firefox under Marionette keeps neither sessions nor form data, unless `as_people_have_it` is set.
+        `desktop` is the environment of the screen to open on; without it Firefox is headless.
         """
         self.port = free_port()
         self._desktop = desktop
@@ -58,7 +58,7 @@ class Firefox:
             "marionette.port": self.port,
             "network.captive-portal-service.enabled": False,
             "network.connectivity-service.enabled": False,
-            "network.dns.forceResolve": LOOPBACK,  # every name leads here: nothing leaves this machine
+            "network.dns.forceResolve": LOOPBACK,  # so that nothing leaves this machine
             "remote.prefs.recommended": not as_people_have_it,
             "services.settings.server": "",
             "toolkit.telemetry.enabled": False,
@@ -78,27 +78,29 @@ class Firefox:
         self._number = 0
         self._line = socket.create_connection((LOOPBACK, self.port), timeout=60)
         self._file = self._line.makefile("rb")
-        self._read()  # it greets first
+        self._read()  # Firefox sends a greeting first
         self._ask("NewSession", CAPABILITIES)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it as people do: it writes to its profile what it would keep."""
-        # It may hang up before it answers that it quits.
+        """Quit Firefox as people do, so that it saves its profile."""
+        # Firefox may close the connection before it answers.
         with contextlib.suppress(OSError, ValueError, FirefoxError):
             self._ask("Marionette:Quit", {"flags": ["eForceQuit"]})
             self._program.process.wait(20)
         self.kill()
 
     def kill(self) -> None:
-        """End it as a power cut would (kill -9), if it still runs."""
+        """Kill Firefox with SIGKILL, as a power cut would, if it is still running."""
         self._program.stop(signal.SIGKILL)
         self._file.close()
         self._line.close()
 
     def new_tab(self, script: bool = True, close: bool = False) -> None:
-        """Go on in a tab without a history, and close the one before or leave it open; `script` says whether
-        pages may run JavaScript from now on."""
+        """Switch to a new tab, which has no history; `close` closes the current tab.
+
+        `script` is whether pages may run JavaScript from now on.
+        """
         opened = self._ask("WebDriver:NewWindow", {"type": "tab"})
         if close:
             self._ask("WebDriver:CloseWindow")
@@ -108,7 +110,7 @@ class Firefox:
         self._ask("Marionette:SetContext", {"value": "content"})
 
     def goto(self, url: str) -> None:
-        """Open an address; returns when the page has loaded."""
+        """Open an address and wait until the page has loaded."""
         self._ask("WebDriver:Navigate", {"url": url})
 
     def back(self) -> None:
@@ -130,7 +132,7 @@ class Firefox:
         return str(self._ask("WebDriver:GetPageSource"))
 
     def click(self, selector: str) -> None:
-        """Click the first element that this CSS selector finds; waits for a page it leads to."""
+        """Click the first element that this CSS selector finds, and wait for any page that it opens."""
         self._ask("WebDriver:ElementClick", {"id": self._find(selector)})
 
     def type(self, selector: str, words: str) -> None:
@@ -138,21 +140,21 @@ class Firefox:
         self._ask("WebDriver:ElementSendKeys", {"id": self._find(selector), "text": words})
 
     def value(self, selector: str) -> str:
-        """Return what a field holds now."""
+        """Return the current value of a field."""
         return str(self._ask("WebDriver:GetElementProperty", {"id": self._find(selector), "name": "value"}))
 
     def run(self, script: str, *arguments: object) -> Any:
-        """Run the body of a function in the page, from outside it, and give what it returns."""
+        """Run the body of a function in the page, even with script off, and return its result."""
         return self._ask("WebDriver:ExecuteScript", {"script": script, "args": list(arguments)})
 
     def print(self) -> bytes:
-        """Return what the page prints on A4 as PDF, with the margins that a form has."""
+        """Return the page printed on A4 as a PDF, with the margins of a form."""
         size = {"width": 21, "height": 29.7}
         margin = {"top": 1.4, "right": 1.8, "bottom": 1.7, "left": 1.8}
         return base64.b64decode(self._ask("WebDriver:Print", {"page": size, "margin": margin}))
 
     def screenshot(self) -> bytes:
-        """Return a picture of the window, as PNG."""
+        """Return a screenshot of the window as PNG."""
         return base64.b64decode(self._ask("WebDriver:TakeScreenshot", {"full": False}))
 
     def _find(self, selector: str) -> str:

@@ -1,6 +1,6 @@
-"""Runs Python commands quickly, in processes forked from one that has already imported the site.
+"""Runs Python commands quickly, by forking a process that has already imported the site.
 
-The fork server is that of the standard library. Each forked process has its own process group, environment,
+The fork server is the standard library's. Each forked process has its own process group, environment,
 folder and files, and can be signalled, killed and waited for like any other. They share compiled templates,
 which saves another third of a second.
 """
@@ -36,7 +36,7 @@ _SERVER.set_forkserver_preload(
 
 @cache
 def _templates() -> str:
-    """Return a folder for compiled templates, which is deleted when the tests have ended."""
+    """Return a folder for compiled templates, which is deleted after the tests."""
     folder = mkdtemp(prefix="rjsite-templates-")
     atexit.register(shutil.rmtree, folder)
     return folder

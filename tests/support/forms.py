@@ -1,7 +1,7 @@
-"""The four forms as a visitor without a browser meets them: answers to send, slips, and the page that came.
+"""The four forms for tests without a browser: good answers, mistakes, and a parser for the page.
 
-SLIPS and STOPS are written by hand: what the site makes of the definitions in tests/invented_service/forms is
-checked against them, never the other way round.
+SLIPS and STOPS are written by hand, never generated from the definitions in tests/invented_service/forms,
+because the site's behaviour is checked against them.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ GOOD: dict[str, dict[str, Value]] = {
 
 @dataclass(frozen=True)
 class Slip:
-    """A change to good answers, and the message it must bring at a field; {area} is the service's own."""
+    """A change to good answers, and the error that it must cause at a field; {area} is the service's area."""
 
     form: str
     field: str
@@ -108,7 +108,7 @@ class Slip:
     change: Answers
 
     def __str__(self) -> str:
-        """Name the case in the list of tests."""
+        """Return the name of the case in the list of tests."""
         return f"{self.form}-{self.field}-{self.message[:30]}"
 
 
@@ -138,7 +138,7 @@ def _phone(form: str, field: str, missing: str, also: Answers) -> list[Slip]:
 
 
 def _contact_block(form: str) -> list[Slip]:
-    """The questions of A and B on how to reach the person (in C in other words, with their_ names)."""
+    """Return the contact questions of forms A and B (form C words them differently, with names in their_)."""
     c = form == C
     p = "their_" if c else ""
     by, you, your = (
@@ -245,7 +245,7 @@ SLIPS: list[Slip] = [
     _too_long(CONTACT, "name", "Name", 100),
 ]
 
-# Optional questions that have no message of their own.
+# Optional questions without an error message.
 SILENT: dict[str, set[str]] = {
     A: {"other_under_18", "stage", "needs"},
     B: {"living", "stage", "needs"},
@@ -253,7 +253,7 @@ SILENT: dict[str, set[str]] = {
     CONTACT: {"topic"},
 }
 
-# Form, what is answered, and the outcome shown in place of sending.
+# Form, answers, and the outcome that is shown instead of sending.
 STOPS: list[tuple[str, Answers, str]] = [
     (A, {"link": ["none"]}, "outside"),
     (B, {"adult": "no"}, "under-18"),
@@ -271,10 +271,10 @@ STOPS: list[tuple[str, Answers, str]] = [
 
 
 class Page:
-    """A page as a reader of HTML sees it: without what is kept for script or shown on paper alone."""
+    """A parsed page, without the parts that only script uses or only paper shows."""
 
     def __init__(self, html: str) -> None:
-        """Read it as the HTML standard says."""
+        """Parse the page by the rules of the HTML standard."""
         self.root: Element = html5lib.parse(html, namespaceHTMLElements=False)
         for element in list(self.root.iter()):
             if element.tag == "template" or "paper" in element.get("class", "").split():
@@ -283,7 +283,7 @@ class Page:
                 element.tail = after
 
     def all(self, *tags: str, **attributes: str) -> list[Element]:
-        """Return every element of these tags (any, where none is named) that has these attributes."""
+        """Return every element with one of these tags (by default any) and with these attributes."""
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
         return [
             element
@@ -310,21 +310,21 @@ class Page:
 
     @property
     def form(self) -> Element:
-        """Return the one form that is posted."""
+        """Return the only form with method POST."""
         (form,) = self.all("form", method="post")
         return form
 
     def fields(self, name: str) -> list[Element]:
-        """Return the controls of one name."""
+        """Return the controls with a name."""
         return [element for element in self.controls() if element.get("name") == name]
 
     def controls(self) -> Iterator[Element]:
-        """Return what a person can fill in, and the hidden fields."""
+        """Return the controls that a person can fill in, and the hidden fields."""
         return (element for element in self.form.iter() if element.tag in ("input", "textarea", "select"))
 
     @property
     def answers(self) -> dict[str, list[str]]:
-        """Return what a browser would send from the page as it stands."""
+        """Return the data that a browser would send if the page were submitted unchanged."""
         given: dict[str, list[str]] = {}
         for control in self.controls():
             chooses = control.get("type") in ("radio", "checkbox")
@@ -345,19 +345,19 @@ def words(element: Element) -> str:
 
 
 def fresh(client: FlaskClient, form: str) -> dict[str, list[str]]:
-    """Return what a form that was just opened would send untouched: its token, without making the page."""
+    """Return the data of a newly opened, empty form: its token. The page is not rendered."""
     services = services_of(client.application)
     key = services.content.now().forms[form].key
     return {"form_token": [Signer(services.settings.secrets, key).fresh()]}
 
 
 def send(client: FlaskClient, form: str, answers: Answers | None = None, **more: Any) -> TestResponse:
-    """Send a form that was just opened, answered as GOOD with the changes given."""
+    """Send a newly opened form with the GOOD answers and the given changes."""
     return client.post(form, data={**fresh(client, form), **GOOD[form], **(answers or {})}, **more)
 
 
 def lost(sent: Answers, page: Page) -> dict[str, list[str]]:
-    """Return the answers that were sent and do not stand in the page; empty is well."""
+    """Return the sent answers that are missing from the page, if any."""
     kept = page.answers
     given = {name: value if isinstance(value, list) else [value] for name, value in sent.items()}
     typed = {name: [_plain(value) for value in values if _plain(value)] for name, values in given.items()}

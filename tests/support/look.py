@@ -1,7 +1,7 @@
-"""The main pages as they are looked at: opened always the same way, and compared with kept pictures.
+"""Screenshots of the main pages, always opened in the same way, and compared with kept pictures.
 
-Pages are opened without script, so that a form is one document. What changes by itself is taken away: the
-day of the last check, the number of stories, and stories other than a few.
+Pages are opened without script, so that a form is one document. Parts that change by themselves are removed:
+the day of the last check, the number of stories, and all but a few stories.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rjsite.settings import ROOT
 HERE = ROOT / "tests" / "browser"
 PICTURES, TREES = HERE / "pictures", HERE / "trees"
 DIFFERENCES = ROOT / "var" / "pictures"
-MAKE = bool(os.environ.get("MAKE_PICTURES"))  # `make pictures`: keep what is seen, compare nothing
+MAKE = bool(os.environ.get("MAKE_PICTURES"))  # `make pictures`: keep new pictures, compare nothing
 
 PAGES = {
     "home": "/",
@@ -43,14 +43,14 @@ STEADY = """kept => {
     scrollTo(0, 0);
 }"""
 
-# How large a picture is kept: all are about 300 pixels wide, enough for eyes and small in the repository.
+# Window height and scale by width. Pictures are about 300 pixels wide: clear enough, and small to store.
 SIZES = {360: (740, 0.5), 768: (1024, 0.34), 1280: (800, 0.25), 1920: (1080, 0.18)}
 
-# Pictures are compared as they are kept, and as a mosaic: 4 by 4 pixels make a stone of their mean colour.
-# Letters that are smoothed otherwise, or stand one pixel lower on the page, hardly change it.
+# Pictures are compared at their kept size, as a mosaic: each block of 4 by 4 pixels has its mean colour.
+# Different smoothing of letters, or a shift of the page by one pixel, hardly changes it.
 STONE = 4
-APART = 12  # of 255, in any of red, green and blue: below it two stones are the same
-STONES = 4  # so many may differ in a picture
+APART = 12  # of 255: blocks differ if red, green or blue differs by more
+STONES = 4  # number of blocks that may differ in a picture
 COMPARE = """async ({now, kept, stone, apart}) => {
     const draw = (image, width, height) => {
         const canvas = new OffscreenCanvas(width, height);
@@ -91,7 +91,7 @@ COMPARE = """async ({now, kept, stone, apart}) => {
 
 
 def open_steady(page: Page, name: str) -> None:
-    """Open one of PAGES (without script) and take away what changes by itself."""
+    """Open one of PAGES (without script) and remove parts that change by themselves."""
     page.goto(PAGES[name])
     if name == "form-with-errors":
         page.get_by_role("button", name="Send to the team").click()
@@ -101,17 +101,18 @@ def open_steady(page: Page, name: str) -> None:
 
 
 def add_style(page: Page, css: str) -> None:
-    """Lay a rule over the page's own, as a reader's own style sheet does."""
+    """Add CSS that overrides the page's own, like a user style sheet."""
     page.evaluate(
         "css => { const s = new CSSStyleSheet(); s.replaceSync(css); document.adoptedStyleSheets = [s] }", css
     )
 
 
 def photograph(page: Page, width: int, *, settled: bool = True) -> bytes:
-    """The whole page at a width of SIZES, made smaller by the browser as it draws.
+    """Return a screenshot of the whole page at a width of SIZES, scaled down by the browser.
 
-    On a busy machine the browser hands over a tall page before every part of it is drawn; so a picture
-    counts once it came twice alike. What is only to be found the same as another need not be `settled`.
+    On a busy machine the browser may capture a tall page before it is fully drawn, so the screenshot is
+    repeated until two are identical. A caller that looks again if it finds a difference can skip this with
+    `settled=False`.
     """
     height, scale = SIZES[width]
     page.set_viewport_size({"width": width, "height": height})
@@ -131,7 +132,7 @@ def photograph(page: Page, width: int, *, settled: bool = True) -> bytes:
 
 
 class Studio:
-    """A browser page of its own that keeps and compares pictures."""
+    """Keeps and compares pictures, in a separate browser page."""
 
     def __init__(self, browser: Browser) -> None:
         """Open it."""
@@ -147,7 +148,7 @@ class Studio:
         (PICTURES / f"{name}.webp").write_bytes(base64.b64decode(self._ask(png, b"")["made"]))
 
     def difference(self, name: str, png: bytes, kept: bytes = b"") -> str:
-        """What differs from the kept picture; var/pictures/ then shows what was kept, what is, and where."""
+        """Return how a picture differs from the kept one, or "", and save a comparison in var/pictures/."""
         if not kept and not (PICTURES / f"{name}.webp").exists():
             return f"{name}: no picture is kept. Run: make pictures"
         found = self._ask(png, kept or (PICTURES / f"{name}.webp").read_bytes())

@@ -1,4 +1,4 @@
-"""A real SMTP server for the tests, and one that never says a word."""
+"""A real SMTP server for the tests, and a server that never answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def text_of(message: EmailMessage) -> str:
 
 
 def copy_of(message: EmailMessage) -> dict[str, Any]:
-    """Return what a mail's referral.json says, as a case system reads it."""
+    """Return the content of a mail's referral.json, as a case system reads it."""
     (file,) = message.iter_attachments()
     assert (file.get_filename(), file.get_content_type()) == ("referral.json", "application/json")
     said: dict[str, Any] = json.loads(file.get_content())
@@ -42,7 +42,7 @@ def copy_of(message: EmailMessage) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Received:
-    """One mail as the server took it."""
+    """One mail as the server received it."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -51,14 +51,14 @@ class Received:
 
     @property
     def message(self) -> EmailMessage:
-        """The mail, read."""
+        """Return the parsed mail."""
         read = message_from_bytes(self.raw, policy=policy.default)
         assert isinstance(read, EmailMessage)
         return read
 
     @property
     def text(self) -> str:
-        """The words of its plain text part, with one kind of line end."""
+        """Return the plain text part with normalised line ends."""
         return text_of(self.message)
 
 
@@ -71,19 +71,19 @@ class _TakesTokens(SMTP):
 
 @dataclass
 class MailServer:
-    """An SMTP server on a loopback port that it keeps when it is stopped and started again.
+    """An SMTP server on a loopback port, which stays the same when the server is restarted.
 
     Set `reply_to_data` ("451 Try later", "554 Refused") or `reply_to_recipient` ("550 No such person") to
-    have mail refused, `unknown` to have it refused for some recipients, or `hang_up` to have the mail taken
-    and the line cut before the answer. It answers `answer_after` seconds after it has received a mail.
+    refuse mail, `unknown` to refuse it for some recipients, or `hang_up` to receive the mail and close the
+    connection before the answer. The server answers `answer_after` seconds after it has received a mail.
     """
 
     authority: Authority
     certificate: str = GOOD
     encryption: str = STARTTLS
     login: tuple[str, str] | None = None
-    accepts_token: Callable[[str, str], bool] | None = None  # XOAUTH2 alone, for this user and token
-    client_ca: Path | None = None  # clients have to show a certificate of this authority
+    accepts_token: Callable[[str, str], bool] | None = None  # given user and token; if set, only XOAUTH2
+    client_ca: Path | None = None  # clients need a certificate from this authority
     refusal: str = "535 5.7.3 Authentication unsuccessful"
     sign_ins: int = 0
     port: int = field(default_factory=free_port)
@@ -96,14 +96,14 @@ class MailServer:
     refused_sign_ins: int = 0
 
     def __post_init__(self) -> None:
-        """Make what lasts over stops and starts."""
+        """Set up the state that survives a restart."""
         self._news = threading.Condition()
         self._connections: set[SMTP] = set()
         self._thread: threading.Thread | None = None
         self._context = self._tls()
 
     def settings(self) -> dict[str, str]:
-        """Return the environment that makes the site send here."""
+        """Return the settings, as environment variables, for sending to this server."""
         settings = {
             "RJSITE_MAIL_SERVER": "localhost",
             "RJSITE_MAIL_PORT": str(self.port),
@@ -117,7 +117,7 @@ class MailServer:
         return settings
 
     def start(self) -> Self:
-        """Listen; returns once connections are taken."""
+        """Start the server, and return when it accepts connections."""
         ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
         self._thread.start()
@@ -126,7 +126,7 @@ class MailServer:
         return self
 
     def stop(self) -> None:
-        """Cut every connection and listen no more; safe to call twice."""
+        """Close every connection and stop listening; safe to call twice."""
         if self._thread:
             self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(10)
@@ -141,7 +141,7 @@ class MailServer:
         self.stop()
 
     def wait_for(self, count: int = 1, seconds: float = 20) -> list[Received]:
-        """Return all mail received so far, once there are this many or more."""
+        """Wait until at least `count` mails have been received, and return all of them."""
         with self._news:
             if not self._news.wait_for(lambda: len(self.received) >= count, seconds):
                 raise TimeoutError(f"{len(self.received)} of {count} mails came within {seconds:g} s")
@@ -172,13 +172,13 @@ class MailServer:
         for connection in self._connections:
             cut(connection)
         self._connections.clear()
-        await asyncio.sleep(0.05)  # the loop closes what was cut
+        await asyncio.sleep(0.05)  # let the loop close the connections
 
     def _connection(self) -> SMTP:
         starttls = self.encryption == STARTTLS
         connection = (_TakesTokens if self.accepts_token else SMTP)(
             self,
-            hostname="localhost",  # else it asks the machine for its own name, which can take seconds
+            hostname="localhost",  # looking up the host name can take seconds
             loop=asyncio.get_running_loop(),
             tls_context=self._context if starttls else None,
             require_starttls=starttls,
@@ -199,7 +199,7 @@ class MailServer:
         return AuthResult(success=given == self.login, handled=False)
 
     async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802
-        """Check a token; a refusal is a challenge first, as Microsoft and Google do it."""
+        """Check a token. A refusal begins with a challenge, as with Microsoft and Google."""
         user, auth, *_ = base64.b64decode(args[1]).decode().split("\x01")
         self.sign_ins += 1
         assert self.accepts_token
@@ -212,7 +212,7 @@ class MailServer:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it by this name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Take a recipient, unless told to refuse."""
+        """Accept a recipient, unless told to refuse."""
         if self.reply_to_recipient:
             return self.reply_to_recipient
         if address in self.unknown:
@@ -221,7 +221,7 @@ class MailServer:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Take a mail, unless told to refuse."""
+        """Accept a mail, unless told to refuse."""
         if self.reply_to_data:
             return self.reply_to_data
         content = envelope.content
@@ -236,17 +236,16 @@ class MailServer:
 
 
 def cut(connection: SMTP) -> None:
-    """Drop a connection with nothing more said, also one that is saying good-bye; nothing happens to one
-    that is gone."""
+    """Close a connection without another word, even during QUIT. Nothing happens if it is already closed."""
     if isinstance(connection.transport, asyncio.WriteTransport):
         connection.transport.abort()
 
 
 class SilentServer:
-    """Takes connections and never says a word, as a broken mail server may."""
+    """Accepts connections and never answers, as a broken mail server may."""
 
     def __enter__(self) -> Self:
-        """Listen on a port of its own."""
+        """Listen on a free port."""
         self._socket = socket.create_server((LOOPBACK, 0))
         self.port = int(self._socket.getsockname()[1])
         return self

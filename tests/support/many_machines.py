@@ -1,4 +1,4 @@
-"""The site as on many machines: instances behind the nginx of deploy/, one database, a worker apart."""
+"""The site as on many machines: instances behind the nginx of deploy/, one database, a separate worker."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from support.processes import LOOPBACK, Program, free_port
 from support.site_process import HTTP, Site
 from support.visitor import Visitor
 
-HOST = "www.example.org"  # as the examples in deploy/ name it
+HOST = "www.example.org"  # the name in the examples in deploy/
 
 
 class Instance(Site):
-    """`rjsite serve` in production, which answers to its own name alone."""
+    """`rjsite serve` in production, which answers only to its own host name."""
 
     def _lives(self) -> bool:
         try:
@@ -37,10 +37,10 @@ class Instance(Site):
 
 
 class DistantVisitor(Visitor):
-    """A visitor who comes over https from an address of their own (any in 127.0.0.0/8)."""
+    """A visitor over HTTPS from a given address in 127.0.0.0/8."""
 
     def __init__(self, nginx: Nginx, authority: Authority, address: str) -> None:
-        """Take the nginx to ask, whom to trust and where to come from."""
+        """Take the nginx to connect to, the authority to trust and the visitor's address."""
         super().__init__(nginx.base_url)
         self.address = address
         self.context = ssl.create_default_context(cafile=authority.ca_file)
@@ -53,7 +53,7 @@ class DistantVisitor(Visitor):
 
 
 def deployed_nginx(authority: Authority, *ports: int) -> str:
-    """The example of deploy/ with this test's certificate, before instances on these ports, for `Nginx`."""
+    """Return deploy/nginx.conf for `Nginx`, with a certificate of the test, for instances on these ports."""
     certificate = authority.sign(HOST)
     instance = "    server 127.0.0.1:8000 fail_timeout=2s;"
     changes = {
@@ -74,10 +74,10 @@ def deployed_nginx(authority: Authority, *ports: int) -> str:
 
 
 class Machines:
-    """Two instances, a worker and nginx, each to be ended and started again."""
+    """Two instances and a worker, each of which can be restarted, and nginx."""
 
     def __init__(self, folder: Path, authority: Authority, **env: str) -> None:
-        """Take settings beside those that all machines share."""
+        """Take settings for all machines in addition to the default ones."""
         self.authority = authority
         shared = {
             "RJSITE_MODE": "production",
@@ -98,7 +98,7 @@ class Machines:
 
     @contextmanager
     def running(self) -> Iterator[Machines]:
-        """Start all but the worker, both instances at the same moment; stop all at the end."""
+        """Start nginx and both instances, these at the same moment; at the end stop them and the worker."""
         ports = [instance.port for instance in self.instances]
         place = self.folder / "nginx"
         place.mkdir()
@@ -113,7 +113,7 @@ class Machines:
                 instance.terminate()
 
     def visitor(self, address: str) -> DistantVisitor:
-        """Somebody who comes from this address."""
+        """Return a visitor from this address."""
         return DistantVisitor(self.nginx, self.authority, address)
 
     def start_worker(self) -> None:
@@ -121,10 +121,10 @@ class Machines:
         self.worker = self.instances[0].begin("deliver")
 
     def end_worker(self, how: signal.Signals) -> None:
-        """End it, where it runs."""
+        """Stop the worker if it was started."""
         if self.worker:
             self.worker.stop(how)
 
     def logs(self) -> str:
-        """All that any of them wrote."""
+        """Return all logs."""
         return "".join(path.read_text(errors="replace") for path in self.folder.rglob("*log"))

@@ -1,6 +1,6 @@
-"""Ten thousand made-up stories, the same ones for the same seed.
+"""Writes ten thousand made-up stories, which depend only on the seed.
 
-By hand: `python tests/support/many_stories.py FOLDER [HOW_MANY] [SEED]` writes them into the content folder.
+By hand: `python tests/support/many_stories.py FOLDER [HOW_MANY] [SEED]`, with the content folder.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def write_stories(folder: Path, count: int = 10_000, seed: int = 1) -> None:
     """Write stories into `folder`/case-studies.
 
     Args:
-        folder: as `content/`. count: how many. seed: the same seed gives the same stories.
+        folder: the content folder.
+        count: the number of stories.
+        seed: the same seed gives the same stories.
     """
     chance = random.Random(seed)
     where = folder / "case-studies"

@@ -1,4 +1,4 @@
-"""The HTML standard's own view of a page."""
+"""Checks pages against the HTML standard."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html5lib
 
 
 def markup_errors(html: str) -> list[str]:
-    """List each fault as `line: name`; an empty list is a page without one."""
+    """Return each fault of a page as `line: name`."""
     parser = html5lib.HTMLParser()
     parser.parse(html)
     return [f"{place[0]}: {name} {values or ''}".rstrip() for place, name, values in parser.errors]

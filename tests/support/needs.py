@@ -1,10 +1,10 @@
-"""Find the programs the tests drive, and install those that are missing.
+"""Find the programs that the tests run, and install missing ones.
 
     python3 tests/support/needs.py           for `make test`
     python3 tests/support/needs.py listen    for `make listen`
 
-As root, or with sudo that asks no password, it installs with apt. Otherwise it prints the command to
-run and fails: a test whose program is missing would prove nothing. Standard library only.
+As root, or if sudo needs no password, it installs with apt. Otherwise it prints the command to run and
+fails, because a test without its program would prove nothing. It uses only the standard library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Need:
-    """A program, the packages that bring it (the first that apt knows is taken) and how to find it."""
+    """A program, the packages that contain it (the first one that apt knows is used) and how to find it."""
 
     what: str
     packages: tuple[str, ...]
@@ -28,25 +28,25 @@ class Need:
 
 
 def on_path(*names: str) -> Callable[[], str | None]:
-    """Look for the first of these programs; also where only root's path leads."""
+    """Return a function that finds the first of these programs, in the folders of root's path too."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
     return lambda: next((found for name in names if (found := shutil.which(name, path=path))), None)
 
 
 def find_postgres() -> str | None:
-    """Find PostgreSQL's newest server; Debian keeps its programs off the path."""
+    """Find the newest PostgreSQL server. Debian does not put its programs on the path."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     return str(found[-1]) if found else on_path("initdb")()
 
 
 def find_brotli() -> str | None:
-    """Find the module by which nginx sends what was compressed with Brotli beforehand."""
+    """Find the nginx module that sends files compressed with Brotli in advance."""
     path = Path("/usr/lib/nginx/modules/ngx_http_brotli_static_module.so")
     return str(path) if path.is_file() else None
 
 
 def find_accessibility_bus() -> str | None:
-    """Find the program by which browsers and screen readers talk; the session bus starts it."""
+    """Find the program that connects browsers with screen readers. The session bus starts it."""
     return shutil.which("at-spi-bus-launcher", path="/usr/libexec:/usr/lib/at-spi2-core")
 
 
@@ -54,7 +54,7 @@ find_chromium = on_path("chromium", "chromium-browser", "google-chrome")
 
 
 def find_windowless() -> str | None:
-    """Find the Chromium that has no windows: a page costs it a third. Where apt has none, any other does."""
+    """Find headless Chromium, which is three times as fast, or any Chromium if apt lists no headless one."""
     found = on_path("chromium-headless-shell")()
     return found or (None if apt_knows("chromium-headless-shell") else find_chromium())
 
@@ -92,7 +92,7 @@ TO_LISTEN = (
 
 
 def program(what: str) -> str:
-    """Return the place of one of the programs above; a test that needs it fails where it is missing."""
+    """Return the path of one of the programs above, or fail if it is missing."""
     need = next(need for need in NEEDS + TO_LISTEN if need.what == what)
     found = need.find()
     if not found:
@@ -102,12 +102,12 @@ def program(what: str) -> str:
 
 
 def missing(needs: tuple[Need, ...]) -> list[Need]:
-    """List what is not there yet."""
+    """Return the needs that are missing."""
     return [need for need in needs if not need.find()]
 
 
 def main(job: str = "") -> int:
-    """Find or install everything that `make test`, or another job, needs; give the exit status."""
+    """Find or install everything that `make test`, or another job, needs, and return the exit status."""
     needs = TO_LISTEN if job == "listen" else NEEDS
     lacking = missing(needs)
     if not lacking:
@@ -127,7 +127,7 @@ def main(job: str = "") -> int:
 
 
 def packages(needs: list[Need]) -> list[str]:
-    """Name the packages to install: the first of each need's that this machine's apt knows."""
+    """Return the packages to install: for each need, the first one that apt knows."""
     return [next(filter(apt_knows, need.packages), need.packages[0]) for need in needs]
 
 
@@ -140,7 +140,7 @@ def apt_knows(package: str) -> bool:
 
 
 def how_to_become_root() -> list[str] | None:
-    """Return what to put before a command for root's rights; None where we cannot have them."""
+    """Return the prefix that runs a command as root, or None if that is not possible."""
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo")

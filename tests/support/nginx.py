@@ -10,7 +10,7 @@ from typing import Self
 from support.needs import program
 from support.processes import LOOPBACK, Program, free_port, listens
 
-# Everything that nginx would otherwise keep in the system's folders lies in its own.
+# nginx would otherwise write to the system's folders.
 WHOLE = Template("""\
 daemon off;
 worker_processes 1;
@@ -32,14 +32,14 @@ $http
 
 
 class Nginx:
-    """nginx for one test; `${address}` in the given text is where it has to listen."""
+    """nginx for one test. `${address}` in the given text is replaced by the address to listen on."""
 
     def __init__(self, folder: Path, http: str, scheme: str = "http") -> None:
-        """Take what stands inside `http { }`; the folder takes the files nginx writes."""
+        """Take the text for `http { }`, and a folder for the files that nginx writes."""
         self.port = free_port()
         self.base_url = f"{scheme}://localhost:{self.port}"
         self._folder = folder
-        # Its workers give up root's rights, and could then not read pytest's folders.
+        # The workers would give up root's rights and could not read pytest's folders.
         user = "user root;" if os.geteuid() == 0 else ""
         inside = Template(http).safe_substitute(address=f"{LOOPBACK}:{self.port}")
         self._file = folder / "nginx.conf"
@@ -48,16 +48,16 @@ class Nginx:
         )
 
     def __enter__(self) -> Self:
-        """Start it."""
+        """Start nginx."""
         command = [program("nginx"), "-p", str(self._folder), "-e", "stderr", "-c", str(self._file)]
         self._server = Program(command, self._folder / "log", {"PATH": os.defpath})
         self._server.wait_until(lambda: listens(self.port), "nginx answered")
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop it."""
+        """Stop nginx."""
         self._server.stop()
 
     def said(self) -> str:
-        """Return what it logged."""
+        """Return the log."""
         return self._server.said()

@@ -1,4 +1,4 @@
-"""What stands on printed pages, and where."""
+"""Reads the text of printed pages and its position."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from rjsite.forms.definition import Form, Question
 
 
 class Paper:
-    """A PDF as somebody holds it in their hands."""
+    """A PDF as printed."""
 
     def __init__(self, pdf: bytes | Path) -> None:
-        """Read it, from bytes or from a file."""
+        """Read the PDF from bytes or from a file."""
         self.pdf = PdfReader(BytesIO(pdf) if isinstance(pdf, bytes) else pdf)
         self.pages = [squeeze(page.extract_text()) for page in self.pdf.pages]
 
     @property
     def structure(self) -> Any:
-        """Return the root of the tags."""
+        """Return the root of the structure tree."""
         root: Any = self.pdf.trailer["/Root"]
         return root["/StructTreeRoot"]
 
     @property
     def text(self) -> str:
-        """Return all words, without the spaces between them: where a line breaks tells nothing."""
+        """Return all text without spaces, because line breaks do not matter."""
         return "".join(self.pages)
 
     def holds(self, *words: str) -> bool:
-        """Return whether these words stand there, in this order."""
+        """Return whether the PDF contains these words in this order."""
         return in_order(self.text, words)
 
     def together(self, *words: str) -> bool:
-        """Return whether these words stand on one page, in this order."""
+        """Return whether one page contains these words in this order."""
         return any(in_order(page, words) for page in self.pages)
 
     @property
     def lowest(self) -> list[float]:
-        """For each page, how far down its last words stand: 0 at the top, 1 at the foot."""
+        """Return how far down each page its lowest words are: 0 at the top, 1 at the foot."""
         return [_lowest(page) for page in self.pdf.pages]
 
 
@@ -57,12 +57,12 @@ def _lowest(page: Any) -> float:
 
 
 def squeeze(words: str) -> str:
-    """Words without any space."""
+    """Return a text without spaces."""
     return "".join(words.split())
 
 
 def in_order(text: str, words: Iterable[str]) -> bool:
-    """Return whether a text without spaces holds these words one after the other."""
+    """Return whether a text without spaces contains these words in this order."""
     at = 0
     for word in map(squeeze, words):
         at = text.find(word, at)
@@ -73,14 +73,14 @@ def in_order(text: str, words: Iterable[str]) -> bool:
 
 
 def says(question: Question) -> Iterator[str]:
-    """All that is read of a question: itself, its hint, its choices."""
+    """Yield all texts of a question: the label, the hint and the choices."""
     yield from (question.label, question.hint)
     for choice in question.choices:
         yield from (choice.label, choice.hint)
 
 
 def opened(form: Form) -> Iterator[tuple[str, Question]]:
-    """Each question that answers open, with the words that name these answers."""
+    """Yield each question that depends on an earlier answer, preceded by the labels of those answers."""
     by_name = {question.name: question for question in form.questions}
     for question in form.questions:
         if when := question.opened_by:

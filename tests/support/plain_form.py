@@ -1,4 +1,4 @@
-"""A form as a plain Flask app takes one, to compare the site with (`make bench`).
+"""A form in a plain Flask app, for comparison with the site (`make bench`).
 
     python plain_form.py PORT DATABASE
 
@@ -32,7 +32,7 @@ class PlainForm(FlaskForm):  # type: ignore[misc]
     """A line of text for each question of form A."""
 
     class Meta:
-        csrf = False  # no browser asks
+        csrf = False  # it is tested without a browser
 
 
 for _name in FORM_A:
@@ -53,7 +53,7 @@ def database(file: str) -> Engine:
 
 
 def compose(form: PlainForm) -> bytes:
-    """Return a mail with each answer on a line."""
+    """Return a mail with a line for each answer."""
     mail = EmailMessage()
     mail["Subject"], mail["From"], mail["To"] = "A form", "website@example.org", "team@example.org"
     mail.set_content("\n".join(f"{field.name}: {field.data}" for field in form))

@@ -1,4 +1,4 @@
-"""Starts programs, waits until they answer, and stops them, but no process of anybody else."""
+"""Starts programs, waits until they answer, and stops them without touching other processes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LOOPBACK = "127.0.0.1"
 def free_port() -> int:
     """Return a loopback port that nothing listens on.
 
-    It is below the range that Linux uses for outgoing connections (from 32768), so that no browser gets it
-    while the server for it is starting.
+    The port is below the range for outgoing connections on Linux (from 32768), so that no browser is given
+    the port before the server has started.
     """
     while True:
         port = random.randrange(11_000, 32_000)
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    """Return as soon as a condition holds. Fail with its name if that takes too long."""
+    """Return as soon as a condition is true. Fail with its name if that takes too long."""
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
@@ -91,12 +91,12 @@ def run(
 
 
 class Program:
-    """A program in a process group of its own, with all it says in one file."""
+    """A program in its own process group, with all its output in one file."""
 
     process: subprocess.Popen[bytes] | Forked
 
     def __init__(self, command: Sequence[str], log: Path, env: Mapping[str, str], user: str | None = None):
-        """Start it; `user` is whom to run as, where we are root and the program will not be."""
+        """Start the program, as `user` if the program refuses to run as root."""
         self.log = log
         if can_fork(command):
             self.process = Forked(command, env, (log, log), log.parent)
@@ -116,7 +116,7 @@ class Program:
             )
 
     def wait_until(self, true: Callable[[], bool], what: str, seconds: float = 20) -> None:
-        """Wait for something that this program does; fail at once, with its words, where it ended."""
+        """Wait until a condition is true. Fail at once with the program's output if the program ends."""
 
         def true_or_ended() -> bool:
             if self.process.poll() is not None:
@@ -130,13 +130,13 @@ class Program:
             raise
 
     def said(self) -> str:
-        """Return all it wrote so far."""
+        """Return all output so far."""
         return self.log.read_text(errors="replace")
 
     def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:
-        """End it and all it started; give its exit status."""
+        """Stop the program and its children, and return the exit status."""
         if self.process.poll() is None:
-            with suppress(ProcessLookupError):  # it has just ended by itself
+            with suppress(ProcessLookupError):  # if it has just ended
                 os.killpg(self.process.pid, how)
         try:
             return self.process.wait(seconds)

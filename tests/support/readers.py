@@ -1,4 +1,4 @@
-"""People who read the team's mail: each with a key and a certificate, as PEM files."""
+"""People who read the team's mail, each with a key and a certificate as PEM files."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DAY = 86400
 
 @dataclass(frozen=True)
 class Reader:
-    """Where somebody's certificate and key are."""
+    """The files of a person's certificate and key."""
 
     certificate: Path
     key: Path
 
 
 def make_reader(folder: Path, name: str, *, days: int = 400, kind: str = "rsa") -> Reader:
-    """Make a key and a certificate that ends in so many days; `kind` is rsa, small (RSA) or ec."""
+    """Make a key and a certificate that expires in `days` days; `kind` is rsa, small (RSA) or ec."""
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
     if kind == "ec":
         key = ec.generate_private_key(ec.SECP256R1())

@@ -1,4 +1,4 @@
-"""A made-up referral; `dataclasses.replace` makes others of it."""
+"""A made-up referral. `dataclasses.replace` makes variants of it."""
 
 from __future__ import annotations
 

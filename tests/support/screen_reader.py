@@ -1,4 +1,4 @@
-"""The screen reader Orca on a screen that nobody sees: press keys there, and hear what a browser says."""
+"""The screen reader Orca on a virtual screen, where tests press keys and read what Orca says."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ orca.settings.enableBraille = False
 orca.settings.enableKeyEcho = False
 orca.settings.enableSound = False
 """
-PATIENCE = 30  # seconds: Orca is slow on a busy machine
+PATIENCE = 30  # seconds, because Orca is slow on a busy machine
 
 
 class Desktop:
-    """A screen with a window manager, a session bus and Orca."""
+    """A virtual screen with a window manager, a session bus and Orca."""
 
     def __init__(self, folder: Path, voice: Path) -> None:
-        """Choose the folder for all files, and the module that Orca speaks with: it writes to $HEARD."""
+        """Take the folder for all files, and Orca's speech module, which writes to the file $HEARD."""
         self._folder = folder
         self._voice = voice
         self._heard = folder / "heard"
@@ -41,11 +41,11 @@ class Desktop:
             "XDG_RUNTIME_DIR": str(folder),  # where the accessibility bus has its socket
             "LANG": "C.UTF-8",
             "HEARD": str(self._heard),
-            "GNOME_ACCESSIBILITY": "1",  # Firefox asks for this one
+            "GNOME_ACCESSIBILITY": "1",  # for Firefox
         }
 
     def __enter__(self) -> Self:
-        """Start all of it."""
+        """Start the screen and its programs."""
         with ExitStack() as running:
             self._running = running
             screen = ("-screen", "0", "1280x1000x24")
@@ -53,7 +53,7 @@ class Desktop:
             self.env["DISPLAY"] = ":" + said(xvfb, r"\d+")
             dbus = self._start("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1")
             self.env["DBUS_SESSION_BUS_ADDRESS"] = said(dbus, "unix:.+")
-            # Other window managers keep Alt + Shift + arrow, by which Orca moves in tables, for themselves.
+            # Other window managers intercept Alt + Shift + arrow, with which Orca moves in tables.
             self._start("matchbox-window-manager", "-use_titlebar", "no")
             settings = self._folder / "orca"
             settings.mkdir()
@@ -66,12 +66,12 @@ class Desktop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop all of it, the last first."""
+        """Stop the programs in reverse order."""
         self._running.close()
 
     @property
     def heard(self) -> str:
-        """All that was heard so far, a line for each phrase."""
+        """Return all that Orca has said, a line for each phrase."""
         return self._heard.read_text()
 
     def press(self, *keys: str) -> None:
@@ -79,44 +79,44 @@ class Desktop:
         self.xdotool("key", "--delay", "80", *keys)
 
     def xdotool(self, *orders: str) -> None:
-        """Do with the keys what these words tell xdotool."""
+        """Run xdotool with these arguments."""
         subprocess.run([program("xdotool"), *orders], env=self.env, check=True)
 
     def _start(self, what: str, *options: str) -> Program:
         started = Program([program(what), *options], self._folder / f"{what}.log", self.env)
-        self._running.callback(started.stop, signal.SIGKILL)  # Orca takes its time over anything milder
+        self._running.callback(started.stop, signal.SIGKILL)  # Orca is slow to react to milder signals
         return started
 
 
 def said(by: Program, line: str) -> str:
-    """Wait for a line of this form from a program, and return it. Complaints may come before it."""
+    """Wait for a line of output that matches a pattern, and return it. Warnings may precede it."""
     pattern = re.compile(rf"^({line})\n", re.MULTILINE)
     by.wait_until(lambda: bool(pattern.search(by.said())), f"it said {line}")
     return str(pattern.findall(by.said())[0])
 
 
 class Browser(Protocol):
-    """What support/browser.py and support/firefox.py have in common."""
+    """The methods that support/browser.py and support/firefox.py have in common."""
 
     @property
     def url(self) -> str:
-        """The address now shown."""
+        """Return the current address."""
 
     def goto(self, url: str) -> None:
-        """Open an address; returns when the page has loaded."""
+        """Open an address and wait until the page has loaded."""
 
     def run(self, script: str, *arguments: object) -> object:
-        """Run the body of a function in the page, and give what it returns."""
+        """Run the body of a function in the page, and return its result."""
 
 
 class Listener:
-    """Somebody who reads with a browser, Orca and the keyboard."""
+    """A person who reads with a browser, Orca and the keyboard."""
 
     def __init__(self, desktop: Desktop, browser: Browser) -> None:
-        """Take the screen, and the browser that is open on it."""
+        """Take the screen and the browser that is open on it."""
         self.browser = browser
         self._desktop = desktop
-        self._from = 0  # what was heard before is not asked about
+        self._from = 0  # start of the output that `heard` returns
 
     def open(self, url: str) -> None:
         """Open a page, and stop Orca from reading all of it."""
@@ -126,19 +126,19 @@ class Listener:
         self._stop_reading()
 
     def press(self, *keys: str) -> None:
-        """Press keys, by their names in X. What is asked about is what is heard from here on."""
+        """Press keys, by their names in X. `heard` then begins with these keys."""
         self._until_quiet()
         self._listen()
         self._desktop.press(*keys)
 
     def hold(self, key: str, other: str) -> None:
-        """Press a key while another is held, as quickly as a reader does who goes from part to part."""
+        """Hold `key` and press `other`, as quickly as a person who moves through a page."""
         self._listen()
         self._desktop.xdotool(*f"keydown {key} key {other} sleep 0.2 keyup {key} sleep 0.3".split())
 
     def press_button(self, words: str) -> None:
-        """Go to the button with these words by Tab and press it. To save time, begin just before it."""
-        for _ in range(3):  # Orca, when it stops reading, may take the focus elsewhere a moment later
+        """Move to the button with these words by Tab and press it. To save time, begin just before it."""
+        for _ in range(3):  # Orca may move the focus just after it stops reading
             self.browser.run(GO_BEFORE, words)
             self.press("Tab")
             self._until_quiet()
@@ -148,7 +148,7 @@ class Listener:
         self.press("Return")
 
     def find(self, key: str, words: str) -> None:
-        """Press one of Orca's keys that go from part to part until these words are heard."""
+        """Press one of Orca's navigation keys until these words are heard."""
         heard: list[str] = []
         while len(heard) < 20 and words not in "".join(heard[-1:]):
             self.press(key)
@@ -158,7 +158,7 @@ class Listener:
         assert words in heard[-1], f"{key} leads to nothing that says {words}. Heard:\n" + "\n".join(heard)
 
     def hears(self, *phrases: str) -> None:
-        """Wait until all of this was heard, in this order, since the last key."""
+        """Wait until these phrases have been heard in this order since the last key."""
         pattern = re.compile(".*".join(re.escape(phrase) for phrase in phrases), re.DOTALL)
         try:
             wait_until(lambda: bool(pattern.search(self.heard)), f"hearing {phrases}", PATIENCE)
@@ -166,21 +166,21 @@ class Listener:
             raise AssertionError(f"{late}. Heard:\n{self.heard}") from None
 
     def _stop_reading(self) -> None:
-        """Press Control until nothing more is heard: Orca begins to read a while after a page has loaded."""
+        """Press Control until Orca is silent. Orca begins to read some time after a page has loaded."""
         before = ""
         while before != (before := self._desktop.heard):
             self._desktop.press("Control_L")
             time.sleep(1)
 
     def _until_quiet(self) -> None:
-        """Wait until Orca has ended, so that what comes late is not taken for what the next key says."""
+        """Wait until Orca is silent, so that late speech is not attributed to the next key."""
         before = ""
         while before != (before := self._desktop.heard):
             time.sleep(0.7)
 
     @property
     def heard(self) -> str:
-        """What was heard since the last key, as one line: where Orca pauses differs between browsers."""
+        """Return what was heard since the last key, as one line because pauses differ between browsers."""
         return " ".join(self._desktop.heard[self._from :].split())
 
     def _listen(self) -> None:

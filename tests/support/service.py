@@ -1,6 +1,6 @@
-"""The invented service on whose content the tests of the engine run.
+"""The invented service, whose content the tests of the engine use.
 
-Its words are the tests' own, so that a change of the client's content fails no test of the engine. Only
+Its content belongs to the tests, so that a change of the client's content fails no test of the engine. Only
 tests/content may read the client's content; anywhere else `ClientContent` makes the attempt fail.
 """
 
@@ -24,7 +24,7 @@ class ClientContent:
     """An audit hook that refuses to open or list anything in the client's content folder."""
 
     def __init__(self) -> None:
-        """Refuse until `allowed` says otherwise."""
+        """Refuse to read the client's content by default."""
         self._refuses = True
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
@@ -35,7 +35,7 @@ class ClientContent:
         """
         if not self._refuses or event not in READS or not isinstance(arguments[0], str | os.PathLike):
             return
-        # a relative path may begin at another folder, such as the one that shutil.rmtree is in
+        # a relative path may be relative to another folder, as in shutil.rmtree
         if f"{os.path.normpath(os.fsdecode(arguments[0]))}/".startswith(f"{CLIENT}/"):
             raise AssertionError(f"only tests/content may read {arguments[0]}; use support.service.SERVICE")
 
@@ -50,7 +50,7 @@ class ClientContent:
 
 
 def example(name: str) -> str:
-    """Return an example configuration from deploy/ as the invented service would write it.
+    """Return an example configuration from deploy/ with the facts of the invented service.
 
     The examples repeat the phone number and the exit address of the client, which `rjsite check` compares
     with its facts.

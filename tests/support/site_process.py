@@ -1,4 +1,4 @@
-"""The site as a process of its own, to be killed and started again."""
+"""The site as a separate process that tests can kill and restart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from cryptography.fernet import Fernet
 
-from support.forked import RJSITE as RJSITE  # for the tests, too
+from support.forked import RJSITE as RJSITE  # also for the tests
 from support.processes import LOOPBACK, Program, free_port, run
 from support.service import SERVICE
 
@@ -21,14 +21,14 @@ HTTP = build_opener(ProxyHandler({}))
 
 
 def hurried(module: str, **seconds: float) -> list[str]:
-    """Return RJSITE with other constants in one of our modules, where the real take too long for a test."""
+    """Return RJSITE with other values for a module's constants, to replace times too long for a test."""
     *python, program = RJSITE
     changes = "".join(f"m.{name} = {value}; " for name, value in seconds.items())
     return [*python, f"import {module} as m; {changes}{program}"]
 
 
 def production_settings(content: Path) -> dict[str, str]:
-    """Return what the site needs to run as the public meets it, on some content; its mail goes nowhere."""
+    """Return settings for production with the given content folder. No mail can be delivered with them."""
     return {
         "RJSITE_MODE": "production",
         "RJSITE_CONTENT_DIR": str(content),
@@ -43,10 +43,10 @@ def production_settings(content: Path) -> dict[str, str]:
 
 
 class Site:
-    """`rjsite serve`, or another `command`, on a loopback port. Its data folder outlives its processes."""
+    """`rjsite serve`, or another `command`, on a loopback port. The data folder is kept over restarts."""
 
     def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
-        """Choose a port. `env` holds RJSITE_ settings; the mode is development unless it says otherwise."""
+        """Choose a port. `env` has RJSITE_ settings; by default the mode is development."""
         self.port = free_port()
         self.base_url = f"http://{LOOPBACK}:{self.port}"
         self.data_dir = folder / "var"
@@ -62,30 +62,30 @@ class Site:
             "RJSITE_MODE": "development",
             "RJSITE_DATA_DIR": str(self.data_dir),
             "RJSITE_CONTENT_DIR": str(SERVICE),
-            "RJSITE_DELIVER_PER_MINUTE": "60000",  # with the default, two seconds pass between two mails
+            "RJSITE_DELIVER_PER_MINUTE": "60000",  # by default, mails are two seconds apart
             **(env or {}),
         }
         self.command = [*RJSITE, "serve"]
-        self.before: list[str] = []  # what to put before the command, from the next start on
+        self.before: list[str] = []  # prefix of the command from the next start on
         self._server: Program | None = None
         self._log_from = 0
 
     def start(self, seconds: float = 30) -> Self:
-        """Start the server; returns once it answers."""
+        """Start the server, and return when it answers."""
         self._server = Program([*self.before, *self.command], self._log, self.env)
         self._server.wait_until(self._lives, "the site answered /healthz", seconds)
         return self
 
     def kill(self) -> None:
-        """End the server as a power cut would (kill -9)."""
+        """Kill the server with SIGKILL, as a power cut would."""
         self._stop(signal.SIGKILL)
 
     def terminate(self) -> int:
-        """Ask the server to end; give its exit status."""
+        """Ask the server to stop, and return its exit status."""
         return self._stop(signal.SIGTERM)
 
     def restart(self) -> Self:
-        """Start again on the same port and data, after `kill` or `terminate` or from running."""
+        """Restart on the same port and data, whether or not the server is running."""
         self.terminate()
         return self.start()
 
@@ -102,32 +102,32 @@ class Site:
         return run([*RJSITE, *arguments], self.env, seconds)
 
     def begin(self, *arguments: str) -> Program:
-        """Start another `rjsite` command that goes on, such as `begin("deliver")`; the caller stops it."""
+        """Start another `rjsite` command, such as `begin("deliver")`, which the caller has to stop."""
         return Program([*RJSITE, *arguments], self._log.with_name("-".join(arguments) + ".log"), self.env)
 
     @property
     def process_id(self) -> int:
-        """The number of the running server's process."""
+        """Return the process ID of the running server."""
         assert self._server, "The site is not running"
         return self._server.process.pid
 
     @property
     def ended(self) -> bool:
-        """Whether the server has ended by itself."""
+        """Return whether the server has ended by itself."""
         return self._server is not None and self._server.process.poll() is not None
 
     @property
     def log(self) -> str:
-        """All that the server wrote since the first start, or since `forget_log`."""
+        """Return the log since the first start, or since `forget_log`."""
         return self._log.read_bytes()[self._log_from :].decode(errors="replace")
 
     def forget_log(self) -> None:
-        """Leave out of `log` what was written so far: another test may have caused it."""
+        """Exclude earlier lines from `log`, because another test may have caused them."""
         self._log_from = self._log.stat().st_size
 
     @property
     def mails(self) -> list[Path]:
-        """The .eml files written so far, oldest name first."""
+        """Return the .eml files written so far, sorted by name."""
         return sorted(self.mail_folder.glob("*.eml"))
 
     def _stop(self, how: signal.Signals) -> int:

@@ -1,4 +1,4 @@
-"""The staff copy inside a test, and the public site that it has to be like."""
+"""The staff copy inside a test, and the public site, which it has to resemble."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make_public_app(folder: Path, **given: Any) -> Flask:
 
 
 def typed(html: str) -> dict[str, list[str]]:
-    """Return what a browser would send of a form as it is, without a button."""
+    """Return the data that a browser would send for a form as it is, without a button."""
     page = Page(html)
     sent: dict[str, list[str]] = {}
     for control in page.all("input", "textarea"):

@@ -29,12 +29,14 @@ MAILBOX = "website@example.org"
 
 @dataclass
 class TokenServer:
-    """Gives tokens to one client, and remembers which are valid.
+    """Issues tokens to one client, and remembers which are valid.
 
     Attributes:
-        certificate: of the client, for signed assertions; with none the secret has to be right.
-        life: seconds that a token is said to live. answer: status and body to send in place of a token.
-        drip: send the answer a byte at a time, for ever. asked: how many requests came.
+        certificate: the client's certificate for signed assertions; if None, the client needs the secret.
+        life: the stated lifetime of a token in seconds.
+        answer: status and body to send instead of a token.
+        drip: send the answer a byte at a time, for ever.
+        asked: the number of requests.
     """
 
     authority: Authority
@@ -47,7 +49,7 @@ class TokenServer:
     forms: list[dict[str, str]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        """Listen on a port of its own."""
+        """Listen on a free port."""
         self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
         self._server.socket = server_context(self.authority.sign()).wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -64,11 +66,11 @@ class TokenServer:
 
     @property
     def url(self) -> str:
-        """The address to ask for tokens."""
+        """Return the URL that issues tokens."""
         return f"https://localhost:{self._server.server_address[1]}/tenant/oauth2/v2.0/token"
 
     def settings(self) -> dict[str, str]:
-        """Return the environment that makes the site ask here."""
+        """Return the settings, as environment variables, for this token server."""
         return {
             "RJSITE_MAIL_OAUTH_TOKEN_URL": self.url,
             "RJSITE_MAIL_OAUTH_CLIENT_ID": CLIENT,
@@ -79,7 +81,7 @@ class TokenServer:
         }
 
     def accepts(self, name: str, token: str) -> bool:
-        """Return whether a mail server lets this user in with this token."""
+        """Return whether a mail server should accept this user with this token."""
         return name == MAILBOX and token in self.valid
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -108,7 +110,7 @@ class TokenServer:
         return Handler
 
     def respond(self, form: dict[str, str]) -> tuple[int, bytes]:
-        """Return the status and body that answer a request for a token."""
+        """Return the status and body of the answer to a token request."""
         self.asked += 1
         self.forms.append(form)
         if self.answer:
@@ -117,7 +119,7 @@ class TokenServer:
         if {name: form.get(name) for name in expected} != expected or not self._is_client(form):
             error = {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret."}
             return 401, json.dumps(error).encode()
-        token = secrets.token_urlsafe(1500)  # as long as real ones
+        token = secrets.token_urlsafe(1500)  # as long as a real token
         self.valid.add(token)
         return 200, json.dumps(
             {"token_type": "Bearer", "expires_in": self.life, "access_token": token}
@@ -129,7 +131,7 @@ class TokenServer:
         return "client_secret" not in form and self._is_assertion(form.get("client_assertion", ""))
 
     def _is_assertion(self, assertion: str) -> bool:
-        """Check an assertion as RFC 7523 says; raise InvalidSignature where another key signed it."""
+        """Check an assertion (RFC 7523). Raise InvalidSignature if another key signed it."""
         assert self.certificate
         signed, _, signature = assertion.rpartition(".")
         header, claims = (json.loads(_decode(part)) for part in signed.split("."))
@@ -148,7 +150,7 @@ class TokenServer:
 
 
 def client_key(folder: Path, days: int = 300) -> tuple[Path, x509.Certificate]:
-    """Return a PEM file with an RSA key and its certificate, and the certificate by itself."""
+    """Return a PEM file with an RSA key and its certificate, and the certificate itself."""
     made = make_reader(folder, "client", days=days)
     file = folder / "client-key-and-certificate.pem"
     file.write_bytes(made.key.read_bytes() + made.certificate.read_bytes())

@@ -1,4 +1,4 @@
-"""Form A filled in with words that nothing else would hold, and the search for what is left of them."""
+"""Fills in form A with words that occur nowhere else, and searches for traces of them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from playwright.sync_api import Error as ChromiumError
 from support.firefox import FirefoxError
 from support.processes import wait_until
 
-# What is typed, a field each.
+# The text to type into each field.
 MARKERS = {
     "name": "Quillfeather",
     "phone": "01632960947",
     "safe_notes": "Behind the zinnwaldite gate",
     "about": "The xylographer of Oxbowthwaite",
 }
-WORDS = ("Quillfeather", "01632960947", "zinnwaldite", "Oxbowthwaite")  # one of each, to search for
+WORDS = ("Quillfeather", "01632960947", "zinnwaldite", "Oxbowthwaite")  # a word of each field, to search for
 MOZ_LZ4 = b"mozLz40\0"  # then the length, and one block of LZ4
-# Each step of form A: what is typed or, with a value, chosen.
+# For each step of form A, the fields to type into or, with a value, to choose.
 STEPS = (
     ("name", "adult=yes"),
     ("contact_by=phone", "phone", "leave_message=no", "say_who=no", "safe_notes"),
@@ -32,19 +32,19 @@ STEPS = (
 FORWARDS = "[data-screen]:not([hidden]) .button:not(.plain)"  # Start, Continue, Send
 SEND = ".send .button:not(.plain)"
 EXIT = "a.exit"
-NO_ANSWER = (FirefoxError, ChromiumError)  # of a page that is being left while it is asked
+NO_ANSWER = (FirefoxError, ChromiumError)  # if the page is being left
 
-# What stands in controls, and the document with what script and server put there.
+# The values of all controls; and the document with the changes that scripts made.
 HELD = """return [...document.querySelectorAll("input, textarea, select")].flatMap((control) =>
     control.type === "hidden" ? [] : /radio|checkbox/.test(control.type) ?
     (control.checked ? [control.name + "=" + control.value] : []) : [control.value.trim()]).filter(Boolean)"""
 STANDS = "return document.title + location.href + document.documentElement.outerHTML"
-# Firefox's own pages that say what is wrong never come further than "interactive" where script is off.
+# With script off, Firefox's error pages never get further than "interactive".
 READY = "return document.readyState !== 'loading' && location.href + document.title"
 
 
 class Tab(Protocol):
-    """What both browsers can do."""
+    """The methods that both browsers have."""
 
     def goto(self, url: str) -> None: ...
     def back(self) -> None: ...
@@ -57,7 +57,7 @@ class Tab(Protocol):
 
 
 def fill(tab: Tab, *, by_step: bool, steps: Sequence[Sequence[str]] = STEPS, **other: str) -> None:
-    """Answer these steps of an open form A; `other` words in place of MARKERS."""
+    """Answer these steps of an open form A, with `other` words instead of those in MARKERS."""
     words = MARKERS | other
     for step in steps:
         if by_step:
@@ -71,7 +71,7 @@ def fill(tab: Tab, *, by_step: bool, steps: Sequence[Sequence[str]] = STEPS, **o
 
 
 def shown(tab: Tab) -> list[str]:
-    """List every answer that the page shows, from now until it has come to rest; empty is well."""
+    """Return every answer that the page shows until it stops changing."""
     found: list[str] = []
     states = [""]
 
@@ -90,12 +90,12 @@ def shown(tab: Tab) -> list[str]:
 
 
 def left_on_disk(profile: Path, *others: str) -> dict[str, list[str]]:
-    """Search every file of a browser's profile for the answers and for other words; give what is found, each
-    with the files that hold it."""
+    """Search a browser's profile for the answers and other words. Return each word that was found, with the
+    files that contain it."""
     found: dict[str, list[str]] = {}
     for file in sorted(file for file in profile.rglob("*") if file.is_file()):
         text = ""
-        with suppress(FileNotFoundError):  # a browser that runs takes files away
+        with suppress(FileNotFoundError):  # a running browser may delete files
             text = words_of(file)
         for word in (*WORDS, *others):
             if word in text:
@@ -104,7 +104,7 @@ def left_on_disk(profile: Path, *others: str) -> dict[str, list[str]]:
 
 
 def words_of(file: Path) -> str:
-    """Return all that a file may say, whatever it is: its bytes, also unpacked, also as UTF-16."""
+    """Return all text of a file, which is unpacked if necessary, as single bytes and as UTF-16."""
     content = file.read_bytes()
     if content.startswith(MOZ_LZ4):
         content = unpacked(content[len(MOZ_LZ4) + 4 :])
@@ -112,7 +112,7 @@ def words_of(file: Path) -> str:
 
 
 def unpacked(block: bytes) -> bytes:
-    """Undo LZ4, as Firefox packs its session files: bytes as they are, then a copy of earlier ones."""
+    """Decompress an LZ4 block, as in Firefox's session files: literal bytes, each time followed by a copy."""
     out = bytearray()
     rest = iter(block)
 
@@ -135,7 +135,7 @@ def unpacked(block: bytes) -> bytes:
 
 
 def pressed(press: Callable[[], None]) -> None:
-    """Press Back or Forward. Where the browser asks first whether to send again, nothing is shown."""
+    """Press Back or Forward. If the browser asks whether to send a form again, no page is shown."""
     try:
         press()
     except NO_ANSWER as refusal:
@@ -144,7 +144,7 @@ def pressed(press: Callable[[], None]) -> None:
 
 
 def arrives(tab: Tab, beginning: str) -> None:
-    """Wait until the address begins so."""
+    """Wait until the address has this beginning."""
 
     def is_there() -> bool:
         try:

@@ -1,4 +1,4 @@
-"""A visitor without a browser: reads a form's token and posts url-encoded answers over HTTP."""
+"""A visitor without a browser, who reads a form's token and posts URL-encoded answers over HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REFERENCE = re.compile(r"\b[2346789FHKMQRWXY]{4}-[2346789FHKMQRWXY]{4}\b")
 
 @dataclass(frozen=True)
 class Answered:
-    """What came back."""
+    """The response to a request."""
 
     status: int
     headers: Mapping[str, str]
@@ -36,15 +36,15 @@ class Answered:
 
     @property
     def location(self) -> str:
-        """Where it leads."""
+        """Return the target of a redirect."""
         return self.headers.get("Location", "")
 
 
 class Visitor:
-    """Asks one site, with a connection for each request."""
+    """Sends requests to one site, each on a new connection."""
 
     def __init__(self, base_url: str, **headers: str) -> None:
-        """Take the address of the site, and headers to send each time (`X_Forwarded_For="192.0.2.1"`)."""
+        """Take the address of the site, and headers for each request (`X_Forwarded_For="192.0.2.1"`)."""
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         parts = urlsplit(base_url)
         self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
@@ -54,18 +54,18 @@ class Visitor:
         return self._ask("GET", path)
 
     def token(self, path: str = "/refer/a") -> str:
-        """A fresh token of a form."""
+        """Return a new token of a form."""
         found = TOKEN.search(self.get(path).text)
         assert found, "the form has no token"
         return found[1]
 
     def send(self, answers: Answers = FORM_A, path: str = "/refer/a", token: str = "") -> Answered:
-        """Post a form, with a token of its own unless one is given."""
+        """Post a form, with a new token unless one is given."""
         body = urlencode({**answers, "form_token": token or self.token(path)}, doseq=True)
         return self._ask("POST", path, body)
 
     def reference(self, sent: Answered) -> str:
-        """The reference on the page that a sent form leads to."""
+        """Return the reference on the page after a form was sent."""
         assert sent.status == 303, sent.text
         found = REFERENCE.search(self.get(sent.location).text)
         assert found, "/sent shows no reference"

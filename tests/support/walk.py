@@ -1,4 +1,4 @@
-"""How a person fills in a form in a browser: one topic at a time where script runs, else all at once."""
+"""Fills in a form in a browser as a person does: step by step with script, otherwise all at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.forms import GOOD, Answers
 
 
 def press(page: Page, button: str) -> None:
-    """Press the one button of this name that is shown."""
+    """Press the only visible button with this name."""
     page.get_by_role("button", name=button, exact=True).locator("visible=true").click()
 
 
@@ -25,7 +25,7 @@ def answer(page: Page, name: str, value: str | list[str]) -> None:
 
 
 def fill(page: Page, answers: Answers) -> None:
-    """Answer in the order of the form, and go on where the next question is in a later step."""
+    """Answer in the order of the form, and press Continue when the next question is in a later step."""
     page.wait_for_load_state()  # scripts decide what is shown
     start = page.get_by_role("button", name="Start", exact=True)
     if start.is_visible():
@@ -44,7 +44,7 @@ def send(page: Page, form: str, answers: Answers) -> None:
 
 
 def press_send(page: Page) -> None:
-    """Press Send, after the check of the answers where there is one."""
+    """Press Send, after Continue if the form has a step to check the answers."""
     go_on = page.get_by_role("button", name="Continue", exact=True).locator("visible=true")
     if go_on.count():
         go_on.click()
@@ -52,7 +52,7 @@ def press_send(page: Page) -> None:
 
 
 def kept(page: Page) -> Mapping[str, list[str]]:
-    """What stands in the fields of the form in the page, by name; the token and empty fields left out."""
+    """Return the values in the form by name, without the token and empty fields."""
     found: dict[str, list[str]] = page.evaluate(
         """() => {
             const kept = {};
@@ -68,17 +68,17 @@ def kept(page: Page) -> Mapping[str, list[str]]:
 
 
 def as_lists(answers: Answers) -> dict[str, list[str]]:
-    """Answers in the same shape as `kept`."""
+    """Return answers in the format of `kept`."""
     return {name: [value] if isinstance(value, str) else list(value) for name, value in answers.items()}
 
 
 def changed(form: str, change: Answers) -> Answers:
-    """Good answers with some changed; an empty list leaves a question out."""
+    """Return the good answers with changes; an empty list omits a question."""
     return {name: value for name, value in {**GOOD[form], **change}.items() if value}
 
 
 def up_to(form: str, change: Answers) -> Answers:
-    """Good answers up to the one that is changed."""
+    """Return the good answers up to and including the changed one."""
     (last,) = change
     names = list(GOOD[form])
     return {**{name: GOOD[form][name] for name in names[: names.index(last)]}, **change}

@@ -1,4 +1,4 @@
-"""A made-up service and an outbox, each in a folder of its own, and an environment without settings."""
+"""Fixtures: a made-up service and an outbox, each in its own folder, and an environment without settings."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ when = { way = ["phone", "text"] }
 
 
 def page(title: str) -> str:
-    """Return a page of a few words."""
+    """Return the text of a short page."""
     return f"---\ntitle: {title}\ndescription: Words.\nlast_checked: 2026-02-01\n---\n\nWords of {title}.\n"
 
 
@@ -95,18 +95,18 @@ def plain(title: str) -> str:
 
 @pytest.fixture
 def content(make_content: Callable[[Path], Path], tmp_path: Path) -> Path:
-    """A small content folder without a fault."""
+    """Return a small content folder without problems."""
     return make_content(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def make_content() -> Callable[[Path], Path]:
-    """Make such a content folder within another folder."""
+    """Return a function that writes a small content folder into another folder."""
     return write_content
 
 
 def write_content(parent: Path) -> Path:
-    """Write the made-up service, and return its content folder."""
+    """Write the made-up service and return its content folder."""
     folder = parent / "content"
     files = {
         "service.toml": "".join(
@@ -133,25 +133,25 @@ def write_content(parent: Path) -> Path:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The clock of the outbox."""
+    """Return the clock of the outbox."""
     return Clock()
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """The file of the outbox."""
+    """Return the path of the outbox."""
     return tmp_path / "data" / "outbox.sqlite3"
 
 
 @pytest.fixture
 def half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let outboxes that are opened from now on wait half a second for a lock, in place of three."""
+    """Make outboxes opened from now on wait half a second for a lock instead of three."""
     monkeypatch.setattr(database, "WAIT_FOR_LOCK", 0.5)
 
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A database of the outbox in which nothing is kept."""
+    """Return an empty, migrated database of the outbox."""
     file = tmp_path_factory.mktemp("migrated") / "outbox.sqlite3"
     engine = open_database(f"sqlite:///{file}")
     migrate(engine)
@@ -161,9 +161,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 def opened(place: Path, clock: Clock, migrated: bytes) -> Iterator[Callable[..., Outbox]]:
-    """Open outboxes on one file with the given keys or one key for all, each with an engine of its own.
+    """Return a function that opens the outbox with given keys or a shared one, each time with a new engine.
 
-    The file is a copy at first, because it takes longer to migrate one than most tests take otherwise.
+    The file begins as a copy of `migrated`, because a migration takes longer than most tests.
     """
     engines: list[Engine] = []
     key = Fernet.generate_key().decode()
@@ -184,13 +184,13 @@ def opened(place: Path, clock: Clock, migrated: bytes) -> Iterator[Callable[...,
 
 @pytest.fixture
 def box(opened: Callable[..., Outbox]) -> Outbox:
-    """An outbox."""
+    """Return an outbox."""
     return opened()
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the machine's environment says out of the tests; the content is the invented service's."""
+    """Remove settings from the environment, and use the content of the invented service."""
     for name in [name for name in os.environ if name.upper().startswith("RJSITE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(SERVICE))

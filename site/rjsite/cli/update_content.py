@@ -44,7 +44,7 @@ def update_content() -> None:
 
 
 def _updated(before: merged.Update, repository: str, data: Path) -> merged.Update:
-    """Show and publish the content of main, unless it is shown already.
+    """Show and publish the content of main, unless it is already shown.
 
     Mistakes are checked again each time, because a new day or a release can resolve them.
     """
@@ -66,7 +66,7 @@ def _take_down_removed(data: Path) -> None:
 
 
 def _not_shown(settings: Settings) -> list[Problem]:
-    """Return what is not shown as its file is now, and keep the last good versions."""
+    """Return the problems that keep content from being shown, and keep the last good versions."""
     from rjsite.web.live_content import LiveLibrary
 
     live = LiveLibrary(settings.content_dir, production=settings.production, data=settings.data_dir)

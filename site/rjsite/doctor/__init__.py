@@ -1,4 +1,4 @@
-"""The checks of `rjsite doctor`, which say what somebody has to do on this machine."""
+"""The checks of `rjsite doctor`, which report what somebody has to do on this machine."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _installed(name: str) -> str:
 
 
 def check_content(site: Site) -> Iterator[str]:
-    """Yield what is not shown because of a mistake, and each hidden story that the project still contains."""
+    """Yield problems that prevent content from being shown, and hidden stories still in the project."""
     folder, data = site.settings.content_dir, site.settings.data_dir
     try:
         library = LiveLibrary(folder, production=site.settings.production, data=data).now()

@@ -38,7 +38,7 @@ Files = tuple[Path, ...]
 
 
 class SettingsError(Exception):
-    """The settings cannot be used. `faults` has a line for each thing to correct, without values."""
+    """The settings cannot be used. `faults` has a line for each fault, without values."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -166,7 +166,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _read_merged_content(self) -> Self:
-        """Use the content that `rjsite update-content` fetched, whichever version of the program runs."""
+        """Use the content that `rjsite update-content` fetched, whatever the version of the program."""
         if self.content_repository and "content_dir" not in self.model_fields_set:
             object.__setattr__(self, "content_dir", self.data_dir / "content")
         return self
@@ -214,7 +214,7 @@ class Settings(BaseModel):
 
     @property
     def sender(self) -> str:
-        """Return the address that the mail is from."""
+        """Return the sender address of the mail."""
         return self.mail_default_sender or "website@localhost"
 
     @property
@@ -231,7 +231,7 @@ class Settings(BaseModel):
 
     @property
     def limits_url(self) -> str:
-        """Return the URL of the rate limit storage, for the package limits."""
+        """Return the URL of the rate limit storage for the `limits` package."""
         given = self.ratelimit_storage_uri.get_secret_value()
         if given:
             return given
@@ -244,7 +244,7 @@ class Settings(BaseModel):
 def _development_key(file: Path) -> SecretStr:
     """Return the key in a file or, if there is no such file, a new key, which is not written.
 
-    A Fernet key can be used as outbox key and as signing key.
+    A Fernet key can serve as an outbox key and as a signing key.
     """
     try:
         return SecretStr(file.read_text().strip())

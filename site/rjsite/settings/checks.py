@@ -1,4 +1,4 @@
-"""Checks all settings together: what is missing, and what is inconsistent. No message shows a value."""
+"""Checks all settings together for missing and inconsistent ones. No message shows a value."""
 
 from __future__ import annotations
 

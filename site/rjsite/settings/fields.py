@@ -50,7 +50,7 @@ def host_name(value: str) -> str:
 
 
 def user_name(value: str) -> str:
-    """Check a name to sign in with."""
+    """Check a user name for signing in."""
     if value[:1] in ("'", '"') and value[:1] == value[-1:]:
         raise ValueError("take the quotes out")
     _typed(value)
@@ -58,7 +58,7 @@ def user_name(value: str) -> str:
 
 
 def password(value: SecretStr) -> SecretStr:
-    """Check a password to sign in with."""
+    """Check a password for signing in."""
     _typed(value.get_secret_value())
     return value
 

@@ -32,7 +32,7 @@ def trimmed(text: str) -> str:
 
 
 def read_given(known: Collection[str]) -> Given:
-    """Return the values that were set. The environment overrides the file; an empty value counts as not set.
+    """Return the values that were set. The environment overrides the file; an empty value counts as unset.
 
     Args:
         known: the names of all settings.
