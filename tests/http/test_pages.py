@@ -15,7 +15,7 @@ from rjsite import create_app
 from rjsite.content.library import GONE
 from rjsite.services import services_of
 from rjsite.settings import Settings
-from rjsite.web import live_content, pages
+from rjsite.web import pages
 from support.forms import A, send
 from support.service import PHONE, SERVICE
 
@@ -203,8 +203,7 @@ def test_a_draft_is_shown_in_development_and_never_in_production(tmp_path):
     assert there.status_code == 404
 
 
-def test_in_development_the_next_reload_shows_an_edit(tmp_path, monkeypatch):
-    monkeypatch.setattr(live_content, "CHECK_FILES_EVERY", 0)
+def test_in_development_the_next_reload_shows_an_edit(tmp_path):
     folder = tmp_path / "content"
     shutil.copytree(SERVICE, folder)
     client = create_app(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.web.live_content import CHECK_FILES_EVERY
+from rjsite.web.live_content import CHECK_EVERY
 from support.processes import LOOPBACK, listens, wait_until
 from support.service import SERVICE
 from support.site_process import Site, production_settings
@@ -68,7 +68,7 @@ def production(running_production: Site, content: Path) -> Site:
 def development(running_development: Site, content: Path) -> Site:
     """The site as staff see it while they write, on that content."""
     running_development.forget_log()
-    time.sleep(CHECK_FILES_EVERY)  # the content was copied just now
+    time.sleep(CHECK_EVERY)  # the content was copied just now
     return running_development
 
 
@@ -90,7 +90,7 @@ def change(path: Path, right: str, other: str) -> None:
     new = path.with_suffix(".new")
     new.write_text(words.replace(right, other, 1))
     new.replace(path)
-    time.sleep(CHECK_FILES_EVERY)  # a person who saves a file and loads its page again takes longer
+    time.sleep(CHECK_EVERY)  # a person who saves a file and loads its page again takes longer
 
 
 def take_up(site: Site) -> None:

@@ -58,14 +58,14 @@ def test_in_production_content_is_read_only_when_asked(content: Path):
     assert live.now().stories == ()
 
 
-def test_in_development_files_are_checked_for_edits_at_intervals(content: Path, monkeypatch):
-    monkeypatch.setattr(live_content, "CHECK_FILES_EVERY", 3600)
+def test_files_are_checked_for_edits_at_intervals(content: Path, monkeypatch):
+    monkeypatch.setattr(live_content, "CHECK_EVERY", 3600)
     live = LiveLibrary(content, production=False)
     before = live.now()
     (content / STORY).unlink()
     assert live.now() is before
 
-    monkeypatch.setattr(live_content, "CHECK_FILES_EVERY", 0)
+    monkeypatch.setattr(live_content, "CHECK_EVERY", 0)
 
     assert live.now().stories == ()
 

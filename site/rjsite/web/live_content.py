@@ -31,7 +31,7 @@ from rjsite.settings import Settings
 from rjsite.web import papers
 from rjsite.web.security import NO_STORE
 
-CHECK_FILES_EVERY = 0.1  # seconds, in development; nobody saves a file and reloads its page faster than that
+CHECK_EVERY = 0.1  # seconds; nobody saves a file, or hides a story, and reloads the page faster than that
 
 log = logging.getLogger("rjsite.content")
 
@@ -56,30 +56,30 @@ class LiveLibrary:
         self._reading = threading.Lock()
         self._replacing = threading.Lock()
         self._inode = 0  # of the folder
-        self._files: tuple[float, int] | None = None  # when the files were last checked, and their hash
+        self._checked_at = time.monotonic()
         self._seen = self._state()
         self._library = self._whole = self._load(None)
         self._to_keep = self._whole.usable
         self._show()
 
     def now(self) -> Library:
-        """Return the current library without hidden stories.
+        """Return the current library without hidden stories. Every CHECK_EVERY seconds, look for changes."""
+        now = time.monotonic()
+        if now - self._checked_at >= CHECK_EVERY:
+            self._checked_at = now
+            self._check()
+        return self._library
 
-        The first request after a change reads the content; in production other requests do not wait for it.
-        """
+    def _check(self) -> None:
+        """Read the content if it has changed. In production, other requests do not wait for that."""
         if self._seen != self._state() and self._reading.acquire(blocking=not self.production):
             try:
                 if self._seen != self._state():
                     self._read_again()
             finally:
                 self._reading.release()
-        if self._hidden_since():
+        if self._hidden is not None and self._hidden.stamp() != self._hidden_stamp:
             self._show()
-        return self._library
-
-    def _hidden_since(self) -> bool:
-        """Return whether the list of hidden stories has changed."""
-        return self._hidden is not None and self._hidden.stamp() != self._hidden_stamp
 
     def _show(self, read: Library | None = None) -> None:
         """Show the library that was read now or earlier, without hidden stories."""
@@ -166,13 +166,10 @@ class LiveLibrary:
         return today, self._inode
 
     def _hash_of_files(self) -> int:
-        """Return a hash of the modification times, computed at most once in CHECK_FILES_EVERY seconds."""
-        now = time.monotonic()
-        if self._files is None or now - self._files[0] >= CHECK_FILES_EVERY:
-            paths = sorted(path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml"))
-            stats = [(path, path.stat()) for path in paths]
-            self._files = now, hash(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
-        return self._files[1]
+        """Return a value that changes whenever a file of the content is changed, added or removed."""
+        paths = sorted(path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml"))
+        stats = [(path, path.stat()) for path in paths]
+        return hash(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
 
 
 def problems_at(library: Library, address: str) -> list[Problem]:
