@@ -245,7 +245,7 @@ def test_a_page_that_is_a_draft_is_not_public_and_is_no_mistake(content: Path):
     public, ours = started(content).now(), LiveLibrary(content, production=False).now()
 
     assert "/help" not in public.pages
-    assert ours.pages["/help"].held == "Draft"
+    assert ours.pages["/help"].not_public == "Draft"
     assert public.problems == ours.problems == ()
 
 

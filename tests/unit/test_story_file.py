@@ -203,9 +203,9 @@ def test_a_draft_and_a_story_that_waits_can_be_seen_as_they_will_be_published(co
     for change in ({"draft": "true", "permission": ""}, {"published": "2026-05-01"}):
         read = read_story(story_text({**GOOD, **change}, WORDS), NAME, library, content, TODAY)
         assert read.story is not None
-        assert read.story.held
+        assert read.story.not_public
 
-        assert published_with(read.story, content, TODAY).by_slug[NAME].held == ""
+        assert published_with(read.story, content, TODAY).by_slug[NAME].not_public == ""
 
 
 def test_a_story_takes_the_place_of_the_one_with_its_name(library):

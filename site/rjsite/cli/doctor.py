@@ -41,7 +41,7 @@ def doctor() -> None:
     if report.to_do:
         click.echo("\n".join(["To do:", *(f"- {line}" for line in report.to_do)]))
     if report.not_seen:
-        click.echo("\n".join(["Could not be looked at:", *(f"- {line}" for line in report.not_seen)]))
+        click.echo("\n".join(["Could not be checked:", *(f"- {line}" for line in report.not_seen)]))
     if report.to_do:
         click.echo(f"In order: {', '.join(report.in_order)}. This is {_state(settings)}.{facts}")
         sys.exit(1)

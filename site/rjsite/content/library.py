@@ -144,7 +144,7 @@ def _read(reader: Reader, kept: Library, *, drafts: bool) -> Library:
         facts=reader.facts,
         navigation=reader.navigation({**pages, **form_pages}),
         pages=pages,
-        stories=tuple(story for story in every_story if drafts or not story.held),
+        stories=tuple(story for story in every_story if drafts or not story.not_public),
         forms=filled(forms, reader.facts),
         written_forms=forms,
         form_pages=form_pages,

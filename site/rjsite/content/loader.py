@@ -162,13 +162,13 @@ class Reader:
     def pages(self) -> dict[str, Page]:
         """Return the pages by address."""
         pages = self.each("pages", _page)
-        return {page.address: replace(page, held="Draft") if page.draft else page for page in pages}
+        return {page.address: replace(page, not_public="Draft") if page.draft else page for page in pages}
 
     def stories(self) -> tuple[Story, ...]:
-        """Return all stories, newest first. `held` says why the public does not see a story."""
+        """Return all stories, newest first. `not_public` says why the public does not see a story."""
         stories = self.each("case-studies", make_story)
-        held = ((story, story.held_on(self.today)) for story in stories)
-        return newest_first(replace(story, held=why) if why else story for story, why in held)
+        not_public = ((story, story.why_not_public(self.today)) for story in stories)
+        return newest_first(replace(story, not_public=why) if why else story for story, why in not_public)
 
     def navigation(self, pages: Mapping[str, Page]) -> Navigation:
         """Return the menu, the footer and the groups of the site map."""

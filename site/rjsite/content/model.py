@@ -44,7 +44,7 @@ class Page:
     grade: int = 6
     listed: bool = True  # whether the site map and search engines list it
     draft: bool = False
-    held: str = ""  # why the page is not public; empty if it is public
+    not_public: str = ""  # why the page is not public; empty if it is public
     crumbs: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:
@@ -101,7 +101,7 @@ class Story(Page):
         """Return whether the permission has ended, so that the people in the story have to agree again."""
         return self.ask_again is not None and self.ask_again <= today
 
-    def held_on(self, day: date) -> str:
+    def why_not_public(self, day: date) -> str:
         """Return why the story is not public on a given day, or "" if it is public."""
         if self.draft:
             return "Draft"

@@ -82,4 +82,4 @@ def _state(page: Page | None, problems: Sequence[Problem]) -> str:
         return "Not shown as it is now, because of a problem"
     if page is None:
         return "Hidden"
-    return page.held or "Public"
+    return page.not_public or "Public"

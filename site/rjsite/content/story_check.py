@@ -80,7 +80,7 @@ def read_story(text: str, name: str, content: Library, folder: Path, today: date
     except Unreadable as unreadable:
         stand_in = _stand_in(document, unreadable.problems, name, content, today)
         return CheckedStory(shown, text, None, [*unreadable.problems, *problems], stand_in)
-    story = replace(story, held=story.held_on(today))
+    story = replace(story, not_public=story.why_not_public(today))
     return CheckedStory(shown, text, story, problems, story)
 
 
@@ -124,4 +124,4 @@ def published_with(story: Story, folder: Path, today: date) -> Library:
         Unreadable: if the facts or the forms cannot be used.
     """
     public = for_the_public(load(folder, today=today), folder, today)
-    return public.with_story(replace(story, draft=False, held=""))
+    return public.with_story(replace(story, draft=False, not_public=""))

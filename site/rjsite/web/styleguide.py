@@ -81,7 +81,7 @@ def styleguide() -> Response:
         sections=sections,
         checked_on=date.today(),  # noqa: DTZ011 (shown, never compared)
         crumbs=[{"label": "Home", "page": "/"}],
-        held="",
+        not_public="",
     )
     html = render_template("styleguide.html", page=page, forms=forms, here=ADDRESS)
     return make_response(html, {"Cache-Control": NO_STORE})

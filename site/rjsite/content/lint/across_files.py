@@ -40,7 +40,7 @@ class Addresses:
         if href.startswith(("https://", "mailto:", "tel:")):
             return ""
         if not href.startswith(("/", "#")):
-            return f"“{href}” leads nowhere; begin it with / for a page of ours, or with https://"
+            return f"“{href}” leads nowhere; begin it with / for a page of this site, or with https://"
         address, _, fragment = href.partition("#")
         address = address.partition("?")[0]
         if address and address not in self.known:
@@ -50,7 +50,7 @@ class Addresses:
             instead = f"write {near}" if near else "take the link out, or write the page"
             return f"there is no page {address}; {instead}"
         target = self.pages.get(address) if address else page
-        if getattr(target, "held", "") and not getattr(page, "held", ""):
+        if getattr(target, "not_public", "") and not getattr(page, "not_public", ""):
             return f"{address} is not shown to the public; leave the link out until it is"
         if fragment and target and fragment not in _ids(target):
             return f"{target.address} has no part #{fragment}; name one that it has, or leave #{fragment} out"
