@@ -125,7 +125,9 @@ def install(lock: Path, uv: str | None) -> None:
         run([uv, "pip", "install", "--quiet", "--no-config", "--python", str(PYTHON), *flags])
     else:
         pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-        run([*pip, "install", "-qq", *flags])
+        # A server may not be able to write to .venv later. Elsewhere Python compiles what it imports.
+        compiled = [] if lock == LOCKS["run"] else ["--no-compile"]
+        run([*pip, "install", "-qq", *compiled, *flags])
 
 
 def add_our_own() -> None:
