@@ -242,7 +242,7 @@ def running(folder: Path, seed: int, sign_in: str) -> Iterator[Soak]:
         "RJSITE_DAILY_COUNT": "false",
     }
     # with minutes after a refused sign-in, mail would seldom leave during a run
-    site_process.RJSITE = site_process.hurried("rjsite.mail.sign_in", FIRST_WAIT=1, LONGEST_WAIT=4)
+    site_process.RJSITE = site_process.hurried("rjsite.mail.sign_in_gate", FIRST_WAIT=1, LONGEST_WAIT=4)
     place = folder / "site"
     place.mkdir()
     with ExitStack() as stack:

@@ -10,7 +10,7 @@ from rjsite.intake import Intake
 from rjsite.mail.background import Background
 from rjsite.mail.credentials import credentials_digest
 from rjsite.mail.daily_count import DailyCount
-from rjsite.mail.sign_in import Gate
+from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.worker import Worker
 from rjsite.outbox.store import Outbox

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, Insert, MetaData, Table, event, func,
 
 from rjsite.encryption.at_rest import RowCipher
 from rjsite.mail.message import OutgoingMail
-from rjsite.mail.sign_in import Gate
+from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.worker import Worker
 from rjsite.outbox import operator, schema
 from rjsite.outbox.database import DATABASE_ERRORS, open_database

@@ -41,7 +41,7 @@ def read_tests(name: str) -> ModuleType:
     return module
 
 
-UNIT = [read_tests(name) for name in ("test_outbox", "test_recovery", "test_sign_in")]
+UNIT = [read_tests(name) for name in ("test_outbox", "test_recovery", "test_sign_in_gate")]
 globals().update(
     {
         name: function

@@ -22,7 +22,7 @@ from rjsite.content import merged
 from rjsite.content.list_file import HIDDEN_STORIES, ListFile
 from rjsite.doctor import NotSeen, Site, content_checks, machine_checks, mail_checks, report
 from rjsite.mail.credentials import credentials_digest
-from rjsite.mail.sign_in import Gate
+from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp_errors import SIGN_IN_REFUSED
 from rjsite.outbox.store import Outbox, SentForm
 from rjsite.services import DAILY_RUN, LiveContent, make_outbox, services_of

@@ -17,7 +17,7 @@ from rjsite import intake as intake_module
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.intake import Intake, NotStored
 from rjsite.mail.message import OutgoingMail
-from rjsite.mail.sign_in import Gate
+from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp_errors import MailFailure
 from rjsite.outbox import database, operator
 from rjsite.outbox.database import DATABASE_ERRORS

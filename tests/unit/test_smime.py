@@ -14,7 +14,7 @@ import pytest
 from rjsite.encryption.smime import NoCertificate, TeamCertificates, is_envelope, load_certificates
 from rjsite.forms.referral import Answer
 from rjsite.mail.message import compose
-from rjsite.mail.sign_in import Gate
+from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.worker import NO_CERTIFICATE_LEFT, NOT_OPENED, Worker
 from rjsite.outbox import operator
 from rjsite.outbox.schema import outbox

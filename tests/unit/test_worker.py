@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 from rjsite.encryption.at_rest import RowCipher
 from rjsite.mail.message import OutgoingMail
-from rjsite.mail.sign_in import Gate
+from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp_errors import MailFailure
 from rjsite.mail.worker import OUR_FAULT, Worker
 from rjsite.outbox import operator

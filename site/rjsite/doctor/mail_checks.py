@@ -12,7 +12,7 @@ from rjsite.doctor import Site
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.mail.advice import advice
 from rjsite.mail.credentials import credentials_digest, ending
-from rjsite.mail.sign_in import Gate
+from rjsite.mail.sign_in_gate import Gate
 from rjsite.outbox import operator
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.recovery import corrupt_files

@@ -13,7 +13,7 @@ from flask_mail import Connection
 
 from rjsite.mail.message import domain_of
 from rjsite.mail.oauth import TokenSource
-from rjsite.mail.sign_in import Gate
+from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp_errors import BUSY, NO_SIGN_IN, MailFailure, asks_to_wait
 from rjsite.mail.time_limit import shut_down_after
 from rjsite.settings import Settings

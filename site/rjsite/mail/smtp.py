@@ -16,7 +16,7 @@ from rjsite.mail.connection import VerifiedConnection
 from rjsite.mail.folder import FolderConnection
 from rjsite.mail.message import OutgoingMail
 from rjsite.mail.oauth import TokenSource
-from rjsite.mail.sign_in import Gate
+from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp_errors import NOT_IN_TEAM, MailFailure, mail_failure
 from rjsite.settings import Settings
 

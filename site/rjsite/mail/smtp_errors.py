@@ -24,7 +24,7 @@ TOKEN_UNREACHABLE = "token server unreachable"  # noqa: S105
 TOKEN_NOT_TRUSTED = "token server not trusted"  # noqa: S105
 NOT_IN_TEAM = "for nobody in RJSITE_TEAM_EMAIL"
 ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION, NO_SIGN_IN, NO_CERTIFICATE)
-# The beginnings of the failures to sign in, which close the gate of `rjsite.mail.sign_in`.
+# The beginnings of the failures to sign in, which close the gate of `rjsite.mail.sign_in_gate`.
 AT_THE_GATE = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY, "token ")
 _STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
 # TLS alerts of a server that requires a client certificate, or a different one

@@ -40,7 +40,7 @@ counters = Table(
     Column("value", Integer, nullable=False),
 )
 
-# The gate (rjsite.mail.sign_in) of each set of credentials.
+# The gate (rjsite.mail.sign_in_gate) of each set of credentials.
 mail_gate = Table(
     "mail_gate",
     metadata,

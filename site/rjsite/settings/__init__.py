@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from rjsite.settings import checks, fields
+from rjsite.settings import checks, value_checks
 from rjsite.settings.file import PREFIX, read_given, trimmed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,33 +51,33 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     mode: Literal["development", "production"] = "production"
-    secret_key: Annotated[SecretList, AfterValidator(fields.signing_keys)] = ()
-    outbox_keys: Annotated[SecretList, AfterValidator(fields.fernet_keys)] = ()
-    public_url: Annotated[str, AfterValidator(fields.origin)] = ""
-    team_email: tuple[Annotated[str, AfterValidator(fields.email_address)], ...] = ()
-    team_certificates: Annotated[Files, AfterValidator(fields.certificates)] = ()
-    mail_server: Annotated[str, AfterValidator(fields.host_name)] = ""
+    secret_key: Annotated[SecretList, AfterValidator(value_checks.signing_keys)] = ()
+    outbox_keys: Annotated[SecretList, AfterValidator(value_checks.fernet_keys)] = ()
+    public_url: Annotated[str, AfterValidator(value_checks.origin)] = ""
+    team_email: tuple[Annotated[str, AfterValidator(value_checks.email_address)], ...] = ()
+    team_certificates: Annotated[Files, AfterValidator(value_checks.certificates)] = ()
+    mail_server: Annotated[str, AfterValidator(value_checks.host_name)] = ""
     mail_port: Annotated[int, Field(ge=1, le=65535)] = 587
     mail_use_tls: bool = True
     mail_use_ssl: bool = False
-    mail_username: Annotated[str, AfterValidator(fields.user_name)] = ""
-    mail_password: Annotated[SecretStr, AfterValidator(fields.password)] = SecretStr("")
-    mail_default_sender: Annotated[str, AfterValidator(fields.email_address)] = ""
+    mail_username: Annotated[str, AfterValidator(value_checks.user_name)] = ""
+    mail_password: Annotated[SecretStr, AfterValidator(value_checks.password)] = SecretStr("")
+    mail_default_sender: Annotated[str, AfterValidator(value_checks.email_address)] = ""
     mail_ca_file: Path | None = None
     mail_client_cert: Path | None = None
     mail_client_key: Path | None = None
-    mail_oauth_token_url: Annotated[str, AfterValidator(fields.token_url)] = ""
-    mail_oauth_client_id: Annotated[str, AfterValidator(fields.user_name)] = ""
-    mail_oauth_client_secret: Annotated[SecretStr, AfterValidator(fields.password)] = SecretStr("")
+    mail_oauth_token_url: Annotated[str, AfterValidator(value_checks.token_url)] = ""
+    mail_oauth_client_id: Annotated[str, AfterValidator(value_checks.user_name)] = ""
+    mail_oauth_client_secret: Annotated[SecretStr, AfterValidator(value_checks.password)] = SecretStr("")
     mail_oauth_secret_ends: date | None = None
     mail_oauth_client_key: Path | None = None
-    mail_oauth_scope: Annotated[str, AfterValidator(fields.user_name)] = ""
+    mail_oauth_scope: Annotated[str, AfterValidator(value_checks.user_name)] = ""
     mail_timeout: Annotated[float, Field(gt=0, le=120)] = 10
     mail_folder: Path | None = None
-    database_url: Annotated[SecretStr, AfterValidator(fields.database)] = SecretStr("")
+    database_url: Annotated[SecretStr, AfterValidator(value_checks.database)] = SecretStr("")
     data_dir: Path = ROOT / "var"
-    ratelimit_storage_uri: Annotated[SecretStr, AfterValidator(fields.limits_storage)] = SecretStr("")
-    ratelimit_forms: Annotated[str, AfterValidator(fields.form_limit)] = "30 per 10 minutes"
+    ratelimit_storage_uri: Annotated[SecretStr, AfterValidator(value_checks.limits_storage)] = SecretStr("")
+    ratelimit_forms: Annotated[str, AfterValidator(value_checks.form_limit)] = "30 per 10 minutes"
     deliver_in_server: bool = True
     deliver_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 25  # Exchange Online accepts 30
     hold_hours: Annotated[float, Field(ge=0, le=72)] = 24
@@ -87,8 +87,8 @@ class Settings(BaseModel):
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     content_dir: Path = ROOT / "content"
     backup_dir: Path = Path("/var/backups/rjsite")
-    content_repository: Annotated[str, AfterValidator(fields.repository)] = ""
-    repository_url: Annotated[str, AfterValidator(fields.project)] = ""
+    content_repository: Annotated[str, AfterValidator(value_checks.repository)] = ""
+    repository_url: Annotated[str, AfterValidator(value_checks.project)] = ""
 
     @classmethod
     def load(cls, **given: Any) -> Self:

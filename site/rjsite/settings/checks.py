@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rjsite.settings.fields import SECRET_LENGTH
 from rjsite.settings.file import PREFIX
 from rjsite.settings.mail_checks import mail_faults
+from rjsite.settings.value_checks import SECRET_LENGTH
 
 if TYPE_CHECKING:
     from rjsite.settings import Settings

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
-from rjsite.settings.fields import LOOPBACK
 from rjsite.settings.file import PREFIX
+from rjsite.settings.value_checks import LOOPBACK
 
 if TYPE_CHECKING:
     from rjsite.settings import Settings

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pydantic import SecretStr
 
-from rjsite.mail import sign_in
+from rjsite.mail import sign_in_gate
 from rjsite.mail.credentials import credentials_digest
-from rjsite.mail.sign_in import Gate
+from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp_errors import BUSY, SIGN_IN_DELAYED, SIGN_IN_REFUSED, SIGN_IN_UNANSWERED, MailFailure
 from rjsite.outbox import database
 from rjsite.settings import Settings
@@ -115,7 +115,7 @@ def test_a_success_opens_the_gate_for_everybody(gates, clock):
     account.error = None
     account.sign_in(there)
 
-    assert here.state() == there.state() == sign_in.State()
+    assert here.state() == there.state() == sign_in_gate.State()
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_many_that_are_let_in_come_one_after_another(gates):
 def test_a_process_that_died_while_it_signed_in_counts_as_refused_and_holds_up_nobody_for_long(
     gates, clock, monkeypatch
 ):
-    monkeypatch.setattr(sign_in, "PATIENCE", 0.2)
+    monkeypatch.setattr(sign_in_gate, "PATIENCE", 0.2)
     dying, account = gates().attempt(), Account()
     dying.__enter__()
 
@@ -250,7 +250,7 @@ def breakable(gates, monkeypatch):
         return engine()
 
     gate._database = database
-    monkeypatch.setattr(sign_in, "WITHOUT_DATABASE", 0.0)
+    monkeypatch.setattr(sign_in_gate, "WITHOUT_DATABASE", 0.0)
     return gate, state
 
 
@@ -293,7 +293,7 @@ def test_what_was_kept_in_memory_does_not_close_again_what_another_process_opene
     account.error = None
     account.sign_in(gates())
 
-    assert gate.state() == sign_in.State()
+    assert gate.state() == sign_in_gate.State()
 
 
 def test_without_the_database_a_sign_in_that_works_works(breakable):
