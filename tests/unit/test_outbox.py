@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import event
 
 from rjsite.encryption.at_rest import CannotDecrypt, RowCipher
-from rjsite.outbox import operator
+from rjsite.outbox import operator, retention
 from rjsite.outbox.claims import LEASE
 from rjsite.outbox.database import DATABASE_ERRORS, open_database
 from rjsite.outbox.migrate import migrate
@@ -225,7 +225,7 @@ def test_a_wiped_body_is_gone_from_the_file_and_its_log(box, place, clock, hold_
 
     box.mark_accepted(box.claim(), hold_hours)
     clock.now += 25 * HOUR
-    operator.purge(box, hold_hours)
+    retention.purge(box, hold_hours)
 
     assert sealed[100:160] not in on_disk(place)
     assert [row.reference for row in operator.rows(box)] == ["REF-0001"]
@@ -421,11 +421,11 @@ def test_a_body_stays_for_the_hours_of_holding_and_then_goes(box, clock):
     box.mark_accepted(box.claim(), 24)
 
     clock.now += 24 * HOUR - 1
-    assert operator.purge(box, 24) == 0
+    assert retention.purge(box, 24) == 0
     assert opens(box)
 
     clock.now += 2
-    assert operator.purge(box, 24) == 1
+    assert retention.purge(box, 24) == 1
     assert not opens(box)
 
 
@@ -443,11 +443,11 @@ def test_the_rest_of_a_row_stays_thirty_days_and_then_goes(box, clock):
     box.mark_accepted(box.claim(), 0)
 
     clock.now += 30 * DAY - 1
-    operator.purge(box, 0)
+    retention.purge(box, 0)
     assert len(operator.rows(box)) == 1
 
     clock.now += 2
-    operator.purge(box, 0)
+    retention.purge(box, 0)
     assert operator.rows(box) == []
 
 
@@ -470,9 +470,9 @@ def test_nothing_unsent_is_ever_deleted_by_age(box, clock, what, later):
             operator.resend(box, "REF-0001")
 
     clock.now += later
-    operator.purge(box, 0)
+    retention.purge(box, 0)
     clock.now += abs(later)
-    operator.purge(box, 0)
+    retention.purge(box, 0)
 
     (row,) = operator.stored_mails(box, "REF-0001")
     assert box.open(row) == b"version 1: " + WORDS
@@ -559,7 +559,7 @@ def test_wiping_takes_what_one_has_and_leaves_what_another_waits_for(box, clock)
     one_of_two_has(box)
     clock.now += 25 * HOUR
 
-    assert operator.purge(box, 24) == 1
+    assert retention.purge(box, 24) == 1
     assert [row.recipient for row in operator.stored_mails(box, "REF-0001")] == [TEAM[1]]
     assert again(box) == [(1, TEAM[1])]
 

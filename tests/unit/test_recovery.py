@@ -11,7 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from rjsite.encryption.at_rest import CannotDecrypt, RowCipher
-from rjsite.outbox import operator, recovery
+from rjsite.outbox import operator, recovery, retention
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.recovery import corrupt_files, move_corrupt_file_aside
 from rjsite.outbox.store import SentForm
@@ -76,9 +76,9 @@ def test_a_body_sent_while_the_clock_was_ahead_is_wiped_a_day_later_and_not_a_ye
     box.mark_accepted(box.claim(), 24)
     clock.now -= 400 * DAY
 
-    assert operator.purge(box, 24) == 0
+    assert retention.purge(box, 24) == 0
     clock.now += 24 * HOUR + 1
-    assert operator.purge(box, 24) == 1
+    assert retention.purge(box, 24) == 1
 
 
 def test_an_exported_mail_is_tried_no_more_until_it_is_sent_again_by_hand(opened, clock):

@@ -121,10 +121,10 @@ def export(reference: str, file: Path, sealed: bool) -> None:
 @outbox.command("purge")
 def purge() -> None:
     """Wipe what the mail server has had for long enough."""
-    from rjsite.outbox import operator
+    from rjsite.outbox import retention
 
     settings = Settings.load()
-    click.echo(f"{operator.purge(_open(settings), settings.hold_hours)} texts wiped.")
+    click.echo(f"{retention.purge(_open(settings), settings.hold_hours)} texts wiped.")
 
 
 @outbox.command("rotate")

@@ -17,7 +17,7 @@ from rjsite.mail.daily_count import DailyCount, is_count
 from rjsite.mail.message import OutgoingMail
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.smtp_errors import AT_THE_GATE, NOT_IN_TEAM, ON_THE_WAY, MailFailure
-from rjsite.outbox import operator
+from rjsite.outbox import operator, retention
 from rjsite.outbox.claims import Claimed
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox
@@ -220,7 +220,7 @@ class Worker:
 
     def _tidy(self) -> None:
         if self._to_tidy.is_over():
-            operator.purge(self.outbox, self.hold_hours)
+            retention.purge(self.outbox, self.hold_hours)
             if self.daily:
                 self.daily.send_when_due()
 

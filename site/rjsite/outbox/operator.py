@@ -1,19 +1,16 @@
-"""What operators do with the outbox: list, count, resend, export, purge and rotate."""
+"""What operators do with the outbox: list, count, resend, export and rotate."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Row, and_, func, insert, or_, select, update
 
 from rjsite.encryption.at_rest import CannotDecrypt
 from rjsite.outbox.claims import UNSENT, Claimed, as_claimed
 from rjsite.outbox.schema import counters, outbox
 from rjsite.outbox.store import COUNT_FORMS, FORMS, Outbox
-
-KEEP_ROWS = 30 * 86400.0  # seconds after which a wiped row is deleted
-CLOCK_ERROR = 3600.0  # seconds; a time further in the future comes from a wrong clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,28 +132,6 @@ def mark_exported(box: Outbox, row: Claimed) -> list[str]:
     mark = update(outbox).where(same, UNSENT).values(**done).returning(outbox.c.recipient)
     with box.engine.begin() as connection:
         return list(connection.execute(mark).scalars())
-
-
-def purge(box: Outbox, hold_hours: float) -> int:
-    """Wipe the bodies that were accepted `hold_hours` ago, and delete the rows accepted thirty days ago.
-
-    A time in the future comes from a wrong clock. It is replaced by the current time, so that no body is kept
-    too long.
-
-    Returns:
-        The number of bodies that were wiped.
-    """
-    now = box.clock()
-    ahead = outbox.c.accepted_at > now + CLOCK_ERROR
-    expired = and_(outbox.c.accepted_at < now - hold_hours * 3600, outbox.c.wiped_at.is_(None))
-    old = and_(outbox.c.wiped_at.is_not(None), outbox.c.accepted_at < now - KEEP_ROWS)
-    with box.engine.begin() as connection:
-        connection.execute(update(outbox).where(ahead).values(accepted_at=now))
-        wiped = connection.execute(update(outbox).where(expired).values(sealed=None, wiped_at=now)).rowcount
-        connection.execute(delete(outbox).where(old))
-    if wiped or box.log_needs_truncating:
-        box.truncate_log()
-    return wiped
 
 
 def rotate(box: Outbox) -> tuple[int, int]:

@@ -1,0 +1,33 @@
+"""How long a form is kept after the mail server has accepted it."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, delete, update
+
+from rjsite.outbox.schema import outbox
+from rjsite.outbox.store import Outbox
+
+KEEP_ROWS = 30 * 86400.0  # seconds from acceptance until a wiped row is deleted
+CLOCK_ERROR = 3600.0  # seconds; a time further in the future comes from a wrong clock
+
+
+def purge(box: Outbox, hold_hours: float) -> int:
+    """Wipe the bodies that were accepted `hold_hours` ago, and delete the rows accepted thirty days ago.
+
+    A time in the future comes from a wrong clock. It is replaced by the current time, so that no body is kept
+    too long.
+
+    Returns:
+        The number of bodies that were wiped.
+    """
+    now = box.clock()
+    ahead = outbox.c.accepted_at > now + CLOCK_ERROR
+    expired = and_(outbox.c.accepted_at < now - hold_hours * 3600, outbox.c.wiped_at.is_(None))
+    old = and_(outbox.c.wiped_at.is_not(None), outbox.c.accepted_at < now - KEEP_ROWS)
+    with box.engine.begin() as connection:
+        connection.execute(update(outbox).where(ahead).values(accepted_at=now))
+        wiped = connection.execute(update(outbox).where(expired).values(sealed=None, wiped_at=now)).rowcount
+        connection.execute(delete(outbox).where(old))
+    if wiped or box.log_needs_truncating:
+        box.truncate_log()
+    return wiped
