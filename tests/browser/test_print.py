@@ -74,7 +74,7 @@ def test_a_form_prints_on_few_pages_to_fill_in_by_hand(page: Page, address: str,
 
 
 def test_a_form_prints_so_in_firefox_too(firefox: Firefox, live_site: Site) -> None:
-    """Form C, which has every kind of question and the most of them."""
+    """Form C, which has the most questions."""
     firefox.new_tab(close=True)
     firefox.goto(f"{live_site.base_url}{C}")
 

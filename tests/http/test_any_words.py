@@ -10,7 +10,7 @@ import os
 import re
 import unicodedata
 from email import message_from_bytes, policy
-from typing import Any
+from typing import Any, assert_never
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -94,10 +94,6 @@ def kept(question: Question, text: str) -> str:
 
 def typed(question: Question) -> st.SearchStrategy[str]:
     """Anything that a person could type and the question takes."""
-    if question.kind == "phone":
-        return st.sampled_from(NUMBERS)
-    if question.kind == "email":
-        return st.sampled_from(ADDRESSES)
     longest = st.sampled_from(["x", "é", "王", "😀", "ن"]).map(lambda letter: letter * question.limit)
     anything = st.one_of(st.sampled_from(WORDS), st.text(st.characters(), max_size=question.limit), longest)
     return anything.filter(lambda text: 0 < len(kept(question, text)) <= question.limit)
@@ -107,13 +103,19 @@ def answer(question: Question) -> st.SearchStrategy[Any]:
     """An answer that goes on: no stop, and nothing beside what has to stand alone."""
     values = [c.value for c in question.choices if not c.stop and c.value != question.alone]
     match question.kind:
+        case "phone":
+            return st.sampled_from(NUMBERS)
+        case "email":
+            return st.sampled_from(ADDRESSES)
+        case "text" | "long":
+            return typed(question)
         case "one":
             return st.sampled_from(values)
         case "many":
             return st.lists(st.sampled_from(values), min_size=1, unique=True)
         case "tick":
             return st.just("yes")
-    return typed(question)
+    assert_never(question.kind)
 
 
 def is_opened(question: Question, given: dict[str, Any]) -> bool:
