@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help serve staff test listen install-test unit check bench lint lock soak papers pictures
+.PHONY: help serve staff test listen install-test unit check bench lint types style lock soak papers pictures
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,11 +64,16 @@ bench: ## measure the site against what it stands on (docs/performance.md); writ
 	@$(PREPARE) dev
 	@PYTHONPATH=tests $(BIN)/python tests/bench.py
 
-lint: tools/node_modules/.package-lock.json ## check style and types of Python, templates, style sheet and scripts (needs npm)
+lint: ## check style and types of Python, templates, style sheet and scripts (needs npm)
 	@$(PREPARE) dev
+	@$(MAKE) --no-print-directory -j 2 types style
+
+types:
+	$(BIN)/mypy
+
+style: tools/node_modules/.package-lock.json
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/djlint --lint --quiet templates
 	$(NODE)/biome lint --config-path=tools static
 	$(NODE)/tsc --project tools/tsconfig.json

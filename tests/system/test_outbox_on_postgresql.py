@@ -57,7 +57,12 @@ gates, breakable = UNIT[2].gates, UNIT[2].breakable
 
 @pytest.fixture(scope="module")
 def url(postgres) -> str:
-    return str(postgres.new_database())
+    """Return the address of a database of the outbox for all of these tests."""
+    url = str(postgres.new_database())
+    engine = open_database(url)
+    migrate(engine)
+    engine.dispose()
+    return url
 
 
 @pytest.fixture
@@ -72,7 +77,6 @@ def opened(url: str, clock: Clock) -> Iterator[Callable[..., Outbox]]:
 
     def make(*keys: str, max_waiting: int = 1000) -> Outbox:
         engines.append(open_database(url))
-        migrate(engines[-1])
         return Outbox(engines[-1], RowCipher(keys or [KEY]), max_waiting, clock)
 
     with make().engine.begin() as connection:
