@@ -64,14 +64,15 @@ bench: ## measure the site against what it stands on (docs/performance.md); writ
 	@$(PREPARE) dev
 	@PYTHONPATH=tests $(BIN)/python tests/bench.py
 
-lint: ## check style and types of Python, templates, style sheet and scripts (needs npm)
-	@$(PREPARE) dev
+lint: ## check types and style
 	@$(MAKE) --no-print-directory -j 2 types style
 
-types:
+types: ## check the types of Python
+	@$(PREPARE) dev
 	$(BIN)/mypy
 
-style: tools/node_modules/.package-lock.json
+style: tools/node_modules/.package-lock.json ## check the style of Python, templates, style sheet and scripts (needs npm)
+	@$(PREPARE) dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/djlint --lint --quiet templates
