@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     help="Also show problems on their lines in GitHub (by itself where GitHub runs this).",
 )
 def check(github: bool) -> None:
-    """Check the content; names file, line and what to write."""
+    """Check the content. Each problem names the file, the line and what to write."""
     from rjsite.content import lint
     from rjsite.content.library import load
     from rjsite.content.lint.github_report import add_to_summary, annotation

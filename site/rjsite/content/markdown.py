@@ -30,7 +30,7 @@ PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map", "paper"}
 _SECTION, _ENTRY = (re.compile(rf"^{level}[ \t]+(.*)$", re.MULTILINE) for level in ("##", "###"))
 _MARKS = re.compile(r"\{:([^}]*)\}$")  # at the end of a heading, like "{: .steps #how }"
 _LINKED = re.compile(r"^\[(?P<text>.+)\]\((?P<href>[^)\s]+)\)$")
-_LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # made easier to tap
+_LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # is made easier to tap
 _LONG_ADDRESS = re.compile(r'(<a href="mailto:[^>]*>)([^<]{33,})')  # too long for the narrowest screen
 
 _TAGS = {

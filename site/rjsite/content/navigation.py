@@ -41,13 +41,13 @@ class Navigation(BaseModel):
 def navigation_problems(
     written: Navigation, path: Path, shown: Path, pages: Mapping[str, Page], left_out: Container[str]
 ) -> Iterator[Problem]:
-    """Yield a problem for each entry without a page, and for each page without an entry.
+    """Yield a problem for each entry without a page, and for each listed page in no group of the site map.
 
     Args:
         written: the navigation as read from the file.
         path: the file.
         shown: the file's name in messages.
-        pages: all pages by address.
+        pages: the usable pages by address.
         left_out: the addresses of pages that are not in `pages` because they have a problem or are drafts.
     """
     mapped = [address for group in written.groups for address in group.pages]

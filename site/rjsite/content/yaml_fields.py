@@ -11,7 +11,7 @@ _FIELD = re.compile(r"[^\s#\-\]}\"'][^:]*:(?:\s|$)")
 _CURLY = "“”„‟‘’‚‛«»"
 _ENCLOSED = re.compile(rf"[{_CURLY}][^“”\"]*[{_CURLY}\"']")
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\[^\"\\/])")
-_LONGEST = 50  # the most lines of a field to try one by one
+_LONGEST = 50  # how many lines of a field to try one by one, at most
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 

@@ -79,13 +79,13 @@ class Question(_Part):
     alone: str = ""  # for "many": the choice that excludes all others
     when: Conditions = {}  # asked only under these conditions
     optional_when: Conditions = {}  # needs no answer under these conditions
-    spelling: bool = True  # for "long": whether the browser may check the spelling; it must not for names
+    spelling: bool = True  # for "long": whether to check the spelling, which would be wrong for names
     autofill: str = ""  # the autocomplete token, used only if the person asks for it
     before: str = ""  # its label in the block "BEFORE YOU CONTACT" of the team's email
     before_rank: int = (
         1  # its place in that block: 1 for how to reach the person, 2 for what else to know first
     )
-    caution: str = ""  # a line for the team below its answer in that block
+    caution: str = ""  # a line for the team, shown below the answer in “BEFORE YOU CONTACT”
     after: str = ""  # a text below the question
 
     @model_validator(mode="after")
@@ -124,7 +124,7 @@ class Question(_Part):
 
     @property
     def opened_by(self) -> Opener | None:
-        """Return the question and answers that open this question: the last condition of `when`."""
+        """Return the last condition of `when`, whose answers open this question, or None."""
         return Opener(*list(self.when.items())[-1]) if self.when else None
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Question:

@@ -53,7 +53,7 @@ def body(referral: Referral, version: int, number: int = 0) -> str:
     Args:
         referral: what the person sent.
         version: 1, or more if the answers were changed.
-        number: the running number, which shows whether a mail is missing; 0 if there is none.
+        number: the running number, which shows whether an email is missing; 0 for no number.
     """
     first = [referral.form, *referral.headlines, *referral.cautions, ""]
     changed = (

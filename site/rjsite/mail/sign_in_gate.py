@@ -51,7 +51,7 @@ class State:
 
 
 class Gate:
-    """The gate of one set of credentials.
+    """The gate for one set of credentials.
 
     Args:
         database: returns the engine of the outbox; called when the gate is used.

@@ -1,4 +1,4 @@
-"""Failures of mail in fixed words, because the text of a mail server may quote the message."""
+"""Describes mail failures in fixed wording, because a mail server's reply may quote the message."""
 
 from __future__ import annotations
 

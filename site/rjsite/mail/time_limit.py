@@ -1,4 +1,7 @@
-"""Closes a connection after a set time, because a server that sends single bytes never hits a timeout."""
+"""Closes a connection after a set time.
+
+A server that sends one byte at a time never triggers the timeout of the socket.
+"""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Worker:
             self._thread.join(wait)
 
     def runs(self) -> bool:
-        """Return whether the thread of this process is running."""
+        """Return whether the delivery thread is running in this process."""
         return self._thread is not None and self._thread.is_alive()
 
     def notify(self) -> None:

@@ -1,6 +1,7 @@
 """Which mail is due, which worker has a lease on it, and how its delivery is settled.
 
-Each mail is delivered at least once. A worker claims a mail by a lease, which expires if its process dies.
+Each mail is delivered at least once. A worker claims an email with a lease. If the
+worker dies, the lease expires and another worker can claim the email.
 An unsent mail is never deleted because of its age, whatever the clock says.
 """
 

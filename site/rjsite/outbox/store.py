@@ -159,7 +159,7 @@ def _version_of(connection: Connection, form: SentForm, after: int, at: int) -> 
         stored = connection.execute(select(outbox.c.digest).where(same).limit(1)).scalar()
         if stored in (None, form.digest):
             return at, stored == form.digest
-        # otherwise the outbox could not be read when the version was chosen, and other answers have it
+        # otherwise other answers were stored with this version while the outbox could not be read
     last, last_digest = _latest(connection, form.submission)
     is_stored = last_digest == form.digest and not after
     return (last if is_stored else max(last, after) + 1), is_stored

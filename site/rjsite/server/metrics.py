@@ -27,7 +27,7 @@ class Figures(Collector):
         self.services = services
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the number of each form that this process took, and figures about waiting mail.
+        """Yield how many of each form this process has accepted, and figures about waiting mail.
 
         Raises:
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.

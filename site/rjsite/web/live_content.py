@@ -55,7 +55,7 @@ class LiveLibrary:
         self._hidden = ListFile(data, HIDDEN_STORIES) if data else None
         self._reading = threading.Lock()
         self._replacing = threading.Lock()
-        self._inode = 0  # of the folder
+        self._inode = 0  # the inode of the content folder when it was last checked
         self._checked_at = time.monotonic()
         self._seen = self._state()
         self._library = self._whole = self._load(None)
@@ -82,7 +82,7 @@ class LiveLibrary:
             self._show()
 
     def _show(self, read: Library | None = None) -> None:
-        """Show the library that was read now or earlier, without hidden stories."""
+        """Show the given library, or else the last one that was read, without hidden stories."""
         with self._replacing:
             self._whole = whole = read or self._whole
             self._hidden_stamp = self._hidden.stamp() if self._hidden else None

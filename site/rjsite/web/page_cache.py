@@ -100,8 +100,8 @@ class Page:
 class FormPage:
     """A form page with a new token in each response. The part before the token is compressed only once.
 
-    Compression is safe here (BREACH): the token changes each time and nobody can place text next to it, so
-    the length of a response reveals nothing.
+    Compression is safe from the BREACH attack here: the token changes each time and nobody can place text
+    next to it, so the length of a response reveals nothing.
 
     Args:
         body: the page with any token.

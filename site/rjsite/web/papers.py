@@ -1,4 +1,4 @@
-"""Makes the HTML documents of the PDFs for paper, and finds the PDFs that are out of date."""
+"""Makes the HTML from which the printable PDFs are made, and finds the PDFs that are out of date."""
 
 from __future__ import annotations
 

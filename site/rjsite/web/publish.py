@@ -144,7 +144,7 @@ def _put(path: Path, before: Path, body: bytes) -> bool:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait for other processes that publish there, so that the last one reads the latest content."""
+    """Let one process at a time publish to a folder, so that the last one reads the latest content."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:

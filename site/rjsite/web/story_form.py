@@ -69,7 +69,7 @@ class QuestionsOfAStory(Form):
 
     @property
     def text(self) -> str:
-        """Return the file of the story."""
+        """Return the content of the story's file."""
         answers = {field.name: field.data or ([] if is_list(field.name) else "") for field in self.questions}
         return story_text({**answers, "draft": "true" if answers["draft"] == "true" else ""}, self.body.data)
 

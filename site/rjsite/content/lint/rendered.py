@@ -63,7 +63,7 @@ class Block(Passage):
         return self.tag in ("th", "td")
 
     def letters(self) -> Iterator[str]:
-        """Yield the letters and digits of each line of its text, without the number of an item."""
+        """Yield the letters and digits of each line of the block, without the numbers of list items."""
         for line in self.text.split("\n"):
             yield _letters(line if self.is_cell else _NUMBER.sub("", line))
 

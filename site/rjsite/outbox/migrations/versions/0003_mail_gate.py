@@ -1,4 +1,6 @@
-"""The time of the next sign-in to the mail server, shared by all processes and kept over restarts.
+"""Adds the table that says when the site may next sign in to the mail server and send.
+
+All processes share it, and it survives restarts.
 
 The previous version of the site works with the new schema, because it does not use this table.
 """
