@@ -41,7 +41,7 @@ from support.site_process import Site
 from support.token_server import TokenServer
 from support.visitor import Visitor
 
-SETTLED = 900  # seconds, at most, until all that waited is sent; a busy machine sends a mail or two a second
+SETTLED = 900  # seconds, at most, until all that waited is sent; a busy machine sends one or two a second
 FAULTS: list[dict[str, str | list[str]]] = [
     {"connect": CLOSE},
     {"connect": SILENT},
@@ -280,7 +280,7 @@ def main() -> int:
         print(f"answers: {dict(soak.counts)}")
         print(
             f"accepted {len(soak.accepted)} ({len(set(soak.accepted))} different), "
-            f"mails {sum(ids.values())} of {len(ids)} kinds, {sum(n > 1 for n in ids.values())} doubled"
+            f"emails {sum(ids.values())} of {len(ids)} kinds, {sum(n > 1 for n in ids.values())} doubled"
         )
         if soak.faults:
             print(soak.site.log[-3000:])

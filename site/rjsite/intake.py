@@ -49,11 +49,11 @@ class Intake:
         mail: delivers them if the outbox fails.
         team: the recipients.
         sender: the address that the mail is from.
-        certificates: encrypt each mail when it is composed.
+        certificates: encrypt each email when it is composed.
         on_stored: called after a form is stored, to wake the worker.
 
     Attributes:
-        failed_at: when the outbox last could not be written, in seconds of `time.monotonic`; 0 if it works.
+        failed_at: when writing to the outbox last failed, in seconds of `time.monotonic`; 0 if it works.
         taken: how many forms this process accepted, by the name of the form. A changed version counts again.
     """
 
@@ -111,7 +111,7 @@ class Intake:
         return SentForm(referral.reference, referral.submission, referral.digest)
 
     def _take_without_outbox(self, referral: Referral, error: Exception) -> None:
-        log.error("the outbox cannot be written (%s): handing over directly", type(error).__name__)
+        log.error("the outbox cannot be written to (%s): handing over directly", type(error).__name__)
         self.failed_at = time.monotonic()
         with self._locks[hash(referral.submission) % LOCKS]:
             self._send_directly(referral)

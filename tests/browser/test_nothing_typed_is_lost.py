@@ -39,13 +39,13 @@ def sent_reference(page: Page) -> str:
 
 
 def mails_of(site: Site, reference: str, many: int) -> list[EmailMessage]:
-    """Wait for this many mails of a reference, which are all that the outbox has; give them in order."""
+    """Wait for this many emails of a reference, which are all that the outbox has; give them in order."""
 
     def found() -> list[EmailMessage]:
         raw = [path.read_bytes() for path in site.mails if path.name.startswith(reference)]
         return [message_from_bytes(one, policy=policy.default) for one in raw]
 
-    wait_until(lambda: len(found()) >= many, f"{many} mails of {reference}")
+    wait_until(lambda: len(found()) >= many, f"{many} emails of {reference}")
     assert site.run("outbox", "list").stdout.count(reference) == many
     return found()
 

@@ -31,7 +31,7 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Flask:
             data_dir=folder / "var",
             content_dir=SERVICE,
             ratelimit_forms="off",
-            deliver_per_minute=60_000,  # with the default, two seconds pass between two mails
+            deliver_per_minute=60_000,  # with the default, two seconds pass between two emails
         )
     )
 

@@ -75,7 +75,7 @@ def test_no_other_address_is_answered_for_another_host(production: Flask) -> Non
 
 @pytest.fixture(scope="module")
 def readyz(tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    """What /readyz says to one address, with some headers, while a mail waits."""
+    """What /readyz says to one address, with some headers, while an email waits."""
     settings = Settings.load(mode="development", data_dir=tmp_path_factory.mktemp("waiting"))
     client = create_app(settings).test_client()
     send(client, A)
@@ -91,7 +91,7 @@ def test_who_asks_on_this_machine_hears_what_waits(readyz: Asked, address: str) 
     first, *details = readyz(address).splitlines()
 
     assert first == "ok"
-    assert "waiting: 1 mails, the oldest for 0 minutes" in details
+    assert "waiting: 1 emails, the oldest for 0 minutes" in details
     assert "worker: apart, as rjsite deliver" in details
 
 

@@ -40,7 +40,7 @@ def full(address: str, letters: str = "") -> dict[str, Value]:
 
 
 def arrived(answers: dict[str, Value], said: dict) -> bool:
-    """Return whether the copy in a mail has every answer that was asked for, as it was given."""
+    """Return whether the copy in an email has every answer that was asked for, as it was given."""
     given = {name: value if isinstance(value, list) else [value] for name, value in answers.items()}
     return bool(said["answers"]) and all(
         answer["values"] == [value.replace("\r\n", "\n") for value in given[name]]

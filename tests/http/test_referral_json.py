@@ -1,4 +1,4 @@
-"""Each mail has a referral.json, as documented, from which a case system can import the form."""
+"""Each email has a referral.json, as documented, from which a case system can import the form."""
 
 from __future__ import annotations
 

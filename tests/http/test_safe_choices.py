@@ -70,7 +70,7 @@ def client(site) -> FlaskClient:
 
 @pytest.fixture
 def mailed(site, server, client) -> Callable[..., EmailMessage]:
-    """Send a form, and return the one mail that the team's server got."""
+    """Send a form, and return the one email that the team's server got."""
 
     def send(form: str, answers: dict[str, str]) -> EmailMessage:
         services_of(site).worker.drain()  # what other tests sent

@@ -1,4 +1,4 @@
-"""Sending a form: it is stored before the page says thank you, and each recipient gets one mail."""
+"""Sending a form: it is stored before the page says thank you, and each recipient gets one email."""
 
 from __future__ import annotations
 

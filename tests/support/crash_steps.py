@@ -102,7 +102,7 @@ def site(folder: Path, port: int, ca_file: Path, database_url: str) -> Flask:
         hold_hours=0,
         ratelimit_forms="off",
         daily_count=False,
-        deliver_per_minute=60_000,  # by default, mails are two seconds apart
+        deliver_per_minute=60_000,  # by default, emails are two seconds apart
         deliver_in_server=False,  # the child calls the worker itself
     )
     return create_app(keep_keys(settings))  # a later process has to decrypt the waiting mail

@@ -208,7 +208,7 @@ class _Conversation:
         self.say("rcpt")
 
     def data(self, _: bytes) -> None:
-        """Receive a mail, then answer as told."""
+        """Receive an email, then answer as told."""
         if not self.say("data").startswith("354"):
             return
         lines = []

@@ -26,14 +26,14 @@ STARTTLS, IMPLICIT, PLAIN = "starttls", "implicit", "plain"
 
 
 def text_of(message: EmailMessage) -> str:
-    """Return the plain text part of a mail as a mail program shows it, with normalised line ends."""
+    """Return the plain text part of an email as a mail program shows it, with normalised line ends."""
     body = message.get_body(("plain",))
     assert body is not None
     return str(body.get_content()).replace("\r\n", "\n")
 
 
 def copy_of(message: EmailMessage) -> dict[str, Any]:
-    """Return the content of a mail's referral.json, as a case system reads it."""
+    """Return the content of an email's referral.json, as a case system reads it."""
     (file,) = message.iter_attachments()
     assert (file.get_filename(), file.get_content_type()) == ("referral.json", "application/json")
     said: dict[str, Any] = json.loads(file.get_content())
@@ -42,7 +42,7 @@ def copy_of(message: EmailMessage) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Received:
-    """One mail as the server received it."""
+    """One email as the server received it."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -75,7 +75,7 @@ class MailServer:
 
     Set `reply_to_data` ("451 Try later", "554 Refused") or `reply_to_recipient` ("550 No such person") to
     refuse mail, `unknown` to refuse it for some recipients, or `hang_up` to receive the mail and close the
-    connection before the answer. The server answers `answer_after` seconds after it has received a mail.
+    connection before the answer. The server answers `answer_after` seconds after it has received an email.
     """
 
     authority: Authority
@@ -141,10 +141,10 @@ class MailServer:
         self.stop()
 
     def wait_for(self, count: int = 1, seconds: float = 20) -> list[Received]:
-        """Wait until at least `count` mails have been received, and return all of them."""
+        """Wait until at least `count` emails have been received, and return all of them."""
         with self._news:
             if not self._news.wait_for(lambda: len(self.received) >= count, seconds):
-                raise TimeoutError(f"{len(self.received)} of {count} mails came within {seconds:g} s")
+                raise TimeoutError(f"{len(self.received)} of {count} emails came within {seconds:g} s")
             return list(self.received)
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -221,7 +221,7 @@ class MailServer:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Accept a mail, unless told to refuse."""
+        """Accept an email, unless told to refuse."""
         if self.reply_to_data:
             return self.reply_to_data
         content = envelope.content

@@ -53,7 +53,7 @@ def database(file: str) -> Engine:
 
 
 def compose(form: PlainForm) -> bytes:
-    """Return a mail with a line for each answer."""
+    """Return an email with a line for each answer."""
     mail = EmailMessage()
     mail["Subject"], mail["From"], mail["To"] = "A form", "website@example.org", "team@example.org"
     mail.set_content("\n".join(f"{field.name}: {field.data}" for field in form))
@@ -61,7 +61,7 @@ def compose(form: PlainForm) -> bytes:
 
 
 def make_app(engine: Engine) -> Flask:
-    """Return an app that stores a mail for each form that is sent to it."""
+    """Return an app that stores an email for each form that is sent to it."""
     app = Flask("plain")
     limiter = Limiter(lambda: request.remote_addr or "", storage_uri="memory://")
     limiter.init_app(app)

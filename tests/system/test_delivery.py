@@ -256,10 +256,10 @@ def test_after_a_mailbox_is_mended_only_its_owner_gets_the_mail_again(
         True,
     ]
     assert "refused (550) for good" in two
-    assert resent.stdout == "1 mail is tried again now. Whoever has it already gets no second one.\n"
+    assert resent.stdout == "1 email is tried again now. Whoever has it already gets no second one.\n"
     assert [got.recipients for got in mail_server.received] == [("one@example.org",), ("two@example.org",)]
     everyone = site.run("outbox", "resend", reference)
-    assert everyone.stdout == "2 mails are sent again.\n"
+    assert everyone.stdout == "2 emails are sent again.\n"
     for word in ("Ally", "window", "01632"):
         assert word not in one + two
 

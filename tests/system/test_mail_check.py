@@ -115,7 +115,7 @@ def test_a_certificate_that_has_ended_is_told(check: Check, authority: Authority
     port = free_port()
     settings = server(port, ca_file=str(authority.ca_file))
     with CrookedServer(port, server_context(authority.sign("localhost", days=0))):
-        assert "The certificate of the mail server has ended." in check(settings)[1]
+        assert "The certificate of the mail server has expired." in check(settings)[1]
 
 
 CODES = {
@@ -123,7 +123,7 @@ CODES = {
         "535 5.7.3 Authentication unsuccessful": "register its service principal",
         "535 5.7.139 Authentication unsuccessful": "Authenticated SMTP",
         "430 4.2.0 STOREDRV; mailbox logon failure": "The server calls this temporary, but it lasts",
-        "550 5.7.30 Basic authentication is not supported": "The server takes no password any more",
+        "550 5.7.30 Basic authentication is not supported": "The server no longer accepts passwords",
     },
     "mail": {
         "530 5.7.57 Client not authenticated": "The server asks for a sign-in",

@@ -1,4 +1,4 @@
-"""Every fault of a mail server that we know of, by a real one: thanks, one mail in the end, no word in a log.
+"""Every fault of a mail server that we know of, with a real one: thanks, one email in the end, a clean log.
 
 Each row says what the operator reads. The person sees the same in all of them: thanks, at once. The team
 gets the mail when the server is mended; where it may have had it, a second copy bears the same Message-ID.
@@ -35,7 +35,7 @@ from support.mail import MailServer
 from support.processes import free_port
 
 ONE, TWO = "one@example.org", "two@example.org"
-MANY = 12  # mails that wait at the same time
+MANY = 12  # emails that wait at the same time
 SECRETS = ("Ally", "corner shop", "01632", "before 3pm", "window")
 ANSWERS = {**GOOD[A], "name": "Ally", "about": "A window of the corner shop. " + "x" * 900}
 

@@ -150,7 +150,7 @@ def test_forms_are_all_delivered_while_instances_worker_and_mail_server_are_kill
         got[int(number[1])].append(str(one.message["Message-ID"]))
         numbers.add(int(running[1]))
     refused, doubled = sum(failures for _, failures in sent), len(mail_server.received) - len(got)
-    print(f"{FORMS} forms, {refused} tries in vain, {doubled} mails came twice, {dict(storm.count)}")
+    print(f"{FORMS} forms, {refused} tries in vain, {doubled} emails came twice, {dict(storm.count)}")
     assert sorted(got) == list(range(FORMS))
     for form, (reference, _) in enumerate(sent):
         assert {message_id.split(".")[0] for message_id in got[form]} == {f"<{reference}"}

@@ -127,7 +127,7 @@ def run_migrations(connection: Connection, to: str) -> None:
 
 @pytest.fixture
 def older(engine: Engine, cipher: RowCipher) -> Engine:
-    """A database as the version before this one left it: a mail that waits, one that went."""
+    """A database as the version before this one left it: an email that waits, one that went."""
     row = (
         "INSERT INTO outbox (reference, submission, digest, version, recipient, sealed, made_at, due_at,"
         " attempts, lease, accepted_at, trouble)"
@@ -308,7 +308,7 @@ def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doub
     old, new = version_before(url, cipher, monkeypatch), Outbox(older, cipher, 1000, Clock(SOON))
     keep(old, 10)
     server = Server(older)
-    in_hand = old.claim()  # while the new version migrates, the old one is giving a mail to the server
+    in_hand = old.claim()  # while the new version migrates, the old one is giving an email to the server
     assert in_hand is not None
     server.taken.append(old.open(in_hand))
     migrate(older)

@@ -26,7 +26,7 @@ PRODUCTION = {
 
 
 def opened(envelope: bytes, reader: Reader) -> bytes:
-    """Open a mail as a reader's own program does."""
+    """Open an email as a reader's own program does."""
     return subprocess.run(
         [program("openssl"), "smime", "-decrypt", "-recip", reader.certificate, "-inkey", reader.key],
         input=envelope, capture_output=True, check=True,
@@ -102,7 +102,7 @@ def test_rotating_keys_keeps_what_waits(start_site, mail_server: MailServer) -> 
     mail_server.start()
     done = site.run("deliver", "--once")
 
-    assert rotated.stdout.startswith("1 mails are sealed with the first key; 0 cannot")
+    assert rotated.stdout.startswith("1 emails are sealed with the first key; 0 cannot")
     assert done.returncode == 0, done.stderr
     assert "corner shop" in mail_server.wait_for(1)[0].text
 
@@ -118,8 +118,8 @@ def test_production_runs_sealed_without_an_outbox_key(start_site, mail_server: M
 
     assert b"A fence." in opened(mail_server.wait_for(1)[0].raw, reader)
     status = site.run("outbox", "status")
-    assert "Take care: certificate one.pem ends on" in status.stdout
-    assert "one.pem ends on" in site.log
+    assert "Take care: certificate one.pem expires on" in status.stdout
+    assert "one.pem expires on" in site.log
 
 
 def test_production_refuses_what_is_unsafe_within_ten_seconds_and_shows_no_value(start_site) -> None:

@@ -29,7 +29,7 @@ GOOD_PAGE = """<!doctype html><html lang="en"><head><title>Page</title></head>
 
 
 def send(server: MailServer, context: ssl.SSLContext) -> None:
-    """Send one mail as a careful client does."""
+    """Send one email as a careful client does."""
     with smtplib.SMTP("localhost", server.port, timeout=10) as client:
         client.starttls(context=context)
         if server.login:

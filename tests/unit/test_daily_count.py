@@ -1,4 +1,4 @@
-"""The daily count: running numbers without gaps, one mail each morning, and no word of anybody."""
+"""The daily count: running numbers without gaps, one email each morning, and no word of anybody."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEAM = ("one@nowhere.example", "two@nowhere.example")
 
 @pytest.fixture
 def daily(box):
-    count = DailyCount(box, TEAM, "website@nowhere.example", lambda: ["certificate a.pem ends on 3 May"])
+    count = DailyCount(box, TEAM, "website@nowhere.example", lambda: ["certificate a.pem expires on 3 May"])
     count.send_when_due()  # begins with the next morning
     return count
 
@@ -84,7 +84,7 @@ def test_each_morning_the_team_reads_how_many_came_with_their_numbers(box, daily
     assert messages[0]["X-Auto-Response-Suppress"] == "All"
     assert text(messages[0]) == "3 forms yesterday, numbers 1 to 3, 3 waiting."
     assert "Yesterday was Friday, 20 November 2026." in messages[0].get_content()
-    assert "certificate a.pem ends on 3 May." in messages[0].get_content()
+    assert "certificate a.pem expires on 3 May." in messages[0].get_content()
 
 
 def test_a_day_without_forms_is_counted_too_with_the_last_number(box, daily, clock):

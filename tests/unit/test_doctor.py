@@ -225,12 +225,12 @@ def test_a_certificate_that_ends_soon_is_named(site, tmp_path):
 
     line = only(mail_checks.check_certificates(site(team_certificates=(short.certificate,))))
 
-    assert line.startswith("certificate berta.pem ends on ")
+    assert line.startswith("certificate berta.pem expires on ")
 
 
 @pytest.mark.parametrize(
     ("days", "expected"),
-    [(9, "the client secret for mail ends on "), (None, "Set RJSITE_MAIL_OAUTH_SECRET_ENDS")],
+    [(9, "the client secret for mail expires on "), (None, "Set RJSITE_MAIL_OAUTH_SECRET_ENDS")],
 )
 def test_a_client_secret_that_ends_soon_or_on_an_unknown_day_is_named(site, days, expected):
     ends = (datetime.now(UTC) + timedelta(days=days)).date() if days else None
@@ -268,7 +268,7 @@ def test_mail_that_waits_is_named_with_its_reason(site, box):
 
     line, what_to_do = mail_checks.check_outbox(site())
 
-    assert line == f"1 mails wait, the oldest for 0 minutes: {SIGN_IN_REFUSED}"
+    assert line == f"1 emails wait, the oldest for 0 minutes: {SIGN_IN_REFUSED}"
     assert what_to_do.startswith(f"{SIGN_IN_REFUSED}: ")
 
 

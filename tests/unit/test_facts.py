@@ -233,7 +233,7 @@ def test_an_answer_is_shown(tmp_path, value):
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("phone", "tbc", "10: phone: “tbc” is no answer; write one phone number"),
+        ("phone", "tbc", "10: phone: “tbc” is not an answer; write one phone number"),
         ("phone", "Call 0800 999 5428", "10: phone: write one phone number"),
         ("email", "us", "14: email: write one email address"),
         ("exit_url", "http://weather.example", "18: exit_url: write one web address"),

@@ -126,7 +126,7 @@ def test_a_word_that_keeps_the_place_of_an_answer_is_named(content, form, value)
     (found,) = found_in(content, form, value)
 
     assert found.startswith(
-        f"content/service.toml:{LINE + 2}: “{value}” is no answer; write {GIVE[form]}, or take"
+        f"content/service.toml:{LINE + 2}: “{value}” is not an answer; write {GIVE[form]}, or take"
     )
 
 

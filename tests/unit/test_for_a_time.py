@@ -68,7 +68,7 @@ def token(page: str) -> str:
 
 
 def waiting(app: Flask) -> int:
-    """Return how many mails were kept."""
+    """Return how many emails were kept."""
     return operator.waiting(services_of(app).outbox).mails
 
 

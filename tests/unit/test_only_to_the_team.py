@@ -29,7 +29,7 @@ def site(tmp_path, content):
             data_dir=tmp_path / "var",
             content_dir=content,
             team_email=team,
-            deliver_per_minute=60_000,  # with the default, two seconds pass between two mails
+            deliver_per_minute=60_000,  # with the default, two seconds pass between two emails
         )
         services = services_of(create_app(keep_keys(settings)))
         services.outbox.prepare()

@@ -145,7 +145,7 @@ def test_a_setting_that_production_needs_is_listed(run, monkeypatch):
     assert lines[0].startswith("Set RJSITE_MAIL_SERVER")
 
 
-@pytest.mark.parametrize(("days", "word"), [(20, "ends on"), (-1, "ended on")])
+@pytest.mark.parametrize(("days", "word"), [(20, "expires on"), (-1, "expired on")])
 def test_a_certificate_that_ends_within_thirty_days_or_has_ended_is_listed(
     run, tmp_path, monkeypatch, days, word
 ):

@@ -46,7 +46,7 @@ def readers(tmp_path_factory) -> dict[str, Reader]:
 
 
 def opened_by(envelope: bytes, reader: Reader) -> bytes:
-    """Open a mail as a reader's own program does; nothing comes out where the key does not fit."""
+    """Open an email as a reader's own program does; nothing comes out where the key does not fit."""
     done = subprocess.run(
         [program("openssl"), "smime", "-decrypt", "-recip", reader.certificate, "-inkey", reader.key],
         input=envelope, capture_output=True, check=False,
@@ -133,7 +133,7 @@ def test_nobody_can_write_an_answer_that_passes_for_an_envelope():
     assert not is_envelope(compose(said, 1, "team@nowhere.example", "website@nowhere.example"))
 
 
-@pytest.mark.parametrize(("name", "word"), [("soon", "ends on"), ("ended", "ended on")])
+@pytest.mark.parametrize(("name", "word"), [("soon", "expires on"), ("ended", "expired on")])
 def test_a_certificate_that_ends_within_thirty_days_is_told(readers, name, word):
     (line,) = TeamCertificates([readers[name].certificate, readers["one"].certificate]).warnings()
 
@@ -146,7 +146,7 @@ def test_a_certificate_that_ends_within_thirty_days_is_told(readers, name, word)
         ((), "mail is open: without RJSITE_TEAM_CERTIFICATES, mail servers can read it"),
         (("one",), "mail is sealed to 1 reader"),
         (("one", "two", "ended"), "mail is sealed to 2 readers"),
-        (("ended",), "mail is held: every certificate in RJSITE_TEAM_CERTIFICATES has ended"),
+        (("ended",), "mail is held: every certificate in RJSITE_TEAM_CERTIFICATES has expired"),
     ],
 )
 def test_the_start_says_in_one_line_who_can_read_the_mail(readers, caplog, names, line):

@@ -1,4 +1,4 @@
-"""The worker: what each answer of a mail server does to a mail, and that nothing stops the others."""
+"""The worker: what each answer of a mail server does to an email, and that nothing stops the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "It was my shop"
 
 
 class Server:
-    """Takes mail, or answers with the troubles it was given, one for each mail."""
+    """Takes mail, or answers with the troubles it was given, one for each email."""
 
     def __init__(self, box: Outbox) -> None:
         self.gate = Gate(lambda: box.engine, lambda: "digest")
@@ -131,7 +131,7 @@ def test_mail_that_is_not_taken_is_kept_and_tried_again(box, server, worker, tro
 
 def test_each_wait_is_longer_than_the_last_and_none_is_much_over_an_hour(box, clock, server, worker):
     keep(box, 1)
-    server.troubles = [MailFailure("too many mails")] * 14
+    server.troubles = [MailFailure("too many emails")] * 14
     for attempt in range(14):
         worker.run_once()
 

@@ -36,7 +36,7 @@ def outbox() -> None:
 
 @outbox.command("list")
 def list_mails() -> None:
-    """Show every mail and whom it is for, without a word of it."""
+    """Show every email and whom it is for, without a word of it."""
     from rjsite.outbox import operator
 
     box = _open(Settings.load())
@@ -71,11 +71,11 @@ def status() -> None:
 @outbox.command("resend")
 @click.argument("reference", type=_reference)
 def resend(reference: str) -> None:
-    """Try the unsent mails of a reference now; if all were sent, send them again."""
+    """Try the unsent emails of a reference now; if all were sent, send them again."""
     from rjsite.outbox import operator
 
     count, unsent = operator.resend(_open(Settings.load()), reference)
-    mails = "1 mail is" if count == 1 else f"{count} mails are"
+    mails = "1 email is" if count == 1 else f"{count} emails are"
     if count and unsent:
         click.echo(f"{mails} tried again now. Whoever has it already gets no second one.")
     elif count:
@@ -133,7 +133,7 @@ def rotate() -> None:
     from rjsite.outbox import operator
 
     done, lost = operator.rotate(_open(Settings.load()))
-    click.echo(f"{done} mails are sealed with the first key; {lost} cannot be opened with any.")
+    click.echo(f"{done} emails are sealed with the first key; {lost} cannot be opened with any.")
     if lost:
         sys.exit(1)
 
@@ -152,7 +152,7 @@ def _explain(failures: Iterable[str]) -> None:
 
 
 def state(row: Any) -> str:
-    """Return the state of a mail for `rjsite outbox list`."""
+    """Return the state of an email for `rjsite outbox list`."""
     if row.wiped_at:
         return f"wiped {_moment(row.wiped_at)}"
     if row.accepted_at:

@@ -86,7 +86,7 @@ def deliver(once: bool) -> None:
     if once:
         worker.drain()
         waiting = operator.waiting(worker.outbox)
-        if waiting.failures:  # a mail that another worker is sending has no failure
+        if waiting.failures:  # an email that another worker is sending has no failure
             click.echo(f"{waiting.mails} still wait ({', '.join(sorted(waiting.failures))}).")
             sys.exit(1)
         return
@@ -122,7 +122,7 @@ def check(send: bool) -> None:
     for line in end_soon:
         click.echo(f"Take care: {line}.")
     if works and (count := services.outbox.retry_now(*MENDABLE)):
-        click.echo(f"{count} mails that waited are due now.")
+        click.echo(f"{count} emails that waited are due now.")
     if end_soon or not works:
         sys.exit(1)
 

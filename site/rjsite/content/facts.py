@@ -251,7 +251,7 @@ def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path)
         if not fact and any(match["name"] in REQUIRED for match in USED.finditer(value)):
             continue  # reported for the fact that the value names
         if value and not fact:
-            message = f"“{value}” is no answer; write {fact_formats.GIVE[form]}"
+            message = f"“{value}” is not an answer; write {fact_formats.GIVE[form]}"
             yield Problem(shown, lines.of((name, "value")), f"{name}: {message}")
         elif not fact:
             yield Problem(shown, lines.of((name,)), f'add [{name}] with a value = "..."')

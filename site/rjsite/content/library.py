@@ -26,7 +26,7 @@ from rjsite.forms.definition import Form
 __all__ = ["HOME", "NOTICES", "STORIES", "Library", "address_of", "bare_page", "load"]
 
 GONE = "gone"  # in redirects.toml: the page has been removed
-ON_THE_MAP = 100  # the most stories in the site map; the list of stories has them all
+ON_THE_MAP = 100  # how many stories are in the site map, at most; the list of stories has them all
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from rjsite.content.source import read_source
 from rjsite.content.toml import Lines
 
 _IN_TEMPLATE = re.compile(r"\bfacts\.(?:get\(\")?(?P<name>[a-z_]+)")
-_SENTENCES = 3  # the most sentences shown for one fact
+_SENTENCES = 3  # how many sentences are shown for one fact, at most
 _BLANK = "____________________"
 _DOCUMENT = Path(__file__).with_suffix(".md")
 

@@ -1,7 +1,7 @@
-"""Encrypts each mail with S/MIME to the certificates of the team, if it has any, before it is stored.
+"""Encrypts each email with S/MIME to the certificates of the team, if it has any, before it is stored.
 
 An envelope (RFC 8551) uses AES-256 and has every usable certificate as a recipient. The server that created
-it cannot open it. Only the headers that a mail needs for delivery stay outside: From, To, Subject with the
+it cannot open it. Only the headers that an email needs for delivery stay outside: From, To, Subject with the
 reference, Date and Message-ID. The Reply-To header is inside, because it holds the person's address.
 """
 
@@ -170,7 +170,7 @@ class TeamCertificates:
         if usable:
             log.info("mail is sealed to %d reader%s", usable, "s" if usable > 1 else "")
         elif self._all:
-            log.warning("mail is held: every certificate in RJSITE_TEAM_CERTIFICATES has ended")
+            log.warning("mail is held: every certificate in RJSITE_TEAM_CERTIFICATES has expired")
         else:
             log.warning("mail is open: without RJSITE_TEAM_CERTIFICATES, mail servers can read it")
 
@@ -181,9 +181,9 @@ class TeamCertificates:
             name, day = f"certificate {entry.file.name}", f"{entry.ends:%-d %B %Y}"
             left = entry.ends - self._now()
             if left.total_seconds() <= 0:
-                lines.append(f"{name} ended on {day}: no mail is closed to it any more")
+                lines.append(f"{name} expired on {day}: no mail is encrypted for it any more")
             elif left.days < WARN_DAYS:
-                lines.append(f"{name} ends on {day}: make a new one now")
+                lines.append(f"{name} expires on {day}: make a new one now")
         return lines
 
     def _now(self) -> datetime:

@@ -22,7 +22,7 @@ PORT_OF_TLS = 465  # from the first byte: RFC 8314, section 3.3
 TEST = "This is a test. Somebody ran “rjsite mail check --send”. Nothing has to be done.\n"
 # OpenSSL's numbers for why a certificate is not trusted, in X509_V_ERR_...
 _UNTRUSTED = {
-    10: "has ended",
+    10: "has expired",
     62: "is for another name than RJSITE_MAIL_SERVER",
     64: "is for another address than RJSITE_MAIL_SERVER",
 }
@@ -95,7 +95,7 @@ def _sign_in(connection: VerifiedConnection) -> str:
     connection.sign_in()
     if not connection.settings.mail_username:
         return "None is set, and none was asked for."
-    return f"The server took {'a token' if connection.settings.mail_oauth_token_url else 'a password'}."
+    return f"The server accepted {'a token' if connection.settings.mail_oauth_token_url else 'a password'}."
 
 
 def _offer_addresses(connection: VerifiedConnection) -> str:
@@ -110,12 +110,12 @@ def _offer_addresses(connection: VerifiedConnection) -> str:
     for address, (code, reply) in replies:
         if not 200 <= code < 300:
             raise MailFailure(f"{address}: refused ({reply_code(code, reply)})")
-    return f"The server takes mail from {settings.sender} to {', '.join(settings.team)}."
+    return f"The server accepts mail from {settings.sender} to {', '.join(settings.team)}."
 
 
 def _send(mail: TeamMail, address: str) -> str:
     mail.deliver(OutgoingMail("test", address, _test_mail(mail.settings.sender, address)))
-    return f"The server took one for {address}. Look into the inbox, and into junk."
+    return f"The server accepted one for {address}. Look into the inbox, and into junk."
 
 
 def _test_mail(sender: str, address: str) -> bytes:

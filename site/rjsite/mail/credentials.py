@@ -48,7 +48,7 @@ def ending(settings: Settings, today: date | None = None) -> list[str]:
         ends["the client secret for mail"] = settings.mail_oauth_secret_ends
     last = (today or datetime.now(UTC).date()) + WARN_BEFORE
     return [
-        f"{name} ends on {day:%-d %B %Y}: make a new one, or mail stops then"
+        f"{name} expires on {day:%-d %B %Y}: make a new one, or mail stops then"
         for name, day in ends.items()
         if day < last
     ]

@@ -1,6 +1,6 @@
-"""Sends the team a mail each morning with the number of forms and their running numbers.
+"""Sends the team an email each morning with the number of forms and their running numbers.
 
-If the inbox holds mails 118 and 120, staff can see that 119 is missing. The mail has no answers or names.
+If the inbox holds emails 118 and 120, staff can see that 119 is missing. The mail has no answers or names.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REFERENCE = "DAY-"  # no form can have this reference, because references have 
 
 
 def is_count(message: bytes) -> bool:
-    """Return whether a mail is a daily count and not a form.
+    """Return whether an email is a daily count and not a form.
 
     Its subject decides, because the row stores it encrypted. The reference is not encrypted: somebody who
     changes it must not be able to make the site send a form unencrypted.
@@ -34,7 +34,7 @@ def is_count(message: bytes) -> bool:
 
 @dataclass(frozen=True)
 class DailyCount:
-    """Stores one mail a day about the forms of the previous day, however many workers there are.
+    """Stores one email a day about the forms of the previous day, however many workers there are.
 
     Args:
         outbox: counts the forms and stores the mail.
@@ -57,7 +57,7 @@ class DailyCount:
         today, counted = now.date().toordinal(), operator.counter(self.outbox, COUNTED)
         if counted == 0:
             operator.set_counter(self.outbox, COUNTED, today)
-        # only equality counts, so that the mails continue after the clock has been far ahead
+        # only equality counts, so that the emails continue after the clock has been far ahead
         if now.hour < HOUR or counted in (0, today):
             return False
         try:

@@ -92,7 +92,7 @@ def reply_to(address: str) -> str:
 
 
 def _how_to_reply(address: str) -> Iterator[str]:
-    """Yield how to reply. Encrypted mails and mails from unusual addresses have no Reply-To header."""
+    """Yield how to reply. Encrypted emails and emails from unusual addresses have no Reply-To header."""
     if not address.isprintable() or " " in address:
         yield "Look for their address in the answers, and write to it in a new email."
         return

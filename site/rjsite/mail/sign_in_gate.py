@@ -97,7 +97,7 @@ class Gate:
     def do_without_database(self) -> None:
         """Read the state once more if possible, then keep it in memory for some seconds.
 
-        This is for callers who found that the database cannot be written and must not wait for it again.
+        This is for callers who found that the database cannot be written to and must not wait for it again.
         """
         self.state()
         self._give_up_database()
@@ -150,10 +150,10 @@ class Gate:
         self._save(State(refusals + 1, self.clock() + wait, failure))
 
     def wait_for_turn(self, pause: float) -> float:
-        """Reserve the time to send one mail, among all workers with these credentials.
+        """Reserve the time to send one email, among all workers with these credentials.
 
         Args:
-            pause: seconds from one mail to the next.
+            pause: seconds from one email to the next.
 
         Returns:
             0.0 if the mail may be sent now, otherwise the seconds to wait before asking again.

@@ -6,7 +6,7 @@ import re
 import smtplib
 import ssl
 
-# Failures to reach the server, as opposed to refusals of a mail; `TeamMail.check` shows when they are over.
+# Failures to reach the server, as opposed to refusals of an email; `TeamMail.check` shows when they are over.
 UNREACHABLE = "unreachable"
 NOT_TRUSTED = "certificate not trusted"
 NOT_ENCRYPTED = "no encryption offered"

@@ -22,12 +22,12 @@ from rjsite.outbox.claims import Claimed
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox
 
-# The retry policy, in seconds. Each wait varies by a tenth, so that mails do not all become due together.
+# The retry policy, in seconds. Each wait varies by a tenth, so that emails do not all become due together.
 FIRST_WAIT = 60.0  # doubled with each attempt
 LONGEST_WAIT = 3600.0  # even after a permanent refusal
 UNANSWERED_WAIT = 240.0  # the server may have the mail
 
-POLL_EVERY = 1.0  # seconds; another process may insert a mail
+POLL_EVERY = 1.0  # seconds; another process may insert an email
 PROBE_EVERY, TIDY_EVERY = 30.0, 60.0
 WHILE_OTHERS_SIGN_IN = 0.1
 NO_CERTIFICATE_LEFT = "no usable certificate"
@@ -65,7 +65,7 @@ class Worker:
     Args:
         outbox: where the mail is.
         mail: delivers one message.
-        per_minute: the highest number of mails in a minute, from all workers together.
+        per_minute: the highest number of emails in a minute, from all workers together.
         hold_hours: how long a body is kept after the mail server accepted it.
         certificates: encrypt mail that was stored before there were certificates.
         daily: sends the daily count, if the team receives one.
@@ -133,7 +133,7 @@ class Worker:
                 self._new_mail.clear()
 
     def _begin(self) -> None:
-        """Retry mails whose failure somebody may have resolved before this start."""
+        """Retry emails whose failure somebody may have resolved before this start."""
         try:
             self.outbox.retry_now(*MENDABLE)
         except Exception as error:
@@ -148,7 +148,7 @@ class Worker:
             log.error("the outbox cannot be used (%s)", type(error).__name__)
 
     def run_once(self) -> bool:
-        """Tidy up, probe the server if needed, and deliver one mail if it may leave now.
+        """Tidy up, probe the server if needed, and deliver one email if it may leave now.
 
         Returns:
             Whether to continue without a pause, because more mail may be due.
@@ -180,7 +180,7 @@ class Worker:
             self._deliver(row)
         except DATABASE_ERRORS:
             raise
-        except Exception as error:  # an error of the site must not hold up other mails
+        except Exception as error:  # an error of the site must not hold up other emails
             self._retry_later(row, error)
         else:
             self._last_failure = ""
@@ -200,7 +200,7 @@ class Worker:
             raise MailFailure(TAKEN_OVER)
 
     def _retry_later(self, row: Claimed, error: Exception) -> None:
-        """Reschedule a mail after a failure, and log what the operator needs to know."""
+        """Reschedule an email after a failure, and log what the operator needs to know."""
         failure = _failure_of(error)
         wait = _wait_before_retry(row.attempts, failure)
         self.outbox.reschedule(row, failure.failure, wait, permanent=failure.permanent)
@@ -216,7 +216,7 @@ class Worker:
             return
         with suppress(MailFailure):
             self.mail.check()
-            log.info("the mail server is back: %d mails are due", self.outbox.retry_now(*ON_THE_WAY))
+            log.info("the mail server is back: %d emails are due", self.outbox.retry_now(*ON_THE_WAY))
 
     def _tidy(self) -> None:
         if self._to_tidy.is_over():
@@ -234,7 +234,7 @@ def _failure_of(error: Exception) -> MailFailure:
 
 
 def _wait_before_retry(attempts: int, failure: MailFailure) -> float:
-    """Return the seconds that a mail waits after a failed attempt."""
+    """Return the seconds that an email waits after a failed attempt."""
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 10))
     if failure.unanswered:
         wait = UNANSWERED_WAIT

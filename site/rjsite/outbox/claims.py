@@ -1,6 +1,6 @@
 """Which mail is due, which worker has a lease on it, and how its delivery is settled.
 
-Each mail is delivered at least once. A worker claims an email with a lease. If the
+Each email is delivered at least once. A worker claims an email with a lease. If the
 worker dies, the lease expires and another worker can claim the email.
 An unsent mail is never deleted because of its age, whatever the clock says.
 """
@@ -80,7 +80,7 @@ class Claims(Database):
         return as_claimed(row) if row else None
 
     def is_due(self) -> bool:
-        """Return whether a mail can be claimed now."""
+        """Return whether an email can be claimed now."""
         query = select(outbox.c.id).where(_due(self.clock())).limit(1)
         with self.reading.connect() as connection:
             return connection.execute(query).first() is not None
@@ -110,7 +110,7 @@ class Claims(Database):
             self.truncate_log()
 
     def reschedule(self, row: Claimed, failure: str, wait: float, *, permanent: bool = False) -> None:
-        """Release a mail, to be tried again later.
+        """Release an email, to be tried again later.
 
         Args:
             row: the claimed mail.
@@ -127,19 +127,19 @@ class Claims(Database):
             return bool(connection.execute(update(outbox).where(mine).values(**values)).rowcount)
 
     def retry_now(self, *failures: str, recipient: str = "") -> int:
-        """Make mails due that are waiting because of a failure.
+        """Make emails due that are waiting because of a failure.
 
         Args:
             *failures: the beginnings of the texts of the failures.
-            recipient: limits this to the mails of one recipient.
+            recipient: limits this to the emails of one recipient.
 
         Returns:
-            The number of mails.
+            The number of emails.
         """
         now = self.clock()
         stuck = and_(
             UNSENT,
-            outbox.c.due_at > now,  # a mail that is due keeps its place
+            outbox.c.due_at > now,  # an email that is due keeps its place
             outbox.c.lease == "",
             or_(*(outbox.c.failure.startswith(failure) for failure in failures)),
             *([outbox.c.recipient == recipient] if recipient else []),
@@ -148,14 +148,14 @@ class Claims(Database):
             return connection.execute(update(outbox).where(stuck).values(due_at=now)).rowcount
 
     def postpone_due(self, failure: str, until: float) -> int:
-        """Postpone every mail that is due, because of a failure that concerns all of them.
+        """Postpone every email that is due, because of a failure that concerns all of them.
 
         Args:
             failure: a fixed text for the operator.
             until: when they are due again, in seconds since 1970.
 
         Returns:
-            The number of mails.
+            The number of emails.
         """
         idle = or_(
             outbox.c.due_at <= self.clock(),
@@ -178,10 +178,10 @@ def identity_of(submission: str, version: object, recipient: str) -> str:
 
 
 def _due(now: float) -> ColumnElement[bool]:
-    """Return the condition for the mails that can be claimed.
+    """Return the condition for the emails that can be claimed.
 
-    A mail that is due later than any wait allows was scheduled before the clock was set back, so it is due
-    now. A mail that was never tried is due whatever the clock says.
+    An email that is due later than any wait allows was scheduled before the clock was set back, so it is due
+    now. An email that was never tried is due whatever the clock says.
     """
     clock_set_back = outbox.c.due_at > now + LATEST_DUE
     return and_(UNSENT, or_(outbox.c.due_at <= now, clock_set_back, outbox.c.attempts == 0))

@@ -19,10 +19,10 @@ class Waiting:
 
     Attributes:
         forms: the number of forms.
-        mails: the number of mails; a form has one for each recipient.
+        mails: the number of emails; a form has one for each recipient.
         oldest: how long the oldest mail has waited, in seconds.
-        failures: the reasons why the mails are waiting.
-        refused: the number of mails whose last attempt was refused permanently.
+        failures: the reasons why the emails are waiting.
+        refused: the number of emails whose last attempt was refused permanently.
     """
 
     forms: int
@@ -100,12 +100,12 @@ def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
 
 
 def resend(box: Outbox, reference: str) -> tuple[int, bool]:
-    """Make the unsent mails of a reference due now, or all of them if all were sent.
+    """Make the unsent emails of a reference due now, or all of them if all were sent.
 
-    A mail with a lease stays with its worker.
+    An email with a lease stays with its worker.
 
     Returns:
-        The number of mails, and whether they were unsent.
+        The number of emails, and whether they were unsent.
     """
     now = box.clock()
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))

@@ -1,4 +1,4 @@
-"""Stores each mail in the outbox before the sender of the form is thanked."""
+"""Stores each email in the outbox before the sender of the form is thanked."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Outbox(Claims):
 
         Raises:
             OutboxFull: if too many forms are waiting.
-            one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be written.
+            one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be written to.
         """
         for _ in range(20):  # another process may insert the same version first
             with suppress(IntegrityError), self._one_thread(), self.engine.begin() as connection:

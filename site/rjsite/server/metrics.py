@@ -1,4 +1,4 @@
-"""Metrics for Prometheus on the same machine: the number of forms taken and of mails waiting.
+"""Metrics for Prometheus on the same machine: the number of forms taken and of emails waiting.
 
 Metrics of the outbox cover all machines. The number of forms is that of this process.
 """
@@ -37,7 +37,7 @@ class Figures(Collector):
             forms.add_metric([form.name], self.services.intake.taken[form.name])
         waiting = operator.waiting(self.services.outbox)
         yield forms
-        yield GaugeMetricFamily("rjsite_waiting", "Mails that wait", waiting.mails)
+        yield GaugeMetricFamily("rjsite_waiting", "Emails that wait", waiting.mails)
         yield GaugeMetricFamily("rjsite_waiting_refused", "Of these, refused for good", waiting.refused)
         yield GaugeMetricFamily(
             "rjsite_waiting_oldest_seconds", "How long the oldest waits", round(waiting.oldest)

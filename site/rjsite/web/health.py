@@ -41,11 +41,12 @@ def alive() -> Response:
 def ready() -> Response:
     """Return 200, or 503 with one word for what is wrong; requests from this machine also get details.
 
-    `database`: the database cannot be written, or the last form could not be stored. `outbox`: too many forms
-    are waiting, a mail cannot leave until somebody acts (no key decrypts it, every certificate has expired,
-    or its recipient is not in the team), or a corrupt file was moved aside. `mail`: the oldest mail has
-    waited for a quarter of an hour, or the worker of this process is not running. `content`: there is no page
-    to show. With status 200, `content` means that a problem keeps something from being shown as its file is.
+    `database`: the database cannot be written to, or the last form could not be stored. `outbox`: too many
+    forms are waiting, an email cannot leave until somebody acts (no key decrypts it, every certificate has
+    expired, or its recipient is not in the team), or a corrupt file was moved aside. `mail`: the oldest
+    mail has waited for a quarter of an hour, or the worker of this process is not running. `content`: there
+    is no page to show. With status 200, `content` means that a problem keeps something from being shown as
+    its file is.
     """
     services = current_services()
     waiting = _waiting(services)
@@ -56,7 +57,7 @@ def ready() -> Response:
 
 
 def _waiting(services: Services) -> Waiting | None:
-    """Return figures about waiting mail, or None if the outbox cannot be written."""
+    """Return figures about waiting mail, or None if the outbox cannot be written to."""
     try:
         services.outbox.check()
         return operator.waiting(services.outbox)
@@ -85,7 +86,7 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
         yield f"worker: {'runs' if services.background.sends() else 'does not run'} in this process"
     if waiting and waiting.mails:
         why = f" ({', '.join(sorted(waiting.failures))})" if waiting.failures else ""
-        yield f"waiting: {waiting.mails} mails, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
+        yield f"waiting: {waiting.mails} emails, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
     if services.settings.content_repository and (update := read_result(services.settings.data_dir)):
         yield f"content: {update.summary()}"
     if not services.content.taken_up:

@@ -90,7 +90,7 @@ def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
     start = " ".join(value.split())[:_SHOWN]
     if value and not fact_formats.is_answer(value):
         give = f"write {GIVE[fact.form]}" if fact.form else "write the answer"
-        yield ("value",), f"“{start}” is no answer; {give}, or take this line out until it is known"
+        yield ("value",), f"“{start}” is not an answer; {give}, or take this line out until it is known"
     elif fact.form == "relay":
         right = f"18001 {fact_formats.dialled(facts['phone'].value)}"
         if fact_formats.digits(fact.value) != fact_formats.digits(right):

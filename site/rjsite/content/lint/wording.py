@@ -11,7 +11,7 @@ from rjsite.content.lint import readability
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
 
-MOST_INITIALS = 20  # the most that are reported for one page
+MOST_INITIALS = 20  # how many are reported for one page, at most
 Findings = Iterator[tuple[int, str]]  # a line, and what to write there
 
 

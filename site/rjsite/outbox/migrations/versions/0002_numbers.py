@@ -1,4 +1,4 @@
-"""Running numbers, so that a small team sees when a mail is missing.
+"""Running numbers, so that a small team sees when an email is missing.
 
 The previous version of the site works with the new table, because the column may be empty.
 """
