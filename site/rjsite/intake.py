@@ -66,7 +66,7 @@ class Intake:
     failed_at: float = 0.0
     taken: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    # of each submission that was sent directly: its last version and the digest of that
+    # the last version of each submission that was sent directly, with its digest
     _sent_directly: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict, repr=False)
     _locks: tuple[threading.Lock, ...] = field(
         default_factory=lambda: tuple(threading.Lock() for _ in range(LOCKS)), repr=False

@@ -67,7 +67,7 @@ class Section:
     id: str
     html: Markup
     items: tuple[Item, ...] = ()
-    names: tuple[str, ...] = ()  # of the stories in the part "stories"
+    names: tuple[str, ...] = ()  # the names of the stories in the part “stories”
 
 
 class _TableLabels(Treeprocessor):

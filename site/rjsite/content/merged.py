@@ -126,11 +126,9 @@ def take_up(repository: str, data: Path) -> str:
     if not clone.is_dir():
         clone = _clone(repository, data / VERSIONS)
     before = (data / LINK).resolve().parent
+    in_use = (clone.resolve(), before)  # requests may still read the previous clone
     for old in (data / VERSIONS).iterdir():
-        if old.resolve() not in (
-            clone.resolve(),
-            before,
-        ):  # the previous clone may still be in use
+        if old.resolve() not in in_use:
             shutil.rmtree(old)
     if clone.resolve() != before:
         _lead_to(data, clone)

@@ -24,7 +24,7 @@ HEADINGS = 200
 TOGETHER = 400  # consecutive lines without an empty line
 COLUMNS = 50
 OPEN_BRACKETS = 20
-SIGNS = 2_000  # of emphasis and the like: * _ ` and \\
+SIGNS = 2_000  # signs of emphasis and the like: * _ ` and \\
 
 CLOSED = "this file cannot be opened; put it back, or delete it"
 

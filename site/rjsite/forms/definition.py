@@ -82,9 +82,8 @@ class Question(_Part):
     spelling: bool = True  # for "long": whether to check the spelling, which would be wrong for names
     autofill: str = ""  # the autocomplete token, used only if the person asks for it
     before: str = ""  # its label in the block "BEFORE YOU CONTACT" of the team's email
-    before_rank: int = (
-        1  # its place in that block: 1 for how to reach the person, 2 for what else to know first
-    )
+    # its place in that block: 1 for how to reach the person, 2 for what else to know first
+    before_rank: int = 1
     caution: str = ""  # a line for the team, shown below the answer in “BEFORE YOU CONTACT”
     after: str = ""  # a text below the question
 

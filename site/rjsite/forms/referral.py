@@ -40,7 +40,7 @@ class Referral:
     form: str  # the name of the form, for people
     reference: str
     submission: str  # the identity of the opened form, in 64 hexadecimal digits
-    nonce: str = field(repr=False)  # from the page; stored nowhere
+    nonce: str = field(repr=False)  # the nonce from the page, which is not stored
     sent_at: datetime
     before: tuple[Answer, ...] = field(repr=False)  # what staff must know before they contact anyone
     flags: tuple[str, ...] = field(repr=False)
@@ -48,9 +48,8 @@ class Referral:
     reply_to: str = field(default="", repr=False)
     headlines: tuple[str, ...] = field(default=(), repr=False)  # the first lines of the mail
     cautions: tuple[str, ...] = field(default=(), repr=False)  # what to do or not to do, below the headlines
-    spam: Mapping[str, str] = field(
-        default_factory=dict
-    )  # the name of each sign of spam, and a sentence about it
+    # the name of each sign of spam, and a sentence about it
+    spam: Mapping[str, str] = field(default_factory=dict)
     privacy_version: str = ""
 
     @property

@@ -18,7 +18,7 @@ from email_validator import EmailNotValidError, validate_email
 from rjsite.content.clock import UK
 from rjsite.forms.referral import FAST, Answer, Referral
 
-SCHEMA_VERSION = 2  # of referral.json; raise it if a field is removed or changes its meaning
+SCHEMA_VERSION = 2  # the version of referral.json; raise it if a field is removed or changes its meaning
 SECURE_MAIL = ".cjsm.net"  # Criminal Justice Secure Mail takes mail only from its own accounts
 
 # 7-bit, because every server accepts that. The headers are short and need no folding or encoding; parsing
@@ -32,7 +32,7 @@ UTF_8.body_encoding = QP  # in lines of 76 characters at most
 class OutgoingMail:
     """A composed message for one recipient."""
 
-    name: str  # of the file in which development keeps it
+    name: str  # the name of the file in which development keeps the email
     recipient: str
     body: bytes = field(repr=False)
 

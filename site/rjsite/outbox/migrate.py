@@ -24,9 +24,8 @@ def migrate(engine: Engine) -> None:
     """
     with engine.begin() as connection:
         take_turns(connection)
-        if not inspect(connection).has_table(
-            outbox.name
-        ):  # as in "Building an up to date database from scratch" of Alembic
+        # as in "Building an Up to Date Database from Scratch" in the documentation of Alembic
+        if not inspect(connection).has_table(outbox.name):
             metadata.create_all(connection)
             _version.create(connection, checkfirst=True)
             connection.execute(_version.delete())  # in case somebody has dropped the other tables by hand

@@ -64,9 +64,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             super().parse_header(header_plus)
         except ValueError:  # from `urlsplit`
             raise ParsingError("The URL is not valid") from None
-        if (
-            "TRANSFER_ENCODING" in self.headers
-        ):  # HTTP/1.0 does not know it, so the end of the body would be a guess
+        # waitress keeps this header only for HTTP/1.0, which does not define it: the end would be a guess
+        if "TRANSFER_ENCODING" in self.headers:
             raise ParsingError("More than one length")
         asked = self.headers.get("HOST", "")
         hosts = () if self.path in PROBES else (asked, self.proxy_netloc or asked)

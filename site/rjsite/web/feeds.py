@@ -16,7 +16,7 @@ from rjsite.web.live_content import library
 SECURITY = "/.well-known/security.txt"
 PLAIN = "text/plain; charset=utf-8"
 IN_FEED = 50
-VALID_DAYS = 180  # of security.txt; RFC 9116 recommends less than a year
+VALID_DAYS = 180  # how long security.txt is valid; RFC 9116 recommends less than a year
 NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 NO_DAY = date(2026, 1, 1)  # for a page without a date
 

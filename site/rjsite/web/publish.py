@@ -33,7 +33,7 @@ from rjsite.web.live_content import library
 from rjsite.web.security import NO_STORE
 
 CURRENT = "current"
-ENDINGS = {"": "", "br": ".br", "gzip": ".gz"}  # of the files that nginx serves in each coding
+ENDINGS = {"": "", "br": ".br", "gzip": ".gz"}  # the file ending of each content coding
 
 
 def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Problem]]:

@@ -60,7 +60,7 @@ class StorageWithFallback(SlidingWindows):
 
     @cached_property
     def _store(self) -> SlidingWindows:
-        # without these, Redis is waited for without end
+        # without these timeouts, a request could wait for Redis for ever
         patience = {"socket_connect_timeout": 1, "socket_timeout": 1}
         return cast(SlidingWindows, storage_from_string(self._uri, **patience))
 

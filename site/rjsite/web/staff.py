@@ -30,7 +30,7 @@ from rjsite.web.live_content import library
 from rjsite.web.story_form import QuestionsOfAStory, sent_form, story_form
 
 ADDRESS = "/staff/"
-BRANCH = "main"  # of the project on GitHub
+BRANCH = "main"  # the branch on GitHub that changes are proposed for
 HAND_OVER, FILE, CHANGE = "hand-over", "file", "change"  # what the buttons of the form send as `do`
 
 bp = Blueprint("staff", __name__, url_prefix="/staff")

@@ -27,7 +27,7 @@ _BLOCKS = {
 _NOT_SHOWN = re.compile(  # the marks of a heading, and the target of a link
     r"\{:[^}\n]*\}|(?<=\])(?:\(\s*(?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\s*\)|\[[^\]]*\])"
 )
-_NUMBER = re.compile(r"^[^\w|]*\d+\.(?:\s|$)")  # of an item; HTML leaves it to the browser
+_NUMBER = re.compile(r"^[^\w|]*\d+\.(?:\s|$)")  # the number of a list item, which HTML leaves to the browser
 _LABEL = 3  # a paragraph may begin with this many words in bold that are not a sentence
 
 
