@@ -34,11 +34,11 @@ from rjsite.web.rate_limit import make_limiter
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Return an app that writes nothing, connects to nothing and starts nothing before its first request.
+    """Return the app. It connects to nothing and starts nothing before its first request.
 
     Args:
         settings: without them, they are read from the environment. A server that calls this without
-            settings starts the site, so the keys of development are then kept for the next start.
+            settings starts the site, so the keys of development are then written for the next start.
 
     Raises:
         SettingsError: if the environment cannot be used.

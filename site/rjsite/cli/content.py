@@ -57,7 +57,7 @@ def check(github: bool) -> None:
 
 @click.command()
 def consent() -> None:
-    """List how the permission of each story stands: active, ending or ended."""
+    """List the state of each story's permission: active, ending or ended."""
     from rjsite.content.ending import Permission, permission
     from rjsite.content.library import load
 
@@ -108,7 +108,7 @@ def new_story(title: str) -> None:
     "--write", metavar="FILE", type=click.Path(path_type=Path), help="Write what the content lacks as a page."
 )
 def release_check(write: Path | None) -> None:
-    """List what the service has still to say or to set."""
+    """List what the service still has to say, and the settings that are missing."""
     from rjsite.content.library import load
     from rjsite.content.open_questions import as_document, open_questions
 
@@ -145,7 +145,7 @@ def _missing_settings() -> list[str]:
 @click.option("--list", "show_list", is_flag=True, help="Name the stories that are hidden.")
 @click.option("--undo", is_flag=True, help="Show the story again.")
 def hide(story: str, show_list: bool, undo: bool) -> None:
-    """Take a story off the site at once, and keep it off.
+    """Remove a story from the site immediately, and keep it off.
 
     STORY is its address, or the name of its file.
     """

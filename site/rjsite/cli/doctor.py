@@ -21,7 +21,7 @@ SETTINGS_FILE = Path("/etc/rjsite/environment")
 
 @click.command()
 def doctor() -> None:
-    """Say what somebody has to do, and what could not be looked at.
+    """Say what somebody has to do, and what could not be checked.
 
     It exits with 1 if anything has to be done. It connects to no mail server.
     """

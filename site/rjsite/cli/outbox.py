@@ -31,12 +31,12 @@ def _reference(text: str) -> str:
 
 @click.group()
 def outbox() -> None:
-    """See and move what waits."""
+    """Show and move waiting mail."""
 
 
 @outbox.command("list")
 def list_mails() -> None:
-    """Show every email and whom it is for, without a word of it."""
+    """Show every email and its recipient, without any of its text."""
     from rjsite.outbox import operator
 
     box = _open(Settings.load())
@@ -49,7 +49,7 @@ def list_mails() -> None:
 
 @outbox.command("status")
 def status() -> None:
-    """Show how many wait, since when and why, and what somebody has to look after."""
+    """Show how many emails are waiting, since when and why, and what needs attention."""
     from rjsite.outbox import operator
     from rjsite.outbox.store import FORMS
     from rjsite.services import warnings
@@ -71,7 +71,7 @@ def status() -> None:
 @outbox.command("resend")
 @click.argument("reference", type=_reference)
 def resend(reference: str) -> None:
-    """Try the unsent emails of a reference now; if all were sent, send them again."""
+    """Send the unsent emails of a reference now or, if all were sent, send them again."""
     from rjsite.outbox import operator
 
     count, unsent = operator.resend(_open(Settings.load()), reference)
@@ -92,7 +92,7 @@ def resend(reference: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--sealed", is_flag=True, help="If no key opens it, write it as it is kept, still sealed.")
 def export(reference: str, file: Path, sealed: bool) -> None:
-    """Write a kept mail to a file; it is not tried any more."""
+    """Write a stored email to a file, and stop sending it."""
     from rjsite.outbox import operator
 
     box = _open(Settings.load())
@@ -120,7 +120,7 @@ def export(reference: str, file: Path, sealed: bool) -> None:
 
 @outbox.command("purge")
 def purge() -> None:
-    """Wipe what the mail server has had for long enough."""
+    """Wipe the text of emails that were accepted longer ago than RJSITE_HOLD_HOURS."""
     from rjsite.outbox import retention
 
     settings = Settings.load()
@@ -129,7 +129,7 @@ def purge() -> None:
 
 @outbox.command("rotate")
 def rotate() -> None:
-    """Seal what is kept with the first key of RJSITE_OUTBOX_KEYS."""
+    """Encrypt stored emails with the first key of RJSITE_OUTBOX_KEYS."""
     from rjsite.outbox import operator
 
     done, lost = operator.rotate(_open(Settings.load()))

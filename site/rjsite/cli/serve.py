@@ -71,7 +71,7 @@ def staff(port: int) -> None:
 @click.command()
 @click.option("--once", is_flag=True, help="Send what is due now, then end.")
 def deliver(once: bool) -> None:
-    """Send the mail that waits, as a process of its own."""
+    """Send the waiting mail in a separate process."""
     from rjsite.outbox import operator
     from rjsite.server.serve import keep_private, set_up_logs
     from rjsite.services import services_of
@@ -97,7 +97,7 @@ def deliver(once: bool) -> None:
 
 @click.group()
 def mail() -> None:
-    """See whether mail can leave."""
+    """Check whether mail can be sent."""
 
 
 @mail.command("check")

@@ -46,7 +46,7 @@ class SentForm(NamedTuple):
     Attributes:
         reference: the reference that the person is given.
         submission: the same for all versions of one form.
-        digest: of the answers.
+        digest: the keyed digest of the answers.
     """
 
     reference: str

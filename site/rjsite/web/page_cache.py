@@ -42,7 +42,7 @@ Headers = list[tuple[str, str]]
 
 
 class Cached(Protocol):
-    """A cached answer."""
+    """A cached response."""
 
     def answer(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
         """Return status, headers and body."""

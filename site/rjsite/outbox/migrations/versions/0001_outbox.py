@@ -1,4 +1,4 @@
-"""The outbox."""
+"""Creates the table of the outbox."""
 
 import sqlalchemy as sa
 from alembic import op
