@@ -73,7 +73,6 @@ def slip_and_mend(tab: Tab) -> None:
         pytest.param(True, False, EXIT, id="exit"),
         pytest.param(True, True, SEND, id="send-after-a-slip"),
         pytest.param(False, False, EXIT, id="exit-no-script"),
-        pytest.param(False, False, SEND, id="send-no-script"),
         pytest.param(False, True, SEND, id="send-after-a-slip-no-script"),
     ],
 )
