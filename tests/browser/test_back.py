@@ -1,10 +1,9 @@
-"""After Exit and after Send, Back and Forward show no answer: not in a field, not in the text, not at first.
+"""After Exit and after Send, neither Back nor Forward shows an answer, even for a moment.
 
-Rules: service design, section 5, points 4 to 6. Chromium keeps pages in memory here as it does for people,
-and takes the certificate for good; both browsers are the system's own. Each of the three that make it hold
-was taken away at the proxy: without `autocomplete="off"` Chromium shows answers, with script and without;
-without the cookie of one second Chromium does where script is off; without `no-store` both do, where script
-is off.
+In these tests Chromium keeps pages in memory as it does for people, and trusts the certificate. Both browsers
+are those of the operating system. Three things prevent it, and each was removed to see it fail: without
+`autocomplete="off"` Chromium shows answers, with and without JavaScript; without JavaScript, Chromium also
+shows them if the cookie of one second is missing, and both browsers if `no-store` is missing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Exit this page: at once, with nothing to see or to read back, by click, by keyboard and without script.
+"""“Exit this page” works without delay, by click, by keyboard and without JavaScript.
 
-Rules: service design, section 5. What Back shows afterwards: test_back.py.
+After it, nothing can be seen or read in the page that was left. What Back shows is in test_back.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Nothing is sent or kept before Send, and little after: on the wire, in the page, on the disk.
+"""Nothing that is typed is sent or stored before Send, and little after it: not on the network or on disk.
 
-Rules: service design, section 5, points 6 to 8, and section 12, point 6. What is searched for on the disk is
-found there where a page is made without our care (TELLTALE), in the same profile and by the same search.
+The search of the disk is tested too: it finds answers (TELLTALE) that were typed into a page without our
+protections, in the same profile.
 """
 
 from __future__ import annotations
