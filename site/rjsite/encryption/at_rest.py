@@ -1,6 +1,6 @@
 """Encryption of the bodies in the outbox: Fernet, with the identity of the row in each token.
 
-A body cannot be moved to another row, and a copy of the database discloses nothing. If the team has
+A body cannot be moved to another row, and a copy of the database discloses no body. If the team has
 certificates, a body that is already an S/MIME envelope is stored unchanged, because only the team can open
 it.
 """
@@ -32,7 +32,7 @@ class RowCipher:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def encrypt(self, identity: str, body: bytes) -> bytes:
-        """Return a body encrypted for the row with this identity."""
+        """Return a body encrypted for the row with this identity, or an allowed envelope unchanged."""
         if self._may_stay(body):
             return body
         return self._fernet.encrypt(identity.encode() + b"\0" + body)
@@ -41,7 +41,7 @@ class RowCipher:
         """Return the decrypted body of a row.
 
         Raises:
-            CannotDecrypt: if no key fits, or the body belongs to another row.
+            CannotDecrypt: if no key fits, the body belongs to another row, or the envelope is not valid.
         """
         if self._may_stay(stored):
             return self._checked(identity, stored)
@@ -55,7 +55,7 @@ class RowCipher:
         return body
 
     def rotate(self, stored: bytes) -> bytes:
-        """Return a stored body encrypted with the first key.
+        """Return a stored body encrypted with the first key, or an allowed envelope unchanged.
 
         Raises:
             CannotDecrypt: if no key fits.

@@ -2,7 +2,7 @@
 
 An envelope (RFC 8551) uses AES-256 and has every usable certificate as a recipient. The server that created
 it cannot open it. Only the headers that an email needs for delivery stay outside: From, To, Subject with the
-reference, Date and Message-ID. The Reply-To header is inside, because it holds the person's address.
+reference, Date and Message-ID. The Reply-To header is removed, because it contains the person's address.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class NoCertificate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TeamCertificate:
-    """A certificate with the file that it is in."""
+    """A certificate and the file that contains it."""
 
     file: Path
     certificate: x509.Certificate
@@ -91,7 +91,7 @@ def is_envelope(message: bytes) -> bool:
 
 
 def checked_envelope(envelope: bytes, *, sender: str, recipient: str, submission: str, version: str) -> bytes:
-    """Return a stored envelope with the current sender, if its headers are such as this site writes.
+    """Return a stored envelope with the current sender, if its headers are as this site writes them.
 
     Nothing in an envelope proves that this site created it. So its headers may contain only what this site
     writes for the row that stores the envelope.

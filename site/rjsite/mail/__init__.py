@@ -1,1 +1,1 @@
-"""Composes mail for the team and delivers it safely, to the team alone."""
+"""Composes mail for the team and delivers it to the team only."""

@@ -21,8 +21,8 @@ log = logging.getLogger("rjsite.background")
 class Background:
     """Delivers mail in one thread of each process that handles requests, under any WSGI server.
 
-    Many servers load the app and then fork, and a thread does not survive a fork. So the thread starts with
-    the first request of a process, which does not wait for it.
+    Many servers load the app and then fork, and a thread does not survive a fork. The thread therefore
+    starts with the first request of each process, and that request does not wait for it.
 
     Args:
         worker: delivers the mail.
@@ -52,14 +52,14 @@ class Background:
         self._worker.certificates.log_summary()
         if self._deliver:
             self._worker.start()
-            atexit.register(self._worker.stop)  # after the current mail
+            atexit.register(self._worker.stop)  # lets it finish the current email
 
     def sends(self) -> bool:
         """Return whether this process or, if so configured, `rjsite deliver` delivers mail."""
         return not self._deliver or self._worker.runs()
 
     def start_with(self, app: WSGIApplication) -> WSGIApplication:
-        """Return a WSGI app that starts the thread with its first request and answers like `app`."""
+        """Return a WSGI app that starts the thread with its first request and calls `app`."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             self.start()

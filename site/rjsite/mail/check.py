@@ -20,7 +20,7 @@ from rjsite.settings import Settings
 
 PORT_OF_TLS = 465  # TLS begins with the first byte: RFC 8314, section 3.3
 TEST = "This is a test. Somebody ran “rjsite mail check --send”. Nothing has to be done.\n"
-# OpenSSL's numbers for why a certificate is not trusted, in X509_V_ERR_...
+# Reasons why a certificate is not trusted, by OpenSSL's X509_V_ERR_... codes.
 _UNTRUSTED = {
     10: "has expired",
     62: "is for another name than RJSITE_MAIL_SERVER",
@@ -30,7 +30,7 @@ _UNTRUSTED = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the check: its name, whether it worked, and the answer or some advice."""
+    """One step of the check: its name, whether it worked, and the result or some advice."""
 
     name: str
     works: bool
@@ -38,10 +38,10 @@ class Step:
 
 
 def check_mail(mail: TeamMail, *, send: bool) -> Iterator[Step]:
-    """Yield each step of the check, up to the first that fails.
+    """Yield each step of the check, up to and including the first that fails.
 
     Args:
-        send: whether to send a test mail to each address of the team at the end.
+        send: whether to send a test email to each address of the team at the end.
     """
     connection = mail.verified_connection()
     steps: list[tuple[str, Callable[[], str]]] = [

@@ -18,7 +18,7 @@ from rjsite.mail.smtp_errors import BUSY, NO_SIGN_IN, MailFailure, asks_to_wait
 from rjsite.mail.time_limit import shut_down_after
 from rjsite.settings import Settings
 
-# only the first that the server offers is tried, because refused sign-ins can lock the account
+# Only the first mechanism that the server offers is tried, because refused sign-ins can lock the account.
 MECHANISMS = {"PLAIN": "auth_plain", "LOGIN": "auth_login", "CRAM-MD5": "auth_cram_md5"}
 XOAUTH2 = "XOAUTH2"
 
@@ -81,7 +81,7 @@ class VerifiedConnection(Connection):
             "timeout": settings.mail_timeout,
             "local_hostname": domain_of(settings.sender),  # the default discloses this machine's name
         }
-        # created before it connects, so that the timer can close it during the first reply
+        # The client is created before it connects, so that the timer can close it during the first reply.
         host: _ServerOverTLS | _Server
         host = _ServerOverTLS(**where, context=self.context) if settings.mail_use_ssl else _Server(**where)
         host._host = settings.mail_server  # type: ignore[union-attr]  # the name that the certificate must have
@@ -179,14 +179,14 @@ def _authenticate(host: smtplib.SMTP, name: str, token: str) -> None:
     """Sign in with XOAUTH2 as documented by Microsoft and Google."""
 
     def answer(challenge: bytes | None = None) -> str:
-        # a challenge means that it refuses; after an empty line it says why
+        # A challenge means that the server has refused. It gives the reason after an empty line.
         return "" if challenge else f"user={name}\x01auth=Bearer {token}\x01\x01"
 
     host.auth(XOAUTH2, answer)
 
 
 def _say_hello(host: smtplib.SMTP) -> None:
-    """Send EHLO, or HELO if that is unknown. `smtplib` would send HELO even on a closed connection."""
+    """Send EHLO, or HELO if EHLO is rejected. `smtplib` would send HELO even on a closed connection."""
     code, _ = host.ehlo()
     if 500 <= code < 600:
         code, _ = host.helo()

@@ -1,6 +1,7 @@
 """Sends the team an email each morning with the number of forms and their running numbers.
 
-If the inbox holds emails 118 and 120, staff can see that 119 is missing. The mail has no answers or names.
+If the inbox contains emails 118 and 120, staff can see that 119 is missing. The daily email contains no
+answers or names.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _REFERENCE = "DAY-"  # no form can have this reference, because references have 
 def is_count(message: bytes) -> bool:
     """Return whether an email is a daily count and not a form.
 
-    Its subject decides, because the row stores it encrypted. The reference is not encrypted: somebody who
+    The subject decides, because it is encrypted in the row. The reference is not encrypted, and somebody who
     changes it must not be able to make the site send a form unencrypted.
     """
     return f"\r\nSubject: {SUBJECT}\r\n".encode() in message.partition(b"\r\n\r\n")[0]
@@ -37,9 +38,9 @@ class DailyCount:
     """Stores one email a day about the forms of the previous day, however many workers there are.
 
     Args:
-        outbox: counts the forms and stores the mail.
+        outbox: counts the forms and stores the emails.
         team: the recipients.
-        sender: the address that the mail is from.
+        sender: the address that the emails are from.
         warnings: returns lines to include for the team.
     """
 
@@ -49,15 +50,15 @@ class DailyCount:
     warnings: Callable[[], Sequence[str]]
 
     def send_when_due(self) -> bool:
-        """Store this morning's mail if it is due, and return whether it was stored.
+        """Store this morning's email if it is due, and return whether it was stored.
 
-        A new outbox gets its first mail the next morning.
+        A new outbox gets its first email the next morning.
         """
         now = datetime.fromtimestamp(self.outbox.clock(), UK)
         today, counted = now.date().toordinal(), operator.counter(self.outbox, COUNTED)
         if counted == 0:
             operator.set_counter(self.outbox, COUNTED, today)
-        # only equality counts, so that the emails continue after the clock has been far ahead
+        # compared for equality only, so that the emails continue after the clock has been far ahead
         if now.hour < HOUR or counted in (0, today):
             return False
         try:
@@ -91,7 +92,7 @@ class DailyCount:
 
 
 def count_text(day: date, forms: FormCount, waiting: Waiting, warnings: Sequence[str]) -> str:
-    """Return the text of the mail."""
+    """Return the text of the email."""
     total = "No forms" if not forms.count else "1 form" if forms.count == 1 else f"{forms.count} forms"
     if forms.count > 1:
         numbers = f"numbers {forms.first} to {forms.last}"

@@ -19,7 +19,7 @@ from rjsite.content.clock import UK
 from rjsite.forms.referral import FAST, Answer, Referral
 
 SCHEMA_VERSION = 2  # the version of referral.json; raise it if a field is removed or changes its meaning
-SECURE_MAIL = ".cjsm.net"  # Criminal Justice Secure Mail takes mail only from its own accounts
+SECURE_MAIL = ".cjsm.net"  # Criminal Justice Secure Mail accepts mail only from its own accounts
 
 # 7-bit, because every server accepts that. The headers are short and need no folding or encoding; parsing
 # each of them, as `EmailMessage` does, would take four times as long.
@@ -134,7 +134,7 @@ def message_id(referral: Referral, version: int, sender: str) -> str:
     """Return the Message-ID. All copies of one version share it, so that mail systems recognise duplicates.
 
     It includes the digest of the answers: if the database fails, two versions may get the same number, and a
-    mail server may drop the second mail with the same Message-ID.
+    mail server may drop the second email with the same Message-ID.
     """
     identity = f"{referral.submission[:16]}{referral.digest[:8]}"
     return f"<{referral.reference}.{version}.{identity}@{domain_of(sender)}>"
@@ -167,7 +167,7 @@ def message_of(headers: Mapping[str, str], text: str, copy: bytes = b"") -> byte
     if copy:
         attachment = MIMEApplication(copy, "json")
         attachment.add_header("Content-Disposition", "attachment", filename="referral.json")
-        # encoded text never contains "=_"; a fixed boundary makes all copies identical
+        # Encoded text never contains "=_". A fixed boundary makes all copies identical.
         message = MIMEMultipart(boundary="=_referral", _subparts=[message, attachment])
     for name, value in headers.items():
         message[name] = value

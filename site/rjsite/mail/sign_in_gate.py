@@ -1,10 +1,10 @@
 """The gate decides when the site may sign in to the mail server, for all threads, processes and machines.
 
-Repeated refused sign-ins can lock an account. So after a refusal the gate stays closed for two minutes, then
-four, and up to fifteen, even if the site is restarted. Its state is in the database of the outbox, in one row
-for each set of credentials, so that the gate is open for new credentials. A row contains a keyed digest of
-the credentials, never the credentials. If the database cannot be used, the state is kept in memory. The row
-also says when the next mail may be sent, so that all workers together keep to the limit.
+Repeated refused sign-ins can lock an account. After a refusal, the gate therefore stays closed for two
+minutes, then four, and up to fifteen, even if the site is restarted. Its state is in the database of the
+outbox, in one row for each set of credentials, so that the gate is open for new credentials. A row contains
+a keyed digest of the credentials, never the credentials. If the database cannot be used, the state is kept
+in memory. The row also says when the next email may be sent, so that all workers together keep to the limit.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class Gate:
     def attempt(self, within: float = PATIENCE) -> Iterator[None]:
         """Allow one sign-in at a time, inside this context.
 
-        A refusal closes the gate. So does a missing answer or a process that ends meanwhile, because the
-        server may have refused.
+        A refusal closes the gate. So does a missing reply or a process that ends during the sign-in,
+        because the server may have refused it.
 
         Args:
             within: the longest time in seconds to wait for other sign-ins.
@@ -142,7 +142,7 @@ class Gate:
             self._save(replace(state, closed_until=0.0, failure=""))
 
     def close(self, failure: str) -> None:
-        """Close the gate, for twice as long as last time unless a sign-in succeeded since."""
+        """Close the gate, for twice as long as last time unless a sign-in has succeeded since."""
         if self.state().failure:  # another thread has just closed it
             return
         refusals = self._known.refusals
@@ -156,7 +156,7 @@ class Gate:
             pause: seconds from one email to the next.
 
         Returns:
-            0.0 if the mail may be sent now, otherwise the seconds to wait before asking again.
+            0.0 if the email may be sent now, otherwise the seconds to wait before asking again.
 
         Raises:
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.

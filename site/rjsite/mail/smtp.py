@@ -1,7 +1,7 @@
 """Delivers messages through the configured mail server, and only to the team.
 
-This is Flask-Mail with corrections (docs/dependencies.md): certificates are verified, every wait ends, and
-each recipient gets a separate message.
+This is Flask-Mail with corrections (docs/dependencies.md): certificates are verified, every wait has a
+limit, and each recipient gets a separate message.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ SIGN_IN_REFUSED = "sign-in refused"
 SIGN_IN_DELAYED = "sign-in refused for now"
 SIGN_IN_UNANSWERED = "sign-in not answered"
 BUSY = "mail server busy"
-NO_SIGN_IN = "sign-in not possible"  # not attempted, because there is no common mechanism
+NO_SIGN_IN = "sign-in not possible"  # not attempted, because no mechanism is supported by both sides
 NO_CERTIFICATE = "client certificate not accepted"
 TOKEN_REFUSED = "token refused"  # noqa: S105
 TOKEN_BUSY = "token server busy"  # noqa: S105
@@ -43,7 +43,7 @@ class MailFailure(Exception):
     Attributes:
         failure: a fixed text for the operator, never the text of the server, which may quote the message.
         permanent: whether the refusal is permanent (5xx).
-        unanswered: whether the server was given the message and did not answer.
+        unanswered: whether the message was sent to the server and no reply came.
     """
 
     def __init__(self, failure: str, *, permanent: bool = False, unanswered: bool = False) -> None:

@@ -15,14 +15,14 @@ def shut_down_after(seconds: float, find_socket: Callable[[], socket.socket | No
     """Return a started timer that shuts a socket down, so that reading from it fails.
 
     Args:
-        seconds: the time until then; the caller cancels the timer if all goes well.
+        seconds: the delay. The caller cancels the timer if all goes well.
         find_socket: returns the socket at that time.
     """
 
     def shut_down() -> None:
         if connected := find_socket():
             with contextlib.suppress(OSError):
-                # the plain socket's method, because the TLS socket's would first return to plain text
+                # The plain socket's method, because the TLS socket's would first end the encryption.
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds, shut_down)

@@ -25,7 +25,7 @@ from rjsite.outbox.store import Outbox
 # The retry policy, in seconds. Each wait varies by a tenth, so that emails do not all become due together.
 FIRST_WAIT = 60.0  # doubled with each attempt
 LONGEST_WAIT = 3600.0  # even after a permanent refusal
-UNANSWERED_WAIT = 240.0  # the server may have the mail
+UNANSWERED_WAIT = 240.0  # the server may have the email
 
 POLL_EVERY = 1.0  # seconds; another process may insert an email
 PROBE_EVERY, TIDY_EVERY = 30.0, 60.0
@@ -35,9 +35,9 @@ NOT_OPENED = "cannot be opened"
 FAILURES = {CannotDecrypt: NOT_OPENED, NoCertificate: NO_CERTIFICATE_LEFT}
 TAKEN_OVER = "another worker has it"
 OUR_FAULT = "a fault of the site"
-NEEDS_SOMEBODY = (NO_CERTIFICATE_LEFT, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # these do not go away by waiting
+NEEDS_SOMEBODY = (NO_CERTIFICATE_LEFT, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # waiting does not resolve these
 REFUSED_FOR_NOW = "refused (4"
-# all failures but a missing answer, after which the server may have the mail
+# All failures except a missing reply, after which the server may have the email.
 MENDABLE = (*ON_THE_WAY, *AT_THE_GATE, *NEEDS_SOMEBODY, "refused")
 
 log = logging.getLogger("rjsite.delivery")
@@ -63,9 +63,9 @@ class Worker:
     """Delivers the mail in the outbox.
 
     Args:
-        outbox: where the mail is.
+        outbox: stores the mail.
         mail: delivers one message.
-        per_minute: the highest number of emails in a minute, from all workers together.
+        per_minute: the highest number of emails per minute from all workers together.
         hold_hours: how long a body is kept after the mail server accepted it.
         certificates: encrypt mail that was stored before there were certificates.
         daily: sends the daily count, if the team receives one.
@@ -102,7 +102,7 @@ class Worker:
         self._thread.start()
 
     def stop(self, wait: float = 15.0) -> None:
-        """Stop after the current mail, and wait some seconds for that."""
+        """Stop after the current email, and wait up to `wait` seconds for the thread to end."""
         self.stopping.set()
         self._new_mail.set()
         if self._thread:
@@ -148,7 +148,7 @@ class Worker:
             log.error("the outbox cannot be used (%s)", type(error).__name__)
 
     def run_once(self) -> bool:
-        """Tidy up, probe the server if needed, and deliver one email if it may leave now.
+        """Tidy up, probe the server if needed, and deliver one email if one may be sent now.
 
         Returns:
             Whether to continue without a pause, because more mail may be due.
@@ -195,7 +195,7 @@ class Worker:
         self.mail.deliver(OutgoingMail(name, row.recipient, body), lambda: self._offer(row))
 
     def _offer(self, row: Claimed) -> None:
-        """Record the attempt, unless the clock jumped and another worker has claimed the mail."""
+        """Record the attempt, unless the clock jumped and another worker has claimed the email."""
         if not self.outbox.mark_offered(row):
             raise MailFailure(TAKEN_OVER)
 
@@ -211,7 +211,7 @@ class Worker:
         self._last_failure = failure.failure
 
     def _probe(self) -> None:
-        """If mail waits because the server could not be reached, try to connect without sending any mail."""
+        """Try to connect, without sending mail, if emails are waiting because the server was unreachable."""
         if not self._to_probe.is_over() or operator.waiting(self.outbox).failures.isdisjoint(ON_THE_WAY):
             return
         with suppress(MailFailure):

@@ -1,8 +1,8 @@
-"""Which mail is due, which worker has a lease on it, and how its delivery is settled.
+"""Claims emails that are due, under a lease, and records the result of each delivery.
 
 Each email is delivered at least once. A worker claims an email with a lease. If the
 worker dies, the lease expires and another worker can claim the email.
-An unsent mail is never deleted because of its age, whatever the clock says.
+An unsent email is never deleted because of its age, whatever the clock says.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Claims(Database):
         self.clock = clock
 
     def claim(self) -> Claimed | None:
-        """Claim the mail that has been due longest and return it, or None if no mail is due."""
+        """Claim and return the email that has been due longest, or return None if no email is due."""
         now = self.clock()
         due = _due(now)
         oldest = (
@@ -94,7 +94,7 @@ class Claims(Database):
         return self.cipher.decrypt(row.identity, row.sealed)
 
     def mark_offered(self, row: Claimed) -> bool:
-        """Record that the mail is about to be sent, so the mail server may have it from now on.
+        """Record that the email is about to be sent: the mail server may have it from now on.
 
         Returns:
             Whether this worker still has the lease.
@@ -102,7 +102,7 @@ class Claims(Database):
         return self._settle(row, offered_at=self.clock())
 
     def mark_accepted(self, row: Claimed, hold_hours: float) -> None:
-        """Record that the mail server accepted the mail; wipe its body if the hold time is zero."""
+        """Record that the mail server accepted the email, and wipe the body if the hold time is zero."""
         now = self.clock()
         wiped = {"sealed": None, "wiped_at": now} if hold_hours == 0 else {}
         self._settle(row, accepted_at=now, refused_at=None, failure="", **wiped)
@@ -110,10 +110,10 @@ class Claims(Database):
             self.truncate_log()
 
     def reschedule(self, row: Claimed, failure: str, wait: float, *, permanent: bool = False) -> None:
-        """Release an email, to be tried again later.
+        """Release an email so that it is tried again later.
 
         Args:
-            row: the claimed mail.
+            row: the claimed email.
             failure: a fixed text for the operator, never the text of the server.
             wait: seconds until it is due.
             permanent: whether the server refused it permanently (5xx).

@@ -24,7 +24,7 @@ POSTGRESQL = {  # libpq options; RJSITE_DATABASE_URL can override them
     "tcp_user_timeout": WAIT_FOR_LOCK * 1000,
     "options": f"-c synchronous_commit=on -c lock_timeout={WAIT_FOR_LOCK}s -c statement_timeout=10s",
 }
-PREPARE_AGAIN = 1.0  # seconds until the next attempt after a failure: each form uses it several times
+PREPARE_AGAIN = 1.0  # seconds before another attempt: each form uses the database several times
 
 
 class Database:

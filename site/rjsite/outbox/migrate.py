@@ -9,7 +9,7 @@ from sqlalchemy.exc import InvalidRequestError
 
 from rjsite.outbox.schema import metadata, outbox
 
-LOCK = 7_219_043_118  # any fixed number: the advisory lock of this project in PostgreSQL
+LOCK = 7_219_043_118  # an arbitrary fixed number for this project's advisory lock in PostgreSQL
 NEWEST = "0003"  # in migrations/versions; it results in the tables of `rjsite.outbox.schema`
 
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))

@@ -1,4 +1,4 @@
-"""What operators do with the outbox: list, count, resend, export and rotate."""
+"""Functions for operators of the outbox: list, count, resend, export and rotate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Waiting:
     Attributes:
         forms: the number of forms.
         mails: the number of emails; a form has one for each recipient.
-        oldest: how long the oldest mail has waited, in seconds.
+        oldest: how long the oldest email has waited, in seconds.
         failures: the reasons why the emails are waiting.
         refused: the number of emails whose last attempt was refused permanently.
     """
@@ -135,7 +135,7 @@ def mark_exported(box: Outbox, row: Claimed) -> list[str]:
 
 
 def rotate(box: Outbox) -> tuple[int, int]:
-    """Encrypt each body with the first key; return how many were, and how many no key can decrypt."""
+    """Encrypt each body with the first key, and return the numbers of rotated and undecryptable bodies."""
     bodies = select(outbox.c.id, outbox.c.sealed).where(outbox.c.sealed.is_not(None))
     with box.reading.connect() as connection:
         stored = connection.execute(bodies).all()

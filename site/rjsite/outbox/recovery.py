@@ -1,6 +1,6 @@
 """Moves a corrupt SQLite file aside and never deletes it, because it may hold mail that was not sent.
 
-The site starts with a new file. `/readyz` and `rjsite outbox status` report the old one until somebody moves
+The site starts with a new file. `/readyz` and `rjsite outbox status` report the old file until somebody moves
 it away.
 """
 

@@ -1,4 +1,4 @@
-"""How long a form is kept after the mail server has accepted it."""
+"""Wipes and deletes forms some time after the mail server has accepted them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CLOCK_ERROR = 3600.0  # seconds; a time further in the future comes from a wrong
 
 
 def purge(box: Outbox, hold_hours: float) -> int:
-    """Wipe the bodies that were accepted `hold_hours` ago, and delete the rows accepted thirty days ago.
+    """Wipe the bodies that were accepted more than `hold_hours` ago, and delete rows after thirty days.
 
     A time in the future comes from a wrong clock. It is replaced by the current time, so that no body is kept
     too long.

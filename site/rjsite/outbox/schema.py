@@ -22,7 +22,7 @@ outbox = Table(
     Column("due_at", Float, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("lease", String(64), nullable=False, default=""),
-    Column("offered_at", Float),  # when it was handed to the mail server, which may not have answered
+    Column("offered_at", Float),  # when the email was sent to the mail server, which may not have replied
     Column("accepted_at", Float),
     Column("refused_at", Float),
     Column("wiped_at", Float),
@@ -44,7 +44,7 @@ counters = Table(
 mail_gate = Table(
     "mail_gate",
     metadata,
-    Column("credentials", String(64), primary_key=True),  # a keyed digest of them
+    Column("credentials", String(64), primary_key=True),  # a keyed digest of the credentials
     Column("refusals", Integer, nullable=False, default=0),  # consecutive refusals
     Column("closed_until", Float, nullable=False, default=0.0),
     Column("failure", String(40), nullable=False, default=""),

@@ -76,7 +76,7 @@ class Outbox(Claims):
     def insert(
         self, form: SentForm, compose: Compose, *, numbered: bool = True, after: int = 0, at: int = 0
     ) -> int:
-        """Insert one sent form, which is then committed and synced to disk, and return its version.
+        """Insert one sent form, commit it to disk, and return its version.
 
         Identical answers are stored once. Changed answers are a new version, even if they were changed back
         to earlier ones, because the team acts on the latest version.
@@ -122,7 +122,7 @@ class Outbox(Claims):
     def _one_thread(self) -> Iterator[None]:
         """Let one thread write at a time, because SQLite polls with sleeps while it waits.
 
-        After THREAD_WAIT seconds the thread goes on and waits for the database.
+        After THREAD_WAIT seconds the thread continues and waits for the database.
         """
         acquired = self._writing.acquire(timeout=THREAD_WAIT)
         try:

@@ -1,6 +1,6 @@
 """The settings from the environment, with a type for each value.
 
-All faults are named when the site starts, and no message shows a value. Facts about the service are content
+The site reports all faults when it starts, and no message shows a value. Facts about the service are content
 (content/service.toml), not settings.
 """
 
@@ -92,7 +92,7 @@ class Settings(BaseModel):
 
     @classmethod
     def load(cls, **given: Any) -> Self:
-        """Return the settings from the environment and the settings file that it names.
+        """Return the settings from the environment and the settings file that the environment names.
 
         Args:
             given: settings that override both.
@@ -119,8 +119,8 @@ class Settings(BaseModel):
                 name = cls.name_of(str(fault["loc"][0]))
                 unusable.add(name)
                 faults.append(f"{name}: {fault['msg'].removeprefix('Value error, ')}")
-            # The others are also checked together, with defaults for these, so that all faults are named in
-            # one go.
+            # The usable settings are also checked together, with defaults for the unusable ones, so that all
+            # faults are reported at the same time.
             settings = cls(**{field: values[field] for field in values if cls.name_of(field) not in unusable})
         faults += [line for line in checks.faults_of(settings) if not any(name in line for name in unusable)]
         return settings, faults
@@ -183,7 +183,7 @@ class Settings(BaseModel):
 
     @property
     def hosts(self) -> list[str]:
-        """Return the host names to which the site answers."""
+        """Return the host names that the site accepts."""
         own = urlsplit(self.public_url).hostname
         local = [] if self.production else ["localhost", "127.0.0.1", "[::1]"]
         return [*local, *([own] if own else [])]
@@ -197,8 +197,8 @@ class Settings(BaseModel):
     def outbox_secrets(self) -> list[str]:
         """Return the Fernet keys of the outbox: the first one encrypts, and all decrypt.
 
-        If the team has certificates, no outbox key has to be set. If every certificate has expired, keys
-        derived from the signing keys encrypt the waiting mail.
+        If the team has certificates, no outbox key has to be set. Keys derived from
+        the signing keys then encrypt each body that is not an S/MIME envelope.
         """
         if self.outbox_keys:
             return [key.get_secret_value() for key in self.outbox_keys]

@@ -1,4 +1,4 @@
-"""Checks all settings together for missing and inconsistent ones. No message shows a value."""
+"""Checks the settings together: whether any are missing or inconsistent. No message shows a value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps the keys of development in files, so that nobody has to set any."""
+"""Keeps the keys for development in files, so that nobody has to set them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rjsite.settings import KEY_FILES, Settings
 
 
 def keep_keys(settings: Settings) -> Settings:
-    """Return the settings. In development, write their keys to files, so that a restart finds them.
+    """Return the settings. In development, also write the keys to files, so that they survive a restart.
 
     Two processes that start at the same time both use the keys that were written first.
     """

@@ -1,4 +1,4 @@
-"""Checks whether the value of a single setting can work. No message shows the value."""
+"""Checks the value of each single setting. No message shows the value."""
 
 from __future__ import annotations
 
