@@ -1,4 +1,4 @@
-"""Announces facts and permissions for stories that have ended or will end soon."""
+"""Announces facts and story permissions that have ended or will end soon."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def ending(facts: Facts, stories: Iterable[Story], folder: Path, today: date) ->
         facts: the facts for today, from `Facts.on`.
         stories: all stories, including those that are not shown.
         folder: the content folder.
-        today: the date against which ends are checked.
+        today: the date that the ends are compared with.
     """
     return tuple(sorted([*_facts(facts, folder, today), *_permissions(stories, today)]))
 

@@ -52,7 +52,7 @@ _EXAMPLE = re.compile(r"@(?:[\w-]+\.)*example\.(?:com|org|net)", re.IGNORECASE)
 _WEBSITE = re.compile(r"(?:https://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?")
 _ENDS = re.compile(r".*[.!?][\"”’)]*", re.DOTALL)
 _SENTENCE = re.compile(r"(?i:we|you|they|it|i|there|please|call|yes|no)\b|.*[.!?][\"”’)]*\s+[A-Z]", re.DOTALL)
-_CAPITAL_NOT_MEANT = re.compile(  # a phrase stands inside a sentence, and these are no names
+_CAPITAL_NOT_MEANT = re.compile(  # a phrase is part of a sentence, and these words begin no name
     r"(?:About|After|All|An?|At|Before|Between|By|Each|Every|For|From|In|On|Only|The|To|Up|Weekdays|Within)\b"
 )
 

@@ -24,7 +24,7 @@ from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, read_as
 
 USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
-_FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # a sentence or nothing follows
+_FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # before a sentence or the end
 
 # How soon the service has to answer a question. Any question “before launch” delays the opening.
 Urgency = Literal["before launch", "soon", "when convenient"]
