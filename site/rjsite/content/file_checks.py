@@ -39,7 +39,7 @@ def named_well(path: Path, shown: Path) -> None:
     """Check that the name of a file can be used as an address.
 
     Raises:
-        Unreadable: if not. The message suggests another name.
+        Unreadable: if the name cannot be used. The message suggests another name.
     """
     name = markdown.slug(path.stem)
     if path.stem == name:

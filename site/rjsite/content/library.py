@@ -26,7 +26,7 @@ from rjsite.forms.definition import Form
 __all__ = ["HOME", "NOTICES", "STORIES", "Library", "address_of", "bare_page", "load"]
 
 GONE = "gone"  # in redirects.toml: the page has been removed
-ON_THE_MAP = 100  # how many stories are in the site map, at most; the list of stories has them all
+ON_THE_MAP = 100  # how many stories are in the site map, at most; the list of stories is complete
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Library:
         return replace(self, stories=shown) if len(shown) < len(self.stories) else self
 
     def with_facts(self, facts: Facts) -> Library:
-        """Return a copy with other facts in the pages and forms; stories stay unchanged."""
+        """Return a copy with other facts in the pages and forms, and unchanged stories."""
         pages, form_pages, outcomes, errors = (
             {name: replace(page, facts=facts) for name, page in kind.items()}
             for kind in (self.pages, self.form_pages, self.outcomes, self.errors)
@@ -127,7 +127,7 @@ def load(
         last_good: provides earlier versions of other files that cannot be used.
 
     Raises:
-        Unreadable: if the facts or a form cannot be used and `kept` has none.
+        Unreadable: if the facts or a form cannot be used and `kept` has no replacement.
     """
     kept = kept or NOTHING
     reader = Reader(folder, kept.facts, kept.written_forms, last_good, drafts=drafts, today=today)

@@ -24,7 +24,7 @@ MOST_DIGITS = 9
 class Aspect:
     """A property by which stories can be filtered."""
 
-    name: str  # in the query of the address
+    name: str  # in the query string
     title: str
     says: str  # a template for a value in the heading of a filtered list
     values: tuple[str, ...]

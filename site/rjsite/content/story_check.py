@@ -111,7 +111,7 @@ def check_story(
         return read
     problems = lint.check(content.with_story(read.stand_in), folder, today)
     new = {problem for problem in problems if problem.path == read.shown or problem not in known}
-    if read.story is None:  # leave out problems of stand-in answers, which the writer did not give
+    if read.story is None:  # leave out problems in stand-in answers, which the writer did not give
         wrong = {problem.line for problem in read.problems}
         new = {problem for problem in new if problem.path == read.shown and problem.line not in wrong}
     return replace(read, problems=sorted(new.union(read.problems)))

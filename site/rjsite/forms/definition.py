@@ -1,9 +1,9 @@
 """The definitions of the forms and their questions, from content/forms/*.toml.
 
 The page, the error messages, "Check your answers", the team's email and the printed form are all made from
-these values, so that each question is written in one place (docs/forms.md).
+these definitions, so each question is written in one place (docs/forms.md).
 
-A text may name facts about the service, such as ``{area}``. `Form.filled` replaces them by their values.
+A text may name facts about the service, such as ``{area}``. `Form.filled` replaces each name with its value.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TAKEN = """ asked blocks chosen data definition errors errors_in_order form form
  help-panel hidden_tag holds is_submitted keys main menu meta notice on_submit opened populate_obj
  post_process problem process sent_token stop to_referral token token_expired validate validate_on_submit
  values website """
-# static/site.css has rules for this many choices. It would never show a question that a later one opens.
+# static/site.css has rules for this many choices. A question that a later choice opens would stay hidden.
 CHOICES_THAT_OPEN = 8
 FURTHER_OPENERS = 2
 
@@ -30,8 +30,8 @@ _TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name 
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
 Text = Annotated[str, Field(pattern=r"\S")]  # may not be empty
-Conditions = dict[str, tuple[str, ...]]  # each of these questions was asked and has one of these answers
-_NAMED = re.compile(r"<([^<>]*)>")  # in a headline: the name of a question, for its answer
+Conditions = dict[str, tuple[str, ...]]  # names of questions and accepted answers; all must be met
+_NAMED = re.compile(r"<([^<>]*)>")  # the name of a question in a headline, replaced by the answer
 
 
 class Opener(NamedTuple):
@@ -79,9 +79,9 @@ class Question(_Part):
     alone: str = ""  # for "many": the choice that excludes all others
     when: Conditions = {}  # asked only under these conditions
     optional_when: Conditions = {}  # needs no answer under these conditions
-    spelling: bool = True  # for "long": whether to check the spelling, which would be wrong for names
+    spelling: bool = True  # for "long": whether the browser checks spelling (false for names)
     autofill: str = ""  # the autocomplete token, used only if the person asks for it
-    before: str = ""  # its label in the block "BEFORE YOU CONTACT" of the team's email
+    before: str = ""  # the label in the block "BEFORE YOU CONTACT" of the team's email
     # its place in that block: 1 for how to reach the person, 2 for what else to know first
     before_rank: int = 1
     caution: str = ""  # a line for the team, shown below the answer in “BEFORE YOU CONTACT”
@@ -127,7 +127,7 @@ class Question(_Part):
         return Opener(*list(self.when.items())[-1]) if self.when else None
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Question:
-        """Return the question with facts filled in, without the choices that it cannot offer."""
+        """Return the question with facts filled in, without the choices that need an unset fact."""
         offered = [choice for choice in self.choices if not choice.needs_fact or has(choice.needs_fact)]
         texts = {name: fill(getattr(self, name)) for name in _TEXTS}
         choices = tuple(c.model_copy(update={"label": fill(c.label), "hint": fill(c.hint)}) for c in offered)
@@ -221,16 +221,16 @@ class Form(_Part):
 
     @cached_property
     def also(self) -> tuple[Opener, ...]:
-        """Return the conditions of questions other than those that open them, each once."""
+        """Return the distinct conditions in `when`, without the last one of each question, which opens it."""
         return tuple({Opener(*item): 0 for q in self.questions for item in list(q.when.items())[:-1]})
 
     @property
     def stops(self) -> Iterator[str]:
-        """Return the outcomes that answers can lead to."""
+        """Yield the outcomes that answers can lead to."""
         return (choice.stop for question in self.questions for choice in question.choices if choice.stop)
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Form:
-        """Return the form with facts filled in, without the choices that it cannot offer."""
+        """Return the form with facts filled in, without the choices that need an unset fact."""
         return self.model_copy(
             update={
                 "steps": tuple(step.filled(fill, has) for step in self.steps),

@@ -54,7 +54,7 @@ class QuestionForm(FlaskForm):
     keys: Sequence[str]
 
     class Meta:
-        csrf = False  # Flask-WTF's token needs a cookie; that of rjsite/forms/token.py does not
+        csrf = False  # Flask-WTF's token needs a cookie; the one in rjsite/forms/token.py does not
 
         def get_translations(self, _form: Any) -> None:
             """Return None: all messages are the site's own, and paper forms are made without an app."""
@@ -90,11 +90,11 @@ class QuestionForm(FlaskForm):
 
     @property
     def asked(self) -> list[Question]:
-        """Return the questions whose conditions hold. Answers to others are neither checked nor sent."""
+        """Return the questions whose conditions are met. Answers to others are neither checked nor sent."""
         return [q for q in self.definition.questions if q.name in self.given]
 
     def holds(self, conditions: Conditions) -> bool:
-        """Return whether each of these questions was asked and has one of these answers."""
+        """Return whether the answers meet all these conditions."""
         return _hold(conditions, self.given)
 
     def stop(self) -> str:
@@ -131,7 +131,7 @@ class QuestionForm(FlaskForm):
         return [q for q in step.questions if not (q.opened_by and q.opened_by.name in names)]
 
     def opened(self, question: Question, index: int) -> list[Question]:
-        """Return the questions shown after choice number `index`, the last one that opens them."""
+        """Return the questions shown after choice number `index`, which is the last choice to open them."""
         value, *later = [choice.value for choice in question.choices[index:]]
         step = next(step for step in self.definition.steps if question in step.questions)
         return [
@@ -174,7 +174,7 @@ class QuestionForm(FlaskForm):
         return "; ".join(self.given.get(name, ()))
 
     def _answer(self, question: Question, label: str) -> Answer:
-        """Return the answer to a question, under its label in the mail."""
+        """Return the answer to a question, with its label in the email."""
         labels = ["Yes"] if question.kind == "tick" else [choice.label for choice in self.chosen(question)]
         values = self.values(question)
         if not values:
@@ -183,7 +183,7 @@ class QuestionForm(FlaskForm):
 
 
 def _hold(conditions: Conditions, given: Mapping[str, Sequence[str]]) -> bool:
-    """Return whether each of these questions has one of these answers among those given."""
+    """Return whether the given answers meet all conditions."""
     return all(set(values).intersection(given.get(name, ())) for name, values in conditions.items())
 
 
@@ -192,7 +192,7 @@ def form_class(definition: Form, keys: Sequence[str]) -> type[QuestionForm]:
 
     Args:
         definition: the form, with facts filled in.
-        keys: sign and open the form token.
+        keys: the keys that sign and verify the form token.
     """
     fields = {question.name: _field(question) for question in definition.questions}
     return type("DefinedForm", (QuestionForm,), {"definition": definition, "keys": keys, **fields})

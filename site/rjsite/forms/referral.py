@@ -46,7 +46,7 @@ class Referral:
     flags: tuple[str, ...] = field(repr=False)
     answers: tuple[Answer, ...] = field(repr=False)
     reply_to: str = field(default="", repr=False)
-    headlines: tuple[str, ...] = field(default=(), repr=False)  # the first lines of the mail
+    headlines: tuple[str, ...] = field(default=(), repr=False)  # the first lines of the email
     cautions: tuple[str, ...] = field(default=(), repr=False)  # what to do or not to do, below the headlines
     # the name of each sign of spam, and a sentence about it
     spam: Mapping[str, str] = field(default_factory=dict)

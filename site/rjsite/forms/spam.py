@@ -1,4 +1,4 @@
-"""Finds signs that a program sent a form. The form is still delivered, and its mail names the signs."""
+"""Finds signs that a program sent a form. The form is still delivered, and the email names the signs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def signs_of_spam(trap: str, age: float, typed: Iterable[str]) -> dict[str, str]
     Args:
         trap: what was typed in the hidden field.
         age: seconds since the page was opened; below zero if the clock of another machine is fast.
-        typed: the answers.
+        typed: the answers that were typed and not chosen.
     """
     signs = {}
     if trap:

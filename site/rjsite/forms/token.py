@@ -48,7 +48,7 @@ class Signer:
     """Signs and opens the tokens of one form.
 
     Args:
-        keys: the first one signs, and each of them opens.
+        keys: the first key signs tokens, and every key verifies them.
         form: the key of the form. A token of another form is unreadable.
     """
 
@@ -60,7 +60,7 @@ class Signer:
         return self._serializer.dumps(secrets.token_urlsafe(12))
 
     def again(self, nonce: str) -> str:
-        """Return a new token for the same submission, whose answers may be sent without delay."""
+        """Return a new token for the same submission, which never counts as sent too fast."""
         return self._serializer.dumps({"again": nonce})
 
     def open(self, text: str) -> Token:

@@ -33,7 +33,7 @@ def tidy(text: str | None, dropped: tuple[str, ...] = ("Cc", "Cs")) -> str:
 
 
 def tidy_line(text: str | None) -> str:
-    """Return a tidied text in one line: its line breaks and tabs become spaces."""
+    """Return a tidied text in one line, with spaces instead of line breaks and tabs."""
     return re.sub(r"[\n\t]+", " ", tidy(text))
 
 
@@ -43,7 +43,7 @@ def tidy_number(text: str | None) -> str:
 
 
 def validators(question: Question) -> list[Validator]:
-    """Return the validators of a question, in the order in which they run."""
+    """Return the validators of a question, in the order they run."""
     chain: list[Validator] = [stop_unless_asked]
     if question.optional_when:
         chain.append(optional_when(question.optional_when))
@@ -69,7 +69,7 @@ def stop_unless_asked(form: Any, field: Any) -> None:
 def stop_if_empty(_form: Any, field: Any) -> None:
     """Stop the validation of an optional question without an answer, without an error.
 
-    The Optional validator of WTForms looks at the raw input. This one looks at the result of the filters.
+    The Optional validator of WTForms checks the raw input, but this one checks the result of the filters.
     """
     if not field.data:
         raise StopValidation
@@ -79,7 +79,7 @@ def optional_when(conditions: Conditions) -> Validator:
     """Return a validator that lets a required question be left empty under some conditions.
 
     Args:
-        conditions: the questions and answers that make it optional.
+        conditions: the questions and answers that make the question optional.
     """
 
     def validate(form: Any, field: Any) -> None:
@@ -94,7 +94,7 @@ def chosen_alone(value: str, message: str) -> Validator:
 
     Args:
         value: the choice that may only be chosen alone.
-        message: the error where it was not.
+        message: the error if it was chosen with others.
     """
 
     def validate(_form: Any, field: Any) -> None:
