@@ -111,7 +111,7 @@ class Story(Page):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Return the kinds of harm without a content note, and the ways in which people took part."""
+        """Return the kinds of harm without a content note, and the ways people took part."""
         without_note = (harm for harm in self.harm if harm not in NOTE_FOR)
         return tuple(kind for kind in (*without_note, *self.way) if kind != "not known")
 

@@ -1,6 +1,6 @@
 """Checks the content: every text of the site against the rules of content/house-rules.toml.
 
-It finds what a machine can find. People still have to read the texts.
+It finds only what a program can find, so people still have to read the texts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def check(library: Library, folder: Path, today: date) -> list[Problem]:
     Args:
         library: the content of `folder`, with drafts.
         folder: the content folder.
-        today: decides which pages are old.
+        today: the date that decides which pages are old.
 
     Returns:
         Problems with file, line and what to write, without those in `library.problems`.

@@ -37,7 +37,7 @@ def marks_shown(page: Page, rendered: RenderedPage) -> Findings:
 def _marks_in(block: Block, written: dict[int, str]) -> Findings:
     for match, message in marks(block.text):
         line = block.line_at(match.start())
-        if f"\\{match[0].strip()[:1]}" not in written[line]:  # otherwise it is meant to be shown
+        if f"\\{match[0].strip()[:1]}" not in written[line]:  # a backslash means that the mark is to be shown
             yield line, message
     for address in _WEB_ADDRESS.finditer(block.text):
         if not any(link.begin <= address.start() < link.end for link in block.links):
@@ -46,7 +46,7 @@ def _marks_in(block: Block, written: dict[int, str]) -> Findings:
 
 
 def _run_on(page: Page) -> Findings:
-    """Yield lines that become part of a list, quotation or table because no empty line is before them."""
+    """Yield lines that become part of a list, quotation or table for lack of an empty line before them."""
     above = ""  # the kind of the lines above: an item, a quotation or a row
     for before, (number, line) in pairwise([(0, ""), *body_lines(page)]):
         item, item_before = _ITEM.match(line), _ITEM.match(before[1])
@@ -62,7 +62,7 @@ def _run_on(page: Page) -> Findings:
 
 
 def _numbers(page: Page) -> Findings:
-    """Yield numbers of items that readers see as other numbers.
+    """Yield list numbers that differ from the numbers that readers see.
 
     A list counts up from its first number. All its numbers may be 1.
     """

@@ -24,7 +24,7 @@ _ENDS_AS_SENTENCE = (".", "!", "?")
 def document_findings(
     page: Page, rules: Rules, addresses: Addresses, hard_coded: HardCodedFacts, today: date
 ) -> Findings:
-    """Return every problem in one file as its line and what to write there."""
+    """Return every problem in one file: the line, and what to write there."""
     rendered = RenderedPage(page)
     blocks = rendered.blocks
     names = _STORY_FIELDS if isinstance(page, Story) else _FIELDS
@@ -90,7 +90,7 @@ def _headings(blocks: Sequence[Block]) -> Findings:
 
 
 def _each_line_once(*checks: Findings) -> Findings:
-    """Yield what each check finds, except on lines that an earlier check has named.
+    """Yield the findings of each check, except on lines that an earlier check has reported.
 
     Several checks can find the same mistake.
     """
@@ -108,7 +108,7 @@ def _written_out(page: Page, hard_coded: HardCodedFacts) -> Findings:
 
 
 def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) -> Findings:
-    """Yield what would not be shown as it is written in the fields, which are plain text."""
+    """Yield parts of the fields that would not be shown as written, because fields are plain text."""
     otherwise = page.document.otherwise()
     for name in names:
         line = page.document.lines.get(name, 1)
@@ -146,7 +146,7 @@ def _stories_named(page: Page, addresses: Addresses) -> Findings:
 
 
 def _signs(page: Page, rules: Rules) -> Findings:
-    """Yield signs that are not allowed, except in stories those that keep them off the live site."""
+    """Yield forbidden signs. In stories, those that keep a story off the live site are left out."""
     for number, line in body_lines(page):
         for not_shown in (False,) if isinstance(page, Story) else (False, True):
             yield from ((number, message) for message in rules.signs(line, not_shown=not_shown))

@@ -100,7 +100,7 @@ def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
 
 
 def _link(fact: Fact, written: str) -> Keyed:
-    """Yield a link that no reader can follow. For some forms the site makes the link from the value."""
+    """Yield a link that no reader can follow. For some forms, the site derives the link from the value."""
     if written and fact.form not in ("phone", "email", "website") and not written.startswith("https://"):
         yield ("link",), "write a web address that begins with https://"
 

@@ -29,7 +29,7 @@ class HardCodedFacts:
         self._any = re.compile(rf"{known}(?:tel|mailto):[^)\s>]+|{_NUMBER}|{EMAIL.pattern}", re.IGNORECASE)
 
     def find(self, text: str) -> Iterator[tuple[str, str]]:
-        """Yield each number or address with the name of its fact, or "" if there is none."""
+        """Yield each number or address with the name of its fact, or "" if no fact has this value."""
         for match in self._any.finditer(text):
             plain = _plain(re.sub(r"^(?:tel|mailto):", "", match[0]))
             real = not _MADE_UP.match(plain) and ("@" in plain or fact_formats.fits("phone", plain))

@@ -18,7 +18,7 @@ from rjsite.content.size_limits import read_bytes
 
 RULES = "house-rules.toml"
 _NONE: dict[str, Any] = {"no_permission_yet": (), "sign": (), "content_notes": {}}
-NO_RULES = Rules.model_construct(**_NONE)  # for a service without that file
+NO_RULES = Rules.model_construct(**_NONE)  # for a service without house-rules.toml
 
 
 def for_the_public(library: Library, folder: Path, today: date, last_good: LastGood | None = None) -> Library:
@@ -27,7 +27,7 @@ def for_the_public(library: Library, folder: Path, today: date, last_good: LastG
     Args:
         library: the content of `folder`.
         folder: the content folder.
-        today: decides which permissions are in force.
+        today: the date that decides which permissions are in force.
         last_good: provides earlier rules if those in the folder cannot be used.
     """
     problems, usable = set(library.problems), dict(library.usable)

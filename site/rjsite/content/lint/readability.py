@@ -35,7 +35,7 @@ def sentences(text: str) -> list[str]:
 
 
 def words(sentence: str) -> list[str]:
-    """Return the words of a sentence. A phone number counts as one."""
+    """Return the words of a sentence. A phone number counts as one word."""
     return _WORD.findall(_LONG_NUMBER.sub("", sentence))
 
 
@@ -58,7 +58,7 @@ def grade(spoken: Sequence[str]) -> float:
 
 
 def unexplained_initials(text: str, allowed: Collection[str]) -> Iterator[str]:
-    """Yield initials that the text does not explain, each once.
+    """Yield each set of initials that the text does not explain.
 
     Initials are explained by capitalised words, by brackets around or after them, or by “means”.
 

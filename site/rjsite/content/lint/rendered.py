@@ -69,7 +69,7 @@ class Block(Passage):
 
     @cached_property
     def sentences(self) -> list[str]:
-        """Return the sentences of this block, but none of a quotation, which is somebody else's words."""
+        """Return the sentences without a bold label, or none for a quotation, heading or term."""
         if self.is_quoted or self.level or self.tag == "dt":
             return []
         sentences = readability.sentences(self.words)
@@ -146,7 +146,7 @@ class RenderedPage(HTMLParser):
             place = shown.find(letters, at)
             if place != at and not self.lost:
                 self.lost = number, line
-            if line.strip() and place >= 0:  # also a line of signs alone
+            if line.strip() and place >= 0:  # even if the line has no letters or digits
                 begins.append(place)
                 numbers.append(number)
                 at = place + len(letters)

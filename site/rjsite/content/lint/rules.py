@@ -13,7 +13,7 @@ from rjsite.content.toml import read_as
 
 
 def either(words: Any) -> re.Pattern[str]:
-    """Return a pattern for any of the words, whole, in upper or lower case and with either apostrophe."""
+    """Return a pattern for any of the words as a whole word, in any case and with either apostrophe."""
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError("write a list of words in quotation marks")
     longest_first = sorted(words, key=len, reverse=True)

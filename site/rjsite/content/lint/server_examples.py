@@ -1,6 +1,6 @@
 """Checks the examples for nginx and Caddy in deploy/.
 
-They repeat two facts, so that the server can answer while the site is down.
+They repeat two facts, so that the server can show them while the site is down.
 """
 
 from __future__ import annotations

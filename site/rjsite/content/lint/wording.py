@@ -74,7 +74,7 @@ def banned(passages: Sequence[Passage], rules: Rules) -> Findings:
 
 
 def initials(passages: Sequence[Passage], rules: Rules, beside: Sequence[Passage] = ()) -> Findings:
-    """Yield initials that neither these passages nor those beside them explain."""
+    """Yield initials that neither these passages nor the surrounding ones explain."""
     text = " . ".join(passage.words for passage in (*passages, *beside))
     for name in islice(readability.unexplained_initials(text, rules.allowed.initials), MOST_INITIALS):
         if line := next((passage.line_of(name) for passage in passages if name in passage.words), 0):
