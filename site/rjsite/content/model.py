@@ -111,7 +111,7 @@ class Story(Page):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Return the kinds of harm without a content note, and the ways people took part."""
+        """Return the known kinds of harm without a content note, and the known ways of taking part."""
         without_note = (harm for harm in self.harm if harm not in NOTE_FOR)
         return tuple(kind for kind in (*without_note, *self.way) if kind != "not known")
 

@@ -48,7 +48,7 @@ def for_the_public(library: Library, folder: Path, today: date, last_good: LastG
 
 
 def _against(story: Story, rules: Rules | None, shown: Path, today: date) -> Iterator[Problem]:
-    """Yield the reasons why a story must not be shown. Without rules, no story may be shown."""
+    """Yield the reasons why a story must not be shown. If the rules cannot be used, no story may be shown."""
     if rules:
         yield from live_problems(story, rules, today)
     else:
