@@ -108,7 +108,7 @@ def _written_out(page: Page, hard_coded: HardCodedFacts) -> Findings:
 
 
 def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) -> Findings:
-    """Yield parts of the fields that would not be shown as written, because fields are plain text."""
+    """Yield parts of the fields that would not be shown as written, and facts that are written out."""
     otherwise = page.document.otherwise()
     for name in names:
         line = page.document.lines.get(name, 1)
