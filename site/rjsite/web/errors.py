@@ -1,4 +1,4 @@
-"""The error pages. Each says what happened to the answers, with the phone number and the way out."""
+"""The error pages, which are part of the content. If none can be shown, plain text has the phone number."""
 
 from __future__ import annotations
 
@@ -51,9 +51,10 @@ def _known(error: HTTPException) -> Response:
 
 
 def _unknown(error: Exception) -> Response:
-    """Return the page of 500 and log where the error occurred.
+    """Return the error page of status 500, and log where the error occurred.
 
-    The log gets the type of the exception and its place in the code. Its text could contain answers.
+    The log gets the type of the exception and its place in the code, but not its text, which could contain
+    answers.
     """
     frames = traceback.extract_tb(error.__traceback__)
     ours = next((f for f in reversed(frames) if Path(f.filename).is_relative_to(OUR_CODE)), None)

@@ -29,10 +29,10 @@ bp = Blueprint("refer", __name__)
 
 
 def form_view(send: Callable[[QuestionForm], Response]) -> ResponseReturnValue:
-    """Show or send a form. A form that cannot be sent is shown again with every answer.
+    """Return the page of a form, or send the form. One that cannot be sent is shown with every answer.
 
-    While the service takes no forms, the text of the fact `forms_paused` replaces the questions. A form that
-    was already open keeps its answers and says that nothing was sent.
+    While the service accepts no forms, the text of the fact `forms_paused` replaces the questions. A form
+    that was already open keeps its answers and says that nothing was sent.
 
     Args:
         send: sends a valid form, within the rate limit.
@@ -71,7 +71,7 @@ def _empty_form() -> Response:
 
 
 def _paused_form() -> Response:
-    """Return the page of a form that takes no answers now, from the page cache."""
+    """Return the page of a form that accepts no answers now, from the page cache."""
 
     def make() -> page_cache.Page:
         page = library().form_pages[request.path]
@@ -95,7 +95,7 @@ def _send(form: QuestionForm) -> Response:
 
 
 def _too_many(form: QuestionForm) -> Response:
-    """Return the form with its answers and the time when it can be sent again."""
+    """Return the form with its answers, and a header that says when it can be sent again."""
     response = _show(form, 429, notice="429")
     response.headers["Retry-After"] = str(seconds_to_wait(current_services().limiter))
     return response
@@ -142,7 +142,7 @@ def _outcome(form: QuestionForm, name: str) -> Response:
 
 
 def _private(template: str, status: int, **context: object) -> Response:
-    """Return a response that neither caches nor search engines store."""
+    """Return a response that no cache and no search engine may store."""
     html = render_template(template, noindex=True, bare=True, **context)
     response = make_response(unlinked(html), status)
     response.headers["Cache-Control"] = NO_STORE
@@ -151,7 +151,7 @@ def _private(template: str, status: int, **context: object) -> Response:
 
 @bp.get("/sent")
 def sent() -> ResponseReturnValue:
-    """Say thank you and, for ten minutes, show the reference. The page contains no answers."""
+    """Return the page that says thank you and, for ten minutes, shows the reference, but no answers."""
     encrypted = request.args.get("r", "").encode()
     try:
         reference = _reference_cipher().decrypt(encrypted, ttl=SENT_PAGE_LIVES).decode()

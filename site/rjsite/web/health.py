@@ -1,4 +1,4 @@
-"""Answers probes of monitoring: whether the process is alive, and whether it can do its work."""
+"""Responds to monitoring probes: whether the process is alive, and whether it can do its work."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def ready() -> Response:
 
     `database`: the database cannot be written to, or the last form could not be stored. `outbox`: too many
     forms are waiting, an email cannot leave until somebody acts (no key decrypts it, every certificate has
-    expired, or its recipient is not in the team), or a corrupt file was moved aside. `mail`: the oldest
-    mail has waited for a quarter of an hour, or the worker of this process is not running. `content`: there
-    is no page to show. With status 200, `content` means that a problem keeps something from being shown as
-    its file is.
+    expired, its recipient is not in the team, or our code has an error), or a corrupt file was moved aside.
+    `mail`: the oldest email has waited for more than a quarter of an hour, or the worker of this process is
+    not running. `content`: there is no page to show. With status 200, `content` means that the content
+    could not be read again, or that a problem keeps a file from being shown as it is now.
     """
     services = current_services()
     waiting = _waiting(services)
@@ -120,7 +120,7 @@ def _plain(lines: Iterable[str], status: int) -> Response:
 
 
 def for_any_host(app: WSGIApplication, host: str) -> WSGIApplication:
-    """Return an app that answers probes for any host, as load balancers send, as if they were for `host`."""
+    """Return an app that handles probes as if they were for `host`, whatever host a load balancer sends."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] in PROBES:
@@ -131,6 +131,6 @@ def for_any_host(app: WSGIApplication, host: str) -> WSGIApplication:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Register both URLs. They answer requests for any host."""
+    """Register both URLs, which work with any Host header."""
     app.register_blueprint(bp)
     app.wsgi_app = for_any_host(app.wsgi_app, settings.hosts[0])  # type: ignore[assignment, method-assign]

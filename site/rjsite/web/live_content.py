@@ -1,7 +1,8 @@
-"""The library that the app shows. It is read at the start and again on a signal or a new day.
+"""The library that the app shows. It is read at the start, and again on a signal, on a new day or when
+the content folder is replaced.
 
-In development it is also read again when a file changes. A file with a problem is then shown as a plain page
-that says what to correct, at the address of its own page.
+In development, it is also read again when a file changes. In place of the page of a file with a problem, a
+plain page then says what to correct.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _LINK = re.compile(r'<a\b[^>]*?\shref="(?P<address>/[^"#?]*)[^"]*"[^>]*>(?P<text
 
 
 class LiveLibrary:
-    """Holds one library at a time and replaces it as a whole, so that a request sees a single state.
+    """Holds one library at a time and replaces it as a whole, so that a request sees a single version.
 
     Args:
         folder: the content folder.
@@ -63,7 +64,7 @@ class LiveLibrary:
         self._show()
 
     def now(self) -> Library:
-        """Return the current library without hidden stories. Every CHECK_EVERY seconds, look for changes."""
+        """Return the current library without hidden stories, after looking for changes if that is due."""
         now = time.monotonic()
         if now - self._checked_at >= CHECK_EVERY:
             self._checked_at = now
@@ -71,7 +72,7 @@ class LiveLibrary:
         return self._library
 
     def _check(self) -> None:
-        """Read the content if it has changed. In production, other requests do not wait for that."""
+        """Read the content if it has changed. In production, other requests do not wait meanwhile."""
         if self._seen != self._state() and self._reading.acquire(blocking=not self.production):
             try:
                 if self._seen != self._state():
@@ -108,7 +109,7 @@ class LiveLibrary:
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.take_up).start())
 
     def keep_last_good(self) -> None:
-        """Copy usable files to the data folder, once each time the content was read."""
+        """Copy usable files to the data folder, once for each time that the content was read."""
         files, self._to_keep = self._to_keep, {}
         if files and self._last_good:
             try:
@@ -129,12 +130,12 @@ class LiveLibrary:
         except Unreadable as unreadable:
             for problem in unreadable.problems:
                 log.error("not taken up: %s", problem)
-        except Exception as error:  # whatever a file contains, the site continues with its library
+        except Exception as error:  # whatever a file contains, the site continues with the library it has
             log.error("not taken up: %s", type(error).__name__)
         self.keep_last_good()
 
     def _withdrawn(self) -> list[str]:
-        """Return the stories that were removed or whose permission has ended, which disappear first."""
+        """Return the slugs of stories that were removed or whose permission has ended. They go first."""
         files, today = self.folder / "case-studies", clock.today()
         return [
             story.slug
@@ -144,7 +145,7 @@ class LiveLibrary:
 
     def _load(self, kept: Library | None) -> Library:
         today = clock.today()
-        folder = self.folder.resolve()  # the present target, even if the link changes meanwhile
+        folder = self.folder.resolve()  # the target of the link now, even if it changes meanwhile
         library = load(folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good)
         if self.production:
             library = for_the_public(library, folder, today, self._last_good)
@@ -161,7 +162,7 @@ class LiveLibrary:
         today = clock.today()
         if not self.production:
             return today, self._hash_of_files()
-        with suppress(OSError):  # if its disk is not available, the old library is shown
+        with suppress(OSError):  # while the disk of the folder is unavailable, the old library is shown
             self._inode = self.folder.stat().st_ino
         return today, self._inode
 

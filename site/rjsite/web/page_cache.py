@@ -1,7 +1,7 @@
 """Caches pages. Each is rendered and compressed once, and then sent without calling Flask.
 
 Views put pages into the cache. Changed content is a new library with an empty cache, so that everything
-changes together. Flask answers whatever is not cached: POST requests, /sent, /exit and errors.
+changes together. Flask handles whatever is not cached, such as POST requests, /sent, /exit and errors.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Cached(Protocol):
     """A cached response."""
 
     def answer(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
-        """Return status, headers and body."""
+        """Return the status, the headers and the body."""
 
 
 def compressed(body: bytes, kind: str, *, small: bool = True) -> dict[str, bytes]:
-    """Return a body in each content coding: unchanged, and compressed unless its format already is.
+    """Return a body by content coding: as it is, and compressed unless its format already is.
 
     Args:
         body: the content of a page or file.
@@ -82,7 +82,7 @@ class Page:
         self.codings = tuple(filter(None, copies))
         vary = [("Vary", "Accept-Encoding")] if self.codings else []
         self.by_coding: dict[str, tuple[Headers, bytes]] = {}
-        for coding, data in copies.items():  # with the headers that a 304 repeats (RFC 9110, 15.4.5)
+        for coding, data in copies.items():  # these headers are also those of a 304 (RFC 9110, 15.4.5)
             tag = [("ETag", f'"{digest}{coding and "-"}{coding}"')] if cache != NO_STORE else []
             self.by_coding[coding] = [*tag, ("Cache-Control", cache), *vary], data
 
@@ -115,12 +115,12 @@ class FormPage:
         self.before_in_gzip = self.gzip.compress(self.before) + self.gzip.flush(zlib.Z_SYNC_FLUSH)
 
     def answer(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
-        """Return status, headers and the page with a new token."""
+        """Return the status, the headers and the page with a new token."""
         rest = self.new_token().encode() + self.after
         headers = [("Content-Type", HTML), ("Cache-Control", NO_STORE), ("Vary", "Accept-Encoding")]
         if not _coding(environ.get("HTTP_ACCEPT_ENCODING", ""), ("gzip",)):
             return 200, headers, self.before + rest
-        compressor = self.gzip.copy()  # it continues where the token begins
+        compressor = self.gzip.copy()  # the copy continues where the token begins
         body = self.before_in_gzip + compressor.compress(rest) + compressor.flush()
         return 200, [*headers, ("Content-Encoding", "gzip")], body
 
@@ -153,7 +153,7 @@ def answer(address: str, make: Callable[[], Cached], *, keep: bool = True) -> Re
 
 
 def page(body: str | bytes, kind: str = HTML, *, cache: str = FRESH, small: bool = True) -> Page:
-    """Return text as a page that can be cached."""
+    """Return a body as a page that can be cached."""
     return Page(body.encode() if isinstance(body, str) else body, kind, cache, small=small)
 
 

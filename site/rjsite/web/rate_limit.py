@@ -22,7 +22,7 @@ from rjsite.web.client_address import client_address, network_of
 from rjsite.web.rate_limit_storage import SlidingWindows
 
 RETRY_STORE = 10.0  # seconds of counting in memory before the storage is tried again
-WIDER = 100  # times the limit, for all visitors without a readable address together
+WIDER = 100  # how many times higher the limit is for all visitors without a readable address together
 NOT_READ = (
     "a visitor's network address cannot be read: is RJSITE_TRUSTED_PROXIES the number of proxies, and does "
     "each of them append to X-Forwarded-For?"
@@ -41,7 +41,7 @@ def network_key(network: str, key: str) -> str:
 
 
 class StorageWithFallback(SlidingWindows):
-    """Counts in a storage or, while that does not answer, in the memory of this process.
+    """Counts in a storage or, while it is unavailable, in the memory of this process.
 
     Neither is opened before the first form is counted. Flask-Limiter's own fallback starts a thread in
     `create_app`, checks ever more rarely whether the storage is back, and counts nothing if a check fails.
@@ -82,7 +82,7 @@ class StorageWithFallback(SlidingWindows):
         return self._call(lambda storage: storage.acquire_sliding_window_entry(key, limit, expiry, amount))
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return the counts of the previous and the current window, each with its remaining seconds."""
+        """Return the count of the previous and the current window, each with the seconds until it expires."""
         return self._call(lambda storage: storage.get_sliding_window(key, expiry))
 
 
@@ -111,10 +111,10 @@ def make_limiter(app: Flask, settings: Settings) -> Limiter:
 
 
 def limited(limiter: Limiter, settings: Settings, function: Callable[P, R]) -> Callable[P, R]:
-    """Return a function that may be called only so often for one network.
+    """Return a function that calls the given one, but only up to the limit for each network.
 
     Visitors whose address cannot be read are counted together. Their limit is so much higher that it stops
-    floods but no person.
+    floods, but no ordinary visitor.
 
     Raises:
         RateLimitExceeded: by the returned function, instead of a call beyond the limit.
@@ -133,10 +133,10 @@ def _network(settings: Settings) -> str:
 
 
 def seconds_to_wait(limiter: Limiter) -> int:
-    """Return the seconds after which a request that exceeded the limit can be tried again.
+    """Return how many seconds a client that exceeded the limit has to wait.
 
-    Flask-Limiter's own header comes with others, which would reveal to anyone on the same network that
-    somebody sent a form.
+    Flask-Limiter's own Retry-After header comes with other headers, which would reveal to anyone on the same
+    network that somebody sent a form.
     """
     exceeded = limiter.current_limit
     return max(1, math.ceil(exceeded.reset_at - time.time())) if exceeded else 1

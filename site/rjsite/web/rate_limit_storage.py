@@ -18,7 +18,7 @@ _counts = Table(
     "rate_limit",
     _metadata,
     Column("key", String(200), primary_key=True),
-    Column("win", Integer, nullable=False),  # number of the window
+    Column("win", Integer, nullable=False),  # the number of the current window
     Column("cur", Integer, nullable=False),
     Column("prev", Integer, nullable=False),
     Column("ends", Float, nullable=False),  # when the row no longer matters, in seconds since 1970
@@ -55,7 +55,7 @@ class SQLStorage(SlidingWindows):
     """Counters in a database, for `limits`.
 
     Args:
-        uri: `sqlalchemy+` and an SQLAlchemy URL of SQLite or PostgreSQL.
+        uri: `sqlalchemy+`, followed by the SQLAlchemy URL of a SQLite or PostgreSQL database.
     """
 
     STORAGE_SCHEME = ["sqlalchemy+sqlite", "sqlalchemy+postgresql", "sqlalchemy+postgresql+psycopg"]  # noqa: RUF012
@@ -99,7 +99,7 @@ class SQLStorage(SlidingWindows):
         return taken is not None
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return the counts of the previous and the current window, each with its remaining seconds."""
+        """Return the count of the previous and the current window, each with the seconds until it expires."""
         now = time.time()
         window, left = int(now // expiry), expiry - now % expiry
         with self.engine.connect() as connection:

@@ -13,9 +13,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from rjsite.settings import Settings
 
 MAX_BODY = 64 * 1024
-TOO_LARGE = "rjsite.too-large"  # for a request whose body was not read completely
+TOO_LARGE = "rjsite.too-large"  # in the WSGI environment of a request whose body was too large to be read
 NO_STORE = "no-store"
-PROBES = ("/healthz", "/readyz")  # machines use any name or address for these
+PROBES = ("/healthz", "/readyz")  # load balancers request these with any Host header
 
 _POLICY = "; ".join(
     (
@@ -60,7 +60,7 @@ def fixed_headers(settings: Settings) -> dict[str, str]:
 
 
 def forget_the_form(response: AnyResponse) -> None:
-    """Add a cookie that makes the browser drop the form page from its memory.
+    """Add a cookie that makes the browser remove the form page from its back/forward cache.
 
     The cookie lasts one second and contains nothing about anyone.
     """
@@ -73,7 +73,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, TRUSTED_HOSTS=settings.hosts)
     headers = fixed_headers(settings)
     if settings.trusted_proxies:
-        # only rjsite.web.client_address reads the visitor's address, to count forms
+        # no `x_for`: only rjsite.web.client_address reads the visitor's address, to count forms
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=settings.trusted_proxies, x_host=0)  # type: ignore[method-assign]
 
     @app.before_request

@@ -1,6 +1,6 @@
 """The views of `/staff/` in the staff copy, where staff write, check, preview and hand over a story.
 
-Nothing that is typed here is stored. The page itself carries it; no URL, log or cache contains any of it.
+Nothing that is typed here is stored: only the page carries it, and no URL, log or cache contains any of it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from rjsite.web.live_content import library
 from rjsite.web.story_form import QuestionsOfAStory, sent_form, story_form
 
 ADDRESS = "/staff/"
-BRANCH = "main"  # the branch on GitHub that changes are proposed for
+BRANCH = "main"  # the branch on GitHub into which changes are merged
 HAND_OVER, FILE, CHANGE = "hand-over", "file", "change"  # what the buttons of the form send as `do`
 
 bp = Blueprint("staff", __name__, url_prefix="/staff")
 
 
 class KnownProblems:
-    """The problems in the present content. The check takes a second or two, so it runs once."""
+    """The problems in the current content. A check takes a second or two, so it runs once per library."""
 
     def __init__(self) -> None:
         self._of: tuple[Library | None, list[Problem]] = (None, [])
@@ -51,7 +51,7 @@ class KnownProblems:
 
 @bp.get("/")
 def home() -> Response:
-    """Return the list of all stories, pages and open questions, with the problems of each."""
+    """Return the list of all stories and pages, with the problems of each, and of open questions."""
     content, folder = library(), _folder()
     return _show(
         "home",
@@ -183,7 +183,7 @@ def _problems(title: str, problems: object, name: str = "") -> Response:
 
 
 def _on_github(do: str, shown: Path) -> str:
-    """Return the URL at GitHub to create, edit or delete a file, or "" if no project is set."""
+    """Return the URL on GitHub to create, edit or delete a file, or "" if no project is set."""
     project = page_services_of(current_app).settings.repository_url
     if not project:
         return ""
@@ -220,12 +220,12 @@ def _path(name: str) -> Path:
 
 
 def init_app(app: Flask, _settings: Settings) -> None:
-    """Register the views, and a view in place of each form."""
+    """Register the views, and a view that replaces each form."""
     app.jinja_env.globals["staff_copy"] = True
     app.extensions[bp.name] = KnownProblems()
     with app.app_context():
         for address, form in library().forms.items():
             app.add_url_rule(address, f"no_form_{form.key}", no_form)
-    app.add_url_rule("/exit", "refer.leave", forms.leave)  # the name that templates use
+    app.add_url_rule("/exit", "refer.leave", forms.leave)  # the endpoint that templates use
     app.add_url_rule(health.ALIVE, "alive", health.alive)
     app.register_blueprint(bp)
