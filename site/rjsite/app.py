@@ -37,11 +37,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Return the app. It connects to nothing and starts nothing before its first request.
 
     Args:
-        settings: without them, they are read from the environment. A server that calls this without
-            settings starts the site, so the keys of development are then written for the next start.
+        settings: if omitted, they are read from the environment. A server that omits them starts the site, so
+            the keys of development are then also written to files for the next start.
 
     Raises:
-        SettingsError: if the environment cannot be used.
+        SettingsError: if a setting is missing or cannot be used.
         rjsite.content.problem.Unreadable: if the facts about the service cannot be read.
     """
     settings = settings or keep_keys(Settings.load())
@@ -68,7 +68,7 @@ def _app_with_content(settings: Settings) -> tuple[Flask, PageServices]:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.pop("config", None)  # so that no template can print a secret
     app.jinja_env.globals["staff_copy"] = False
-    cache = page_cache.init_app(app, settings)  # before `security`, which wraps it with the proxies
+    cache = page_cache.init_app(app, settings)  # before `security`, which wraps the cache in ProxyFix
     security.init_app(app, settings)
     content = live_content.init_app(app, settings)
     static.init_app(app, settings)

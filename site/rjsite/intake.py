@@ -19,7 +19,7 @@ from rjsite.mail.smtp_errors import MailFailure
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 
-DIRECT_TIMEOUT = 25.0  # seconds for the mail server; the person waits for the page meanwhile
+DIRECT_TIMEOUT = 25.0  # seconds for all recipients together, while the person waits for the page
 REMEMBERED = 1000  # submissions that were sent directly
 RETRY_EVERY = 1.0  # seconds
 LOCKS = 64  # two forms seldom share a lock; the same form sent twice always does
@@ -54,7 +54,7 @@ class Intake:
 
     Attributes:
         failed_at: when writing to the outbox last failed, in seconds of `time.monotonic`; 0 if it works.
-        taken: how many forms this process accepted, by the name of the form. A changed version counts again.
+        taken: how many forms this process has accepted, by form name. A changed version counts again.
     """
 
     outbox: Outbox
@@ -123,7 +123,7 @@ class Intake:
         messages = {}
         for recipient in recipients:
             message = compose(referral, version, recipient, self.sender, number)
-            # without a usable certificate, the worker holds the mail until there is one
+            # without a usable certificate, the worker keeps the email back until there is one
             with suppress(NoCertificate):
                 message = self.certificates.encrypt(message)
             messages[recipient] = message
@@ -163,14 +163,14 @@ class Intake:
         try:
             message = self.certificates.encrypt(compose(referral, version, to, self.sender))
             self.mail.deliver(OutgoingMail(referral.reference, to, message), within=left)
-        except Exception as error:  # including our own faults: the person is told, and keeps every answer
+        except Exception as error:  # even an error in our own code must not stop delivery to the others
             why = error.failure if isinstance(error, MailFailure) else type(error).__name__
             log.error("mail %s not taken: %s", referral.reference, why)
             return False
         return True
 
     def _store_later(self, missing: _Missing) -> None:
-        """Store this in a thread as soon as the outbox works again, so that no request has to wait."""
+        """Store a version in a thread once the outbox works again, so that no request has to wait."""
         with self._lock:
             self._missing.append(missing)
             if not self._storing_missing:

@@ -12,8 +12,8 @@ PAGE_THREADS, FORM_THREADS = 4, 8
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
     """Runs POST requests in separate threads.
 
-    A form may wait for a disk, a database or a mail server. Even if every thread for forms waits, pages with
-    the phone number are still served.
+    A form may wait for a disk, a database or a mail server. Even while every thread for forms is waiting,
+    pages with the phone number are still served.
     """
 
     def __init__(self) -> None:
@@ -30,6 +30,6 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
             super().add_task(task)
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """Stop all threads, and return whether any request was cancelled."""
+        """Stop all threads, and return whether waiting requests were to be cancelled."""
         left = self.forms.shutdown(cancel_pending, timeout)
         return bool(super().shutdown(cancel_pending, timeout)) or bool(left)

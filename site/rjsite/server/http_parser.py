@@ -1,4 +1,4 @@
-"""Refuses requests that waitress accepts: ambiguous framing, other hosts, and clients that never finish.
+"""Refuses requests that waitress accepts: ambiguous framing, unknown hosts, and clients that never finish.
 
 Every refusal closes the connection. The rules are those of RFC 9112, sections 3.2, 5.2, 6.1 and 6.3.
 """
@@ -40,7 +40,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Parses requests, and refuses those that could be understood in two ways.
 
     Attributes:
-        hosts: the host names that the site answers to.
+        hosts: the host names that the site accepts.
     """
 
     hosts: ClassVar[Sequence[str]] = ()
@@ -49,9 +49,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         """Parse the request line and the headers.
 
         Raises:
-            ParsingError: the response is then 400.
+            ParsingError: if the request is refused; the response is then 400.
         """
-        if not header_plus.endswith(b"\r\n\r\n"):  # waitress gives this for headers that are too large
+        if not header_plus.endswith(b"\r\n\r\n"):  # waitress passes this if the headers are too large
             super().parse_header(header_plus)
             return
         read = b"\r\n" + header_plus.lower()
@@ -64,7 +64,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             super().parse_header(header_plus)
         except ValueError:  # from `urlsplit`
             raise ParsingError("The URL is not valid") from None
-        # waitress keeps this header only for HTTP/1.0, which does not define it: the end would be a guess
+        # waitress keeps this header only for HTTP/1.0, which does not define it, so the length is unknown
         if "TRANSFER_ENCODING" in self.headers:
             raise ParsingError("More than one length")
         asked = self.headers.get("HOST", "")
@@ -74,7 +74,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc]
-    """Answers and logs an invalid request."""
+    """Sends the response to an invalid request, and logs it."""
 
     def execute(self) -> None:
         log_line("-", "-", self.request.error.code, time.perf_counter())
@@ -82,7 +82,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
 
 
 class _TooLarge(WSGITask):  # type: ignore[misc]
-    """Answers a request whose body is too large with a page of the site."""
+    """Responds to a request whose body is too large with a page of the site."""
 
     def get_environment(self) -> dict[str, Any]:
         return {**super().get_environment(), TOO_LARGE: True}
@@ -106,7 +106,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     begun = 0.0
 
     def received(self, data: bytes) -> bool:
-        """Receive bytes. Only the start or end of a request extends the timeout; single bytes do not."""
+        """Receive bytes. Only the start or end of a request restarts the timeout; single bytes do not."""
         before = self.request
         took = bool(super().received(data))
         if self.request is not before:

@@ -1,6 +1,6 @@
-"""Metrics for Prometheus on the same machine: the number of forms taken and of emails waiting.
+"""Metrics for Prometheus on the same machine: how many forms were accepted, and how many emails wait.
 
-Metrics of the outbox cover all machines. The number of forms is that of this process.
+The metrics of the outbox cover all machines, while the forms are counted in this process only.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def serve(services: Services, port: int) -> None:
     """Serve the metrics on a loopback port, in a thread that runs as long as the process.
 
     Raises:
-        OSError: if the port is taken.
+        OSError: if the port is already in use.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Figures(services))

@@ -22,12 +22,12 @@ log = logging.getLogger("rjsite.server")
 
 
 def set_up_logs() -> None:
-    """Log the site's own lines to standard error, and those of libraries only if something is wrong."""
+    """Log the site's own lines to standard error, and those of libraries from warnings upwards."""
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("rjsite").setLevel(logging.INFO)
-    logging.getLogger("waitress").setLevel(logging.CRITICAL)  # it would print exception texts
+    logging.getLogger("waitress").setLevel(logging.CRITICAL)  # its errors contain exception texts
 
 
 def keep_private(settings: Settings) -> None:
@@ -38,7 +38,7 @@ def keep_private(settings: Settings) -> None:
 
 
 def serve(app: Flask, host: str, port: int) -> None:
-    """Serve until a signal stops it, then finish the requests and the mail that were begun."""
+    """Serve until a signal stops the server, then finish the requests and emails that were begun."""
     services = services_of(app)
     settings = services.settings
     if settings.production:  # in development, SIGHUP means that the terminal was closed, and stops the site
@@ -60,13 +60,13 @@ def serve(app: Flask, host: str, port: int) -> None:
 
 
 def serve_staff(app: Flask, port: int) -> None:
-    """Serve the staff copy to this machine alone, until a signal stops it."""
+    """Serve the staff copy to this machine alone, until a signal stops the server."""
     server = _listen(app, "127.0.0.1", port)
     _run(server, f"The staff copy is at http://127.0.0.1:{_port(server, port)}/staff/.")
 
 
 def _run(server: Any, where: str) -> None:
-    """Print the address of the server and answer requests until a signal stops it."""
+    """Print the address of the server, and serve requests until a signal stops it."""
     signal.signal(signal.SIGTERM, _stop)
     print(f"{where} Stop it with Ctrl+C.", flush=True)
     try:
@@ -100,7 +100,7 @@ def _listen(app: Flask, host: str, port: int) -> Any:
         max_request_header_size=16 * 1024,
         max_request_body_size=256 * 1024,
         ident=None,
-        clear_untrusted_proxy_headers=False,  # rjsite.web.client_address decides by the number of proxies
+        clear_untrusted_proxy_headers=False,  # rjsite.web.client_address decides which to trust
     )
     for listening in sockets.values():
         listening.channel_class = http_parser.Channel

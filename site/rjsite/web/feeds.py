@@ -28,7 +28,7 @@ def feed(content: Library, base: str) -> str:
 
     Args:
         content: the content that is shown.
-        base: the address of the site without a final slash.
+        base: the URL of the site without a final slash.
     """
     newest = content.stories[:IN_FEED]
     updated = max(map(_changed, newest), default=NO_DAY)
@@ -48,7 +48,7 @@ def robots(_content: Library, base: str) -> str:
 
 
 def security(content: Library, base: str) -> str:
-    """Return security.txt (RFC 9116) with the email and phone number of the service. It changes daily."""
+    """Return security.txt (RFC 9116) with the contacts of the service. It expires later each day."""
     links = [content.facts[name].link for name in ("email", "phone") if name in content.facts]
     lines = [
         *(f"Contact: {link}" for link in links if link),

@@ -19,7 +19,7 @@ from rjsite.web.security import NO_STORE
 from rjsite.web.template_filters import day
 
 bp = Blueprint("pages", __name__)
-OTHERS = ("/sent", "/exit")  # answered by rjsite.web.forms
+OTHERS = ("/sent", "/exit")  # rjsite.web.forms has views for these
 
 
 @bp.get(STORIES, strict_slashes=False)
@@ -33,7 +33,7 @@ def stories() -> ResponseReturnValue:
     listing = content.story_index.listing(shown.title, STORIES, request.args) or abort(404)
     if request.full_path.rstrip("?") != listing.address:
         return redirect(listing.address, 301)
-    unfiltered = not listing.chosen  # there are too many combinations of filters to cache them all
+    unfiltered = not listing.chosen  # there are too many combinations of filters to cache all of them
     return page_cache.answer(
         listing.address,
         lambda: page_cache.page(render_list(shown, listing), small=unfiltered),
@@ -77,7 +77,7 @@ def _elsewhere(content: Library, address: str) -> ResponseReturnValue:
 
 
 def _answered(address: str) -> bool:
-    """Return whether another blueprint, such as that of the forms, has a view for a URL."""
+    """Return whether another module, such as rjsite.web.forms, has a view for a URL."""
     adapter = current_app.create_url_adapter(request)
     return adapter is not None and adapter.match(address, "GET")[0] not in ("pages.page", "pages.stories")
 
@@ -89,11 +89,11 @@ def cache_of(shown: Page) -> str:
 
 
 def render(shown: Page) -> str:
-    """Return a page or story as HTML. The list of stories is its first page without filters."""
+    """Return a page or story as HTML. For the list of stories, it is the first, unfiltered page."""
     if shown.address == STORIES and (listing := library().story_index.listing(shown.title, STORIES, {})):
         return render_list(shown, listing)
     if isinstance(shown, Story):
-        once = replace(shown)  # a copy, because 10,000 rendered stories would fill the memory
+        once = replace(shown)  # a copy, because 10,000 stories with their rendered text would fill the memory
         return _template("story.html", once, story=once)
     return _template("home.html" if shown.address == HOME else "page.html", shown)
 

@@ -28,9 +28,9 @@ _IDENTIFIER = re.compile(rb"/ID \[\((\w+)\)")
 
 
 def documents(content: Library) -> dict[str, str]:
-    """Return the HTML of each paper by the name of its PDF, including its styles, without links.
+    """Return the HTML of each printable document, including its styles, by the name of its PDF.
 
-    Forms have two sizes; the Easy Read page is in large print.
+    Links are removed. Each form comes in two sizes, and the Easy Read page in large print only.
     """
     forms, pages = _templates(content)
     made = {}
@@ -66,7 +66,7 @@ def for_paper(hint: str) -> str:
 
 
 def _without_links(html: str) -> str:
-    """Return a document with links as plain text, without lines that are nothing but a link."""
+    """Return a document without paragraphs and list items that are only a link. Other links become text."""
     return _LINK.sub("", _ONLY_A_LINK.sub("", html))
 
 
@@ -82,7 +82,7 @@ def made_from(path: Path) -> bytes:
 
 
 def withdrawn(content: Library) -> frozenset[str]:
-    """Return the names of the PDFs that contain a fact that has ended and were not made again since."""
+    """Return the names of the PDFs that contain a fact that has ended and have not been made again since."""
     if not content.facts.ended:
         return frozenset()
     now = documents(content)

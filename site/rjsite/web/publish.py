@@ -3,7 +3,7 @@
 DIR/current is a symbolic link to the current files. It is replaced in one step when all files are written.
 `pages` contains what browsers may store and revalidate, `unkept` what they must not store, and `files` what
 never changes. A file is named after its URL: /privacy is pages/privacy.html, and / is pages/.html. With
-deploy/nginx-published.conf, nginx serves them, shows /site-away if the site does not answer, and /too-long
+deploy/nginx-published.conf, nginx serves them, shows /site-away if the site is unavailable, and /too-long
 for a request that is too large.
 """
 
@@ -43,13 +43,13 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
     have.
 
     Returns:
-        The two numbers of `publish`, and the problems that keep a file from being shown as it is now.
+        The two numbers that `publish` returns, and the problems that keep a file from being shown as it is.
 
     Raises:
         Unreadable: if there is no content that could be shown.
     """
     take_down(folder, lambda slug: _is_over(settings.content_dir / "case-studies" / f"{slug}.md"))
-    with suppress(OSError):  # `rjsite hide` then publishes there again
+    with suppress(OSError):  # so that `rjsite hide` publishes to this folder again
         ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
     with _alone_in(folder):
         app = create_app(settings)
@@ -78,7 +78,7 @@ def publish(app: Flask, settings: Settings, folder: Path) -> tuple[int, int]:
     Args:
         app: renders the content.
         settings: the settings of that app.
-        folder: a folder for nothing else, created if necessary.
+        folder: a folder that contains nothing else. It is created if necessary.
 
     Returns:
         The number of files, not counting compressed copies, and how many of them are new or changed.
@@ -123,7 +123,7 @@ def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
 
 
 def _put(path: Path, before: Path, body: bytes) -> bool:
-    """Write a file with its compressed copies, or link unchanged ones. Return whether it is new.
+    """Write a file and its compressed copies, or link them if unchanged. Return whether they were written.
 
     nginx makes the ETag of a file from its time and size. The time is therefore derived from the content, so
     that the ETag changes with the content and is the same on every machine.

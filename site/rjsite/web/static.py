@@ -21,13 +21,13 @@ from rjsite.web.live_content import library
 SOURCE = ROOT / "static"
 PREFIX = "/static/"
 A_YEAR = "max-age=31536000, public, immutable"
-_FOR_PEOPLE = {  # comments and indentation; the `//` in a URL has no space before it
+_FOR_PEOPLE = {  # what browsers do not need: comments and indentation; in a URL, no space precedes the `//`
     ".css": re.compile(r"/\*.*?\*/\n?|^\s+", re.DOTALL | re.MULTILINE),
     ".js": re.compile(r"(?:^|\s+)//(?: [^\n]*)?$|/\*\*.*?\*/\s*|^\s+", re.DOTALL | re.MULTILINE),
 }
 _CSS_URL = re.compile(r'url\("([^":]+)"\)')
 
-_types = MimeTypes()  # only Python's own types, whatever /etc/mime.types says
+_types = MimeTypes()  # only the types that Python knows itself, whatever /etc/mime.types says
 _types.add_type("font/woff2", ".woff2")
 _types.add_type("text/javascript", ".js")
 

@@ -75,7 +75,7 @@ class QuestionsOfAStory(Form):
 
     @property
     def questions(self) -> list[Field]:
-        """Return the fields above the text in the file of the story."""
+        """Return the form's field for each field of the story's front matter."""
         return [self[name] for name in StoryFields.model_fields]
 
     @property
@@ -108,7 +108,10 @@ class QuestionsOfAStory(Form):
 
     @property
     def errors_in_order(self) -> list[tuple[str, str]]:
-        """Return the id of the control and the message of each error, in the order of the page."""
+        """Return the id of the control and the message of each error, in the order of the page.
+
+        All unticked boxes of the checklist together count as one error.
+        """
         listed = [
             (
                 f"{field.name}-0" if getattr(field, "choices", None) else field.name,
@@ -157,12 +160,12 @@ StoryForm: type[QuestionsOfAStory] = type(
 
 
 def story_form(values: Values, body: str) -> QuestionsOfAStory:
-    """Return the form with the initial answers of a story."""
+    """Return the form, filled in with the values and the body of a story."""
     return StoryForm(data={**values, "draft": values.get("draft") or "false", BODY: body})
 
 
 def sent_form(sent: MultiDict[str, str]) -> QuestionsOfAStory:
-    """Return the form that was sent, with normalised line ends in its text."""
+    """Return the form that was sent. The line endings of its text are normalised."""
     form = StoryForm(sent)
     form.body.data = re.sub("\r\n?", "\n", form.body.data or "").strip("\n")
     return form
