@@ -70,7 +70,7 @@ def consent() -> None:
 
 
 def _permission(story: Story) -> str:
-    """Return a line with the story, who agreed to it, when, and until when."""
+    """Return a line that names the story, who agreed to it, when, and until when."""
     who = story.agreed_by or "not said who agreed"
     given = f", {story.permission:%-d %B %Y}" if story.permission else ""
     ends = f", ends on {story.ask_again:%-d %B %Y}" if story.ask_again else ""

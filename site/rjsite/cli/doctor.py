@@ -29,10 +29,10 @@ def doctor() -> None:
     from rjsite.doctor.report import examine
 
     if SETTINGS_FILE.exists() and not any(name.startswith(PREFIX) for name in os.environ):
-        os.environ[FILE] = str(SETTINGS_FILE)  # like the command for root in deploy/rjsite
+        os.environ[FILE] = str(SETTINGS_FILE)  # as the command in deploy/rjsite does for root
     settings, faults = Settings.read()
     given = {**read_given(Settings.names()).values, FILE: os.environ.get(FILE, "")}
-    logging.disable()  # the checks report what parts of the site would log
+    logging.disable()  # the checks report what other parts of the site would log
     try:
         report = examine(Site(settings, faults, given))
         facts = _facts_to_come(settings)
@@ -50,7 +50,7 @@ def doctor() -> None:
 
 
 def _state(settings: Settings) -> str:
-    """Return lines about the version, who can read outgoing mail, and the content that is shown."""
+    """Return the version, who can read outgoing mail, and which content is shown, as one text."""
     mail = "mail is open"
     if settings.folder_for_mail:
         mail = "mail is written to files"
@@ -62,7 +62,7 @@ def _state(settings: Settings) -> str:
 
 
 def _facts_to_come(settings: Settings) -> str:
-    """Return a line with the number of missing facts, or "" if there are none or it is unknown."""
+    """Return a sentence with the number of open questions, or "" if there are none or it is unknown."""
     from rjsite.content.library import load
     from rjsite.content.open_questions import open_questions
     from rjsite.content.problem import Unreadable

@@ -25,7 +25,7 @@ def _given(name: str, default: str) -> Callable[[], str]:
 
 
 def _host(_context: click.Context, _option: click.Parameter, text: str) -> str:
-    """Check the address to listen on."""
+    """Return the host to listen on, if it is valid."""
     try:
         socket.getaddrinfo(text, None)
     except (OSError, UnicodeError):
@@ -34,7 +34,7 @@ def _host(_context: click.Context, _option: click.Parameter, text: str) -> str:
 
 
 def _port(_context: click.Context, _option: click.Parameter, text: str) -> int:
-    """Check the port to listen on."""
+    """Return the port to listen on, if it is valid."""
     if not (text.isdecimal() and len(text) <= 5 and int(text) < 2**16):
         raise click.BadParameter("write a number from 0 to 65535 (or set PORT to one)")
     return int(text)
@@ -58,8 +58,8 @@ def serve(host: str, port: int) -> None:
 def staff(port: int) -> None:
     """Run the staff copy, in which staff write stories.
 
-    It has no forms and sends nothing. It listens on this machine only; deploy/nginx-staff.conf puts a
-    password before it.
+    It has no forms and sends nothing. It listens on this machine only; deploy/nginx-staff.conf
+    protects it with a password.
     """
     from rjsite.app import create_staff_app
     from rjsite.server import serve as server
@@ -91,7 +91,7 @@ def deliver(once: bool) -> None:
             sys.exit(1)
         return
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())  # after the current mail
+        signal.signal(number, lambda *_: worker.stop())  # after the current email
     worker.run()
 
 

@@ -20,7 +20,7 @@ from rjsite.settings import ROOT, Settings
 def update_content() -> None:
     """Show the content that was merged to main; the program stays as it is.
 
-    Stories that were removed go first. What has a mistake is left out or stays as it was.
+    Removed stories disappear first. A file with a problem is left out or stays as it was.
     """
     settings, _ = Settings.read()
     if not settings.content_repository:
@@ -46,7 +46,7 @@ def update_content() -> None:
 def _updated(before: merged.Update, repository: str, data: Path) -> merged.Update:
     """Show and publish the content of main, unless it is already shown.
 
-    Mistakes are checked again each time, because a new day or a release can resolve them.
+    Problems are checked again each time, because a new day or a new release can resolve them.
     """
     commit, not_shown = merged.take_up(repository, data), before.not_shown
     if commit != before.commit or before.not_shown:

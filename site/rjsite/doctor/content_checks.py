@@ -19,10 +19,10 @@ from rjsite.settings.file import FILE
 from rjsite.web.live_content import LiveLibrary
 from rjsite.web.publish import CURRENT, out_of_date
 
-NEWEST_PYTHON = (3, 13)  # the versions with which the site is tested
+NEWEST_PYTHON = (3, 13)  # the newest version with which the site is tested
 USUAL_FOLDER = Path("/var/lib/rjsite-published")
 
-_PLACEHOLDER = re.compile(  # in the project's examples and guides
+_PLACEHOLDER = re.compile(  # as in the project's examples and guides
     r"(?i:\bexample\.(?:org|com|net)\b|\.(?:example|invalid|test)\b|\byour-organisation\b)"
     r"|\b[A-Z]+-ID\b|\bADDRESS\b"
 )
@@ -30,7 +30,7 @@ _PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+) \\$", re.MULTILINE)  # 
 
 
 def check_settings(site: Site) -> Iterator[str]:
-    """Yield each fault, each placeholder left from an example, and each secret file that others can read."""
+    """Yield faults and placeholders in the settings, and each secret file or data folder open to others."""
     yield from site.faults
     for name, value in site.settings:
         text = " ".join(value) if name == "team_email" else value
@@ -46,7 +46,7 @@ def check_settings(site: Site) -> Iterator[str]:
 
 
 def check_version(_site: Site) -> Iterator[str]:
-    """Yield a line if the site is not tested with this Python or with these packages."""
+    """Yield a line if the site was not tested with this version of Python or of a package."""
     if sys.version_info[:2] > NEWEST_PYTHON:
         yield f"the site was not tested with Python {sys.version.split()[0]}: ask for a newer version of it"
     pinned = _PINNED.findall((ROOT / "requirements.lock").read_text())

@@ -29,12 +29,12 @@ WANTED = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enab
 WARN_DAYS = 20  # certbot renews a certificate thirty days before it expires
 SYSTEMD = Path("/run/systemd/system")  # exists if systemd started the machine
 WAIT = 5  # seconds
-SMALL = 500_000_000  # bytes, enough for fifty thousand forms
+SMALL = 500_000_000  # bytes; this is enough for fifty thousand forms
 FEW_FILES = 1000
 
 
 def check_running_site(site: Site) -> Iterator[str]:
-    """Yield problems that the running site reports, or a line if it is not running or is another version."""
+    """Yield problems that the running site reports, or a line if it is down or runs another version."""
     if not site.settings.production:
         return
     host, port = site.given.get("HOST", "127.0.0.1"), site.given.get("PORT", "8000")
@@ -103,7 +103,7 @@ def _printed(*command: str) -> str | None:
 
 
 def check_debian(site: Site) -> Iterator[str]:
-    """Yield a line if security updates are not automatic, or nginx is not set as a proxy."""
+    """Yield a line if security updates are not automatic, or the settings do not count nginx as a proxy."""
     if not site.settings.production or not SYSTEMD.is_dir():
         return
     if shutil.which("apt-config"):
@@ -140,7 +140,7 @@ def check_https(site: Site) -> Iterator[str]:
 
 
 def check_backup(site: Site) -> Iterator[str]:
-    """Yield a line if the newest backup is old, damaged, unreadable with the current keys, or only here."""
+    """Yield a line if the newest backup is old, damaged, unreadable with these keys, or not copied."""
     folder = site.settings.backup_dir
     if not site.settings.production:
         return
@@ -160,7 +160,7 @@ def check_backup(site: Site) -> Iterator[str]:
 
 
 def _sqlite_fault(site: Site, file: Path) -> str:
-    """Return why a copy cannot be used, or "". It is opened without changing it."""
+    """Return why a backup of SQLite cannot be used, or "". The file is only read."""
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)) as database:
             if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":

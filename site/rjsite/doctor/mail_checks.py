@@ -1,4 +1,4 @@
-"""Checks mail and the outbox without connecting to the mail server, because a sign-in could be refused."""
+"""Checks mail and the outbox without connecting to the mail server: refused sign-ins can lock an account."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_certificates(site: Site) -> Iterator[str]:
 
 
 def check_outbox(site: Site) -> Iterator[str]:
-    """Yield why mail is waiting, how the last sign-in ended, and each damaged file that was kept."""
+    """Yield why mail is waiting, whether the last sign-in failed, and each damaged file that was kept."""
     url = site.settings.outbox_url
     if not _is_missing(url):
         try:
@@ -51,7 +51,7 @@ def check_outbox(site: Site) -> Iterator[str]:
             yield f"the database of the outbox cannot be used ({type(error).__name__}): see the log"
     elif site.settings.production:
         yield "there is no outbox yet: start the site"
-    for file in corrupt_files(url):  # the first use moves a corrupt file aside
+    for file in corrupt_files(url):  # after the first use, which moves a corrupt file aside
         yield f"a damaged outbox was kept aside: {file.name} (docs/running-it.md)"
 
 
@@ -72,7 +72,7 @@ def _waiting(box: Outbox) -> Iterator[str]:
 
 
 def _sign_in(site: Site, box: Outbox) -> Iterator[str]:
-    """Yield how the last sign-in failed, if it did, and the time of the next one."""
+    """Yield a line if the last sign-in failed, with the reason and the time of the next one if known."""
     state = Gate(lambda: box.engine, lambda: credentials_digest(site.settings)).state()
     if state.failure:
         until = f"{datetime.fromtimestamp(state.closed_until, UTC):%H:%M} UTC"

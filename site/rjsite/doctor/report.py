@@ -71,7 +71,7 @@ def _lines_of(name: str, check: Check, site: Site) -> list[str]:
 
 @contextmanager
 def _as_owner_of(folder: Path) -> Iterator[None]:
-    """If root runs the checks, become the user of the site, so that no file in its folders becomes root's."""
+    """Run the checks as the owner of a folder if root started them, so that root owns no new file in it."""
     owner = folder.stat() if folder.is_dir() else None
     if os.geteuid() or owner is None:
         yield

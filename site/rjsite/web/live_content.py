@@ -72,7 +72,7 @@ class LiveLibrary:
         return self._library
 
     def _check(self) -> None:
-        """Read the content if it has changed. In production, other requests do not wait meanwhile."""
+        """Read the content if it has changed. In production, other requests do not wait for it to be read."""
         if self._seen != self._state() and self._reading.acquire(blocking=not self.production):
             try:
                 if self._seen != self._state():

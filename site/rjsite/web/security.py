@@ -73,7 +73,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, TRUSTED_HOSTS=settings.hosts)
     headers = fixed_headers(settings)
     if settings.trusted_proxies:
-        # no `x_for`: only rjsite.web.client_address reads the visitor's address, to count forms
+        # x_for is 0: only rjsite.web.client_address reads the visitor's address, to count forms
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=settings.trusted_proxies, x_host=0)  # type: ignore[method-assign]
 
     @app.before_request
