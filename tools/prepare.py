@@ -126,8 +126,9 @@ def install(lock: Path, uv: str | None) -> None:
     else:
         pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
         # A server may not be able to write to .venv later. Elsewhere Python compiles what it imports.
-        compiled = [] if lock == LOCKS["run"] else ["--no-compile"]
-        run([*pip, "install", "-qq", *compiled, *flags])
+        if lock != LOCKS["run"]:
+            flags.append("--no-compile")
+        run([*pip, "install", "-qq", *flags])
 
 
 def add_our_own() -> None:

@@ -91,7 +91,7 @@ def test_who_asks_on_this_machine_hears_what_waits(readyz: Asked, address: str) 
     first, *details = readyz(address).splitlines()
 
     assert first == "ok"
-    assert "waiting: 1 emails, the oldest for 0 minutes" in details
+    assert "waiting: 1, the oldest for 0 minutes" in details
     assert "worker: apart, as rjsite deliver" in details
 
 

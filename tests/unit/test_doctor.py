@@ -268,7 +268,7 @@ def test_mail_that_waits_is_named_with_its_reason(site, box):
 
     line, what_to_do = mail_checks.check_outbox(site())
 
-    assert line == f"1 emails wait, the oldest for 0 minutes: {SIGN_IN_REFUSED}"
+    assert line == f"emails waiting: 1, the oldest for 0 minutes: {SIGN_IN_REFUSED}"
     assert what_to_do.startswith(f"{SIGN_IN_REFUSED}: ")
 
 

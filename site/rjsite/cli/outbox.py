@@ -124,7 +124,7 @@ def purge() -> None:
     from rjsite.outbox import retention
 
     settings = Settings.load()
-    click.echo(f"{retention.purge(_open(settings), settings.hold_hours)} texts wiped.")
+    click.echo(f"Emails whose text was wiped: {retention.purge(_open(settings), settings.hold_hours)}.")
 
 
 @outbox.command("rotate")
@@ -133,7 +133,7 @@ def rotate() -> None:
     from rjsite.outbox import operator
 
     done, lost = operator.rotate(_open(Settings.load()))
-    click.echo(f"{done} emails are sealed with the first key; {lost} cannot be opened with any.")
+    click.echo(f"Emails encrypted with the first key: {done}. Emails that no key can decrypt: {lost}.")
     if lost:
         sys.exit(1)
 

@@ -122,7 +122,7 @@ def check(send: bool) -> None:
     for line in end_soon:
         click.echo(f"Take care: {line}.")
     if works and (count := services.outbox.retry_now(*MENDABLE)):
-        click.echo(f"{count} emails that waited are due now.")
+        click.echo(f"Waiting emails that are due now: {count}.")
     if end_soon or not works:
         sys.exit(1)
 

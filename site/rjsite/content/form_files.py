@@ -1,7 +1,7 @@
 """Reads the definitions of the forms from content/forms/*.toml.
 
-A form is never left out because of a mistake in its file. If a definition cannot be used, the site does not
-start, and a running site keeps its current forms.
+A form is never left out because of a mistake in its file. If a definition cannot be used, the site keeps the
+forms that it shows or else the last good ones, and does not start if it has neither.
 """
 
 from __future__ import annotations

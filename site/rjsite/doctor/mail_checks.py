@@ -65,7 +65,7 @@ def _waiting(box: Outbox) -> Iterator[str]:
     waiting = operator.waiting(box)
     if waiting.failures or waiting.oldest > LATE:
         why = ", ".join(sorted(waiting.failures)) or "nothing tried to send them"
-        yield f"{waiting.mails} emails wait, the oldest for {waiting.oldest / 60:.0f} minutes: {why}"
+        yield f"emails waiting: {waiting.mails}, the oldest for {waiting.oldest / 60:.0f} minutes: {why}"
     for failure in sorted(waiting.failures):
         if text := advice(failure):
             yield f"{failure}: {text}"

@@ -86,7 +86,7 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
         yield f"worker: {'runs' if services.background.sends() else 'does not run'} in this process"
     if waiting and waiting.mails:
         why = f" ({', '.join(sorted(waiting.failures))})" if waiting.failures else ""
-        yield f"waiting: {waiting.mails} emails, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
+        yield f"waiting: {waiting.mails}, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
     if services.settings.content_repository and (update := read_result(services.settings.data_dir)):
         yield f"content: {update.summary()}"
     if not services.content.taken_up:
