@@ -1,4 +1,4 @@
-"""Wires the parts of the site into one Flask app."""
+"""Assembles the Flask apps of the public site and the staff copy."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from rjsite.web.rate_limit import make_limiter
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Return the app. It connects to nothing and starts nothing before its first request.
+    """Return the app of the public site. It connects to nothing and starts nothing before its first request.
 
     Args:
-        settings: if omitted, they are read from the environment. A server that omits them starts the site, so
-            the keys of development are then also written to files for the next start.
+        settings: if omitted, as by a WSGI server, they are read from the environment. In development, the
+            keys are then also written to files, so that they survive a restart.
 
     Raises:
         SettingsError: if a setting is missing or cannot be used.
-        rjsite.content.problem.Unreadable: if the facts about the service cannot be read.
+        rjsite.content.problem.Unreadable: if the facts about the service or a form cannot be used.
     """
     settings = settings or keep_keys(Settings.load())
     app, page_services = _app_with_content(settings)
@@ -62,7 +62,7 @@ def create_staff_app(settings: Settings) -> Flask:
 
 
 def _app_with_content(settings: Settings) -> tuple[Flask, PageServices]:
-    """Return an app without views, and the services that show its pages."""
+    """Return an app that serves only static files so far, and the services that show pages."""
     app = Flask("rjsite", template_folder=str(ROOT / "templates"), static_folder=None)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

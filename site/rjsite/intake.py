@@ -1,4 +1,4 @@
-"""Stores each referral before its sender is thanked: in the outbox or, if that fails, by direct delivery."""
+"""Stores each referral in the outbox, or delivers it directly if that fails, before its sender is thanked."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 DIRECT_TIMEOUT = 25.0  # seconds for all recipients together, while the person waits for the page
 REMEMBERED = 1000  # submissions that were sent directly
 RETRY_EVERY = 1.0  # seconds
-LOCKS = 64  # two forms seldom share a lock; the same form sent twice always does
+LOCKS = 64  # two forms seldom share a lock, but the same form sent twice always uses the same one
 
 log = logging.getLogger("rjsite.intake")
 
 
 class NotStored(Exception):
-    """Neither the outbox nor the mail server has the form. The page says so and keeps every answer."""
+    """Neither the outbox nor the mail server accepted the form. It is shown again with every answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Intake:
         outbox: stores them.
         mail: delivers them if the outbox fails.
         team: the recipients.
-        sender: the address that the mail is from.
+        sender: the From address of the emails.
         certificates: encrypt each email when it is composed.
         on_stored: called after a form is stored, to wake the worker.
 
@@ -66,12 +66,12 @@ class Intake:
     failed_at: float = 0.0
     taken: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    # the last version of each submission that was sent directly, with its digest
+    # the version and the digest of the answers that were last sent directly, by submission
     _sent_directly: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict, repr=False)
     _locks: tuple[threading.Lock, ...] = field(
         default_factory=lambda: tuple(threading.Lock() for _ in range(LOCKS)), repr=False
     )
-    # kept only in memory; the log names each one, in case the process ends before the outbox works again
+    # kept only in memory; the log has each reference, in case the process ends before the outbox works again
     _missing: deque[_Missing] = field(default_factory=deque, repr=False)
     _storing_missing: bool = False  # whether the thread that stores them is running
 
@@ -123,7 +123,7 @@ class Intake:
         messages = {}
         for recipient in recipients:
             message = compose(referral, version, recipient, self.sender, number)
-            # without a usable certificate, the worker keeps the email back until there is one
+            # without a usable certificate, the email waits in the outbox until there is one
             with suppress(NoCertificate):
                 message = self.certificates.encrypt(message)
             messages[recipient] = message
@@ -151,7 +151,7 @@ class Intake:
             self._sent_directly.popitem(last=False)
 
     def _latest_stored(self, submission: str) -> tuple[int, str]:
-        """Return the last version in the outbox and its digest, or 0 and "" if it cannot be read."""
+        """Return the latest stored version and its digest, or 0 and "" if none is stored or readable."""
         try:
             return self.outbox.latest(submission)
         except DATABASE_ERRORS:

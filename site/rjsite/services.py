@@ -26,19 +26,19 @@ from rjsite.outbox.recovery import corrupt_files
 from rjsite.outbox.store import Outbox
 from rjsite.settings import Settings
 
-NAME = "rjsite"  # in `app.extensions`
-DAILY_RUN = "daily-run"  # in the data folder: deploy/daily.sh writes its result to this file
+NAME = "rjsite"  # the key of the services in `app.extensions`
+DAILY_RUN = "daily-run"  # the file in the data folder to which deploy/daily.sh writes its result
 OVERDUE = 26 * 60 * 60  # seconds
 
 
 class LiveContent(Protocol):
-    """The content that the app shows now: `LiveLibrary` of rjsite/web/live_content.py."""
+    """The content that the app shows. `LiveLibrary` in rjsite/web/live_content.py implements it."""
 
     folder: Path
     taken_up: bool
 
     def now(self) -> Library:
-        """Return the library as it is now."""
+        """Return the current library."""
 
     def take_up(self) -> None:
         """Read the content again."""
@@ -51,7 +51,7 @@ class LiveContent(Protocol):
 
 
 class PageCache(Protocol):
-    """The cache of finished pages: `Layer` of rjsite/web/page_cache.py."""
+    """The cache of finished pages. `Layer` in rjsite/web/page_cache.py implements it."""
 
     def pages_of(self, shown: Library) -> dict[str, Any]:
         """Return the cached pages of a library by their URLs."""
@@ -84,7 +84,7 @@ class Services(PageServices):
 
 
 def page_services_of(app: Flask) -> PageServices:
-    """Return the services that show pages, of the public site or of the staff copy."""
+    """Return the services of the public site or the staff copy that show pages."""
     services: PageServices = app.extensions[NAME]
     return services
 
@@ -107,10 +107,10 @@ def make_outbox(settings: Settings) -> Outbox:
 
 
 def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
-    """Return a line for each thing that needs somebody's attention.
+    """Return a line for each matter that needs somebody's attention.
 
-    These are certificates and secrets that expire soon, damaged outboxes, a failed daily run, and merged
-    content that has not arrived.
+    These are certificates and secrets that have expired or soon will, corrupt files of the outbox, a failed
+    or overdue daily run, and merged content that is not shown.
     """
     lines = [*certificates.warnings(), *ending(settings)]
     lines += [f"a damaged outbox was kept aside: {file.name}" for file in corrupt_files(settings.outbox_url)]
@@ -120,9 +120,9 @@ def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
 
 
 def daily_run_warning(data_dir: Path) -> str | None:
-    """Return a line if the last daily run on this machine failed or is overdue.
+    """Return a warning if the last daily run on this machine failed or the next one is overdue, or else None.
 
-    On a machine without a daily run there is no such file, and no line.
+    Not every machine has a daily run, so there is no warning if no result was ever written.
     """
     file = data_dir / DAILY_RUN
     try:

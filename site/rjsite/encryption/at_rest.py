@@ -1,6 +1,6 @@
-"""Encryption of the bodies in the outbox: Fernet, with the identity of the row in each token.
+"""Encrypts the bodies in the outbox with Fernet. Each token also contains the identity of its row.
 
-A body cannot be moved to another row, and a copy of the database discloses no body. If the team has
+So a body cannot be moved to another row, and a copy of the database discloses no body. If the team has
 certificates, a body that is already an S/MIME envelope is stored unchanged, because only the team can open
 it.
 """
@@ -23,7 +23,7 @@ class RowCipher:
 
     Args:
         keys: Fernet keys in URL-safe base64.
-        envelopes_from: the sender of S/MIME envelopes, if the team has certificates. Without it no row may
+        envelopes_from: the sender of S/MIME envelopes, or "" if the team has no certificates. Then no row may
             contain an envelope, because anyone who can write to the database could send anything in one.
     """
 

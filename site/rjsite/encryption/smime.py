@@ -1,8 +1,9 @@
-"""Encrypts each email with S/MIME to the certificates of the team, if it has any, before it is stored.
+"""Encrypts each email with S/MIME for the certificates of the team, if there are any, before it is stored.
 
-An envelope (RFC 8551) uses AES-256 and has every usable certificate as a recipient. The server that created
-it cannot open it. Only the headers that an email needs for delivery stay outside: From, To, Subject with the
-reference, Date and Message-ID. The Reply-To header is removed, because it contains the person's address.
+An envelope (RFC 8551) uses AES-256 and has every certificate that has not expired as a recipient. The server
+that created it cannot open it. Only these headers stay outside: From, To, Subject with the reference, Date,
+Message-ID and the two headers against automatic replies. The Reply-To header is removed, because it contains
+the person's address.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ log = logging.getLogger("rjsite.sealing")
 
 
 class NoCertificate(Exception):
-    """Every certificate has expired. The mail waits for a new one and is never sent unencrypted."""
+    """Every certificate has expired. The mail waits for a new certificate and is never sent unencrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def load_certificates(file: Path) -> list[TeamCertificate]:
     """Return the certificates in a PEM file.
 
     Raises:
-        ValueError: with a message for the operator.
+        ValueError: if the file or a certificate cannot be used, with a message for the operator.
     """
     try:
         certificates = x509.load_pem_x509_certificates(file.read_bytes())
@@ -86,18 +87,18 @@ def load_certificates(file: Path) -> list[TeamCertificate]:
 
 
 def is_envelope(message: bytes) -> bool:
-    """Return whether a message is an envelope."""
+    """Return whether a message is an S/MIME envelope, according to its headers."""
     return _KIND in message.partition(b"\r\n\r\n")[0]
 
 
 def checked_envelope(envelope: bytes, *, sender: str, recipient: str, submission: str, version: str) -> bytes:
     """Return a stored envelope with the current sender, if its headers are as this site writes them.
 
-    Nothing in an envelope proves that this site created it. So its headers may contain only what this site
-    writes for the row that stores the envelope.
+    Nothing in an envelope proves that this site created it. Its headers may therefore contain only what this
+    site writes for the row that stores the envelope.
 
     Raises:
-        ValueError: if the headers contain anything else.
+        ValueError: if the headers contain anything else, or the body is not valid base64.
     """
     head, _, text = envelope.partition(b"\r\n\r\n")
     if not head.endswith(b"\r\n" + _WRAPPING):
@@ -165,7 +166,7 @@ class TeamCertificates:
         return b"\r\n".join((*outer, _wrapped(encrypted)))
 
     def log_summary(self) -> None:
-        """Log whether mail is encrypted and to how many certificates, because one setting decides it."""
+        """Log whether mail is encrypted and for how many certificates, because one setting decides this."""
         usable = sum(entry.ends > self._now() for entry in self._all)
         if usable:
             log.info("mail is sealed to %d reader%s", usable, "s" if usable > 1 else "")

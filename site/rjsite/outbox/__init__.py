@@ -1,1 +1,1 @@
-"""The outbox stores what people send on disk before anything else happens, so that nothing is lost."""
+"""The outbox, which writes each form to disk before anything else happens, so that nothing is lost."""

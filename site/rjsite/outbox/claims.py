@@ -1,8 +1,8 @@
-"""Claims emails that are due, under a lease, and records the result of each delivery.
+"""Claims emails that are due, and records the result of each delivery.
 
-Each email is delivered at least once. A worker claims an email with a lease. If the
-worker dies, the lease expires and another worker can claim the email.
-An unsent email is never deleted because of its age, whatever the clock says.
+A worker claims an email with a lease. If the worker dies, the lease expires and another worker can claim the
+email. So each email is delivered at least once, and sometimes twice. An unsent email is never deleted because
+of its age, whatever the clock says.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNSENT = outbox.c.accepted_at.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row that one worker has a lease on."""
+    """A row of the outbox, as it was when a worker claimed it or an operator read it."""
 
     id: int
     reference: str
@@ -38,12 +38,12 @@ class Claimed:
 
     @property
     def identity(self) -> str:
-        """The identity that is encrypted with the body, so that bodies cannot be moved between rows."""
+        """Return the identity encrypted with the body, so that bodies cannot be moved between rows."""
         return identity_of(self.submission, self.version, self.recipient)
 
 
 class Claims(Database):
-    """The mail in one database as the workers use it.
+    """The mail in one database, with the operations that workers need.
 
     Args:
         engine: from `open_database`.
@@ -89,7 +89,8 @@ class Claims(Database):
         """Return the message in a row.
 
         Raises:
-            rjsite.encryption.at_rest.CannotDecrypt: if no key fits, or the body belongs to another row.
+            rjsite.encryption.at_rest.CannotDecrypt: if no key fits, the body belongs to another row, or the
+                envelope is not valid.
         """
         return self.cipher.decrypt(row.identity, row.sealed)
 
@@ -115,7 +116,7 @@ class Claims(Database):
         Args:
             row: the claimed email.
             failure: a fixed text for the operator, never the text of the server.
-            wait: seconds until it is due.
+            wait: seconds until the email is due.
             permanent: whether the server refused it permanently (5xx).
         """
         now = self.clock()
@@ -127,19 +128,19 @@ class Claims(Database):
             return bool(connection.execute(update(outbox).where(mine).values(**values)).rowcount)
 
     def retry_now(self, *failures: str, recipient: str = "") -> int:
-        """Make emails due that are waiting because of a failure.
+        """Make the emails that are waiting because of certain failures due now.
 
         Args:
-            *failures: the beginnings of the texts of the failures.
-            recipient: limits this to the emails of one recipient.
+            *failures: the first words of these failures.
+            recipient: if set, only emails to this recipient become due.
 
         Returns:
-            The number of emails.
+            The number of emails that became due.
         """
         now = self.clock()
         stuck = and_(
             UNSENT,
-            outbox.c.due_at > now,  # an email that is due keeps its place
+            outbox.c.due_at > now,  # an email that is already due keeps its place in the queue
             outbox.c.lease == "",
             or_(*(outbox.c.failure.startswith(failure) for failure in failures)),
             *([outbox.c.recipient == recipient] if recipient else []),
@@ -148,14 +149,14 @@ class Claims(Database):
             return connection.execute(update(outbox).where(stuck).values(due_at=now)).rowcount
 
     def postpone_due(self, failure: str, until: float) -> int:
-        """Postpone every email that is due, because of a failure that concerns all of them.
+        """Postpone every email that is due, or that the same failure has postponed to an earlier time.
 
         Args:
-            failure: a fixed text for the operator.
-            until: when they are due again, in seconds since 1970.
+            failure: a fixed text for the operator. The failure affects all emails.
+            until: when the emails are due again, in seconds since 1970.
 
         Returns:
-            The number of emails.
+            The number of emails that were postponed.
         """
         idle = or_(
             outbox.c.due_at <= self.clock(),

@@ -16,7 +16,8 @@ from rjsite.outbox.migrate import migrate
 from rjsite.outbox.recovery import move_corrupt_file_aside
 from rjsite.outbox.schema import metadata, outbox
 
-# Raised by a database that cannot be used. SQLAlchemy does not wrap the errors of opening a corrupt file.
+# The errors of a database that cannot be used. SQLAlchemy does not wrap those raised when a corrupt file is
+# opened.
 DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, OSError)
 WAIT_FOR_LOCK = 3  # seconds; then the form is delivered directly while the person still waits for the page
 POSTGRESQL = {  # libpq options; RJSITE_DATABASE_URL can override them
@@ -24,14 +25,14 @@ POSTGRESQL = {  # libpq options; RJSITE_DATABASE_URL can override them
     "tcp_user_timeout": WAIT_FOR_LOCK * 1000,
     "options": f"-c synchronous_commit=on -c lock_timeout={WAIT_FOR_LOCK}s -c statement_timeout=10s",
 }
-PREPARE_AGAIN = 1.0  # seconds before another attempt: each form uses the database several times
+PREPARE_AGAIN = 1.0  # seconds before another attempt; each form uses the database more than once
 
 
 class Database:
     """One database, shared by any number of threads and processes.
 
-    Nothing is opened before the first use. Then each process migrates the database once, and again after a
-    fork, because a child process must not use the connections of its parent.
+    Each process opens and migrates the database on first use. A forked child process does so too, because it
+    must not use the connections of its parent.
 
     Args:
         engine: from `open_database`.
@@ -48,7 +49,7 @@ class Database:
 
     @property
     def url(self) -> str:
-        """Return the URL of the database with its password."""
+        """Return the URL of the database, including the password."""
         return self._engine.url.render_as_string(hide_password=False)
 
     @property
@@ -75,7 +76,8 @@ class Database:
         """Move a corrupt file aside and migrate the database, unless this process has already done so.
 
         Raises:
-            one of DATABASE_ERRORS: if it cannot be used, or another thread is still preparing it.
+            one of DATABASE_ERRORS: if the database cannot be used, another thread is still preparing it, or
+                an attempt has just failed.
         """
         if self._prepared and self._process == os.getpid():
             return
@@ -89,7 +91,7 @@ class Database:
             self._preparing.release()
 
     def _prepare(self) -> None:
-        if self._process != os.getpid():  # this is a fork; the parent still uses the connections
+        if self._process != os.getpid():  # this process is a fork, and its parent still uses the connections
             self._prepared = False
             self._engine.dispose(close=False)
             self._process = os.getpid()
@@ -106,15 +108,15 @@ class Database:
         """Close the connections, which may no longer work, and migrate the database.
 
         Raises:
-            one of DATABASE_ERRORS: if it still cannot be used.
+            one of DATABASE_ERRORS: if the database still cannot be used.
         """
         self._engine.dispose()
         migrate(self._engine)
 
     def truncate_log(self) -> None:
-        """Truncate the write-ahead log of SQLite, which still contains wiped pages.
+        """Truncate the write-ahead log of SQLite, which may still contain data that was wiped.
 
-        It cannot be truncated during a read; then `log_needs_truncating` stays set.
+        This is not possible while another connection reads. `log_needs_truncating` says whether to try again.
         """
         if self._engine.dialect.name == "sqlite":
             with self.reading.connect() as connection:
@@ -122,25 +124,25 @@ class Database:
             self.log_needs_truncating = bool(busy)
 
     def check(self) -> None:
-        """Take the write lock, read every column of every table, and roll back.
+        """Check that the database can be written to and has every column, without changing anything.
 
         Raises:
-            one of DATABASE_ERRORS: if nothing could be written.
+            one of DATABASE_ERRORS: if it cannot be written to, or lacks a table or column.
         """
-        with self.engine.connect() as connection:  # the transaction is rolled back at the end
+        with self.engine.connect() as connection:  # takes the write lock, and is rolled back at the end
             connection.execute(update(outbox).where(false()).values(lease=""))
             for table in metadata.sorted_tables:
                 connection.execute(select(table).where(false()))
 
 
 def open_database(url: str, *, synced: bool = True) -> Engine:
-    """Return an engine whose commits are synced to disk. It connects when it is first used.
+    """Return an engine that connects when it is first used.
 
-    PostgreSQL syncs each commit even if its configuration says otherwise, and no statement waits long.
+    PostgreSQL syncs each commit to disk even if its configuration says otherwise. No statement waits long.
 
     Args:
         url: an SQLAlchemy URL.
-        synced: whether commits of SQLite have to survive a loss of power.
+        synced: whether SQLite also syncs each commit to disk, so that it survives a loss of power.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -150,10 +152,10 @@ def open_database(url: str, *, synced: bool = True) -> Engine:
 
 
 def _open_sqlite(url: URL, synchronous: str) -> Engine:
-    """Return an engine for a file with mode 0600 and a write-ahead log, in which deleted data is overwritten.
+    """Return an engine for an SQLite file with mode 0600 and a write-ahead log. Deleted data is overwritten.
 
     Transactions take the write lock when they begin. A connection is discarded if its file has been replaced,
-    because nobody would read what it writes.
+    because nobody would read what it writes to the old one.
     """
     file = url.database
     engine = create_engine(url, connect_args={"timeout": WAIT_FOR_LOCK}, hide_parameters=True)
@@ -196,7 +198,10 @@ def _file_id(name: str | None) -> tuple[int, int] | None:
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Allow reads during a write. SQLite does not wait here if several connections open a new file."""
+    """Turn on the write-ahead log, so that reads can run during a write.
+
+    If several connections open a new file, SQLite fails here without waiting, so this function tries again.
+    """
     end = time.monotonic() + WAIT_FOR_LOCK
     while True:
         try:
@@ -211,7 +216,7 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 
 def _make_private(name: str | None) -> None:
-    """Create the file so that only this user can read it."""
+    """Create the file, if it does not exist, so that only this user can read and write it."""
     if name and name != ":memory:":
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,4 +1,4 @@
-"""Migrates the database at every start, under a lock."""
+"""Migrates the database, under a lock, whenever a process first uses it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sqlalchemy.exc import InvalidRequestError
 from rjsite.outbox.schema import metadata, outbox
 
 LOCK = 7_219_043_118  # an arbitrary fixed number for this project's advisory lock in PostgreSQL
-NEWEST = "0003"  # in migrations/versions; it results in the tables of `rjsite.outbox.schema`
+NEWEST = "0003"  # the revision in migrations/versions that produces the tables of `rjsite.outbox.schema`
 
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 def migrate(engine: Engine) -> None:
-    """Create the tables or run the missing migrations. Several processes may do this at the same time.
+    """Create the tables or run the missing migrations. Several processes may call this at the same time.
 
     SQLite takes its write lock at the beginning of a transaction; PostgreSQL takes an advisory lock. A
-    database that a later version of the site has migrated is left alone: each version works with the tables
+    database that a later version of the site has migrated is not changed: each version works with the tables
     of the next one, so that both can run side by side.
     """
     with engine.begin() as connection:
@@ -55,8 +55,8 @@ def _upgrade(connection: Connection) -> None:
 
 
 def take_turns(connection: Connection) -> None:
-    """Wait until no other process migrates this database, and make others wait until the commit."""
-    if connection.dialect.name == "postgresql":  # SQLite has only one writer
+    """Wait until no other process is migrating this database, and make others wait until the commit."""
+    if connection.dialect.name == "postgresql":  # SQLite allows only one writer anyway
         for limit in ("lock_timeout", "statement_timeout"):  # another process may take a long time
             connection.execute(text(f"SET LOCAL {limit} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

@@ -1,4 +1,4 @@
-"""Functions for operators of the outbox: list, count, resend, export and rotate."""
+"""Functions for operators, which list, count, resend, export and re-encrypt the mail in the outbox."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rjsite.outbox.store import COUNT_FORMS, FORMS, Outbox
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The mail that has not reached the mail server.
+    """Figures about the mail that the mail server has not accepted yet.
 
     Attributes:
         forms: the number of forms.
         mails: the number of emails; a form has one for each recipient.
         oldest: how long the oldest email has waited, in seconds.
         failures: the reasons why the emails are waiting.
-        refused: the number of emails whose last attempt was refused permanently.
+        refused: the number of emails that were refused permanently at the last attempt.
     """
 
     forms: int
@@ -34,7 +34,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class FormCount:
-    """The number of forms in a period, and their first and last running number."""
+    """The number of forms in a period, and their first and last running numbers."""
 
     count: int
     first: int
@@ -42,7 +42,7 @@ class FormCount:
 
 
 def waiting(box: Outbox) -> Waiting:
-    """Return figures about the mail that has not reached the mail server."""
+    """Return figures about the mail that the mail server has not accepted yet."""
     totals = COUNT_FORMS, func.count(), func.min(outbox.c.made_at), func.count(outbox.c.refused_at)
     why = select(outbox.c.failure).where(UNSENT).distinct()
     with box.reading.connect() as connection:
@@ -55,7 +55,7 @@ def waiting(box: Outbox) -> Waiting:
 def count_forms(box: Outbox, start: float, end: float) -> FormCount:
     """Count the forms that were stored from `start` to `end`, in seconds since 1970. Each version counts.
 
-    If there were none, `last` is the last running number that was assigned.
+    If there were none, `first` is 0 and `last` is the last running number that was assigned.
     """
     forms = (
         select(outbox.c.number)
@@ -85,14 +85,14 @@ def set_counter(box: Outbox, name: str, value: int) -> None:
 
 
 def rows(box: Outbox) -> Sequence[Row[tuple[object, ...]]]:
-    """Return all rows without their bodies, the oldest first."""
+    """Return all rows without their bodies, oldest first."""
     columns = [column for column in outbox.c if column.name != "sealed"]
     with box.reading.connect() as connection:
         return connection.execute(select(*columns).order_by(outbox.c.id)).all()
 
 
 def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
-    """Return the rows of a reference that still have a body: first the unsent ones, then the newest."""
+    """Return the rows of a reference that still have a body: unsent ones first, then the newest versions."""
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
     order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc(), outbox.c.id
     with box.reading.connect() as connection:
@@ -100,9 +100,9 @@ def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
 
 
 def resend(box: Outbox, reference: str) -> tuple[int, bool]:
-    """Make the unsent emails of a reference due now, or all of them if all were sent.
+    """Make the unsent emails of a reference due now, or all its emails if all were sent.
 
-    An email with a lease stays with its worker.
+    Emails without a body cannot be sent again. An unsent email with a valid lease stays with its worker.
 
     Returns:
         The number of emails, and whether they were unsent.
@@ -126,7 +126,7 @@ def resend(box: Outbox, reference: str) -> tuple[int, bool]:
 
 
 def mark_exported(box: Outbox, row: Claimed) -> list[str]:
-    """Stop sending a version that a person will pass on by hand, and return the recipients who lack it."""
+    """Stop sending a version that somebody will pass on by hand, and return who has not received it."""
     same = and_(outbox.c.submission == row.submission, outbox.c.version == row.version)
     done = {"accepted_at": box.clock(), "refused_at": None, "lease": "", "failure": "exported"}
     mark = update(outbox).where(same, UNSENT).values(**done).returning(outbox.c.recipient)
@@ -146,7 +146,7 @@ def rotate(box: Outbox) -> tuple[int, int]:
         except CannotDecrypt:
             lost += 1
             continue
-        unchanged = and_(outbox.c.id == row.id, outbox.c.sealed == row.sealed)  # or it was wiped meanwhile
+        unchanged = and_(outbox.c.id == row.id, outbox.c.sealed == row.sealed)  # it may have been wiped
         with box.engine.begin() as connection:
             done += connection.execute(update(outbox).where(unchanged).values(sealed=sealed)).rowcount
     box.truncate_log()

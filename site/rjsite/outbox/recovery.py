@@ -1,4 +1,4 @@
-"""Moves a corrupt SQLite file aside and never deletes it, because it may hold mail that was not sent.
+"""Moves a corrupt SQLite file aside and never deletes it, because it may contain unsent mail.
 
 The site starts with a new file. `/readyz` and `rjsite outbox status` report the old file until somebody moves
 it away.
@@ -22,7 +22,7 @@ log = logging.getLogger("rjsite.outbox")
 
 
 def move_corrupt_file_aside(url: str) -> Path | None:
-    """Move a corrupt SQLite file and its log aside, and return the new path of the file.
+    """Move a corrupt SQLite file aside, with its log, and return its new path, or None if nothing is moved.
 
     A file that is only locked or cannot be opened is left alone. Only one process does this at a time, so
     that a second process finds the new file and does not move it over the old one.
@@ -50,7 +50,7 @@ def _aside(file: Path) -> Path | None:
 
 
 def corrupt_files(url: str) -> list[Path]:
-    """Return the corrupt files that somebody has to deal with."""
+    """Return the corrupt files that were moved aside and that somebody has to deal with."""
     file = _file(url)
     files = sorted(file.parent.glob(f"{file.name}{MARK}*")) if file else []
     return [path for path in files if not path.name.endswith(("-wal", "-shm"))]
@@ -66,7 +66,7 @@ def _is_intact(file: Path) -> bool:
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=5)) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
-    except sqlite3.OperationalError:  # locked, read-only or no space: not corrupt
+    except sqlite3.OperationalError:  # for example, the file is locked or the disk is full
         return True
     except sqlite3.DatabaseError:
         return False

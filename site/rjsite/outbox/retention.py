@@ -1,4 +1,4 @@
-"""Wipes and deletes forms some time after the mail server has accepted them."""
+"""Wipes the body of each email, and later deletes its row, once the mail server has accepted the email."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ CLOCK_ERROR = 3600.0  # seconds; a time further in the future comes from a wrong
 
 
 def purge(box: Outbox, hold_hours: float) -> int:
-    """Wipe the bodies that were accepted more than `hold_hours` ago, and delete rows after thirty days.
+    """Wipe the bodies of emails accepted more than `hold_hours` ago, and delete wiped rows after thirty days.
 
-    A time in the future comes from a wrong clock. It is replaced by the current time, so that no body is kept
-    too long.
+    A time of acceptance in the future comes from a wrong clock. It is replaced by the current time, so that
+    no body is kept too long.
 
     Returns:
         The number of bodies that were wiped.

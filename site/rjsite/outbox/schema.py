@@ -6,7 +6,7 @@ from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Str
 
 metadata = MetaData()
 
-# A row for each version of a form and each recipient.
+# This table has a row for each version of a form and each recipient.
 outbox = Table(
     "outbox",
     metadata,
@@ -22,7 +22,7 @@ outbox = Table(
     Column("due_at", Float, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("lease", String(64), nullable=False, default=""),
-    Column("offered_at", Float),  # when the email was sent to the mail server, which may not have replied
+    Column("offered_at", Float),  # when the last attempt sent the email, whether or not a reply came
     Column("accepted_at", Float),
     Column("refused_at", Float),
     Column("wiped_at", Float),
@@ -40,7 +40,7 @@ counters = Table(
     Column("value", Integer, nullable=False),
 )
 
-# The gate (rjsite.mail.sign_in_gate) of each set of credentials.
+# The state of the gate (rjsite.mail.sign_in_gate) for each set of credentials.
 mail_gate = Table(
     "mail_gate",
     metadata,

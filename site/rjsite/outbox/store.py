@@ -19,9 +19,10 @@ COUNT_EVERY = 1.0  # seconds between two counts of the waiting forms
 THREAD_WAIT = 0.5  # seconds for which a thread waits for other threads of this process
 FORMS = "forms"  # the counter of running numbers
 
-Compose = Callable[[int, int], Mapping[str, bytes]]  # version and running number to recipient and message
+# Returns the message for each recipient, given a version and a running number.
+Compose = Callable[[int, int], Mapping[str, bytes]]
 
-COUNT_FORMS = func.count(column("number").distinct())  # because a form has a row for each recipient
+COUNT_FORMS = func.count(column("number").distinct())  # distinct, as a form has a row for each recipient
 _LATEST = (
     select(outbox.c.version, outbox.c.digest)
     .where(outbox.c.submission == bindparam("submission"))
@@ -41,11 +42,11 @@ class OutboxFull(Exception):
 
 
 class SentForm(NamedTuple):
-    """What identifies a sent form and its answers.
+    """The identifiers of a sent form and its answers.
 
     Attributes:
         reference: the reference that the person is given.
-        submission: the same for all versions of one form.
+        submission: identifies the form, whatever the version.
         digest: the keyed digest of the answers.
     """
 
@@ -85,11 +86,12 @@ class Outbox(Claims):
             form: the form that was sent.
             compose: returns a message for each recipient, given the version and the running number.
             numbered: whether to assign a running number, in the order of insertion and without gaps.
-            after: the version that was sent without the outbox; the next one gets a later number.
-            at: the version that these answers already have, if some recipients were sent it directly.
+            after: the latest version that was sent without the outbox; the new version is later.
+            at: the version that these answers already have, if they were sent to some recipients directly.
 
         Raises:
             OutboxFull: if too many forms are waiting.
+            RuntimeError: if other processes keep inserting the same version first.
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be written to.
         """
         for _ in range(20):  # another process may insert the same version first
@@ -120,7 +122,7 @@ class Outbox(Claims):
 
     @contextmanager
     def _one_thread(self) -> Iterator[None]:
-        """Let one thread write at a time, because SQLite polls with sleeps while it waits.
+        """Let one thread write at a time, because SQLite waits for its write lock by sleeping and polling.
 
         After THREAD_WAIT seconds the thread continues and waits for the database.
         """
@@ -132,7 +134,10 @@ class Outbox(Claims):
                 self._writing.release()
 
     def _ensure_room(self, connection: Connection) -> None:
-        """Raise OutboxFull if too many forms are waiting. The rows are counted at most once a second."""
+        """Raise OutboxFull if too many forms are waiting.
+
+        The waiting forms are counted again after a second, or for each new form while the outbox seems full.
+        """
         now = time.monotonic()
         if self._waiting >= self.max_waiting or now > self._counted_at + COUNT_EVERY:
             self._waiting = connection.execute(select(COUNT_FORMS).where(UNSENT)).scalar_one()
@@ -159,14 +164,14 @@ def _version_of(connection: Connection, form: SentForm, after: int, at: int) -> 
         stored = connection.execute(select(outbox.c.digest).where(same).limit(1)).scalar()
         if stored in (None, form.digest):
             return at, stored == form.digest
-        # otherwise other answers were stored with this version while the outbox could not be read
+        # other answers got this version number while this process could not use the outbox
     last, last_digest = _latest(connection, form.submission)
     is_stored = last_digest == form.digest and not after
     return (last if is_stored else max(last, after) + 1), is_stored
 
 
 def _next_number(connection: Connection) -> int:
-    """Return the next running number. Its row stays locked until the commit, so that no number is skipped."""
+    """Return the next running number. The counter stays locked until the commit, so no number is skipped."""
     number = connection.execute(_NEXT_NUMBER).scalar()
     if number is None:  # if two processes insert the row, one of them fails and tries again
         connection.execute(insert(counters).values(name=FORMS, value=1))

@@ -1,4 +1,4 @@
-"""Adds running numbers, so that a small team sees when an email is missing.
+"""Adds running numbers, so that the team notices if an email is missing.
 
 The previous version of the site works with the new table, because the column may be empty.
 """
