@@ -3,7 +3,7 @@
 The page, the error messages, "Check your answers", the team's email and the printed form are all made from
 these definitions, so each question is written in one place (docs/forms.md).
 
-A text may name facts about the service, such as ``{area}``. `Form.filled` replaces each name with its value.
+A text may name facts about the service, such as `{area}`. `Form.filled` replaces each name with its value.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FURTHER_OPENERS = 2
 _TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name facts about the service
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
-Text = Annotated[str, Field(pattern=r"\S")]  # may not be empty
+Text = Annotated[str, Field(pattern=r"\S")]  # may not be blank
 Conditions = dict[str, tuple[str, ...]]  # names of questions and accepted answers; all must be met
 _NAMED = re.compile(r"<([^<>]*)>")  # the name of a question in a headline, replaced by the answer
 
@@ -52,10 +52,10 @@ class Choice(_Part):
     label: Text
     hint: str = ""
     stop: str = ""  # the outcome to show instead of sending the form (content/outcomes/NAME.md)
-    stop_when: Conditions = {}  # it stops the form only under these conditions
+    stop_when: Conditions = {}  # the choice leads to that outcome only under these conditions
     flag: str = ""  # a line in the team's email that says what to look out for
-    headline: str = ""  # a line at the top of that email; <name> stands for the answer to question "name"
-    caution: str = ""  # what the team must or must not do, directly below the headline
+    headline: str = ""  # a line at the top of the email; <name> is replaced by the answer to question "name"
+    caution: str = ""  # what the team must or must not do, shown below the headlines
     no_reply: bool = False  # the email gets no Reply-To, because the address may be another person's
     needs_fact: str = ""  # the choice is offered only if this fact is set
 
@@ -116,7 +116,7 @@ class Question(_Part):
 
     @property
     def conditions(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """Yield every condition on another question: the name of the field, the question and its answers."""
+        """Yield each condition: the name of its field, the other question and the answers that meet it."""
         stops = (("stop_when", choice.stop_when) for choice in self.choices)
         for field, conditions in (("when", self.when), ("optional_when", self.optional_when), *stops):
             yield from ((field, name, values) for name, values in conditions.items())
@@ -166,7 +166,7 @@ class Step(_Part):
 class Form(_Part):
     """A form: its name, its address and its steps in order."""
 
-    key: str = Field(exclude=True)  # the name of its files KEY.toml and KEY.md; not a line in them
+    key: str = Field(exclude=True)  # from the names of its files, KEY.toml and KEY.md; not written in them
     name: Text  # its name in the team's email
     address: str
     steps: tuple[Step, ...] = Field(alias="step")

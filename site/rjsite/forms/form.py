@@ -57,7 +57,7 @@ class QuestionForm(FlaskForm):
         csrf = False  # Flask-WTF's token needs a cookie; the one in rjsite/forms/token.py does not
 
         def get_translations(self, _form: Any) -> None:
-            """Return None: all messages are the site's own, and paper forms are made without an app."""
+            """Return None: all messages are the site's own, and Flask-WTF's translations need an app."""
 
     form_token = HiddenField()
     website = HiddenField()  # a honeypot, invisible to people
@@ -90,7 +90,7 @@ class QuestionForm(FlaskForm):
 
     @property
     def asked(self) -> list[Question]:
-        """Return the questions whose conditions are met. Answers to others are neither checked nor sent."""
+        """Return the questions whose conditions are met. Other answers are neither checked nor sent."""
         return [q for q in self.definition.questions if q.name in self.given]
 
     def holds(self, conditions: Conditions) -> bool:
@@ -170,11 +170,11 @@ class QuestionForm(FlaskForm):
         )
 
     def _typed(self, name: str) -> str:
-        """Return the text that was typed for a question, or "" if it was not asked."""
+        """Return what was typed or chosen for a question, or "" if it was not asked."""
         return "; ".join(self.given.get(name, ()))
 
     def _answer(self, question: Question, label: str) -> Answer:
-        """Return the answer to a question, with its label in the email."""
+        """Return the answer to a question, with the label that the question has in the email."""
         labels = ["Yes"] if question.kind == "tick" else [choice.label for choice in self.chosen(question)]
         values = self.values(question)
         if not values:

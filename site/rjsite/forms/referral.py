@@ -1,4 +1,4 @@
-"""A referral: what a person sent to the team. The `repr` of its classes shows no answer."""
+"""A referral: what a person sent to the team. The `repr` of these classes shows no answers."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ class Referral:
 
     @property
     def digest(self) -> str:
-        """Return a keyed digest of the answers, which shows whether two referrals have the same answers."""
+        """Return a keyed digest of the answers, which shows whether a form was sent again unchanged."""
         text = json.dumps([(answer.name, answer.text) for answer in self.answers])
         return hmac.new(self.nonce.encode(), text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()

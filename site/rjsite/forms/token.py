@@ -60,11 +60,11 @@ class Signer:
         return self._serializer.dumps(secrets.token_urlsafe(12))
 
     def again(self, nonce: str) -> str:
-        """Return a new token for the same submission, which never counts as sent too fast."""
+        """Return a new token for the same submission. A form with it never counts as sent too fast."""
         return self._serializer.dumps({"again": nonce})
 
     def open(self, text: str) -> Token:
-        """Return the token that was sent with a form."""
+        """Return the token that was sent with a form. An unreadable one gets a new nonce."""
         try:
             content, signed_at = self._serializer.loads(text, return_timestamp=True)
         except BadSignature:

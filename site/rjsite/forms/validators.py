@@ -90,7 +90,7 @@ def optional_when(conditions: Conditions) -> Validator:
 
 
 def chosen_alone(value: str, message: str) -> Validator:
-    """Return a validator that refuses one choice together with others.
+    """Return a validator that rejects one choice if others are chosen too.
 
     Args:
         value: the choice that may only be chosen alone.

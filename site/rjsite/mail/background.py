@@ -55,11 +55,11 @@ class Background:
             atexit.register(self._worker.stop)  # lets it finish the current email
 
     def sends(self) -> bool:
-        """Return whether this process or, if so configured, `rjsite deliver` delivers mail."""
+        """Return whether this process is delivering mail, or leaves that to `rjsite deliver`."""
         return not self._deliver or self._worker.runs()
 
     def start_with(self, app: WSGIApplication) -> WSGIApplication:
-        """Return a WSGI app that starts the thread with its first request and calls `app`."""
+        """Return a WSGI app that passes requests to `app` and starts the thread with the first one."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             self.start()

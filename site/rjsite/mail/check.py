@@ -1,4 +1,4 @@
-"""Connects to the mail server step by step for `rjsite mail check`, with advice on what fails."""
+"""Connects to the mail server step by step for `rjsite mail check`, and gives advice if a step fails."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _look_up(settings: Settings) -> str:
 
 def _connect(connection: VerifiedConnection) -> str:
     settings = connection.settings
-    connection.gate.reopen()  # a person asked for this sign-in; a refusal closes the gate for longer
+    connection.gate.reopen()  # a person asked for this sign-in; another refusal closes the gate for longer
     try:
         connection.open()
     except ssl.SSLCertVerificationError as error:

@@ -18,13 +18,13 @@ from rjsite.mail.smtp_errors import BUSY, NO_SIGN_IN, MailFailure, asks_to_wait
 from rjsite.mail.time_limit import shut_down_after
 from rjsite.settings import Settings
 
-# Only the first mechanism that the server offers is tried, because refused sign-ins can lock the account.
+# Only the first of these that the server offers is tried, because refused sign-ins can lock the account.
 MECHANISMS = {"PLAIN": "auth_plain", "LOGIN": "auth_login", "CRAM-MD5": "auth_cram_md5"}
 XOAUTH2 = "XOAUTH2"
 
 
 class _ReportsData:
-    """A mixin that reports the moment from which the server may have the message."""
+    """A mixin that calls `tell` and sets `given` when the server is about to receive the message."""
 
     given = False
     tell: Callable[[], None]
@@ -44,7 +44,7 @@ class _ServerOverTLS(_ReportsData, smtplib.SMTP_SSL):
 
 
 class VerifiedConnection(Connection):
-    """A connection that verifies the server's certificate and ends after a set time."""
+    """A connection that verifies the server's certificate and is shut down if it lasts too long."""
 
     def __init__(
         self, state: Any, settings: Settings, gate: Gate, tokens: TokenSource, within: float
@@ -62,7 +62,7 @@ class VerifiedConnection(Connection):
         """Connect, encrypt and sign in. Flask-Mail calls this.
 
         Raises:
-            MailFailure: if the gate is closed or the sign-in fails.
+            MailFailure: if the gate is closed, the server is busy or the sign-in fails.
             smtplib.SMTPException, OSError: if the server cannot be reached or trusted.
         """
         self.gate.ensure_open()
@@ -75,7 +75,7 @@ class VerifiedConnection(Connection):
         return self.server
 
     def open(self) -> None:
-        """Connect and encrypt. Nothing is sent before the certificate is verified."""
+        """Connect, and encrypt if so configured. An untrusted certificate ends the connection."""
         settings = self.settings
         where: dict[str, Any] = {
             "timeout": settings.mail_timeout,
@@ -122,7 +122,7 @@ class VerifiedConnection(Connection):
         """Sign in, if a user name is set.
 
         Raises:
-            MailFailure: if the gate is closed or the server refuses the sign-in.
+            MailFailure: if the gate is closed, there is no common mechanism, or the sign-in fails.
         """
         host = self.server
         name, password = self.settings.mail_username, self.settings.mail_password.get_secret_value()
@@ -161,7 +161,7 @@ class VerifiedConnection(Connection):
         token.has_worked = True
 
     def __exit__(self, *_: Any) -> None:
-        """Quit. If the server closes the connection now, it has still accepted the message."""
+        """Quit and close the connection. A failure to quit does not affect a message that was accepted."""
         with contextlib.suppress(smtplib.SMTPException, OSError):
             self.server.quit()
         self.close()
@@ -179,7 +179,7 @@ def _authenticate(host: smtplib.SMTP, name: str, token: str) -> None:
     """Sign in with XOAUTH2 as documented by Microsoft and Google."""
 
     def answer(challenge: bytes | None = None) -> str:
-        # A challenge means that the server has refused. It gives the reason after an empty line.
+        # A challenge means that the server refused the token. It gives the reason after an empty response.
         return "" if challenge else f"user={name}\x01auth=Bearer {token}\x01\x01"
 
     host.auth(XOAUTH2, answer)

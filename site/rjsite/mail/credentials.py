@@ -16,7 +16,7 @@ WARN_BEFORE = timedelta(days=30)
 
 
 def credentials_digest(settings: Settings) -> str:
-    """Return a keyed digest of the credentials for the mail server, including the contents of key files.
+    """Return a keyed digest of the credentials for the mail server, including any certificate and key files.
 
     The key is the last one in RJSITE_SECRET_KEY, which stays the same when a new key is put in front of it.
     """
@@ -38,9 +38,9 @@ def credentials_digest(settings: Settings) -> str:
 
 
 def ending(settings: Settings, today: date | None = None) -> list[str]:
-    """Return a line for each client certificate or client secret that expires within thirty days.
+    """Return a line for each client certificate or secret that has expired or expires within thirty days.
 
-    The site cannot know when a client secret expires, so a setting says it.
+    The site cannot find out when a client secret expires, so a setting contains the date.
     """
     files = (settings.mail_client_cert, settings.mail_oauth_client_key)
     ends = {f"certificate {file.name}": _end_of(file) for file in files if file}

@@ -27,8 +27,8 @@ _REFERENCE = "DAY-"  # no form can have this reference, because references have 
 def is_count(message: bytes) -> bool:
     """Return whether an email is a daily count and not a form.
 
-    The subject decides, because it is encrypted in the row. The reference is not encrypted, and somebody who
-    changes it must not be able to make the site send a form unencrypted.
+    The subject decides, because it is encrypted in the row. The reference is not encrypted in the row, and
+    somebody who changes it must not be able to make the site send a form unencrypted.
     """
     return f"\r\nSubject: {SUBJECT}\r\n".encode() in message.partition(b"\r\n\r\n")[0]
 
@@ -40,7 +40,7 @@ class DailyCount:
     Args:
         outbox: counts the forms and stores the emails.
         team: the recipients.
-        sender: the address that the emails are from.
+        sender: the From address of the emails.
         warnings: returns lines to include for the team.
     """
 
@@ -52,7 +52,7 @@ class DailyCount:
     def send_when_due(self) -> bool:
         """Store this morning's email if it is due, and return whether it was stored.
 
-        A new outbox gets its first email the next morning.
+        A new outbox gets its first email on the following day.
         """
         now = datetime.fromtimestamp(self.outbox.clock(), UK)
         today, counted = now.date().toordinal(), operator.counter(self.outbox, COUNTED)
@@ -92,7 +92,7 @@ class DailyCount:
 
 
 def count_text(day: date, forms: FormCount, waiting: Waiting, warnings: Sequence[str]) -> str:
-    """Return the text of the email."""
+    """Return the text of the daily email."""
     total = "No forms" if not forms.count else "1 form" if forms.count == 1 else f"{forms.count} forms"
     if forms.count > 1:
         numbers = f"numbers {forms.first} to {forms.last}"

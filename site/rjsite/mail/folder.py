@@ -28,7 +28,7 @@ class FolderConnection(Connection):
         """Do nothing, because nothing is open."""
 
     def send(self, message: Any, envelope_from: Any = None) -> None:
-        """Write the message to its file."""
+        """Write the message to a file."""
         self.offered()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
@@ -38,7 +38,10 @@ class FolderConnection(Connection):
         Path(file.name).replace(self._free_name(message.outgoing))
 
     def _free_name(self, outgoing: OutgoingMail) -> Path:
-        """Return the file for a message. From the second recipient on, the files are numbered."""
+        """Return the path for a message. From the second recipient on, the files are numbered.
+
+        An identical message is written to the same file again.
+        """
         number = 1
         while True:
             path = self.folder / (f"{outgoing.name}.eml" if number == 1 else f"{outgoing.name}-{number}.eml")

@@ -25,20 +25,20 @@ SECURE_MAIL = ".cjsm.net"  # Criminal Justice Secure Mail accepts mail only from
 # each of them, as `EmailMessage` does, would take four times as long.
 POLICY = compat32.clone(linesep="\r\n", cte_type="7bit", max_line_length=0)
 UTF_8 = Charset("utf-8")
-UTF_8.body_encoding = QP  # in lines of 76 characters at most
+UTF_8.body_encoding = QP  # quoted-printable, in lines of at most 76 characters
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMail:
     """A composed message for one recipient."""
 
-    name: str  # the name of the file in which development keeps the email
+    name: str  # the name of the file that the email is written to in development
     recipient: str
     body: bytes = field(repr=False)
 
 
 def subject(referral: Referral) -> str:
-    """Return the subject: the reference and nothing about the content of the form.
+    """Return the subject: the reference, a mark for possible spam, and nothing from the answers.
 
     A form that was filled in quickly is not marked as possible spam for that alone: autofill is quick, and so
     are tests of the site.
@@ -92,7 +92,10 @@ def reply_to(address: str) -> str:
 
 
 def _how_to_reply(address: str) -> Iterator[str]:
-    """Yield how to reply. Encrypted emails and emails from unusual addresses have no Reply-To header."""
+    """Yield instructions for replying.
+
+    An email has no Reply-To header if it is encrypted or if the address has no ASCII form.
+    """
     if not address.isprintable() or " " in address:
         yield "Look for their address in the answers, and write to it in a new email."
         return
@@ -171,11 +174,11 @@ def message_of(headers: Mapping[str, str], text: str, copy: bytes = b"") -> byte
         message = MIMEMultipart(boundary="=_referral", _subparts=[message, attachment])
     for name, value in headers.items():
         message[name] = value
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: prevents automatic replies
     message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange, which ignores Auto-Submitted
     return message.as_bytes(policy=POLICY)
 
 
 def domain_of(address: str) -> str:
-    """Return the part after the @."""
+    """Return the domain of an email address, or "localhost" if there is no address."""
     return address.rpartition("@")[2] or "localhost"

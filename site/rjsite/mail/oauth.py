@@ -1,8 +1,8 @@
-"""Access tokens for the mail server, by the client credentials grant of OAuth 2.0 (RFC 6749, 4.4).
+"""Gets access tokens for the mail server with the client credentials grant of OAuth 2.0 (RFC 6749, 4.4).
 
-Getting a token is a single form post, so http.client does it. An OAuth library would bring its own HTTP
-client, which neither stops after a set time nor trusts the certificates named in the settings. Tokens stay in
-memory; no message, log or exception contains a token, a secret or text from the token server.
+This takes a single POST request, so http.client is enough. An OAuth library would bring its own HTTP client,
+which neither stops after a set time nor trusts the certificates named in the settings. Tokens stay in memory;
+no message, log or exception contains a token, a secret or text from the token server.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from rjsite.settings import Settings
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523, section 2.2
 ASSERTION_LIFE = 600  # seconds
 RENEW_BEFORE_END = 300.0  # seconds, or half the lifetime of a token that lives for less than ten minutes
-SHORTEST_LIFE = 300.0  # seconds; the lifetime of a token if the server does not give it
+SHORTEST_LIFE = 300.0  # seconds; the assumed lifetime of a token if the server does not give one
 LARGEST_ANSWER = 65_536  # bytes
 _REASONS = re.compile(r"AADSTS\d{4,7}")  # Microsoft's error numbers tell an administrator what to do
 _ERRORS = ("invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "invalid_grant")
@@ -49,7 +49,7 @@ class Token:
     """An access token from the authorization server.
 
     Attributes:
-        renew_at: when to replace it, in seconds of the clock of its `TokenSource`.
+        renew_at: when to replace the token, in seconds of the clock of its `TokenSource`.
         has_worked: whether the mail server has accepted it.
     """
 
@@ -64,7 +64,8 @@ class TokenSource:
     It needs no lock, because the gate lets one thread sign in at a time.
 
     Args:
-        clock: returns seconds that never go backwards.
+        settings: the settings of the token server and of the client.
+        clock: returns the seconds of a clock that never goes backwards.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:

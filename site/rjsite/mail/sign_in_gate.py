@@ -40,9 +40,9 @@ FORGET = 86400.0  # seconds after which credentials that are no longer used are 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The number of consecutive refusals, the time until which the gate is closed, and the reason.
+    """The number of consecutive refusals, the time until which the gate is closed, and the failure.
 
-    The failure is empty while a thread is signing in.
+    The failure is empty if the gate is open, or closed to others while a thread is signing in.
     """
 
     refusals: int = 0
@@ -86,7 +86,7 @@ class Gate:
         return known if closed else replace(known, closed_until=0.0, failure="")
 
     def ensure_open(self) -> None:
-        """Do nothing if the gate is open or another thread is signing in.
+        """Check that no failure has closed the gate. Another thread may be signing in.
 
         Raises:
             MailFailure: with the failure that closed the gate.
@@ -95,7 +95,7 @@ class Gate:
             raise MailFailure(failure)
 
     def do_without_database(self) -> None:
-        """Read the state once more if possible, then keep it in memory for some seconds.
+        """Read the state once more if possible, then keep it in memory for a few seconds.
 
         This is for callers who found that the database cannot be written to and must not wait for it again.
         """
@@ -107,13 +107,13 @@ class Gate:
         """Allow one sign-in at a time, inside this context.
 
         A refusal closes the gate. So does a missing reply or a process that ends during the sign-in,
-        because the server may have refused it.
+        because the server may have refused the sign-in.
 
         Args:
             within: the longest time in seconds to wait for other sign-ins.
 
         Raises:
-            MailFailure: if the gate is closed or the sign-in fails.
+            MailFailure: if the gate is closed, another sign-in takes too long, or this one fails.
         """
         end = time.monotonic() + min(within, PATIENCE)
         if not self._alone.acquire(timeout=min(within, PATIENCE)):
@@ -131,7 +131,7 @@ class Gate:
             self._alone.release()
 
     def open(self) -> None:
-        """Open the gate after a success without a sign-in."""
+        """Open the gate after connecting to a server that needs no sign-in."""
         if self._known != State():
             self._save(State())
 
@@ -142,7 +142,7 @@ class Gate:
             self._save(replace(state, closed_until=0.0, failure=""))
 
     def close(self, failure: str) -> None:
-        """Close the gate, for twice as long as last time unless a sign-in has succeeded since."""
+        """Close the gate. The time doubles with each refusal in a row, up to LONGEST_WAIT."""
         if self.state().failure:  # another thread has just closed it
             return
         refusals = self._known.refusals
@@ -150,7 +150,7 @@ class Gate:
         self._save(State(refusals + 1, self.clock() + wait, failure))
 
     def wait_for_turn(self, pause: float) -> float:
-        """Reserve the time to send one email, among all workers with these credentials.
+        """Reserve a turn to send one email now, if no worker with these credentials had one too recently.
 
         Args:
             pause: seconds from one email to the next.
@@ -162,7 +162,7 @@ class Gate:
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.
         """
         now, column = self.clock(), mail_gate.c.next_mail_at
-        due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # otherwise the clock was set back
+        due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # so far ahead: the clock was set back
         try:
             with self._database().begin() as connection:
                 if self._change(connection, due, next_mail_at=now + pause):
@@ -210,7 +210,7 @@ class Gate:
             time.sleep(LOOK_AGAIN)
 
     def _take(self) -> bool:
-        """Close the gate for others, in the database so that it is atomic, and return whether it was open."""
+        """Close the gate for others with an atomic update in the database, and return whether it was open."""
         if not self._uses_database:
             return True
         now = self.clock()
@@ -252,7 +252,7 @@ class Gate:
 
 
 def _failure(error: Exception) -> str:
-    """Return why a sign-in failed, with the reply code and any enhanced status code."""
+    """Return why a sign-in failed, with the reply code if the reply also has an enhanced status code."""
     if not isinstance(error, smtplib.SMTPResponseException) or not 400 <= error.smtp_code < 600:
         return SIGN_IN_UNANSWERED
     failure = SIGN_IN_DELAYED if error.smtp_code < 500 else SIGN_IN_REFUSED

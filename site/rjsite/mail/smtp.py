@@ -20,7 +20,7 @@ from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp_errors import NOT_IN_TEAM, MailFailure, mail_failure
 from rjsite.settings import Settings
 
-LONGEST_ATTEMPT = 130.0  # seconds, however slowly the server answers; shorter than a lease
+LONGEST_ATTEMPT = 130.0  # seconds, however slowly the server responds; shorter than a lease
 ANSWERS = 12  # replies of the server during one delivery, each of which may take as long as the timeout
 
 
@@ -64,7 +64,7 @@ class TeamMail(Mail):
         """Return a connection to the mail server, which the caller opens and closes.
 
         Args:
-            within: seconds after which it is closed.
+            within: seconds after which it is closed at the latest.
         """
         return VerifiedConnection(
             self.state,
@@ -85,10 +85,10 @@ class TeamMail(Mail):
         Args:
             outgoing: the message.
             offered: called just before the message itself is sent.
-            within: the longest time in seconds.
+            within: the longest time that the delivery may take, in seconds.
 
         Raises:
-            MailFailure: if the server does not accept it.
+            MailFailure: if the recipient is not in the team, or the server does not accept the message.
         """
         self._ensure_for_the_team(outgoing)
         connection = self.connect(within)

@@ -6,7 +6,7 @@ import re
 import smtplib
 import ssl
 
-# Failures to reach the server, as opposed to refusals of an email; `TeamMail.check` shows when they are over.
+# The failures, as operators see them.
 UNREACHABLE = "unreachable"
 NOT_TRUSTED = "certificate not trusted"
 NOT_ENCRYPTED = "no encryption offered"
@@ -23,11 +23,12 @@ TOKEN_MISSING = "token server gave no token"  # noqa: S105
 TOKEN_UNREACHABLE = "token server unreachable"  # noqa: S105
 TOKEN_NOT_TRUSTED = "token server not trusted"  # noqa: S105
 NOT_IN_TEAM = "for nobody in RJSITE_TEAM_EMAIL"
+# The failures before any sign-in. They concern all emails, and `TeamMail.check` shows when they are over.
 ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION, NO_SIGN_IN, NO_CERTIFICATE)
 # The beginnings of the failures to sign in, which close the gate of `rjsite.mail.sign_in_gate`.
 AT_THE_GATE = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY, "token ")
 _STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
-# TLS alerts of a server that requires a client certificate, or a different one
+# TLS alerts from a server that requires a client certificate, or a different one
 _ALERTS = (
     "CERTIFICATE_REQUIRED",
     "HANDSHAKE_FAILURE",
@@ -61,7 +62,7 @@ def reply_code(code: int, reply: bytes | str) -> str:
 
 
 def asks_to_wait(error: smtplib.SMTPResponseException) -> bool:
-    """Return whether this reply, sent before the sign-in, means that the server is overloaded."""
+    """Return whether a reply before the sign-in asks the site to try again later."""
     connecting = isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError)
     return error.smtp_code == 421 or (connecting and 400 <= error.smtp_code < 500)
 
@@ -72,7 +73,7 @@ def mail_failure(error: Exception, *, given: bool) -> MailFailure:
     Args:
         given: whether the message itself had been sent.
     """
-    refused = type(error) is smtplib.SMTPResponseException  # also for lines that are too long
+    refused = type(error) is smtplib.SMTPResponseException  # smtplib also raises this for an overlong reply
     if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not given):
         # STARTTLS was not offered or was refused
         return MailFailure(NOT_ENCRYPTED)

@@ -16,13 +16,13 @@ def shut_down_after(seconds: float, find_socket: Callable[[], socket.socket | No
 
     Args:
         seconds: the delay. The caller cancels the timer if all goes well.
-        find_socket: returns the socket at that time.
+        find_socket: returns the socket; called when the time is over.
     """
 
     def shut_down() -> None:
         if connected := find_socket():
             with contextlib.suppress(OSError):
-                # The plain socket's method, because the TLS socket's would first end the encryption.
+                # This is the plain socket's method, because the TLS socket's would first end the encryption.
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds, shut_down)

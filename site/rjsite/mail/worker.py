@@ -1,4 +1,4 @@
-"""The worker: it delivers the mail in the outbox at a steady pace and decides when to try again."""
+"""The worker, which delivers the mail in the outbox at a steady pace and decides when to try again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TAKEN_OVER = "another worker has it"
 OUR_FAULT = "a fault of the site"
 NEEDS_SOMEBODY = (NO_CERTIFICATE_LEFT, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # waiting does not resolve these
 REFUSED_FOR_NOW = "refused (4"
-# All failures except a missing reply, after which the server may have the email.
+# The beginnings of all failures except a missing reply, after which the server may have the email.
 MENDABLE = (*ON_THE_WAY, *AT_THE_GATE, *NEEDS_SOMEBODY, "refused")
 
 log = logging.getLogger("rjsite.delivery")
@@ -45,7 +45,7 @@ log = logging.getLogger("rjsite.delivery")
 
 @dataclass(slots=True)
 class _Interval:
-    """The interval of a task that runs when the worker starts and then every few seconds."""
+    """Decides when a regular task runs: when the worker starts, and then after each interval."""
 
     seconds: float
     last: float = -math.inf
