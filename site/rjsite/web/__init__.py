@@ -1,1 +1,1 @@
-"""Everything that speaks HTTP through Flask."""
+"""The web layer: views, middleware, and the files that are made from pages."""

@@ -17,11 +17,11 @@ _PORT = re.compile(r":[0-9]*$")
 
 
 def client_address(environ: WSGIEnvironment, trusted_proxies: int) -> str:
-    """Return the reported address that a request came from, or an empty string.
+    """Return the reported address that a request came from, or an empty string if none is reported.
 
     Each trusted proxy appends the address of its own client, so the address is found by counting from the
-    right. The visitor may have invented everything to its left. The header is split at every comma, even
-    within quotes, because otherwise an opening quote from the visitor would swallow what the proxies
+    right. The visitor may have invented everything to the left of it. The header is split at every comma,
+    even within quotes, because otherwise an opening quote from the visitor could swallow what the proxies
     appended.
 
     Args:
@@ -40,7 +40,7 @@ def client_address(environ: WSGIEnvironment, trusted_proxies: int) -> str:
 def network_of(text: str) -> str:
     """Return the network of an address, or an empty string if the text is not an address.
 
-    The network of an IPv4 address is the address itself. That of an IPv6 address is its /64, because a
+    The network of an IPv4 address is the address itself. The network of an IPv6 address is its /64, because a
     household or a phone usually has a whole /64.
 
     Args:
@@ -56,7 +56,7 @@ def network_of(text: str) -> str:
     if address.version == 6:
         if any(address in network for network in _IPV4_INSIDE):
             return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if not address.is_link_local:  # a local network shares one /64
+        if not address.is_link_local:  # all link-local addresses share one /64
             return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
 

@@ -1,4 +1,4 @@
-"""The error pages, which are part of the content. If none can be shown, plain text has the phone number."""
+"""The error pages, which are part of the content. If none can be shown, plain text gives the phone number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger("rjsite.errors")
 
 
 def show(status: int) -> Response:
-    """Return the error page of a status. A status without its own page gets that of 404 or 500."""
+    """Return the error page for a status. A status without its own page gets the page for 404 or 500."""
     content = library()
     page = content.errors.get(str(status)) or content.errors.get("404" if status < 500 else "500")
     if page is None:
@@ -51,7 +51,7 @@ def _known(error: HTTPException) -> Response:
 
 
 def _unknown(error: Exception) -> Response:
-    """Return the error page of status 500, and log where the error occurred.
+    """Return the error page for status 500, and log where the error occurred.
 
     The log gets the type of the exception and its place in the code, but not its text, which could contain
     answers.

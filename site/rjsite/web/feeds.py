@@ -48,7 +48,7 @@ def robots(_content: Library, base: str) -> str:
 
 
 def security(content: Library, base: str) -> str:
-    """Return security.txt (RFC 9116) with the contacts of the service. It expires later each day."""
+    """Return security.txt (RFC 9116) with the contacts of the service. Each day it gets a new expiry date."""
     links = [content.facts[name].link for name in ("email", "phone") if name in content.facts]
     lines = [
         *(f"Contact: {link}" for link in links if link),
@@ -68,7 +68,7 @@ FILES = {
 
 
 def _changed(page: Page) -> date:
-    """Return the date of the last change to a page. For a story, it is not before its publication."""
+    """Return the date when a page was last checked, or when a story was published if that is later."""
     checked = page.last_checked or NO_DAY
     return max(checked, page.published) if isinstance(page, Story) else checked
 

@@ -29,7 +29,7 @@ bp = Blueprint("refer", __name__)
 
 
 def form_view(send: Callable[[QuestionForm], Response]) -> ResponseReturnValue:
-    """Return the page of a form, or send the form. One that cannot be sent is shown with every answer.
+    """Return the page of a form, or send the form. A form that cannot be sent is shown with every answer.
 
     While the service accepts no forms, the text of the fact `forms_paused` replaces the questions. A form
     that was already open keeps its answers and says that nothing was sent.
@@ -113,7 +113,7 @@ def _form() -> QuestionForm:
 
 
 def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
-    """Return the page of a form with the named notice above it."""
+    """Return the page of a form, with the named notice above it, if there is one."""
     content = library()
     return _private(
         "form.html",

@@ -1,4 +1,4 @@
-"""Responds to monitoring probes: whether the process is alive, and whether it can do its work."""
+"""Tells monitoring probes whether the process is alive and whether it can do its work."""
 
 from __future__ import annotations
 

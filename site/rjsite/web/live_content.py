@@ -1,8 +1,8 @@
-"""The library that the app shows. It is read at the start, and again on a signal, on a new day or when
-the content folder is replaced.
+"""Reads the library that the app shows, at the start and whenever it may have changed.
 
-In development, it is also read again when a file changes. In place of the page of a file with a problem, a
-plain page then says what to correct.
+The library is read again on a signal, on a new day and when the content folder is replaced. In development,
+it is also read again when a file changes, and a plain page that says what to correct replaces each page whose
+file has a problem.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LINK = re.compile(r'<a\b[^>]*?\shref="(?P<address>/[^"#?]*)[^"]*"[^>]*>(?P<text
 
 
 class LiveLibrary:
-    """Holds one library at a time and replaces it as a whole, so that a request sees a single version.
+    """Keeps one library at a time and replaces it as a whole, so that a request sees a single version.
 
     Args:
         folder: the content folder.
@@ -105,11 +105,11 @@ class LiveLibrary:
         )
 
     def take_up_on_signal(self) -> None:
-        """Read the content again on SIGHUP, in a separate thread so that the server continues."""
+        """Read the content again on each SIGHUP, in a separate thread, so that the server keeps running."""
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.take_up).start())
 
     def keep_last_good(self) -> None:
-        """Copy usable files to the data folder, once for each time that the content was read."""
+        """Copy usable files to the data folder, once after each time the content is read."""
         files, self._to_keep = self._to_keep, {}
         if files and self._last_good:
             try:
@@ -135,7 +135,10 @@ class LiveLibrary:
         self.keep_last_good()
 
     def _withdrawn(self) -> list[str]:
-        """Return the slugs of stories that were removed or whose permission has ended. They go first."""
+        """Return the slugs of stories that were removed or whose permission has ended.
+
+        These stories are withdrawn before the rest of the content is read.
+        """
         files, today = self.folder / "case-studies", clock.today()
         return [
             story.slug
@@ -145,7 +148,7 @@ class LiveLibrary:
 
     def _load(self, kept: Library | None) -> Library:
         today = clock.today()
-        folder = self.folder.resolve()  # the target of the link now, even if it changes meanwhile
+        folder = self.folder.resolve()  # the link may get another target while the content is read
         library = load(folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good)
         if self.production:
             library = for_the_public(library, folder, today, self._last_good)
@@ -155,9 +158,9 @@ class LiveLibrary:
         return library
 
     def _state(self) -> tuple[date, int]:
-        """Return what a reload depends on: the date and the folder or, in development, the files in it.
+        """Return the date and a number for the folder or, in development, for the files in it.
 
-        `rjsite update-content` replaces the folder.
+        The content is read again when either changes. `rjsite update-content` replaces the folder.
         """
         today = clock.today()
         if not self.production:
@@ -174,7 +177,7 @@ class LiveLibrary:
 
 
 def problems_at(library: Library, address: str) -> list[Problem]:
-    """Return the problems of the files that a URL shows. The home page has those of the whole site."""
+    """Return the problems of the files that a URL shows. The home page also shows site-wide problems."""
     return [problem for problem in library.problems if address in _shown_at(problem.path, library)]
 
 

@@ -49,12 +49,12 @@ class Cached(Protocol):
 
 
 def compressed(body: bytes, kind: str, *, small: bool = True) -> dict[str, bytes]:
-    """Return a body by content coding: as it is, and compressed unless its format already is.
+    """Return a body by content coding: unchanged and, unless its format is already compressed, compressed.
 
     Args:
         body: the content of a page or file.
         kind: its Content-Type.
-        small: whether to compress it as far as possible, which takes longer.
+        small: whether to compress the body as far as possible, which takes longer.
     """
     if kind.startswith(COMPRESSED_KINDS):
         return {"": body}
@@ -82,7 +82,7 @@ class Page:
         self.codings = tuple(filter(None, copies))
         vary = [("Vary", "Accept-Encoding")] if self.codings else []
         self.by_coding: dict[str, tuple[Headers, bytes]] = {}
-        for coding, data in copies.items():  # these headers are also those of a 304 (RFC 9110, 15.4.5)
+        for coding, data in copies.items():  # a 304 response has these headers too (RFC 9110, 15.4.5)
             tag = [("ETag", f'"{digest}{coding and "-"}{coding}"')] if cache != NO_STORE else []
             self.by_coding[coding] = [*tag, ("Cache-Control", cache), *vary], data
 
@@ -166,7 +166,7 @@ def site_url() -> str:
 
 
 class Layer:
-    """WSGI middleware that answers cached pages and passes every other request on.
+    """WSGI middleware that sends cached pages and passes every other request on.
 
     Args:
         app: the app whose content is shown.
@@ -183,7 +183,7 @@ class Layer:
         self.is_ours = lru_cache(maxsize=256)(lambda host: host_is_trusted(host, settings.hosts))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request (PEP 3333)."""
+        """Handle one request (PEP 3333)."""
         method, started = environ["REQUEST_METHOD"], time.perf_counter()
         cached = self._cached(method, environ)
         if cached is None:

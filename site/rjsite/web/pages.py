@@ -93,7 +93,7 @@ def render(shown: Page) -> str:
     if shown.address == STORIES and (listing := library().story_index.listing(shown.title, STORIES, {})):
         return render_list(shown, listing)
     if isinstance(shown, Story):
-        once = replace(shown)  # a copy, because 10,000 stories with their rendered text would fill the memory
+        once = replace(shown)  # a copy: 10,000 stories that kept their rendered text would fill the memory
         return _template("story.html", once, story=once)
     return _template("home.html" if shown.address == HOME else "page.html", shown)
 

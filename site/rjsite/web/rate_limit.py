@@ -35,7 +35,7 @@ R = TypeVar("R")
 
 
 def network_key(network: str, key: str) -> str:
-    """Return a keyed hash of a network, salted with the day."""
+    """Return a keyed hash of a network, salted with the date."""
     day = datetime.now(UTC).date().isoformat()
     return hmac.new(key.encode(), f"{day}/{network}".encode(), hashlib.sha256).hexdigest()[:32]
 
@@ -113,8 +113,8 @@ def make_limiter(app: Flask, settings: Settings) -> Limiter:
 def limited(limiter: Limiter, settings: Settings, function: Callable[P, R]) -> Callable[P, R]:
     """Return a function that calls the given one, but only up to the limit for each network.
 
-    Visitors whose address cannot be read are counted together. Their limit is so much higher that it stops
-    floods, but no ordinary visitor.
+    Visitors whose address cannot be read are counted together. Their limit is much higher, so that it stops
+    floods of forms but no ordinary visitor.
 
     Raises:
         RateLimitExceeded: by the returned function, instead of a call beyond the limit.

@@ -24,7 +24,7 @@ _counts = Table(
     Column("ends", Float, nullable=False),  # when the row no longer matters, in seconds since 1970
 )
 
-# Counts and decides in one statement, so that processes cannot exceed the limit together. It compares with
+# This statement both counts and decides, so that processes cannot exceed the limit together. It compares with
 # the limit plus one, because `limits` rounds the weighted count down everywhere.
 _BEFORE = (
     "CASE WHEN rate_limit.win=:w THEN rate_limit.prev WHEN rate_limit.win=:w-1 THEN rate_limit.cur ELSE 0 END"

@@ -43,7 +43,7 @@ log = logging.getLogger("rjsite.requests")
 
 
 def fixed_headers(settings: Settings) -> dict[str, str]:
-    """Return the headers that every response has, including static files."""
+    """Return the headers that every response has, including the responses with static files."""
     headers = {
         "Content-Security-Policy": _POLICY,
         "Cross-Origin-Embedder-Policy": "require-corp",

@@ -1,6 +1,6 @@
 """The views of `/staff/` in the staff copy, where staff write, check, preview and hand over a story.
 
-Nothing that is typed here is stored: only the page carries it, and no URL, log or cache contains any of it.
+Nothing that is typed here is stored: it is only in the page, and no URL, log or cache contains any of it.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _ask(form: QuestionsOfAStory, name: str, status: int = 200, **context: objec
 
 
 def _read(form: QuestionsOfAStory, name: str) -> CheckedStory:
-    """Return the story that was sent."""
+    """Return the story that was sent, with its problems."""
     problem, title = "", form["title"].data or ""
     try:
         file = name or story_name(title)
@@ -141,7 +141,7 @@ def _file(checked: CheckedStory) -> Response:
 
 
 def _hand_over(checked: CheckedStory, name: str) -> Response:
-    """Return the page with the text of the file and instructions."""
+    """Return the page with the text of the file, and instructions for handing it over."""
     kept = [(key, value) for key, value in request.form.items(multi=True) if key != "do"]
     place = _on_github("edit", checked.shown) if name else _on_github("new", checked.shown)
     return _show("hand_over", "Hand over the story", checked=checked, kept=kept, github=place, name=name)
@@ -162,7 +162,7 @@ def take_down(name: str) -> Response:
 
 
 def no_form() -> Response:
-    """Return the page for a form, which only the public site has."""
+    """Return the page that replaces a form, because only the public site has forms."""
     page = library().form_pages[request.path]
     return _show("no_form", page.title, here=request.path)
 
@@ -226,6 +226,6 @@ def init_app(app: Flask, _settings: Settings) -> None:
     with app.app_context():
         for address, form in library().forms.items():
             app.add_url_rule(address, f"no_form_{form.key}", no_form)
-    app.add_url_rule("/exit", "refer.leave", forms.leave)  # the endpoint that templates use
+    app.add_url_rule("/exit", "refer.leave", forms.leave)  # templates refer to this endpoint
     app.add_url_rule(health.ALIVE, "alive", health.alive)
     app.register_blueprint(bp)

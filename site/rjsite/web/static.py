@@ -1,4 +1,4 @@
-"""Serves static files, each named after the hash of its content, so that browsers keep it for a year."""
+"""Serves static files, with a hash of the content in each name, so that browsers can keep them for a year."""
 
 from __future__ import annotations
 

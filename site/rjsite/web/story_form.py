@@ -21,7 +21,7 @@ from rjsite.content.story_file import Values, choices, is_day, is_list, story_te
 LONG = ("summary", "ask")  # questions with a larger box
 YES_NO = (SelectChoice("true", "Yes"), SelectChoice("false", "No"))
 
-# What staff tick before they hand over a story, by heading
+# The sentences that staff tick before they hand over a story, by heading.
 CHECKLIST: Mapping[str, Sequence[str]] = {
     "Everyone in it has agreed": (
         "Each person in it agreed to its publication, after reading the words or hearing them read.",

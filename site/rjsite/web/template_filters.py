@@ -6,5 +6,5 @@ from datetime import date
 
 
 def day(value: date) -> str:
-    """Return a date as people read it: 3 March 2026."""
+    """Return a date as people write it, such as 3 March 2026."""
     return f"{value:%-d %B %Y}"
