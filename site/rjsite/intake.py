@@ -20,7 +20,7 @@ from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 
 DIRECT_TIMEOUT = 25.0  # seconds for all recipients together, while the person waits for the page
-REMEMBERED = 1000  # submissions that were sent directly
+REMEMBERED = 1000  # how many directly sent submissions are remembered
 RETRY_EVERY = 1.0  # seconds
 LOCKS = 64  # two forms seldom share a lock, but the same form sent twice always uses the same one
 

@@ -74,7 +74,7 @@ class Question(_Part):
     missing: str = ""  # the error if there is no answer; without it the question is optional
     noun: str = ""  # the first words of the error for an answer over `limit` characters
     limit: int = 0
-    malformed: str = ""  # the error for an answer that its kind does not allow
+    malformed: str = ""  # the error for an answer that a question of this kind does not allow
     choices: tuple[Choice, ...] = ()
     alone: str = ""  # for "many": the choice that excludes all others
     when: Conditions = {}  # asked only under these conditions

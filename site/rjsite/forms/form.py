@@ -69,7 +69,7 @@ class QuestionForm(FlaskForm):
 
     @property
     def token(self) -> str:
-        """Return the token for the page: the one that was sent while it is valid, otherwise a new one."""
+        """Return the token for the page: the one that was sent if it is still valid, otherwise a new one."""
         if not self.is_submitted():
             return self._signer.fresh()
         return self._signer.again(self.sent_token.nonce) if self.token_expired else str(self.form_token.data)

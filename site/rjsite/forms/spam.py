@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rjsite.forms.referral import FAST
 
-TOO_FAST = ("less than 1 second", "1 second", "2 seconds")  # after the page was opened
+TOO_FAST = ("less than 1 second", "1 second", "2 seconds")  # by whole seconds since the page was opened
 MANY_LINKS = 3
 _LINK = re.compile(r"(?:https?://|www\.)\S", re.IGNORECASE)
 

@@ -18,7 +18,7 @@ from rjsite.mail.smtp import TeamMail
 from rjsite.mail.smtp_errors import MailFailure, mail_failure, reply_code
 from rjsite.settings import Settings
 
-PORT_OF_TLS = 465  # TLS begins with the first byte: RFC 8314, section 3.3
+PORT_OF_TLS = 465  # on this port, TLS begins with the first byte (RFC 8314, section 3.3)
 TEST = "This is a test. Somebody ran “rjsite mail check --send”. Nothing has to be done.\n"
 # Reasons why a certificate is not trusted, by OpenSSL's X509_V_ERR_... codes.
 _UNTRUSTED = {

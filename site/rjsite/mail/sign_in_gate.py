@@ -30,7 +30,7 @@ from rjsite.mail.smtp_errors import (
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.schema import mail_gate
 
-FIRST_WAIT, LONGEST_WAIT = 120.0, 900.0  # seconds after refused sign-ins
+FIRST_WAIT, LONGEST_WAIT = 120.0, 900.0  # seconds for which refused sign-ins close the gate
 PATIENCE = 10.0  # seconds to wait while another thread or process signs in
 LOOK_AGAIN = 0.05
 WITHOUT_DATABASE = 5.0  # seconds before trying a failed database again
@@ -70,7 +70,7 @@ class Gate:
         self.clock = clock
         self._database = database
         self._credentials = credentials
-        self._known, self._unsaved = State(), False  # as last read or written
+        self._known, self._unsaved = State(), False  # the latest state, and whether it has yet to be saved
         self._without_until = 0.0  # in seconds of `time.monotonic`
         self._alone = threading.Lock()
 

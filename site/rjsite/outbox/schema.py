@@ -11,7 +11,7 @@ outbox = Table(
     "outbox",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("number", Integer),  # the same for every recipient; NULL for the daily count
+    Column("number", Integer),  # the running number, which all recipients share; NULL for the daily count
     Column("reference", String(9), nullable=False),
     Column("submission", String(64), nullable=False),
     Column("digest", String(64), nullable=False),

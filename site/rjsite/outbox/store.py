@@ -17,7 +17,7 @@ from rjsite.outbox.schema import counters, outbox
 
 COUNT_EVERY = 1.0  # seconds between two counts of the waiting forms
 THREAD_WAIT = 0.5  # seconds for which a thread waits for other threads of this process
-FORMS = "forms"  # the counter of running numbers
+FORMS = "forms"  # the name of the counter of running numbers
 
 # Returns the message for each recipient, given a version and a running number.
 Compose = Callable[[int, int], Mapping[str, bytes]]

@@ -148,7 +148,7 @@ class LiveLibrary:
 
     def _load(self, kept: Library | None) -> Library:
         today = clock.today()
-        folder = self.folder.resolve()  # the link may get another target while the content is read
+        folder = self.folder.resolve()  # the folder may be a link whose target changes meanwhile
         library = load(folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good)
         if self.production:
             library = for_the_public(library, folder, today, self._last_good)

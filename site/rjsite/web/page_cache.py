@@ -49,7 +49,7 @@ class Cached(Protocol):
 
 
 def compressed(body: bytes, kind: str, *, small: bool = True) -> dict[str, bytes]:
-    """Return a body by content coding: unchanged and, unless its format is already compressed, compressed.
+    """Return a body by content coding, with compressed copies unless its format is already compressed.
 
     Args:
         body: the content of a page or file.

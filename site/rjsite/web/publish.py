@@ -1,6 +1,6 @@
 """Writes every information page and story to files, which a web server serves even while the site is down.
 
-DIR/current is a symbolic link to the current files. It is replaced in one step when all files are written.
+DIR/current is a symbolic link to the current files. It is replaced atomically once all files are written.
 `pages` contains what browsers may store and revalidate, `unkept` what they must not store, and `files` what
 never changes. A file is named after its URL: /privacy is pages/privacy.html, and / is pages/.html. With
 deploy/nginx-published.conf, nginx serves them, shows /site-away if the site is unavailable, and /too-long
@@ -33,7 +33,7 @@ from rjsite.web.live_content import library
 from rjsite.web.security import NO_STORE
 
 CURRENT = "current"
-ENDINGS = {"": "", "br": ".br", "gzip": ".gz"}  # the file ending of each content coding
+ENDINGS = {"": "", "br": ".br", "gzip": ".gz"}  # the file name extension for each content coding
 
 
 def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Problem]]:

@@ -100,8 +100,8 @@ def _refuse_what_is_too_large() -> None:
 def _refuse_other_sites() -> None:
     """Abort with 403 if another site started this POST request.
 
-    Because of the Referrer-Policy, browsers send the site's own forms with `Origin: null`, so only
-    `Sec-Fetch-Site` can tell them apart. If a browser does not send that header, the form token decides.
+    Because of the Referrer-Policy, browsers send even the site's own forms with `Origin: null`. So only
+    `Sec-Fetch-Site` can identify other sites. If a browser does not send that header, the form token decides.
     """
     if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "none") not in (
         "same-origin",

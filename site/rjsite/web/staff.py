@@ -51,7 +51,7 @@ class KnownProblems:
 
 @bp.get("/")
 def home() -> Response:
-    """Return the list of all stories and pages, with the problems of each, and of open questions."""
+    """Return the page that lists all stories and pages with their problems, and the open questions."""
     content, folder = library(), _folder()
     return _show(
         "home",

@@ -36,7 +36,7 @@ ANSWERS: Mapping[str, str | list[str]] = {
 
 
 def _questions(state: str) -> tuple[Question, ...]:
-    """Return a question of each kind. Its name contains the state, because ids must be unique on a page."""
+    """Return a question of each kind. Each name contains the state, because ids must be unique on a page."""
 
     def question(name: str, kind: Kind, label: str, **fields: Any) -> Question:
         return Question(name=f"{state}-{name}", kind=kind, label=label, **fields)
