@@ -4,8 +4,8 @@ They are the forms to fill in by hand, also in large print, and the Easy Read pa
 
     .venv/bin/python tools/papers.py    (or: make papers)
 
-A file is rebuilt only if its text or its look has changed: its identifier is the digest of the document
-it was made from. WeasyPrint makes it and needs the library Pango; the site needs neither.
+A file is made again only if its text or appearance has changed: its identifier is the digest of the HTML
+from which it was made. WeasyPrint makes the files and needs the library Pango; the site needs neither.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
         if made_from(path) != digest(html):
             from weasyprint import (
                 HTML,
-            )  # here, because it needs Pango and the test of this file does not
+            )  # imported here, so that the test of this file does not need Pango
 
             HTML(string=html, base_url=str(ROOT / "static") + "/").write_pdf(
                 path, pdf_variant="pdf/ua-1", pdf_identifier=digest(html), finisher=mark_footers

@@ -3,7 +3,7 @@
     python3 tools/prepare.py run    packages for the site
     python3 tools/prepare.py dev    packages for the site, the tests and the checks
 
-It is quick if nothing changed. It uses only the standard library, because it runs before anything is
+It is quick if nothing has changed. It uses only the standard library, because it runs before anything is
 installed, and only syntax that an old Python can parse, so that an old Python can say that it is too old.
 deploy/prepare.py links here, because the release.sh of each version looks for it there.
 """
@@ -125,7 +125,8 @@ def install(lock: Path, uv: str | None) -> None:
         run([uv, "pip", "install", "--quiet", "--no-config", "--python", str(PYTHON), *flags])
     else:
         pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-        # A server may not be able to write to .venv later. Elsewhere Python compiles what it imports.
+        # On a server, .venv may be read-only later, so modules are compiled now. Elsewhere, Python compiles
+        # what it imports.
         if lock != LOCKS["run"]:
             flags.append("--no-compile")
         run([*pip, "install", "-qq", *flags])

@@ -1,6 +1,7 @@
-"""The program `rjsite`. Its commands print messages for people and never a traceback.
+"""The program `rjsite`. For errors that can be expected, it prints a message instead of a traceback.
 
-A command exits with 0 if all is well, 1 if something is wrong, or 2 if it was used wrongly.
+A command exits with 0 if all is well, 1 if something is wrong, or 2 if the command line or the settings
+cannot be used.
 
 Modules that are slow to import, such as Flask and SQLAlchemy, are imported only when a command runs.
 Otherwise `rjsite --help`, `rjsite check` and the scripts in deploy/ would take half a second longer.

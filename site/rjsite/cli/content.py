@@ -126,7 +126,7 @@ def release_check(write: Path | None) -> None:
 
 
 def _missing_settings() -> list[str]:
-    """Return a line for each setting that production lacks or that will soon stop working."""
+    """Return a line for each setting that production lacks or cannot use, or that will soon expire."""
     try:
         settings = Settings.load(mode="production")
     except SettingsError as error:
@@ -196,13 +196,13 @@ def _show_again(hidden: ListFile, slug: str) -> None:
 
 
 def published_folders(data: Path) -> list[Path]:
-    """Return the folders of published pages."""
+    """Return the folders that contain published pages."""
     folders = map(Path, sorted(ListFile(data, PUBLISHED_FOLDERS).read()))
     return [folder for folder in folders if (folder / "current").is_dir()]
 
 
 def publish_again(data: Path) -> list[Problem]:
-    """Publish to every folder again, and return the problems that prevent content from being shown."""
+    """Publish to every such folder again, and return the problems that prevent content from being shown."""
     from rjsite.web.publish import publish_content
 
     os.umask(0o022)  # nginx runs as another user and reads the files

@@ -91,7 +91,7 @@ def deliver(once: bool) -> None:
             sys.exit(1)
         return
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())  # after the current email
+        signal.signal(number, lambda *_: worker.stop())  # the current email is still finished
     worker.run()
 
 

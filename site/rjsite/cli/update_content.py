@@ -44,7 +44,7 @@ def update_content() -> None:
 
 
 def _updated(before: merged.Update, repository: str, data: Path) -> merged.Update:
-    """Show and publish the content of main, unless it is already shown.
+    """Show and publish the content of main unless it is already shown, and return the result.
 
     Problems are checked again each time, because a new day or a new release can resolve them.
     """
@@ -57,7 +57,7 @@ def _updated(before: merged.Update, repository: str, data: Path) -> merged.Updat
 
 
 def _take_down_removed(data: Path) -> None:
-    """Delete removed stories from the published pages, even if the others cannot be published."""
+    """Delete removed stories from the published pages, even if the remaining pages cannot be published."""
     from rjsite.web.publish import take_down
 
     stories = data / merged.LINK / "case-studies"
@@ -66,7 +66,7 @@ def _take_down_removed(data: Path) -> None:
 
 
 def _not_shown(settings: Settings) -> list[Problem]:
-    """Return the problems that keep content from being shown, and keep the last good versions."""
+    """Save the last good versions, and return the problems that prevent content from being shown."""
     from rjsite.web.live_content import LiveLibrary
 
     live = LiveLibrary(settings.content_dir, production=settings.production, data=settings.data_dir)

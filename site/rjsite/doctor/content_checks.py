@@ -1,4 +1,4 @@
-"""Checks settings, version, content and published pages, and yields a line for each thing to do."""
+"""Checks settings, versions, content, published pages and the daily run, with a line for each thing to do."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _PLACEHOLDER = re.compile(  # as in the project's examples and guides
     r"(?i:\bexample\.(?:org|com|net)\b|\.(?:example|invalid|test)\b|\byour-organisation\b)"
     r"|\b[A-Z]+-ID\b|\bADDRESS\b"
 )
-_PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+) \\$", re.MULTILINE)  # without a condition
+_PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+) \\$", re.MULTILINE)  # no environment marker
 
 
 def check_settings(site: Site) -> Iterator[str]:
-    """Yield faults and placeholders in the settings, and each secret file or data folder open to others."""
+    """Yield faults and placeholders in the settings, and secret files and folders that others can open."""
     yield from site.faults
     for name, value in site.settings:
         text = " ".join(value) if name == "team_email" else value
@@ -86,7 +86,7 @@ def check_merged_content(site: Site) -> Iterator[str]:
 
 
 def check_published_pages(site: Site) -> Iterator[str]:
-    """Yield each folder for nginx whose pages are missing or differ from those that the site shows."""
+    """Yield a line for each folder for nginx whose pages are missing or not those that the site shows."""
     folders = {Path(name) for name in ListFile(site.settings.data_dir, PUBLISHED_FOLDERS).read()}
     if site.settings.production and USUAL_FOLDER.is_dir():
         folders.add(USUAL_FOLDER)

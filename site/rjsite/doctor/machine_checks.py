@@ -60,7 +60,7 @@ def check_running_site(site: Site) -> Iterator[str]:
 
 
 def check_units(site: Site) -> Iterator[str]:
-    """Yield each unit that has failed, is not running or will not start with the machine."""
+    """Yield a line for each unit that has failed, is not running or will not start with the machine."""
     if not site.settings.production:
         return
     if not SYSTEMD.is_dir():
@@ -140,7 +140,7 @@ def check_https(site: Site) -> Iterator[str]:
 
 
 def check_backup(site: Site) -> Iterator[str]:
-    """Yield a line if the newest backup is old, damaged, unreadable with these keys, or not copied."""
+    """Yield a line if backups are missing or not copied elsewhere, or the newest is old or cannot be used."""
     folder = site.settings.backup_dir
     if not site.settings.production:
         return
@@ -160,7 +160,7 @@ def check_backup(site: Site) -> Iterator[str]:
 
 
 def _sqlite_fault(site: Site, file: Path) -> str:
-    """Return why a backup of SQLite cannot be used, or "". The file is only read."""
+    """Return why an SQLite backup cannot be used, or "". The file is only read."""
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)) as database:
             if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":

@@ -32,7 +32,7 @@ def check_sealing(site: Site) -> Iterator[str]:
 
 
 def check_certificates(site: Site) -> Iterator[str]:
-    """Yield a line for each certificate and each secret for mail that expires soon."""
+    """Yield a line for each certificate and each mail secret that expires soon or on an unknown date."""
     yield from TeamCertificates(site.settings.team_certificates).warnings()
     yield from ending(site.settings)
     if site.settings.mail_oauth_client_secret and not site.settings.mail_oauth_secret_ends:
@@ -40,7 +40,7 @@ def check_certificates(site: Site) -> Iterator[str]:
 
 
 def check_outbox(site: Site) -> Iterator[str]:
-    """Yield why mail is waiting, whether the last sign-in failed, and each damaged file that was kept."""
+    """Yield why mail is waiting, whether the last sign-in failed, and each corrupt file that was kept."""
     url = site.settings.outbox_url
     if not _is_missing(url):
         try:

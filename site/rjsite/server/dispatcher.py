@@ -1,4 +1,4 @@
-"""Chooses the thread for a request, so that forms cannot occupy the threads of pages."""
+"""Chooses the thread for a request, so that forms cannot occupy the threads that serve pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
         self.forms.set_thread_count(FORM_THREADS)
 
     def add_task(self, task: Any) -> None:
-        """Queue a connection with the requests that were read from it."""
+        """Queue a connection, together with the requests that were read from it."""
         if any(getattr(request, "command", "") == "POST" for request in task.requests):
             self.forms.add_task(task)
         else:

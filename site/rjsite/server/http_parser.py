@@ -1,4 +1,4 @@
-"""Refuses requests that waitress accepts: ambiguous framing, unknown hosts, and clients that never finish.
+"""Refuses what waitress accepts: ambiguous framing, unknown hosts, and clients that never finish a request.
 
 Every refusal closes the connection. The rules are those of RFC 9112, sections 3.2, 5.2, 6.1 and 6.3.
 """
@@ -20,13 +20,13 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from rjsite.web.security import PROBES, TOO_LARGE, log_line
 
-MAX_CONNECTIONS = 4000  # slow clients occupy one of these and not a thread
+MAX_CONNECTIONS = 4000  # a slow client occupies a connection, but no thread
 TIMEOUT = 60  # seconds for a whole request, and for a client that has stopped reading a response
 CLEANUP_INTERVAL = 10  # seconds between checks for connections that have timed out
-OTHER_FILES = 200  # open files of the site other than connections
+OTHER_FILES = 200  # files that the site may have open besides its connections
 
 _FRAMING = re.compile(rb"\r\n((?:content-length|transfer-encoding)(?:[^\r]|\r(?!\n))*)")
-_is_ours = lru_cache(maxsize=256)(host_is_trusted)  # called for each request
+_is_ours = lru_cache(maxsize=256)(host_is_trusted)  # cached because every request needs it
 
 
 def connection_limit() -> int:
@@ -37,7 +37,7 @@ def connection_limit() -> int:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Parses requests, and refuses those that could be understood in two ways.
+    """Parses requests, and refuses those that are ambiguous or for another host.
 
     Attributes:
         hosts: the host names that the site accepts.
@@ -74,7 +74,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc]
-    """Sends the response to an invalid request, and logs it."""
+    """Logs an invalid request and responds to it."""
 
     def execute(self) -> None:
         log_line("-", "-", self.request.error.code, time.perf_counter())

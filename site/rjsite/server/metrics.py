@@ -1,4 +1,4 @@
-"""Metrics for Prometheus on the same machine: how many forms were accepted, and how many emails wait.
+"""Metrics for Prometheus on the same machine: how many forms were accepted, and how many emails are waiting.
 
 The metrics of the outbox cover all machines, while the forms are counted in this process only.
 """

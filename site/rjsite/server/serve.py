@@ -22,7 +22,7 @@ log = logging.getLogger("rjsite.server")
 
 
 def set_up_logs() -> None:
-    """Log the site's own lines to standard error, and those of libraries from warnings upwards."""
+    """Log messages of the site, and warnings and errors of libraries, to standard error."""
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -38,7 +38,7 @@ def keep_private(settings: Settings) -> None:
 
 
 def serve(app: Flask, host: str, port: int) -> None:
-    """Serve until a signal stops the server, then finish the requests and emails that were begun."""
+    """Serve until a signal stops the server, then finish the requests and emails in progress."""
     services = services_of(app)
     settings = services.settings
     if settings.production:  # in development, SIGHUP means that the terminal was closed, and stops the site
@@ -78,7 +78,7 @@ def _run(server: Any, where: str) -> None:
 
 
 def _port(server: Any, given: int) -> int:
-    """Return the port of a server, which chooses one itself if the setting is 0."""
+    """Return the port that a server listens on. If the given port is 0, the system chooses one."""
     port: int = getattr(server, "effective_port", given)
     return port
 

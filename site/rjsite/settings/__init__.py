@@ -1,4 +1,4 @@
-"""The settings from the environment, with a type for each value.
+"""The settings from the environment and the settings file, with a type for each value.
 
 The site reports all faults when it starts, and no message shows a value. Facts about the service are content
 (content/service.toml), not settings.
@@ -30,7 +30,7 @@ from rjsite.settings import checks, value_checks
 from rjsite.settings.file import PREFIX, read_given, trimmed
 
 ROOT = Path(__file__).resolve().parents[3]
-# Development keeps its keys in these files of the data folder.
+# In development, the keys are stored in these files in the data folder.
 KEY_FILES = {"secret_key": "secret-key", "outbox_keys": "outbox-key"}
 
 SecretList = tuple[SecretStr, ...]
@@ -145,7 +145,8 @@ class Settings(BaseModel):
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return tuple(dict.fromkeys(part for part in map(trimmed, value.split(",")) if part))  # each once
+            # `dict.fromkeys` removes duplicates and keeps the order.
+            return tuple(dict.fromkeys(part for part in map(trimmed, value.split(",")) if part))
         return value
 
     @field_validator("*", mode="before")
@@ -166,7 +167,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _read_merged_content(self) -> Self:
-        """Use the content that `rjsite update-content` fetched, whatever the version of the program."""
+        """Use the content that `rjsite update-content` fetches, not the content of the installed version."""
         if self.content_repository and "content_dir" not in self.model_fields_set:
             object.__setattr__(self, "content_dir", self.data_dir / "content")
         return self
@@ -190,7 +191,7 @@ class Settings(BaseModel):
 
     @property
     def secrets(self) -> list[str]:
-        """Return the keys of form tokens: the first one signs, and all verify."""
+        """Return the signing keys: the first one signs form tokens, and all verify them."""
         return [key.get_secret_value() for key in self.secret_key]
 
     @property

@@ -13,7 +13,7 @@ from rjsite.settings.value_checks import SECRET_LENGTH
 if TYPE_CHECKING:
     from rjsite.settings import Settings
 
-NEEDED = {  # in production
+NEEDED = {  # these must be set in production
     "secret_key": f"{SECRET_LENGTH} characters or more; “rjsite keys new” makes one",
     "outbox_keys": "“rjsite keys new” makes one",
     "public_url": "the address of the site, like https://www.example.org",
@@ -46,7 +46,7 @@ def _production_faults(settings: Settings) -> list[str]:
 
 
 def _folder_faults(settings: Settings) -> list[str]:
-    """Return a line for each folder that is missing.
+    """Return a line for each folder that is missing or must not be set.
 
     The folders are not created, because a missing folder is probably a disk that is not mounted.
     """

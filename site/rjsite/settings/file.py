@@ -13,7 +13,7 @@ PREFIX = "RJSITE_"
 FILE = f"{PREFIX}SETTINGS_FILE"
 BESIDE = ("HOST", "PORT", "KEEP_DAYS", "BACKUP_TARGET")  # for `rjsite serve` and the scripts in deploy/
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Invisible characters that pasting adds: spaces of any width, marks of text direction, control characters
+# Invisible characters that pasting can add: spaces of any width, text direction marks and control characters
 _UNSEEN = "".join(map(chr, (*range(33), *range(127, 161), *range(0x2000, 0x2010), *range(0x2028, 0x2030))))
 _UNSEEN += "\u00ad\u205f\u2060\u3000\ufeff"
 
@@ -50,7 +50,7 @@ def read_given(known: Collection[str]) -> Given:
 
 
 def _read_file(path: Path) -> Given:
-    """Return the lines NAME=value of a file. Values are literal, apart from a pair of quotes around them."""
+    """Return the values in a file of NAME=value lines. A pair of quotes around a value is removed."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError:

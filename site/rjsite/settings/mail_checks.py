@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def mail_faults(settings: Settings) -> list[str]:
-    """Return a line for each mail setting that does not fit the others."""
+    """Return a line for each mail setting that cannot be used or does not fit the others."""
     faults = []
     if settings.mail_use_tls and settings.mail_use_ssl:
         faults.append(f"{PREFIX}MAIL_USE_TLS and {PREFIX}MAIL_USE_SSL: set only one of them to true")
@@ -38,7 +38,7 @@ def mail_faults(settings: Settings) -> list[str]:
 
 
 def _client_certificate_faults(settings: Settings) -> list[str]:
-    """Return a line if the client certificate for the mail server cannot be used with its key."""
+    """Return a line for each reason why the client certificate for the mail server cannot be used."""
     certificate, key = settings.mail_client_cert, settings.mail_client_key
     if not certificate:
         return [f"Set {PREFIX}MAIL_CLIENT_CERT: {PREFIX}MAIL_CLIENT_KEY is set"] if key else []
@@ -87,7 +87,7 @@ def _oauth_faults(settings: Settings) -> list[str]:
 
 
 def _is_client_key(file: Path) -> bool:
-    """Return whether a file contains an RSA key and its certificate, which can sign OAuth assertions."""
+    """Return whether a file contains what signing OAuth assertions needs: an RSA key and its certificate."""
     try:
         pem = file.read_bytes()
         key = load_pem_private_key(pem, None)

@@ -1,4 +1,4 @@
-"""Checks the value of each single setting. No message shows the value."""
+"""Checks the value of each setting on its own. No message shows the value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET_LENGTH = 32
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")  # RFC 5322, section 3.4.1, without quotes
+_LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")  # RFC 5322, section 3.4.1, without quoted strings
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/*")
 
 
@@ -34,7 +34,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def email_address(value: str) -> str:
-    """Check an email address. It has to be ASCII, because few servers accept others (RFC 6531)."""
+    """Check an email address. It has to be ASCII, because few servers accept other addresses (RFC 6531)."""
     local, _, host = value.rpartition("@")
     if value and not (len(local) <= 64 and _LOCAL.fullmatch(local) and _is_host(host) and len(value) <= 254):
         raise ValueError("write plain email addresses, like team@example.org, with commas between")
@@ -42,7 +42,7 @@ def email_address(value: str) -> str:
 
 
 def host_name(value: str) -> str:
-    """Check the host name or IP address of a server."""
+    """Check the host name or IP address of a server, and return it without brackets and a final dot."""
     name = value.removeprefix("[").removesuffix("]").removesuffix(".")
     if value and not (_is_host(name) or _is_ipv6(name)):
         raise ValueError("write the name alone, like mail.example.org; its port is RJSITE_MAIL_PORT")
@@ -86,7 +86,7 @@ def token_url(value: str) -> str:
 
 
 def repository(value: str) -> str:
-    """Check the address of a git repository. It must not contain a password, because messages name it."""
+    """Check the address of a git repository. It must not contain a password, because messages show it."""
     web = re.match(r"https://[^@\s]+\Z", value)
     if value and not (web or re.match(r"(ssh://|file:///|/|[\w.-]+@[\w.-]+:)[^-\s]\S*\Z", value)):
         raise ValueError(
@@ -97,7 +97,7 @@ def repository(value: str) -> str:
 
 
 def form_limit(value: str) -> str:
-    """Check the limit of forms for each network."""
+    """Check the limit on forms from each network."""
     from limits import parse_many
 
     if value.lower() == "off":
