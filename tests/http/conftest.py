@@ -1,4 +1,4 @@
-"""Fixtures for tests of the whole site inside the test, as visitors and the team use it."""
+"""Fixtures for tests that run the whole site in their own process, as visitors and the team use it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rjsite.settings import Settings
 
 @pytest.fixture
 def calm(calm_app: Flask) -> FlaskClient:
-    """Return a visitor of `calm_app`."""
+    """Return a client of `calm_app`."""
     return calm_app.test_client()
 
 

@@ -20,7 +20,7 @@ from support.service import SERVICE
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The site with the question of docs/forms.md added to form A, and nothing else changed."""
+    """Return a site with the question of docs/forms.md added to form A, and nothing else changed."""
     folder = tmp_path_factory.mktemp("one-edit")
     shutil.copytree(SERVICE, folder / "content")
     (question,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "forms.md").read_text(), re.S)

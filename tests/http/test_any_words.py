@@ -1,7 +1,7 @@
-"""Any person's words, for every question of every form: what is accepted arrives as it was typed.
+"""Whatever a person types in any question of any form, what is accepted arrives as it was typed.
 
-The answers are made from the definitions in content/forms, so a new question is tried without an edit here.
-`HOSTILE=2000 pytest tests/http/test_any_words.py` tries for longer.
+The answers are made from the definitions in content/forms, so a new question is tested without an edit here.
+`HOSTILE=2000 pytest tests/http/test_any_words.py` tries more answers.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ ADDRESSES = [
 
 
 def heard(text: str) -> str:
-    """Return the text of a form's bytes. Bytes that are not text stay as they were sent, as %ED."""
+    """Return a text as the site reads it: lone surrogates, which are not valid text, stay percent-encoded."""
     return re.sub(r"[\ud800-\udfff]", lambda half: quote(half[0], errors="surrogatepass"), text)
 
 
 def kept(question: Question, text: str) -> str:
-    """Return what has to arrive: less the stated trimming (docs/referral-json.md) and nothing else."""
+    """Return what has to arrive: the text after the trimming that docs/referral-json.md describes."""
     unseen = {"Cc", "Cs", *(("Cf",) if question.kind in ("phone", "email") else ())}
     text = re.sub(r"\r\n?|[\x85\u2028\u2029\v\f]", "\n", heard(text))
     text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in unseen).strip()
@@ -93,14 +93,14 @@ def kept(question: Question, text: str) -> str:
 
 
 def typed(question: Question) -> st.SearchStrategy[str]:
-    """Anything that a person could type and the question takes."""
+    """Return a strategy for everything that a person could type and the question accepts."""
     longest = st.sampled_from(["x", "é", "王", "😀", "ن"]).map(lambda letter: letter * question.limit)
     anything = st.one_of(st.sampled_from(WORDS), st.text(st.characters(), max_size=question.limit), longest)
     return anything.filter(lambda text: 0 < len(kept(question, text)) <= question.limit)
 
 
 def answer(question: Question) -> st.SearchStrategy[Any]:
-    """An answer that goes on: no stop, and nothing beside what has to stand alone."""
+    """Return a strategy for answers that lead to no stop and include no choice that excludes the others."""
     values = [c.value for c in question.choices if not c.stop and c.value != question.alone]
     match question.kind:
         case "phone":
@@ -130,7 +130,7 @@ def is_opened(question: Question, given: dict[str, Any]) -> bool:
 
 @st.composite
 def sent(draw: st.DrawFn, form: Form) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a person sends, and what of it was asked: answers to questions that nothing opened are no part."""
+    """Return what a person sends, and the part of it that was asked for: answers to opened questions."""
     everything: dict[str, Any] = {}
     asked: dict[str, Any] = {}
     for question in form.questions:
@@ -155,7 +155,7 @@ def expected(question: Question, given: Any) -> tuple[list[str], list[str]]:
 
 @pytest.fixture(params=GOOD)
 def arrives(request, calm_app):
-    """Return what sends answers to one form and looks for them in its mail, and the form."""
+    """Return a function that sends answers to a form and looks for them in the email, and the form."""
     form, client = FORMS[request.param], calm_app.test_client()
     signer = Signer(services_of(calm_app).settings.secrets, form.key)
     box = services_of(calm_app).outbox
@@ -190,7 +190,7 @@ def test_whatever_is_accepted_arrives_as_it_was_typed(arrives):
         max_examples=EXAMPLES,
         deadline=None,
         derandomize=True,
-        phases=(Phase.generate,),  # a bounded time: what fails is not made smaller
+        phases=(Phase.generate,),  # no shrinking, so that the time is bounded
         suppress_health_check=list(HealthCheck),
     )
     @given(sent(form))

@@ -1,4 +1,4 @@
-"""A fact stands in one place: where it changes in service.toml, it changes wherever it is shown or used."""
+"""A fact is written in one place: if it changes in service.toml, it changes wherever it is shown or used."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NEW = {
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Flask, Settings]:
-    """Our site, with another number or address in the line `value` of each fact, and nothing else changed."""
+    """Return a site with a new number or address for each fact and no other change, and its settings."""
     folder = tmp_path_factory.mktemp("changed")
     shutil.copytree(SERVICE, folder / "content")
     path = folder / "content" / "service.toml"
@@ -49,7 +49,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Flask, Settings]:
 
 @pytest.fixture(scope="module")
 def said(changed, tmp_path_factory) -> dict[str, str]:
-    """All that is shown: published pages, also those for nginx, forms, outcomes, errors and paper."""
+    """Return everything that is shown: published pages, forms, outcomes, errors and printable documents."""
     app, settings = changed
     folder = tmp_path_factory.mktemp("published")
     publish(app, settings, folder)

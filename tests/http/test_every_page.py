@@ -1,4 +1,4 @@
-"""Every page the site has, in every state, keeps the rules of the house."""
+"""Every page of the site, in every state, follows the same rules."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FIXED = {
     "X-Frame-Options": "DENY",
 }
 OTHERS = {"Vary", "Content-Type", "Content-Length", "Cache-Control", "ETag", "Date", "Allow", "Retry-After"}
-NOT_A_PAGE = {  # for machines
+NOT_A_PAGE = {  # endpoints for machines and files
     "feeds.feed_xml",
     "feeds.robots_txt",
     "feeds.security_txt",
@@ -53,22 +53,22 @@ TRY = "/try-an-error/"
 
 @dataclass(frozen=True)
 class Visit:
-    """One answer of the site."""
+    """One response of the site."""
 
     name: str
-    page: str  # what is shown, however it was reached: its title is its own
+    page: str  # the page that is shown, however it was reached; no other page has the same title
     cache: str
     response: TestResponse
 
     @cached_property
     def html(self) -> Page:
-        """What it shows."""
+        """Return the page in the response."""
         return Page(self.response.text)
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    """A site on which every page can be reached: errors by an address of the test's own."""
+    """Return a site on which every page can be reached, with an address for each error."""
     folder = tmp_path_factory.mktemp("every")
     app = create_app(Settings.load(mode="development", data_dir=folder / "var", ratelimit_forms="2 per day"))
     app.add_url_rule(f"{TRY}<int:status>", "try_an_error", lambda status: abort(status))
@@ -89,7 +89,7 @@ def _visits(app, library) -> Iterator[Visit]:
     client = app.test_client()
     for address in [*library.pages, *(story.address for story in library.stories)]:
         if address != "/sent":
-            cache = PRIVATE if address == "/think-it-through" else PAGE  # what is written there is not kept
+            cache = PRIVATE if address == "/think-it-through" else PAGE  # people write on that page
             yield Visit(address, address, cache, client.get(address))
     for form in library.forms:
         yield Visit(form, form, PRIVATE, client.get(form))
@@ -124,29 +124,29 @@ def _not_kept(app, client, library) -> Iterator[Visit]:
         yield Visit(f"{form} not kept", f"{form} not kept", PRIVATE, send(client, form))
 
 
-# -- the rules: each gives what is wrong with one visit ----------------------------------------------------
+# -- the rules: each returns what is wrong with one visit --------------------------------------------------
 
 
 def is_html(v: Visit) -> list[str]:
-    """HTML, with the headers that all pages carry and no other."""
+    """Return headers that are wrong, missing or unknown. Every page is HTML."""
     wrong = [name for name, value in FIXED.items() if v.response.headers.getlist(name) != [value]]
     wrong += [name for name, _ in v.response.headers if name not in FIXED and name not in OTHERS]
     return wrong + ([] if v.response.content_type == "text/html; charset=utf-8" else ["Content-Type"])
 
 
 def is_kept_by_no_cache(v: Visit) -> list[str]:
-    """What may be kept of it, where and how."""
+    """Return the headers for caches if they are wrong."""
     cache, tag = v.response.headers.getlist("Cache-Control"), "ETag" in v.response.headers
     return [] if (cache, tag) == ([v.cache], v.cache == PAGE) else [f"{cache}, ETag: {tag}"]
 
 
 def follows_the_standard(v: Visit) -> list[str]:
-    """No error of markup."""
+    """Return errors in the markup."""
     return markup_errors(v.response.text)
 
 
 def has_one_heading_first(v: Visit) -> list[str]:
-    """One h1, no level left out, and no heading without words."""
+    """Return what is wrong with headings: one is an h1, no level is skipped, and none is empty."""
     levels = [int(h.tag[1]) for h in v.html.all("h1", "h2", "h3", "h4", "h5", "h6")]
     wrong = [f"{levels.count(1)} h1"] if levels.count(1) != 1 else []
     inside = [int(h.tag[1]) for h in v.html.by_id["main"].iter() if h.tag in ("h1", "h2", "h3", "h4")]
@@ -155,13 +155,13 @@ def has_one_heading_first(v: Visit) -> list[str]:
 
 
 def is_in_english(v: Visit) -> list[str]:
-    """The language is said."""
+    """Return the language if it is not British English."""
     (html,) = v.html.all("html")
     return [] if html.get("lang") == "en-GB" else [str(html.get("lang"))]
 
 
 def has_ids_once_and_ties_to_what_is_there(v: Visit) -> list[str]:
-    """Every id once; every label, hint and link inside the page finds its target."""
+    """Return ids that occur more than once, and references to ids that do not exist."""
     ids = [element.attrib["id"] for element in v.html.all() if "id" in element.attrib]
     wrong = [name for name in ids if ids.count(name) > 1]
     for element in v.html.all():
@@ -173,12 +173,12 @@ def has_ids_once_and_ties_to_what_is_there(v: Visit) -> list[str]:
 
 
 def names_every_table(v: Visit) -> list[str]:
-    """Every table has a name, which a screen reader says before its cells."""
+    """Return tables without a name, which a screen reader says before the cells."""
     return [words(table)[:40] for table in v.html.all("table") if not table.get("aria-label")]
 
 
 def runs_nothing_inline(v: Visit) -> list[str]:
-    """No script, style or handler in the page itself."""
+    """Return scripts, styles and event handlers in the page itself, and elements that embed others."""
     wrong = [element.tag for element in v.html.all("style", "base", "iframe", "object", "embed")]
     for element in v.html.all():
         wrong += [name for name in element.attrib if name == "style" or name.startswith("on")]
@@ -187,7 +187,7 @@ def runs_nothing_inline(v: Visit) -> list[str]:
 
 
 def loads_only_from_us(v: Visit) -> list[str]:
-    """Nothing comes from anywhere else, and all of it has a name that holds its content."""
+    """Return the addresses of resources that are not static files of the site."""
     loaded = [e.attrib["href"] for e in v.html.all("link") if e.get("rel") in LOADED]
     loaded += [e.attrib["src"] for e in v.html.all() if "src" in e.attrib]
     loaded += [e.attrib["srcset"] for e in v.html.all() if "srcset" in e.attrib]
@@ -195,7 +195,7 @@ def loads_only_from_us(v: Visit) -> list[str]:
 
 
 def opens_no_tab(v: Visit) -> list[str]:
-    """Links stay in the tab and use no plain http."""
+    """Return links that open another tab, use plain HTTP, or have no address or no text."""
     links = v.html.all("a")
     wrong = [link.get("href", "") for link in links if "target" in link.attrib or "href" not in link.attrib]
     schemes = {"", "https", "mailto", "tel"}
@@ -204,7 +204,7 @@ def opens_no_tab(v: Visit) -> list[str]:
 
 
 def begins_with_ways_past_and_out(v: Visit) -> list[str]:
-    """First the skip link, then the exit."""
+    """Return “skip” or “exit” unless the page begins with the skip link and then the exit link."""
     body = v.html.all("body")[0]
     first, second = [e for e in body.iter() if e.tag in ("a", "button", "input")][:2]
     wrong = [] if (first.get("href"), words(first)) == ("#main", "Skip to main content") else ["skip"]
@@ -212,12 +212,12 @@ def begins_with_ways_past_and_out(v: Visit) -> list[str]:
 
 
 def sets_no_cookie(v: Visit) -> list[str]:
-    """No cookie."""
+    """Return the cookies that are set."""
     return v.response.headers.getlist("Set-Cookie")
 
 
 def was_looked_at_this_year(v: Visit) -> list[str]:
-    """The day of the last check, within a year; or none, beside numbers that nobody has rung."""
+    """Return the dates of the last check if there is more than one, or one that is more than a year ago."""
     checked = [p for p in v.html.all("p", class_="checked") if words(p).startswith("Last checked ")]
     times = [e.attrib["datetime"] for p in checked for e in p.iter("time")]
     today = date.today()  # noqa: DTZ011 (a day as the service writes it)
@@ -227,12 +227,12 @@ def was_looked_at_this_year(v: Visit) -> list[str]:
 
 
 def shows_no_code(v: Visit) -> list[str]:
-    """Nothing left of a template, a fact or the workings."""
+    """Return remains of templates, missing facts and internal errors."""
     return re.findall(r"[{}]|\bNone\b(?! of these)|Traceback|Undefined|csrf|CSRF", v.html.text)
 
 
 def shows_no_half_sentence(v: Visit) -> list[str]:
-    """Return each paragraph with a quotation mark that has no other: a fact that is not set hid the rest."""
+    """Return paragraphs with an unpaired quotation mark: a fact that is not set has hidden the rest."""
     paragraphs = [words(element) for element in v.html.all("p", "li", "td", "h2", "h3")]
     return [text for text in paragraphs if text.count("“") != text.count("”")]
 
@@ -354,7 +354,7 @@ def test_every_resource_of_a_page_is_there_and_may_be_kept_for_a_year(visits, ap
 
 
 def test_no_route_is_missing_from_this_list(app, visits):
-    seen = {"try_an_error", "refer.leave"}  # the test's own; and no page, see test_pages
+    seen = {"try_an_error", "refer.leave"}  # the first is this test's own; test_pages tests the second
     routes, addresses = app.url_map.bind("localhost"), {v.page.partition(" ")[0] for v in visits}
     seen |= {routes.match(address)[0] for address in addresses if address.startswith("/")}
 

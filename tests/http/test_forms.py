@@ -16,10 +16,11 @@ FORMS = list(GOOD)
 
 
 def field_of(page: Page, name: str):
-    """Return the controls of a question, the elements that may show its error, and what describes them.
+    """Return the controls of a question, the elements that can be marked as invalid, and what describes them.
 
-    A text or a single tick says so itself; radios cannot (WAI-ARIA), so their group does. A group of ticks
-    cannot either, and none of its ticks is wrong: it has its message alone.
+    A text field or a single checkbox has `aria-invalid` itself. Radio buttons cannot have it (WAI-ARIA), so
+    their group does. A group of checkboxes cannot either, and no single one is wrong, so it only has a
+    message.
     """
     parents, controls = page.parents, page.fields(name)
     group = parents[controls[0]]
@@ -109,7 +110,7 @@ def test_a_form_without_slips_has_no_trace_of_an_error(calm, form):
 
     assert "problem" not in page.by_id
     assert [e for e in page.all() if "aria-invalid" in e.attrib] == []
-    assert page.title == Page(calm.get(form).text).title  # a browser's list of pages keeps titles
+    assert page.title == Page(calm.get(form).text).title  # the browser's history shows titles
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -183,11 +184,11 @@ def test_a_stop_shows_its_outcome_before_any_other_check_and_keeps_nothing(
     page = Page(answer.text)
     assert answer.status_code == 200
     assert [words(h) for h in page.all("h1")] == [content.outcomes[stop].title]
-    assert page.title == Page(calm.get(form).text).title  # a browser's list of pages keeps titles
+    assert page.title == Page(calm.get(form).text).title  # the browser's history shows titles
     assert "There is a problem" not in page.text
     assert {control.get("type") for control in page.controls()} == {
         "hidden"
-    }  # for the way back; none is shown
+    }  # these carry the answers back to the form
     assert "Set-Cookie" not in answer.headers
     assert len(operator.rows(calm_outbox)) == before
 
@@ -251,7 +252,7 @@ def test_each_way_to_be_reached_needs_only_its_own_answers(calm, form, p, by):
 
 AT_THE_LIMIT = [
     (A, {"name": "ä" * 100}),
-    (A, {"about": "\r\n".join(["a" * 9] * 100)}),  # 999 characters once line ends are one each
+    (A, {"about": "\r\n".join(["a" * 9] * 100)}),  # 999 characters if each line end counts as one
     (A, {"about": "  " + "x" * 1000 + "\r\n\r\n"}),
     (A, {"about": "😀" * 1000}),
     (A, {"safe_notes": "x" * 300}),

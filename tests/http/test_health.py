@@ -1,4 +1,4 @@
-"""/healthz and /readyz answer everyone in one word, whatever the host, and on this machine with details."""
+"""/healthz and /readyz respond to everyone with one word, for any host, and on this machine with details."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ Asked = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def development(tmp_path_factory: pytest.TempPathFactory) -> Flask:
-    """The site as staff start it, with an empty outbox."""
+    """Return the site in development, with an empty outbox."""
     return create_app(Settings.load(mode="development", data_dir=tmp_path_factory.mktemp("development")))
 
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Flask:
-    """The site as the public meets it, behind one proxy."""
+    """Return the site in production, behind one proxy."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in production_settings(SERVICE).items():
             patch.setenv(name, value)
@@ -75,7 +75,7 @@ def test_no_other_address_is_answered_for_another_host(production: Flask) -> Non
 
 @pytest.fixture(scope="module")
 def readyz(tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    """What /readyz says to one address, with some headers, while an email waits."""
+    """Return a function that requests /readyz from an address, with headers, while an email is waiting."""
     settings = Settings.load(mode="development", data_dir=tmp_path_factory.mktemp("waiting"))
     client = create_app(settings).test_client()
     send(client, A)

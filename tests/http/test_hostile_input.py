@@ -1,4 +1,4 @@
-"""Whatever is sent to the site: a clear answer, nothing run, nothing leaked, the next visitor unharmed.
+"""Hostile input gets a clear response, runs and leaks nothing, and does not affect the next visitor.
 
 `HOSTILE=5000 pytest tests/http/test_hostile_input.py` fuzzes for longer.
 """
@@ -32,21 +32,21 @@ KIND = "application/x-www-form-urlencoded"
 
 @pytest.fixture(autouse=True)
 def _no_fault_of_ours(calm_app: Flask, caplog: pytest.LogCaptureFixture):
-    """After each: no fault in the log, and the next visitor is served."""
+    """Check after each test that no error was logged and that the next visitor is served."""
     yield
     assert [r.getMessage() for r in caplog.records if r.name == "rjsite.errors"] == []
     assert send(calm_app.test_client(), A).status_code == 303
 
 
 def sound(answer) -> None:
-    """An answer that is clear and tells nothing of the inside."""
+    """Check that a response has an expected status and reveals nothing internal."""
     assert answer.status_code in CLEAR, answer.status_code
     assert not LEAKS.search(answer.text)
     assert "content-security-policy" in {name.lower() for name in dict(answer.headers)}
 
 
 def body_of_newest(app: Flask) -> str:
-    """Return the words of the mail that was kept last."""
+    """Check the form of the newest stored email, and return its text."""
     box = services_of(app).outbox
     newest = operator.rows(box)[-1]
     raw = box.open(operator.stored_mails(box, newest.reference)[-1])
@@ -304,7 +304,7 @@ WORDS = st.one_of(st.text(max_size=200), HARD)
 RANDOM = settings(
     max_examples=EXAMPLES,
     deadline=None,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a bounded time: what fails is not made smaller
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # no shrinking, so that the time is bounded
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

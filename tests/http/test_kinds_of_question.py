@@ -22,7 +22,7 @@ from support.service import SERVICE
 
 
 class Sample(NamedTuple):
-    """What a kind needs in its definition, its control, and a right and a wrong answer."""
+    """A kind of question: lines of its definition, its control, and a right and a wrong answer."""
 
     lines: str
     control: tuple[str, str | None]
@@ -71,7 +71,7 @@ def site(tmp_path_factory):
 
 
 def answers(**changed: list[str]) -> dict[str, list[str]]:
-    """Return a right answer to each kind of question, except for those that are given."""
+    """Return an answer to each kind of question: the one that is given, or else a right one."""
     return {f"the_{kind}": changed.get(kind, sample.answer) for kind, sample in KINDS.items()}
 
 

@@ -1,4 +1,4 @@
-"""The public never meets a story that must not be shown, in whichever place; the rest stays."""
+"""A story that must not be shown appears nowhere on the public site, and everything else is still shown."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def content(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def visit(content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], FlaskClient]:
-    """Start the site as the public meets it."""
+    """Return a function that starts the site in production and returns a client."""
     for name, value in production_settings(content).items():
         monkeypatch.setenv(name, value)
     return lambda: create_app(Settings.load(data_dir=tmp_path)).test_client()
 
 
 def change(folder: Path, right: str, words: str) -> None:
-    """Put other words in the place of a line that begins so."""
+    """Replace each line of the story that begins with `right`."""
     lines = (folder / STORY).read_text().splitlines()
     assert any(line.startswith(right) for line in lines)
     (folder / STORY).write_text("\n".join(words if ln.startswith(right) else ln for ln in lines) + "\n")
 
 
 def get(visitor: FlaskClient, path: str) -> str:
-    """The words at an address, in whatever state."""
+    """Return the text at an address, whatever the status."""
     return visitor.get(path, base_url="https://127.0.0.1").text
 
 

@@ -22,7 +22,7 @@ PIECE = "It’s “mine” & <b> 👩🏽‍🦱 نعم "
 
 
 def full(address: str, letters: str = "") -> dict[str, Value]:
-    """Return an answer to every question, opened or not. Given letters, a text is as long as it may be."""
+    """Return an answer to every question, opened or not. If letters are given, texts repeat them to the limit."""
     answers: dict[str, Value] = {}
     for question in FORMS[address].questions:
         going_on = [c.value for c in question.choices if not c.stop and c.value != question.alone]
@@ -50,7 +50,7 @@ def arrived(answers: dict[str, Value], said: dict) -> bool:
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory):
-    """A site that takes one form in ten minutes, and one whose outbox holds one form; both have it."""
+    """Return two sites that have accepted all they can: one form, by the rate limit or the outbox size."""
     folder = tmp_path_factory.mktemp("narrow")
     only_one: dict[str, dict[str, Any]] = {
         "429": {"ratelimit_forms": "1 per 10 minutes"},
@@ -92,7 +92,7 @@ def test_no_answer_is_lost_by_a_slip_at_any_question(calm, form):
 
 
 def tokens(form: str, calm_app) -> dict[str, str]:
-    """Return tokens that are not valid: one of 25 hours ago, one of a former key, and none at all."""
+    """Return tokens that are not valid: too old, signed with a removed key, of another form, or missing."""
     keys = services_of(calm_app).settings.secrets
     with time_machine.travel(time.time() - 25 * 3600, tick=False):
         old = Signer(keys, FORMS[form].key).fresh()

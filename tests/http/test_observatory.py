@@ -1,8 +1,8 @@
-"""What Mozilla's HTTP Observatory makes of our headers, by its published rules.
+"""The score that Mozilla's HTTP Observatory gives the site's headers, by its published rules.
 
-They stand in github.com/mdn/mdn-http-observatory, src/grader. Everything begins with 100. Penalties count
-always, bonuses only where no more than 10 are lost. It gives 5 more to a domain that is in the browsers' own
-list of https sites, which no header can bring about.
+The rules are in github.com/mdn/mdn-http-observatory, src/grader. A site starts with 100 points. Penalties
+always count, and bonuses count only if at most 10 points are lost. A domain in the browsers' preload list of
+HTTPS sites gets 5 more points, which headers alone cannot achieve.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HALF_A_YEAR = 15768000
 
 
 def one(answer: TestResponse, name: str) -> str:
-    """A header that stands there once."""
+    """Return the value of a header, or "" if it does not occur exactly once."""
     found = answer.headers.getlist(name)
     return found[0].strip() if len(found) == 1 else ""
 
@@ -102,7 +102,7 @@ def score(answer: TestResponse) -> int:
 
 @pytest.fixture(scope="module")
 def visitor(tmp_path_factory: pytest.TempPathFactory):
-    """A visitor of the site over https."""
+    """Return a function that requests an address of the site over HTTPS."""
     folder = tmp_path_factory.mktemp("observed")
     site = create_app(Settings.load(mode="development", data_dir=folder, public_url=HERE))
     site.add_url_rule("/try-an-error", "try_an_error", lambda: abort(500))

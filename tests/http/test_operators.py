@@ -1,4 +1,4 @@
-"""What machines and operators ask the site, and that it tells them nothing of anybody."""
+"""The site tells machines and operators what they need to know, and nothing about anybody."""
 
 from __future__ import annotations
 

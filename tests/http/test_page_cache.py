@@ -1,4 +1,4 @@
-"""What is the same for everyone is made once, compressed once, and answered without asking Flask again."""
+"""A page that is the same for everyone is rendered and compressed once, and then served without Flask."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def kept(app: Flask) -> dict[str, page_cache.Cached]:
 
 @pytest.fixture
 def no_flask(app: Flask, monkeypatch: pytest.MonkeyPatch):
-    """From the call on, nothing but what is kept can be answered."""
+    """Return a function that breaks Flask, so that from then on only cached pages can be served."""
 
     def gone(*_):
         raise AssertionError("Flask was asked")

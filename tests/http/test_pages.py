@@ -1,4 +1,4 @@
-"""Pages over HTTP: one address each, nothing fetched twice, a quick way out, and logs that tell nothing."""
+"""Pages over HTTP: one address each, nothing fetched twice, a quick way out, and logs that reveal nothing."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_a_mail_handed_over_directly_has_a_copy_without_a_number(app, client, de
 
 
 def sent_after(client, seconds: float, form: str = A, change=None):
-    """Open a form at one time and send it at another."""
+    """Open a form, and send it after this many seconds."""
     with time_machine.travel(NOON, tick=False) as clock:
         page = fresh(client, form)
         clock.shift(seconds)
@@ -203,7 +203,7 @@ LINK = "https://pills.example/x "
     ("change", "marked"),
     [
         ({"about": LINK * 2, "safe_notes": "www.pills.example"}, True),
-        ({"about": LINK * 2, "trusted_name": LINK, "email": LINK}, False),  # not asked, so not sent
+        ({"about": LINK * 2, "trusted_name": LINK, "email": LINK}, False),  # two were not asked for
         ({"website": "x"}, True),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a person can choose so as to stay safe, from the page to the team's mail server."""
+"""What a person can choose in order to stay safe, from the page to the team's mail server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rjsite.settings import Settings
 from support.forms import CONTACT, A, B, C, Page, fresh, send
 from support.mail import PLAIN, MailServer, copy_of, text_of
 
-# All that a person has to say who chooses to call.
+# All that a person who chooses to call has to say.
 WHO_WILL_CALL = {
     A: {"name": "Ally", "adult": "yes", "contact_by": "call", "link": "live", "agree": "yes"},
     B: {
@@ -42,14 +42,14 @@ CAUTION = "The word alone does not prove who is calling: do not repeat what the 
 
 @pytest.fixture(scope="module")
 def server(authority):
-    """Take the team's mail for all tests of this file."""
+    """Return a mail server that accepts the team's mail in all tests of this file."""
     with MailServer(authority, encryption=PLAIN) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def site(server, tmp_path_factory):
-    """Return the site, which sends its mail to that server."""
+    """Return a site that sends its mail to `server`."""
     return create_app(
         Settings.load(
             mode="development",
@@ -70,10 +70,10 @@ def client(site) -> FlaskClient:
 
 @pytest.fixture
 def mailed(site, server, client) -> Callable[..., EmailMessage]:
-    """Send a form, and return the one email that the team's server got."""
+    """Return a function that sends a form and returns the one email that the team's server received."""
 
     def send(form: str, answers: dict[str, str]) -> EmailMessage:
-        services_of(site).worker.drain()  # what other tests sent
+        services_of(site).worker.drain()  # sends what is left from other tests
         before = len(server.received)
         assert client.post(form, data={**fresh(client, form), **answers}).status_code == 303
         services_of(site).worker.drain()
@@ -165,7 +165,7 @@ def test_a_message_about_a_dispute_is_for_mediation(mailed):
 
 
 def after_it(client: FlaskClient, page: dict[str, list[str]], reference: str) -> list[object]:
-    """Return every page that a reference to change leads to: with an error, sent, and thanks."""
+    """Return what a reference leads to: the page with an error, the headers after sending, and the thanks."""
     wrong = client.post(CONTACT, data={**page, "topic": "change", "reference": reference})
     sent = client.post(CONTACT, data={**page, **CHANGE, "reference": reference})
     assert (wrong.status_code, sent.status_code) == (422, 303)
@@ -176,7 +176,7 @@ def after_it(client: FlaskClient, page: dict[str, list[str]], reference: str) ->
 def test_a_true_and_an_invented_reference_give_the_same_page_to_the_byte(client):
     sent = send(client, A)
     true = Page(client.get(sent.headers["Location"]).text).all("b", class_="reference")[0].text or ""
-    page = fresh(client, CONTACT)  # one page for both, for each page has a reference of its own
+    page = fresh(client, CONTACT)  # one page for both, because each page has its own reference
 
     assert true
     assert after_it(client, page, true) == after_it(client, page, "2222-2222")

@@ -428,7 +428,7 @@ def frozen():
 
 
 def test_thirty_forms_in_ten_minutes_pass_and_the_next_keeps_its_answers(client, outbox, content, frozen):
-    for change in ({"name": ""}, {"link": ["none"]}):  # slips and stops do not count
+    for change in ({"name": ""}, {"link": ["none"]}):  # errors and stops do not count
         assert send(client, A, change).status_code != 303
     statuses = [send(client, A).status_code for _ in range(30)]
 
@@ -446,7 +446,7 @@ def test_thirty_forms_in_ten_minutes_pass_and_the_next_keeps_its_answers(client,
 
 @pytest.fixture
 def strict(tmp_path, frozen):
-    """Return a client of a site that has just accepted as many forms as its limit allows in ten minutes."""
+    """Return a function that uses up the rate limit of a site at a given second, and returns a client."""
     settings = Settings.load(mode="development", data_dir=tmp_path, ratelimit_forms="2 per 10 minutes")
     client = create_app(settings).test_client()
 
@@ -553,7 +553,7 @@ def test_a_dead_store_of_counts_stops_no_form(tmp_path):
 
 
 def break_the_database(app, settings) -> None:
-    """Replace the file by a folder, so that it fails as on a broken disk."""
+    """Replace the database file with a folder, so that it fails as it would on a broken disk."""
     services_of(app).outbox.engine.dispose()
     for path in settings.data_dir.glob("outbox.sqlite3*"):
         path.unlink()
@@ -570,7 +570,7 @@ BROKEN = pytest.mark.parametrize("broken", [break_the_database, empty_the_databa
 
 @pytest.fixture
 def without_mail(tmp_path):
-    """Return a site whose mail server does not answer."""
+    """Return a site whose mail server does not respond, and its settings."""
     settings = Settings.load(
         mode="development",
         data_dir=tmp_path / "away",

@@ -50,7 +50,7 @@ GOOD: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory) -> Path:
-    """The content with two stories and few pages, so that its check is quick."""
+    """Return the content with two stories and few pages, so that checking it is quick."""
     folder = tmp_path_factory.mktemp("few") / "content"
     shutil.copytree(Settings.folders()[0], folder)
     for path in [*folder.glob("pages/*.md"), *sorted(folder.glob("case-studies/*.md"))[2:]]:
@@ -61,24 +61,24 @@ def few(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def old(few) -> str:
-    """The name of a story that is there."""
+    """Return the name of an existing story."""
     return min(path.stem for path in few.glob("case-studies/*.md"))
 
 
 @pytest.fixture(scope="module")
 def staff_app(few, tmp_path_factory) -> Flask:
-    """The staff copy of that content."""
+    """Return the staff copy of that content."""
     return make_staff_app(tmp_path_factory.mktemp("staff"), content_dir=few, repository_url=PROJECT)
 
 
 @pytest.fixture
 def staff(staff_app) -> FlaskClient:
-    """A member of staff."""
+    """Return a client of the staff copy."""
     return staff_app.test_client()
 
 
 def as_lists(sent: dict[str, str | list[str]]) -> dict[str, list[str]]:
-    """Return what was sent as `typed` gives it."""
+    """Return what was sent as `typed` would return it."""
     return {
         name: value if isinstance(value, list) else [value.replace("\r", "")] for name, value in sent.items()
     }
@@ -278,7 +278,7 @@ def test_the_list_leads_to_each_story_and_shows_open_questions(staff, few):
 
 @pytest.fixture
 def staff_pages(staff, staff_app, old) -> dict[str, str]:
-    """Every kind of page of the staff area."""
+    """Return every kind of page of the staff area."""
 
     def post(**change: object) -> str:
         return staff.post("/staff/story", data={**GOOD, **TICKED, **change}).text
@@ -315,4 +315,4 @@ def test_staff_pages_keep_the_rules_of_public_pages(staff_pages):
 def test_pages_of_the_staff_area_have_titles_of_their_own(staff_pages):
     titles = [Page(html).title for html in staff_pages.values()]
 
-    assert len(set(titles) - {""}) == len(titles) - 1  # a new story, and the same after a check
+    assert len(set(titles) - {""}) == len(titles) - 1  # a new story has the same title after a check

@@ -1,4 +1,4 @@
-"""The list of stories and what machines read of it."""
+"""The list of stories, and what feed readers and search engines read of it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 @pytest.fixture
 def content(app: Flask) -> Library:
-    """What the site says."""
+    """Return the content of the site."""
     library: Library = services_of(app).content.now()
     return library
 
 
 @pytest.fixture
 def stories(content: Library) -> tuple[Story, ...]:
-    """All stories, in order."""
+    """Return all stories, in order."""
     return content.stories
 
 
@@ -161,7 +161,7 @@ def test_the_link_of_a_choice_says_how_many_stories_and_whether_it_is_chosen(cli
 
     assert ("Theft 1 story, chosen: select to remove", "true") in links
     assert all(re.search(r" \d+ (story|stories)(, chosen: .*)?$", said) for said, _ in links)
-    assert [words(item) for item in choose.iter("li")] == [said for said, _ in links]  # nothing beside it
+    assert [words(item) for item in choose.iter("li")] == [said for said, _ in links]  # nothing else
 
 
 def test_a_story_leads_to_no_other_story(client: FlaskClient, stories: tuple[Story, ...]) -> None:

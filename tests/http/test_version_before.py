@@ -1,4 +1,4 @@
-"""What the version before left still works: mail that waits in its outbox, and a form that is open."""
+"""What the previous version left still works: mail that waits in its outbox, and a form that is open."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rjsite.settings import Settings
 from support.mail import text_of
 from support.service import SERVICE
 
-OUTBOX = Path(__file__).with_name("version_before.sql")  # what sqlite3 dumps
-REFERENCE = "2274-3Q2R"  # of the form in it
+OUTBOX = Path(__file__).with_name("version_before.sql")  # a dump made with sqlite3
+REFERENCE = "2274-3Q2R"  # of the form in the dump
 TOKEN = "IlhuN1IwVnJjS0tZblVnUV8i.aucp_Q.rWEF8QC6a0QNHagYozJ7UGPatgc"  # of an empty contact form
 OPENED = datetime(2026, 11, 1, 12, 1, tzinfo=UTC)
 KEYS = {
@@ -29,7 +29,7 @@ KEYS = {
 
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
-    """The site of this version, in the data folder and with the keys of the version before."""
+    """Return the site of this version, with the data folder and the keys of the previous version."""
     with sqlite3.connect(tmp_path / "outbox.sqlite3") as database:
         database.executescript(OUTBOX.read_text())
     database.close()
