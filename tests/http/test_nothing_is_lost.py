@@ -22,7 +22,7 @@ PIECE = "It’s “mine” & <b> 👩🏽‍🦱 نعم "
 
 
 def full(address: str, letters: str = "") -> dict[str, Value]:
-    """Return an answer to every question, opened or not. If letters are given, texts repeat them to the limit."""
+    """Return an answer to every question, opened or not. If given, `letters` fill every text to its limit."""
     answers: dict[str, Value] = {}
     for question in FORMS[address].questions:
         going_on = [c.value for c in question.choices if not c.stop and c.value != question.alone]

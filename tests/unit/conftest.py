@@ -1,4 +1,4 @@
-"""Fixtures: a made-up service and an outbox, each in its own folder, and an environment without settings."""
+"""Fixtures: an invented service and an outbox in their own folders, and an environment without settings."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def page(title: str) -> str:
 
 
 def plain(title: str) -> str:
-    """Return an error page or an outcome."""
+    """Return the text of an error page or an outcome."""
     return f"---\ntitle: {title}\nlast_checked: 2026-02-01\n---\n\nWords of {title}.\n"
 
 
@@ -106,7 +106,7 @@ def make_content() -> Callable[[Path], Path]:
 
 
 def write_content(parent: Path) -> Path:
-    """Write the made-up service and return its content folder."""
+    """Write the invented service and return its content folder."""
     folder = parent / "content"
     files = {
         "service.toml": "".join(

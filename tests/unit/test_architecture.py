@@ -18,18 +18,18 @@ SITE = ROOT / "site"
 
 @cache
 def modules() -> dict[str, Path]:
-    """Return each module of the site by its name; the package itself imports its parts only when asked."""
+    """Return the path of each module by name, except the package itself, which imports only in functions."""
     paths = (path for path in (SITE / "rjsite").rglob("*.py") if path != SITE / "rjsite" / "__init__.py")
     return {".".join(path.relative_to(SITE).with_suffix("").parts): path for path in paths}
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Yield the modules of the site that a module imports, also inside functions and for types alone."""
+    """Yield the modules of the site that a module imports, including imports in functions and for types."""
     yield from _imported(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def imported_when_it_runs(path: Path) -> Iterator[str]:
-    """Yield the same without what only the type checker imports."""
+    """Yield the modules of the site that a module imports when it runs, and not only for types."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types = [
         node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)

@@ -23,13 +23,13 @@ from support.processes import in_a_child, wait_until
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of a site that sends its own mail, into a folder."""
+    """Return the settings of a site that delivers its own mail, to a folder."""
     return Settings.load(mode="development", data_dir=tmp_path / "var", deliver_in_server=True)
 
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    """That site; its worker stops when the test ends."""
+    """Return that site. Its worker stops when the test ends."""
     site = create_app(settings)
     yield site
     services_of(site).worker.stop()
@@ -37,12 +37,12 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 @pytest.fixture
 def services(app: Flask) -> Services:
-    """What that site is made of."""
+    """Return the services of that site."""
     return services_of(app)
 
 
 def workers() -> list[str]:
-    """Name the threads of this process that send mail."""
+    """Return the names of the threads of this process that send mail."""
     return [thread.name for thread in threading.enumerate() if thread.name == "delivery"]
 
 
@@ -117,7 +117,7 @@ def test_nobody_who_reads_a_page_waits_for_the_outbox(app: Flask, settings: Sett
         statuses = [app.test_client().get(address).status_code for address in ("/healthz", "/", A)]
 
         assert statuses == [200] * 3
-        assert time.monotonic() - began < 2  # a locked database is waited for for 3 s
+        assert time.monotonic() - began < 2  # waiting for the lock would take three seconds
 
 
 def test_a_site_whose_worker_does_not_run_is_not_ready(app: Flask, services: Services) -> None:

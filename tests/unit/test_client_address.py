@@ -1,4 +1,4 @@
-"""Different people are counted apart and one person together, whatever a trusted proxy writes."""
+"""Different people are counted separately and one person as one, however a trusted proxy writes addresses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rjsite.web.client_address import client_address, network_of
 
 
 def network(trusted_proxies: int, **environ: str) -> str:
-    """Return the network of a visitor who asked by a proxy on this machine."""
+    """Return the network of a visitor whose request came through a proxy on this machine."""
     return network_of(client_address({"REMOTE_ADDR": "127.0.0.1", **environ}, trusted_proxies))
 
 
@@ -84,9 +84,9 @@ def test_what_is_no_address_is_no_network(written):
         (2, "203.0.113.9, 198.51.100.2", "203.0.113.9"),
         (2, "192.0.2.66,203.0.113.9:7 ,  [2001:db8::7]:8", "203.0.113.9"),
         (3, "203.0.113.9, 198.51.100.2, 198.51.100.3", "203.0.113.9"),
-        (2, "203.0.113.9", ""),  # it came past one of the proxies: nobody trusted says who it is
+        (2, "203.0.113.9", ""),  # it bypassed a proxy, so no trusted one names the visitor
         (1, "", ""),
-        (1, "203.0.113.9, ", ""),  # the proxy itself did not know
+        (1, "203.0.113.9, ", ""),  # the proxy did not know the address
         (1, "203.0.113.9, unknown", ""),
         (2, "203.0.113.9, unknown", "203.0.113.9"),
         (1, '"192.0.2.66, 203.0.113.9', "203.0.113.9"),  # the visitor opened a quote

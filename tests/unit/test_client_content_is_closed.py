@@ -1,4 +1,4 @@
-"""A test of the engine cannot read the client's content, so that no change of its words fails one."""
+"""Tests of the engine cannot read the client's content, so that no change to that content makes one fail."""
 
 from __future__ import annotations
 

@@ -145,7 +145,10 @@ def test_a_command_imports_nothing_slow_that_it_does_not_need(content, monkeypat
 
 @pytest.fixture
 def with_settings(monkeypatch, capfd):
-    """Run `rjsite with-settings` with a child process in place of its own; return status, output, errors."""
+    """Return a function that runs a program with `rjsite with-settings`, in a child process.
+
+    The function returns the exit status, the output and the errors.
+    """
 
     def run_program(*program: str) -> tuple[int, str, str]:
         def instead(file: str, arguments: tuple[str, ...], env: dict[str, str]) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Content that was made to break the site costs a message or a moment, never the site."""
+"""Content that was made to break the site leads to a message or a short delay, but never stops the site."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_the_longest_text_within_the_limits_is_rendered_in_a_moment():
 
     markdown.opening_and_sections(text, "Title")
 
-    assert time.thread_time() - began < 10  # about one second on a quiet machine
+    assert time.thread_time() - began < 10  # about one second on an idle machine
 
 
 def test_rendering_one_page_never_delays_another():

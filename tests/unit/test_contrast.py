@@ -1,7 +1,7 @@
-"""The colours of static/site.css, recomputed: 7 to 1 for every text, 3 to 1 for edges and focus.
+"""The contrast of the colours in static/site.css: 7 to 1 for all text, 3 to 1 for edges and focus.
 
-Contrast as WCAG 2.2 defines it (relative luminance, section 1.4). More contrast, as a reader may ask for it,
-is the same palette with its own rule on top.
+Contrast is computed from relative luminance, as WCAG 2.2 defines it. For readers who prefer more contrast,
+another rule overrides some colours of the palette.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ EDGES = [
     *product(("edge", "teal", "plum", "error"), GROUNDS),
     *product(("ring",), (*GROUNDS, "error-bg", "ok-bg")),
 ]
-# Focus shows by one of two rings, whichever stands out: the line, or the halo around it.
+# Focus is shown by two rings, a line and a halo around it. On each ground, at least one has to stand out.
 FOCUS = ("band", "teal", "exit", *GROUNDS)
 
 
 def tokens(*blocks: re.Match[str] | None) -> dict[str, str]:
-    """The values of the tokens, later blocks over earlier ones, with names in them followed."""
+    """Return the values of the tokens. Later blocks override earlier ones."""
     found: dict[str, str] = {}
     for block in blocks:
         assert block, "a block of tokens is missing from site.css"
@@ -43,7 +43,7 @@ def tokens(*blocks: re.Match[str] | None) -> dict[str, str]:
 
 
 def luminance(palette: dict[str, str], name: str) -> float:
-    """Relative luminance of a token."""
+    """Return the relative luminance of a token, which may refer to another token."""
     value, seen = palette[name], [name]
     while value.startswith("var("):
         seen.append(value[6:-1])
@@ -55,7 +55,7 @@ def luminance(palette: dict[str, str], name: str) -> float:
 
 
 def contrast(palette: dict[str, str], one: str, other: str) -> float:
-    """Contrast between two tokens, from 1 to 21."""
+    """Return the contrast between two tokens, from 1 to 21."""
     low, high = sorted((luminance(palette, one), luminance(palette, other)))
     return (high + 0.05) / (low + 0.05)
 
@@ -70,7 +70,7 @@ palettes = pytest.mark.parametrize("palette", PALETTES.values(), ids=list(PALETT
 
 
 def under(palette: dict[str, str], pairs: list[tuple[str, str]], least: float) -> dict[str, float]:
-    """The pairs that stand out too little."""
+    """Return the pairs whose contrast is less than `least`."""
     found = {f"{one} on {other}": round(contrast(palette, one, other), 2) for one, other in pairs}
     return {pair: ratio for pair, ratio in found.items() if ratio < least}
 
@@ -103,7 +103,7 @@ def test_the_figures_are_those_of_the_standard():
 
 
 def test_parts_take_their_colours_from_the_tokens():
-    """A colour written into a part would not follow dark, contrast or this test; paper is black and white."""
+    """Other colours would ignore dark mode, more contrast and this test. Print is black and white."""
     parts = CSS[CSS.index("Base ----------") : CSS.index("---------- Print")]
 
     assert re.findall(r"#[0-9A-Fa-f]{3,8}\b(?=[;\s,)])|rgba?\(|hsla?\(", parts) == []

@@ -1,4 +1,4 @@
-"""Making an app only wires it: whatever has an effect waits until the app handles a request."""
+"""Making an app has no effects outside the process. They wait until the app handles a request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STORES = [
 
 
 def effects_of_making(all_settings: list[Settings]) -> list[str]:
-    """Return what making apps does outside its process, in a process that ends: no audit hook goes away.
+    """Return what making apps does outside the process. Call it in a child, because audit hooks stay.
 
     The names of the events are in the "Audit events table" of Python's manual.
     """
@@ -47,7 +47,7 @@ def effects_of_making(all_settings: list[Settings]) -> list[str]:
 def test_making_an_app_writes_nothing_connects_to_nothing_and_starts_nothing(
     content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On content that is not kept in memory for the other tests."""
+    """Use content that no other test has loaded into memory."""
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     all_settings = [

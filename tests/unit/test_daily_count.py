@@ -1,4 +1,4 @@
-"""The daily count: running numbers without gaps, one email each morning, and no word of anybody."""
+"""The daily count: running numbers without gaps, one email each morning, and nothing about anybody."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEAM = ("one@nowhere.example", "two@nowhere.example")
 @pytest.fixture
 def daily(box):
     count = DailyCount(box, TEAM, "website@nowhere.example", lambda: ["certificate a.pem expires on 3 May"])
-    count.send_when_due()  # begins with the next morning
+    count.send_when_due()  # the first email is due the next morning
     return count
 
 

@@ -1,4 +1,4 @@
-"""A daily run that failed, broke off or is overdue shows in the daily mail, /readyz and the outbox status."""
+"""A daily run that failed, broke off or is overdue is reported in daily mail, /readyz and outbox status."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def write_result(folder: Path, result: str, hours_ago: float = 0) -> None:
     [
         ("ok\n", 0, None),
         ("ok\n", 25, None),  # the next one may take an hour
-        ("ok\n", -3, None),  # a clock that was ahead
+        ("ok\n", -3, None),  # the clock was ahead
         ("ok\n", 27, "was last done at "),
         ("failed\n", 0, "failed at "),
         ("broken off\n", 7, "failed at "),
-        ("", 0, "failed at "),  # no room on the disk
+        ("", 0, "failed at "),  # the disk was full
         ("\0\0\0", 0, "failed at "),  # the power failed
     ],
 )

@@ -1,4 +1,4 @@
-"""The definitions of the forms: our four against the service's own list, and slips in a definition."""
+"""The definitions of the forms: the four match the service's own list, and mistakes are named."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_slip_in_a_definition_is_named_and_stops_the_start(content, right, sli
 
 
 def opening(count: int) -> dict[str, Any]:
-    """A question of nine choices, of which the one at a place opens another."""
+    """Return a form with a question of nine choices, of which number `count` opens another question."""
     choices = [{"value": str(number), "label": str(number)} for number in range(9)]
     text = {"kind": "text", "label": "What?", "limit": 9, "noun": "It"}
     asked = [
@@ -190,7 +190,7 @@ def test_no_name_that_the_form_has_for_itself_can_be_a_question(ours):
     asked = {q.name for q in ours.forms[A].questions}
 
     own = {n for n in (*dir(form), "meta", "form_errors") if re.fullmatch("[a-z][a-z0-9_]*", n)}
-    own |= {n.removeprefix("validate_") for n in own}  # WTForms takes validate_NAME for a validator of NAME
+    own |= {n.removeprefix("validate_") for n in own}  # WTForms calls validate_NAME as a validator of NAME
 
     assert own - asked <= set(TAKEN.split())
 

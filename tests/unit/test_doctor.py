@@ -46,13 +46,13 @@ RUNS = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nResult=succ
 
 @pytest.fixture(scope="session")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    """Somebody in the team, for whom mail is sealed."""
+    """Return a member of the team, to whom mail is encrypted."""
     return make_reader(tmp_path_factory.mktemp("reader"), "anna")
 
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a `systemctl` that shows the units of a healthy site."""
+    """Return a folder with a `systemctl` that shows the units of a healthy site."""
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "systemctl").write_text(SYSTEMCTL)
@@ -74,7 +74,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def values(
     content: Path, tmp_path: Path, reader: Reader, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
-    """The settings of a healthy site, which are also set."""
+    """Return the settings of a healthy site, which are also set in the environment."""
     data, backups = tmp_path / "data", tmp_path / "backups"
     data.mkdir(mode=0o700)
     backups.mkdir()
@@ -101,7 +101,7 @@ def values(
 
 @pytest.fixture
 def site(values: dict[str, str]) -> Callable[..., Site]:
-    """Return what the checks look at, with other settings than those of a healthy site."""
+    """Return a function that makes what the checks examine, with some settings changed."""
 
     def make(**other: object) -> Site:
         settings, faults = Settings.read(**other)
@@ -112,14 +112,14 @@ def site(values: dict[str, str]) -> Callable[..., Site]:
 
 @pytest.fixture
 def box(values: dict[str, str]) -> Outbox:
-    """The outbox of the healthy site."""
+    """Return the outbox of the healthy site."""
     box = make_outbox(Settings.load())
     box.prepare()
     return box
 
 
 def keep(box: Outbox) -> None:
-    """Keep one form."""
+    """Store one form."""
     form = SentForm("REF-0001", "1" * 64, "digest")
     box.insert(form, lambda _version, _number: {"team@mending.org.uk": b"words"})
 
@@ -417,7 +417,7 @@ def test_security_updates_that_do_not_come_by_themselves_are_named(site, program
     if text:
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
-    monkeypatch.setattr(machine_checks, "_properties", lambda *_: {})  # needs programs that are away now
+    monkeypatch.setattr(machine_checks, "_properties", lambda *_: {})  # needs programs outside this PATH
     monkeypatch.setenv("PATH", str(programs))
 
     assert only(machine_checks.check_debian(site())).startswith("security updates do not come by themselves")
@@ -486,7 +486,7 @@ def test_a_full_disk_is_named_once(site, monkeypatch, name, value):
 def https(
     values: dict[str, str], authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable]:
-    """Answer at the address of the site with a certificate that ends in so many days."""
+    """Return a function that serves the site's address with a certificate that expires in some days."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
     listening = socket.create_server(("127.0.0.1", int(values["RJSITE_PUBLIC_URL"].rpartition(":")[2])))
 
@@ -528,7 +528,7 @@ def test_an_address_at_which_nobody_answers_is_named(site):
 
 @pytest.fixture
 def running(values: dict[str, str], box: Outbox) -> Iterator[LiveContent]:
-    """The site itself; gives the content that it shows."""
+    """Run the site, and return the content that it shows."""
     app = create_app()
     server = make_server("127.0.0.1", int(values["PORT"]), app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
@@ -579,7 +579,7 @@ def test_a_site_that_says_itself_that_something_is_wrong_is_named(site, running,
 
 @pytest.fixture
 def healthy(values, box, running, https, tmp_path, monkeypatch) -> None:
-    """A site with nothing to do about it."""
+    """Make the site healthy, so that there is nothing to do."""
     monkeypatch.setattr(page_cache, "compressed", lambda body, _kind: {"": body})
     https(25)
     back_up(box, Path(values["RJSITE_BACKUP_DIR"]))
@@ -654,7 +654,7 @@ def test_what_root_looks_at_does_not_become_roots(site, values):
     for folder in data.parents:
         folder.chmod(folder.stat().st_mode | 0o011)
 
-    report.examine(site())  # the file is moved aside, and a new one is begun
+    report.examine(site())  # the file is moved aside, and a new one is created
 
     assert len(list(data.glob("outbox.sqlite3*"))) > 1
     assert {path.stat().st_uid for path in data.rglob("*")} == {65534}

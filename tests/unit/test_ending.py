@@ -1,4 +1,4 @@
-"""What ends on a day: it is announced before, and the command lists how each permission stands."""
+"""What ends on a day is announced before that day, and a command lists the state of each permission."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def at(month: int, day: int) -> datetime:
 
 
 def write(content: Path, name: str, right: str, words: str) -> None:
-    """Put other words into a file."""
+    """Replace words in a file."""
     path = content / name
     assert right in path.read_text()
     path.write_text(path.read_text().replace(right, words, 1))
@@ -31,7 +31,7 @@ def write(content: Path, name: str, right: str, words: str) -> None:
 
 @pytest.fixture
 def content(content: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the people in the story be asked again on 9 May, and a command use this content."""
+    """Return content with a story whose permission ends on 9 May, and make commands use it."""
     write(content, STORY, "agreed_by: both", "agreed_by: person harmed\nask_again: 2026-05-09")
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
     monkeypatch.setattr("rjsite.cli.content.ROOT", content.parent)

@@ -1,4 +1,4 @@
-"""Facts: put in by name; an unset one hides its whole sentence and nothing else."""
+"""Facts are inserted by name, and a fact that is not set hides its whole sentence and nothing else."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ FACTS = Facts(
         ("## At {hours}\n\nWords.\n\n### More\n\nWords.\n\n## Next\n\nEnd.\n", "## Next\n\nEnd.\n"),
         ("## One\n\n### At {hours}\n\nGone.\n\n### Two\n\nStays.\n", "## One\n\n### Two\n\nStays.\n"),
         ("### At {hours}\n\nGone.\n\n## Next\n", "## Next\n"),
-        # quiet: asked for, not printed
+        # facts that are required but not shown
         ("{?phone}Call us.\n", "Call us.\n"),
         ("{?hours}Call us. It is free.\n", "It is free.\n"),
         ("- one\n- {?hours}two\n", "- one\n"),
         ("## Hours {?hours}\n\nGone.\n\n## Next\n", "## Next\n"),
         ("## Phone {?phone}\n\nStays.\n", "## Phone\n\nStays.\n"),
-        # until it is set
+        # words that are shown until a fact is set
         ("{!hours}We wait for it. It is free.\n", "We wait for it. It is free.\n"),
         ("{!phone}We wait for it. It is free.\n", "It is free.\n"),
         ("- one\n- the phone{!phone}\n- the hours{!hours}\n", "- one\n- the hours\n"),
@@ -109,7 +109,7 @@ WORKING = {
 
 
 def loaded(tmp_path: Path, more: str = "", **facts: str) -> Facts:
-    """Read a service.toml that has all that is required."""
+    """Write a service.toml with all required facts and these changes, and return its facts."""
     path = tmp_path / "service.toml"
     tables = (f"[{name}]\nvalue = {value!r}\n" for name, value in {**WORKING, **facts}.items() if value)
     path.write_text("".join(tables) + more)
@@ -117,7 +117,7 @@ def loaded(tmp_path: Path, more: str = "", **facts: str) -> Facts:
 
 
 def refused(tmp_path: Path, more: str = "", **facts: str) -> list[str]:
-    """Read one that cannot be used; each problem as its line and words."""
+    """Write a service.toml that cannot be used, and return the line and message of each problem."""
     with pytest.raises(Unreadable) as raised:
         loaded(tmp_path, more, **facts)
     return [str(problem).partition("service.toml:")[2] for problem in raised.value.problems]

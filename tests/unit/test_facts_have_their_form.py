@@ -1,4 +1,4 @@
-"""A fact has its form, fits the sentence around it and stands in one place; the check names what does not."""
+"""A fact has its form, fits its sentence and is written in one place. The check names each that does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.service import CLIENT, SERVICE
 
 TODAY = date(2026, 3, 1)
 HOME, FORM = "pages/index.md", "forms/ask.toml"
-LINE = 29  # of the first fact that a test adds
+LINE = 29  # the line of the first fact that a test adds
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def change(content: Path, name: str, right: str, words: str) -> None:
 
 
 def found_in(content: Path, form: str, value: str, sentence: str = "") -> list[str]:
-    """Findings where a fact has this value and stands in that sentence."""
+    """Return the findings if a fact has this form and value and is used in this sentence."""
     add(content, "service.toml", f'[it]\nform = "{form}"\nvalue = "{value}"\nask = "What?"')
     if sentence:
         add(content, HOME, sentence)

@@ -1,4 +1,4 @@
-"""What the service says for a time: a notice on every page, and forms that take nothing."""
+"""What the service says for a limited time: a notice on every page, and forms that accept nothing."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ ANSWERS = {"website": "", "way": "phone", "number": "01632 960 123"}
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """A clock that stands a second before midnight."""
+    """Return a clock that is stopped a second before midnight."""
     with time_machine.travel(MIDNIGHT - timedelta(seconds=1), tick=False) as clock:
         yield clock
 
 
 @pytest.fixture
 def start(content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Flask]:
-    """Make the site with one of the facts set until 9 May."""
+    """Return a function that makes the site with one of the facts set until 9 May."""
     for name, value in production_settings(content).items():
         monkeypatch.setenv(name, value)
     (tmp_path / "data").mkdir()
@@ -68,7 +68,7 @@ def token(page: str) -> str:
 
 
 def waiting(app: Flask) -> int:
-    """Return how many emails were kept."""
+    """Return how many emails are waiting."""
     return operator.waiting(services_of(app).outbox).mails
 
 

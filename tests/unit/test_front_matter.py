@@ -1,4 +1,4 @@
-"""A slip in a content file: one problem with file, line and what to write, and the rest goes out."""
+"""A mistake in a content file is one problem with file, line and what to write, and the rest is published."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ SLIPS = [
 
 @pytest.mark.parametrize(("right", "slip", "line", "words"), SLIPS)
 def test_a_slip_is_named_with_file_line_and_what_to_write(content, story, right, slip, line, words):
-    before, _, after = story.read_text().rpartition(right)  # the last: a summary may say it first
+    before, _, after = story.read_text().rpartition(right)  # a summary may have an earlier one
     story.write_text(before + slip + after)
 
     (found,) = problems(content)

@@ -1,4 +1,4 @@
-"""`rjsite hide` takes a story off a running site at once, and keeps it off whatever comes after."""
+"""`rjsite hide` removes a story from a running site immediately, and keeps it off whatever happens later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SLUG = "the-shop-window"
 
 @pytest.fixture
 def data(tmp_path: Path, content: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data folder of the settings."""
+    """Return the data folder of the settings."""
     folder = tmp_path / "data"
     folder.mkdir()
     for name, value in (("MODE", "development"), ("CONTENT_DIR", content), ("DATA_DIR", folder)):
@@ -45,7 +45,7 @@ def test_a_story_that_is_hidden_stays_hidden_until_that_is_undone(content, data)
     live.take_up()
 
     assert live.now().stories == ()
-    assert LiveLibrary(before, production=True, data=data).now().stories == ()  # after going back
+    assert LiveLibrary(before, production=True, data=data).now().stories == ()  # a rollback
 
     assert commands.run("hide", "--undo", SLUG).exit_code == 0
     assert SLUG in live.now().by_slug

@@ -30,7 +30,7 @@ NEXT = dataclasses.replace(REFERRAL, submission="cd" * 32)
 
 
 class Server:
-    """Takes mail, but not for those it refuses."""
+    """Accepts mail, except for the recipients that it refuses."""
 
     def __init__(self, box: Outbox) -> None:
         self.gate = Gate(lambda: box.engine, lambda: "digest")
@@ -52,7 +52,7 @@ def server(impatient: None, opened: Callable[..., Outbox]) -> Server:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits long for a locked database, or for it to be tried again."""
+    """Shorten the waits for a locked database and between retries."""
     monkeypatch.setattr(database, "WAIT_FOR_LOCK", 0.2)
     monkeypatch.setattr(database, "PREPARE_AGAIN", 0.0)
     monkeypatch.setattr(intake_module, "RETRY_EVERY", 0.1)
@@ -89,7 +89,7 @@ def test_whoever_did_not_get_it_directly_gets_it_from_the_outbox_when_that_works
 
 
 def test_many_visitors_at_once_meet_nothing_of_what_is_owed_to_the_team(intake, server, place):
-    """As after a locked database and a mailbox that was full: each of them is thanked."""
+    """After a locked database and a full mailbox, each visitor is still thanked."""
     server.refused = {TEAM[1]}
     many = [dataclasses.replace(REFERRAL, submission=f"{number:064}") for number in range(8)]
     with locked(place), ThreadPoolExecutor(8) as pool:
@@ -129,7 +129,7 @@ def test_a_failure_of_what_is_owed_reaches_no_visitor_and_holds_up_no_other(inta
 
 
 def test_the_rest_of_the_team_never_reads_the_older_answers_as_the_latest(intake, server, place):
-    """Whatever order they are kept in: what is owed keeps the version that the others have."""
+    """In whatever order emails are stored, what is owed keeps the version that the others have."""
     server.refused = {TEAM[1]}
     changed = dataclasses.replace(REFERRAL, answers=())
     with locked(place):

@@ -1,4 +1,4 @@
-"""The library: the content of the invented service loads whole, and what is linked together fits."""
+"""The library: the content of the invented service loads without problems, and its parts fit together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The library that a running site shows: swapped whole, and never lost."""
+"""The library that a running site shows: replaced as a whole, and never lost."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_good_change_of_a_form_is_taken_up(content: Path):
 
 
 def started(content: Path) -> LiveLibrary:
-    """The site as it is after a start and its first request."""
+    """Return the library of a site that has started and handled its first request."""
     (content.parent / "data").mkdir(exist_ok=True)
     live = LiveLibrary(content, production=True, data=content.parent / "data")
     live.keep_last_good()

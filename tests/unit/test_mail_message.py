@@ -1,4 +1,4 @@
-"""The team's email: nothing of the person where others see it, every word where the team reads it."""
+"""The team's email: nothing about the person where others can see it, every word where the team reads it."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ LONG = "a" * 64 + "@" + ".".join(["b" * 60] * 3) + ".com"  # 251 characters
         ("robin@example.com", "robin@example.com"),
         ("o'brien+work@example.com", "o'brien+work@example.com"),
         (LONG, LONG),
-        ("robin@exämple.com", "robin@xn--exmple-cua.com"),  # the name of the host in ASCII is the same host
+        ("robin@exämple.com", "robin@xn--exmple-cua.com"),  # the host name in ASCII names the same host
         ("röbin@example.com", None),
         ("ロビン@example.com", None),
         ("a" * 65 + "@example.com", None),
@@ -233,7 +233,7 @@ def test_no_line_is_too_long_for_any_server(kind):
 
     assert max(map(len, lines.split(b"\r\n"))) <= 76
     assert max(map(len, headers.split(b"\r\n"))) <= 998
-    assert b"\r\nMessage-ID: <" in headers  # some servers lose one that begins in a second line
+    assert b"\r\nMessage-ID: <" in headers  # some servers lose an id that begins on a second line
     assert max(sent) < 128
     assert b"\n" not in sent.replace(b"\r\n", b"")
     assert b"\r" not in sent.replace(b"\r\n", b"")

@@ -1,4 +1,4 @@
-"""Settings of OAuth and of client certificates for the mail server: what cannot work is named."""
+"""Settings for OAuth and client certificates at the mail server: what cannot work is named."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OAUTH = {
 
 @pytest.fixture
 def load(monkeypatch, tmp_path):
-    """Load the settings of OAuth with changes; None takes one out."""
+    """Return a function that loads the OAuth settings with changes. None removes a setting."""
 
     def settings(**changes: str | None) -> Settings:
         monkeypatch.setenv("RJSITE_MODE", "development")
@@ -135,7 +135,7 @@ def test_a_client_certificate_is_checked_with_its_key(load, tmp_path):
 
 
 def test_other_credentials_of_any_kind_open_the_gate_and_an_upgrade_does_not(load, tmp_path):
-    """What a site with a password signs in with has the digest that it had before there was OAuth."""
+    """The credentials of a site with a password have the same digest as before OAuth was supported."""
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     files = [client_key(tmp_path / name)[0] for name in ("one", "two")]

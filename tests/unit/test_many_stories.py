@@ -1,4 +1,4 @@
-"""A thousand stories load, stand in order and can be chosen among. `make bench` measures ten thousand."""
+"""A thousand stories load, are in order and can be filtered. `make bench` measures ten thousand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown: nothing a writer types can run, send or follow a reader; parts come out ready to show."""
+"""Markdown: nothing a writer types can run, send data or track a reader, and pages are split into parts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DANGEROUS = [
 def test_nothing_typed_runs_loads_or_changes_the_look(written):
     html = to_html(f"Before.\n\n{written}\n\nAfter.")
 
-    shown = Page(html.replace(' class="next"', "")).all("body")[0]  # that one is ours
+    shown = Page(html.replace(' class="next"', "")).all("body")[0]  # the site adds this class
     elements = [element for element in shown.iter() if element is not shown]
     links = [element.attrib["href"] for element in elements if "href" in element.attrib]
     assert {element.tag for element in elements} <= {"p", "a"}

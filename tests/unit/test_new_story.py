@@ -1,4 +1,4 @@
-"""A newcomer's story: made by one command, broken in every way, and mended by one line each time."""
+"""A newcomer's story: made by one command, broken in every way, and explained in one line each time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FILLED = {
 
 @pytest.fixture
 def content(content: Path) -> Path:
-    """The made-up service with our house rules, and every page checked today."""
+    """Return the content of the invented service with our house rules and every page checked today."""
     shutil.copy(SERVICE / "house-rules.toml", content)
     for path in content.rglob("*.md"):
         path.write_text(path.read_text().replace("2026-02-01", date.today().isoformat()))  # noqa: DTZ011
@@ -51,7 +51,7 @@ Run = Callable[..., tuple[int, list[str]]]
 
 @pytest.fixture
 def rjsite(content: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A command on the made-up service: its status and its lines."""
+    """Return a function that runs a command on the invented service and returns its status and lines."""
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
     monkeypatch.setattr("rjsite.cli.content.ROOT", content.parent)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
@@ -65,14 +65,14 @@ def rjsite(content: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def fresh(content: Path, rjsite: Run) -> Path:
-    """The file that the command writes."""
+    """Return the file that the command writes."""
     assert rjsite("new-story", "The broken fence")[0] == 0
     return content / NAME
 
 
 @pytest.fixture
 def story(fresh: Path) -> Path:
-    """The same, filled in as its help says."""
+    """Return the same file, filled in as it says."""
     words = fresh.read_text()
     for empty, filled in FILLED.items():
         assert re.search(f"^{re.escape(empty)}", words, re.MULTILINE), empty
@@ -190,7 +190,7 @@ def test_any_title_can_be_read_back(content, rjsite, title):
 
 
 def changed(right: str, slip: str) -> Callable[[Path], None]:
-    """Break a file by putting a slip in the place of what is right."""
+    """Return a function that breaks a file by replacing what is right."""
 
     def do(path: Path) -> None:
         words = path.read_text()
@@ -201,18 +201,18 @@ def changed(right: str, slip: str) -> Callable[[Path], None]:
 
 
 def wrong_encoding(path: Path) -> None:
-    """Save a file as an old editor does."""
+    """Save a file in Latin-1, as an old editor does."""
     path.write_bytes(path.read_text().replace("They met.", "They met in a café.").encode("latin-1"))
 
 
 def empty_body(path: Path) -> None:
-    """Keep the fields alone."""
+    """Remove everything but the fields."""
     words = path.read_text()
     path.write_text(words[: words.rindex("---\n") + 4])
 
 
 def same_address(path: Path) -> None:
-    """Copy a file under a name that makes the same address."""
+    """Copy a file under a name that leads to the same address."""
     path.with_name("The Broken Fence.md").write_text(path.read_text())
 
 
@@ -251,7 +251,7 @@ BREAKS = {
         "the-broken-fence.md has the same address; name this file otherwise, or delete one of the two",
     ),
 }  # fmt: skip
-STAYS = {"banned word", "dead link", "two stories with one address"}  # the story can be shown all the same
+STAYS = {"banned word", "dead link", "two stories with one address"}  # the story can still be shown
 
 
 @pytest.mark.parametrize("name", BREAKS)

@@ -1,4 +1,4 @@
-"""Access tokens: got from a real token server over TLS, kept until they are about to expire."""
+"""Access tokens are fetched from a real token server over TLS and kept until they are about to expire."""
 
 from __future__ import annotations
 

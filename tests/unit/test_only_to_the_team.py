@@ -1,4 +1,4 @@
-"""Mail goes to those who are in the team now, and to nobody else, whatever the database says."""
+"""Mail goes only to those who are in the team now, whatever the database says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REFERENCE = "7K3M-X9QF"
 
 @pytest.fixture
 def site(tmp_path, content):
-    """Make sites for teams, all with one outbox; their mail is written to files."""
+    """Return a function that makes sites for teams. They share an outbox and write mail to files."""
 
     def make(team: str) -> Services:
         settings = Settings.load(

@@ -1,4 +1,4 @@
-"""What the service has still to say: read from the content, and written down where people find it."""
+"""What the service still has to say is read from the content and written down where people find it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SET = {
 
 @pytest.fixture
 def run(content, tmp_path, monkeypatch):
-    """`rjsite release-check` on the made-up service, with all settings in order."""
+    """Return a function that runs `rjsite release-check` on the invented service, with all settings set."""
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(content))
     (tmp_path / "var").mkdir()
     for name, value in {**SET, "RJSITE_DATA_DIR": str(tmp_path / "var")}.items():
@@ -43,7 +43,7 @@ def run(content, tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _no_templates_of_ours(tmp_path, monkeypatch):
-    """Look at the made-up service alone."""
+    """Give commands a root folder with a copy of the templates and nothing else."""
     shutil.copytree(ROOT / "templates", tmp_path / "root" / "templates")
     monkeypatch.setattr("rjsite.cli.content.ROOT", tmp_path / "root")
 
@@ -162,7 +162,7 @@ def test_a_certificate_that_ends_within_thirty_days_or_has_ended_is_listed(
 
 @pytest.fixture
 def document(content, run, tmp_path):
-    """Return the document for the service, made from what the content asks after `facts` are added."""
+    """Return a function that adds facts to the content and returns the document of open questions."""
 
     def document(facts: str = "") -> str:
         add(content / "service.toml", facts)

@@ -1,4 +1,4 @@
-"""The outbox on SQLite, a real file: what was kept is there, once, sealed, and never lost by age."""
+"""The outbox in a real SQLite file: what was stored is there once, encrypted, and never lost by age."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_answers_changed_back_reach_the_team_as_the_latest_version(box):
 def test_what_some_have_without_the_outbox_is_kept_for_the_rest_once_and_as_that_version(
     box, kept, version, rows
 ):
-    """Others: the outbox could not be read when the version was chosen, and has other answers under it."""
+    """In the case of “others”, the outbox could not be read, and already has other answers as version 1."""
     if kept:
         keep(box, digest=kept)
 
@@ -205,7 +205,7 @@ def test_no_word_of_a_body_can_be_read_on_disk(box, place):
 
     held = on_disk(place)
 
-    assert b"REF-0001" in held  # this is where it lies
+    assert b"REF-0001" in held  # the row is in these files
     for form in (WORDS, base64.b64encode(WORDS)[2:-4], WORDS.hex().encode(), b"nobody else"):
         assert form not in held
 
@@ -251,7 +251,7 @@ def test_a_lease_outlasts_every_attempt_to_send(box, clock):
     keep(box)
     box.claim()
 
-    clock.now += 120  # the longest time-out a setting allows
+    clock.now += 120  # the longest timeout that a setting allows
 
     assert box.claim() is None
 
@@ -399,7 +399,7 @@ def test_what_waits_is_counted_with_the_age_of_the_oldest(box, clock):
 
 def test_a_form_to_several_people_waits_as_one_form(opened):
     keep(opened(max_waiting=2), 1, team=TEAM)
-    small = opened(max_waiting=2)  # has to count
+    small = opened(max_waiting=2)  # a new object has to count
     small.insert(SentForm("DAY-0001", "d" * 64, "count"), envelopes(TEAM), numbered=False)
     assert (operator.waiting(small).forms, operator.waiting(small).mails) == (1, 4)
 
@@ -489,7 +489,7 @@ def test_a_held_mail_can_be_sent_again_and_is_then_due(box, clock):
 
 
 def again(box, reference="REF-0001"):
-    """Return whose mail of which version is sent once more."""
+    """Resend a form, and return the version and recipient of each email that is sent again."""
     operator.resend(box, reference)
     found = []
     while row := box.claim():
@@ -498,7 +498,7 @@ def again(box, reference="REF-0001"):
 
 
 def one_of_two_has(box, digest="d1"):
-    """Keep a form for both: the first takes it, the other's box refuses."""
+    """Store a form for two recipients: the first receives it, and the mailbox of the other refuses it."""
     keep(box, digest=digest, team=TEAM)
     for _ in TEAM:
         row = box.claim()
@@ -638,7 +638,7 @@ def test_what_a_dead_worker_held_is_free_when_its_lease_ends(opened, clock):
 
 @pytest.fixture
 def untouched(place):
-    """An outbox on a database that nobody has opened yet."""
+    """Return an outbox on a database that nobody has opened yet."""
     outbox = Outbox(open_database(f"sqlite:///{place}"), RowCipher([Fernet.generate_key().decode()]), 100)
     yield outbox
     outbox.engine.dispose()

@@ -18,13 +18,13 @@ TODAY = date(2026, 3, 1)
 
 @pytest.fixture
 def content(content: Path) -> Path:
-    """The made-up service with our house rules."""
+    """Return the content of the invented service with our house rules."""
     shutil.copy(SERVICE / "house-rules.toml", content)
     return content
 
 
 def seen(content):
-    """Return the overview of a folder, with what was read."""
+    """Return the overview of a content folder."""
     library = load(content, drafts=True, today=TODAY)
     return overview(library, content, lint.check(library, content, TODAY))
 

@@ -1,4 +1,4 @@
-"""tools/prepare.py makes .venv anew wherever it does not fit this Python and these packages."""
+"""tools/prepare.py prepares .venv again if it does not fit this Python or these packages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OTHER_BUILD = sys.version.replace("(", "(rebuilt ", 1)
 
 @pytest.fixture
 def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, for a project of its own; it only records that it makes .venv and installs."""
+    """Return the script after a first run for its own project. It only counts how often it would install."""
     spec = importlib.util.spec_from_file_location("prepare", ROOT / "tools" / "prepare.py")
     assert spec
     assert spec.loader

@@ -31,12 +31,12 @@ PACKAGE_SERVER = re.compile(
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Ask git about this folder."""
+    """Run git in this project, and return the result."""
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def our_files() -> list[Path]:
-    """List every file that is, or would be, in the repository."""
+    """Return every file that is, or would be, in the repository."""
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     assert listed.returncode == 0, listed.stderr
     files = [ROOT / name for name in listed.stdout.split("\0") if name]
@@ -96,7 +96,7 @@ def test_a_lock_names_no_server(lock):
 
 
 def test_what_tests_need_includes_what_the_site_needs():
-    # less the markers: a test may need a package where the site does not
+    # Markers are ignored, because tests may need a package on systems where the site does not.
     to_run, to_test = ({line.split(" ;")[0] for line in requirements(lock)} for lock in LOCKS)
     assert to_run <= to_test
 
@@ -270,7 +270,7 @@ def test_examples_for_servers_that_keep_an_old_fact_are_named_at_their_line(proj
 
 
 NUMBER = re.compile(r"(?<![\w./:-])(?:0|\+44)\d+ [\d ]{4,}\d(?!\w)|\btel:\+?\d{3}|\bmailto:\w")
-MADE_UP = re.compile(r"01632 960 ?\d+|07700 900 ?\d+")  # kept by Ofcom for drama
+MADE_UP = re.compile(r"01632 960 ?\d+|07700 900 ?\d+")  # reserved by Ofcom for drama
 
 
 def test_no_number_or_link_to_one_stands_outside_the_facts_but_in_the_examples_for_servers():

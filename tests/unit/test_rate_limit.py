@@ -1,4 +1,4 @@
-"""Counting what one network sends: exact, shared, and with no address kept."""
+"""Counts of what each network sends are exact and shared between processes, and store no address."""
 
 from __future__ import annotations
 
@@ -207,13 +207,16 @@ def test_a_child_counts_on_a_connection_of_its_own(store):
 
 @pytest.fixture
 def two_forms(tmp_path):
-    """A site that takes two forms in ten minutes from each address."""
+    """Return the settings of a site that accepts two forms in ten minutes from each address."""
     return Settings.load(mode="development", data_dir=tmp_path, ratelimit_forms="2 per 10 minutes")
 
 
 @pytest.fixture
 def site():
-    """Makes a site with one form, and returns what sends it from an address: 0, or how long to wait."""
+    """Return a function that makes a site with one form.
+
+    It returns a function that sends the form from an address and returns 0 or how many seconds to wait.
+    """
 
     def make(settings: Settings) -> Callable[[str], int]:
         app = Flask(__name__)

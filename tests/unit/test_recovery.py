@@ -1,4 +1,4 @@
-"""The outbox where something went wrong before: keys that change, clocks that jump, files that broke."""
+"""The outbox after something went wrong: changed keys, clocks that jumped, and corrupt files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def keep(box, number=1):
 
 
 def test_a_file_that_was_moved_away_is_not_written_to_any_more(opened, place):
-    """As where another process kept it aside: nobody would send what this one still wrote into it."""
+    """Another process may have moved a corrupt file aside. Nobody would send what is still written to it."""
     first = opened()
     keep(first, 1)
     for file in place.parent.glob(f"{place.name}*"):
@@ -94,7 +94,7 @@ def test_an_exported_mail_is_tried_no_more_until_it_is_sent_again_by_hand(opened
 
 
 def test_a_site_of_the_version_before_goes_on_beside_this_one(opened, place):
-    """It knows no running number and no counter; what it keeps is sent as well."""
+    """The previous version knows no running number and no counter, but what it stores is sent as well."""
     box = opened(NEW)
     with sqlite3.connect(place) as connection:
         connection.execute(
@@ -158,7 +158,7 @@ def test_a_damaged_file_is_kept_aside_whole_and_private(opened, place, where):
 
 
 def test_of_two_processes_that_find_the_damage_at_once_one_keeps_it_aside(opened, place, monkeypatch):
-    """As after a power cut, when site and worker start together: the damaged file is never overwritten."""
+    """After a power cut, site and worker may start together. The corrupt file is never overwritten."""
     opened().engine.dispose()
     place.write_bytes(raw := b"\xa5" * 8192)
     looked = recovery._is_intact

@@ -30,7 +30,7 @@ PRODUCTION = {
 
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
-    """Set the environment of a production site, with changes; None takes a setting out."""
+    """Return a function that sets a production environment with changes. None removes a setting."""
 
     def use(**changes: str | None) -> None:
         monkeypatch.setenv("RJSITE_DATA_DIR", str(tmp_path))
@@ -285,7 +285,7 @@ def test_two_folders_have_keys_of_their_own(tmp_path):
     assert one.outbox_keys != two.outbox_keys
 
 
-# Prints what importing and reading settings does outside its process: audit events (Python's manual).
+# A program that prints what reading the settings does outside the process, as Python's audit events.
 WATCH = """
 import json, os, sys, threading, time
 
@@ -392,7 +392,7 @@ def test_production_does_not_start_with_debugging(environment, monkeypatch, valu
 
 @pytest.fixture
 def file(monkeypatch, tmp_path):
-    """Start with a settings file of these lines, and nothing in the environment but its path."""
+    """Return a function that writes these lines to a settings file and sets its path in the environment."""
 
     def write(*lines: str, ends: str = "\n", encoding: str = "utf-8") -> None:
         path = tmp_path / "settings"

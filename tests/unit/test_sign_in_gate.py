@@ -1,4 +1,4 @@
-"""The gate before the mail server: refused sign-ins come minutes apart, whoever asks and however often."""
+"""The gate before the mail server: refused sign-ins are minutes apart, whoever tries and however often."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MINUTE, DAY = 60.0, 86400.0
 
 
 class Account:
-    """Counts sign-ins, and answers them with an error or with none."""
+    """Counts sign-ins, which fail if an error is set."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -30,7 +30,7 @@ class Account:
         self.seconds = 0.0
 
     def sign_in(self, gate: Gate) -> str:
-        """Sign in through a gate; gives why that failed."""
+        """Sign in through a gate, and return why that failed, or ""."""
         try:
             with gate.attempt():
                 self.asked += 1
@@ -48,7 +48,7 @@ def refusal(code: int) -> Exception:
 
 @pytest.fixture
 def gates(opened, clock):
-    """Make gates, each as of a process of its own, all of one database."""
+    """Return a function that makes gates, as if in separate processes with one database."""
 
     def make(credentials: str = "digest") -> Gate:
         box = opened()
@@ -176,7 +176,7 @@ def test_a_process_that_died_while_it_signed_in_counts_as_refused_and_holds_up_n
 
 def test_who_is_told_to_wait_when_connecting_waits_as_well(gates, clock):
     gate = gates()
-    for _ in range(5):  # threads that met the same at the same moment
+    for _ in range(5):  # as if several threads met the error at the same moment
         gate.close(BUSY)
 
     with pytest.raises(MailFailure, match=BUSY):
@@ -240,7 +240,7 @@ def test_credentials_that_are_no_longer_used_are_forgotten(gates, opened, clock)
 
 @pytest.fixture
 def breakable(gates, monkeypatch):
-    """Make a gate whose database can be broken by setting `broken`."""
+    """Return a gate, and a dictionary whose value `broken` makes the database of the gate fail."""
     gate = gates()
     engine, state = gate._database, {"broken": False}
 
@@ -284,7 +284,7 @@ def test_what_was_kept_in_memory_does_not_close_again_what_another_process_opene
     account.sign_in(gate)
     clock.now += 2 * MINUTE
     account.error = None
-    assert account.sign_in(gate) == ""  # in memory as well
+    assert account.sign_in(gate) == ""  # also resets what is in memory
     state["broken"] = False
     account.error = refusal(535)
     account.sign_in(gates())

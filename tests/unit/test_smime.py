@@ -39,14 +39,14 @@ MESSAGE = compose(REFERRAL, 1, TEAM, SENDER, 118)
 
 @pytest.fixture(scope="module")
 def readers(tmp_path_factory) -> dict[str, Reader]:
-    """Make people with a key and a certificate each."""
+    """Return people by name, each with a key and a certificate."""
     folder = tmp_path_factory.mktemp("readers")
     days = {"one": 400, "two": 400, "soon": 20, "ended": -1}
     return {name: make_reader(folder, name, days=days[name]) for name in days}
 
 
 def opened_by(envelope: bytes, reader: Reader) -> bytes:
-    """Open an email as a reader's own program does; nothing comes out where the key does not fit."""
+    """Return what a reader's own program decrypts from an email: nothing if the key does not fit."""
     done = subprocess.run(
         [program("openssl"), "smime", "-decrypt", "-recip", reader.certificate, "-inkey", reader.key],
         input=envelope, capture_output=True, check=False,
@@ -82,7 +82,7 @@ def test_outside_stands_what_a_mail_needs_to_travel_and_nothing_of_the_person(re
     ):
         assert message[name] == plain[name]
     assert message["Reply-To"] is None
-    assert "HOW TO REPLY\nWrite to robin@example.com\n" in told(MESSAGE)[0]  # inside, a reader finds it
+    assert "HOW TO REPLY\nWrite to robin@example.com\n" in told(MESSAGE)[0]  # readers find it inside
     assert message.get_content_type() == "application/pkcs7-mime"
     assert message.get_param("smime-type") == "enveloped-data"
     for word in (b"shop", b"robin", b"About?", b"Number: 118", b"referral", b64encode(b"answers")[:8]):
@@ -178,7 +178,7 @@ def test_what_cannot_be_used_as_a_certificate_is_named(tmp_path, kind):
 
 
 class Server:
-    """Takes mail."""
+    """Accepts mail."""
 
     def __init__(self, box) -> None:
         self.gate = Gate(lambda: box.engine, lambda: "digest")
@@ -194,19 +194,19 @@ def keep(box, body):
 
 @pytest.fixture
 def closed(opened):
-    """An outbox of a site whose certificates are set."""
+    """Return the outbox of a site whose certificates are set."""
     return opened(envelopes_from=SENDER)
 
 
 def drain(box, readers):
-    """Send what is due; give the bodies that left."""
+    """Send what is due, and return the bodies that were sent."""
     server: Any = Server(box)
     Worker(box, server, per_minute=60_000, hold_hours=24, certificates=readers).drain()
     return server.taken
 
 
 def put_into_the_database(box, body, reference="7K3M-X9QF"):
-    """Replace what a row holds, as somebody can who can write to the database."""
+    """Replace the body of each row, as anybody who can write to the database could."""
     with box.engine.begin() as connection:
         connection.execute(outbox.update().values(sealed=body, reference=reference))
 

@@ -1,4 +1,4 @@
-"""Files as editors, other systems and Git leave them: read as they were meant, or named for what they are."""
+"""Files as editors, other systems and Git leave them are read as they were meant, or reported precisely."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UTF_8 = "save the file as UTF-8"
 
 
 def conflict_in(words: str, before: str) -> str:
-    """Leave two versions in front of some words."""
+    """Return the words with two versions from Git in front of some of them."""
     assert before in words
     return words.replace(before, CONFLICT + before, 1)
 
@@ -24,7 +24,7 @@ def test_two_versions_from_git_are_never_published(content, before, kept):
     story = content / STORY
     words = conflict_in(story.read_text(), before)
     marks = [mark for mark in ("<<<<<<< HEAD\n", "=======\n", ">>>>>>> later\n") if not mark.startswith(kept)]
-    for mark in marks:  # one is enough: somebody took the others out
+    for mark in marks:  # one is enough, because somebody may have removed the others
         words = words.replace(mark, "")
     at = next(number for number, line in enumerate(words.splitlines(), 1) if line.startswith(kept))
     story.write_text(words)

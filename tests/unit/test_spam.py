@@ -20,7 +20,7 @@ NEVER = math.inf
         (2.99, "It was sent 2 seconds after the page was opened."),
         (3, None),
         (3600, None),
-        (-0.5, None),  # the clock of the machine that opened it is fast
+        (-0.5, None),  # the clock of the machine that served the page is fast
         (-299, None),
         (NEVER, None),
     ],

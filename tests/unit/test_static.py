@@ -1,4 +1,4 @@
-"""Static files: one name for one content, so that a browser may keep it for a year."""
+"""Static files: a changed file has another name, so that browsers may keep each file for a year."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of a story that was typed into a form says what was typed, and is checked in the same words."""
+"""The file of a story that was typed into a form says what was typed, and has the same problems."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WORDS = "A fence was broken.\n\n## What changed {: .changed }\n\nThe fence is wh
 
 
 def answers(name: str) -> st.SearchStrategy[str | list[str]]:
-    """Return what a browser could send as the answer to one question."""
+    """Return a strategy for what a browser could send as the answer to one question."""
     if is_list(name):
         return st.lists(st.sampled_from(choices(name)), unique=True)
     if choices(name):
@@ -76,14 +76,14 @@ whatever_was_typed = settings(
 
 @pytest.fixture
 def content(content: Path) -> Path:
-    """The made-up service with our house rules."""
+    """Return the content of the invented service with our house rules."""
     shutil.copy(SERVICE / "house-rules.toml", content)
     return content
 
 
 @pytest.fixture
 def library(content: Path) -> Library:
-    """What is read from it."""
+    """Return the library that is read from that content."""
     return load(content, drafts=True, today=TODAY)
 
 
@@ -128,7 +128,7 @@ def test_the_check_of_a_story_is_the_check_of_its_file(content, library, values,
     assert (checked.story is None) == (NAME not in written.by_slug)
     if checked.story:
         assert set(checked.problems) == found - set(known)
-    else:  # the rest is checked as well, so that all can be mended together
+    else:  # the rest is checked as well, so that everything can be fixed together
         assert set(checked.problems) >= found - set(known) > set()
 
 

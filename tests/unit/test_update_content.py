@@ -58,7 +58,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def committed(make_content: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a project that each test has a copy of."""
+    """Return the folder of a project, which each test copies."""
     folder = tmp_path_factory.mktemp("project")
     make_content(folder)
     project = Project(folder)
@@ -74,8 +74,8 @@ def project(committed: Path, tmp_path: Path) -> Project:
 
 @pytest.fixture
 def data(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data folder of a production site that follows the project."""
-    monkeypatch.setattr(os, "sync", lambda: None)  # of all that the machine has to write
+    """Return the data folder of a production site that follows the project."""
+    monkeypatch.setattr(os, "sync", lambda: None)  # would sync all disks of the machine
     folder = tmp_path / "data"
     folder.mkdir()
     values = production_settings(tmp_path) | {
@@ -92,13 +92,13 @@ def data(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 @pytest.fixture(scope="session")
 def first_update(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for what the first update of the first test that needs one leaves in the data folder."""
+    """Return a folder that keeps the result of the first update, so that it is made only once."""
     return tmp_path_factory.mktemp("first-update")
 
 
 @pytest.fixture
 def updated(data: Path, first_update: Path) -> None:
-    """The state after the first update."""
+    """Bring the data folder to its state after the first update."""
     if any(first_update.iterdir()):
         shutil.copytree(first_update, data, symlinks=True, dirs_exist_ok=True)
     else:
@@ -108,7 +108,7 @@ def updated(data: Path, first_update: Path) -> None:
 
 @pytest.fixture
 def published(updated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of published pages, without compressed copies, which take long to make."""
+    """Return a folder of published pages without compressed copies, which take long to make."""
     folder = tmp_path / "published"
     monkeypatch.setattr(page_cache, "compressed", lambda body, _kind: {"": body})
     assert commands.run("publish", str(folder)).exit_code == 0
@@ -116,7 +116,7 @@ def published(updated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def started() -> LiveLibrary:
-    """The site as it is after a start and its first request."""
+    """Return the library of a site that has started and handled its first request."""
     settings = Settings.load()
     live = LiveLibrary(settings.content_dir, production=True, data=settings.data_dir)
     live.keep_last_good()
@@ -221,7 +221,7 @@ def test_a_removed_story_stays_removed_when_an_older_version_of_the_program_is_p
     project.merge()
     update()
 
-    # An older version has its own folder of content, with the story. No version reads that.
+    # An older version of the program has its own content folder with the story. No version reads that folder.
     with pytest.raises(SettingsError, match="RJSITE_CONTENT_DIR: take it out"):
         Settings.load(content_dir=project.content)
     assert (
@@ -303,7 +303,7 @@ def test_without_any_page_on_main_the_site_stays_as_it_is(project, data, updated
     update(expected=1)
     update(expected=1)
 
-    assert len(list((data / "content-versions").glob("part-*"))) == 1  # no run leaves one more
+    assert len(list((data / "content-versions").glob("part-*"))) == 1  # that of the first run was deleted
     assert started().now().pages["/"].title == "Home"
     (line,) = merged.warnings(data, "set")
     assert line.startswith("the last change of the content could not be taken up: ")

@@ -1,4 +1,4 @@
-"""What ends on a day is gone from that midnight on: from every page, list, feed and file."""
+"""What ends on a day disappears as that day begins, from every page, list, feed and file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def add(content: Path, name: str, words: str) -> None:
 
 
 def change(content: Path, name: str, right: str, words: str) -> None:
-    """Put other words into a file."""
+    """Replace words in a file."""
     path = content / name
     assert right in path.read_text()
     path.write_text(path.read_text().replace(right, words, 1))
@@ -52,14 +52,14 @@ def change(content: Path, name: str, right: str, words: str) -> None:
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """A clock that stands a second before midnight."""
+    """Return a clock that is stopped a second before midnight."""
     with time_machine.travel(MIDNIGHT - timedelta(seconds=1), tick=False) as clock:
         yield clock
 
 
 @pytest.fixture
 def content(content: Path) -> Path:
-    """Let the story be named on the home page and in the site map."""
+    """Return content in which the home page and the site map name the story."""
     above = "title: Map\ndescription: Words.\nlast_checked: 2026-02-01\n"
     (content / "pages" / "site-map.md").write_text(
         f"---\n{above}---\n\nAll.\n\n## All {{: .site-map }}\n\nAll.\n"
@@ -71,7 +71,7 @@ def content(content: Path) -> Path:
 
 @pytest.fixture
 def start(content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Site]:
-    """Make the site as the public meets it, when a test has changed the content."""
+    """Return a function that makes the site in production, after a test has changed the content."""
     for name, value in production_settings(content).items():
         monkeypatch.setenv(name, value)
     (tmp_path / "data").mkdir()
@@ -84,7 +84,7 @@ def start(content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 
 
 def get(visitor: FlaskClient, path: str) -> str:
-    """Return the words at an address; none if nothing is there."""
+    """Return the text at an address, or "" if the status is not 200."""
     answer = visitor.get(path, base_url="https://127.0.0.1", follow_redirects=False)
     return answer.text if answer.status_code == 200 else ""
 
@@ -96,7 +96,7 @@ def status(visitor: FlaskClient, path: str) -> int:
 
 
 def published(site: Site, folder: Path) -> str:
-    """Publish, and return all that a web server would show of it."""
+    """Publish the site, and return every page that a web server would serve."""
     publish.publish(*site, folder)
     pages = (folder / "current").rglob("*.html")
     return "\n".join(f"{path.relative_to(folder / 'current')}\n{path.read_text()}" for path in pages)
@@ -167,7 +167,7 @@ ASKS = 'label = "How do we reach you in {area}?"'
 
 @pytest.fixture
 def with_hours(content: Path) -> Path:
-    """Let a page, a form, an error page and the form's paper say when the phone is answered, up to 9 May."""
+    """Return content in which a page, a form, an error page and the printed form give hours up to 9 May."""
     add(content, "service.toml", HOURS)
     add(content, "pages/index.md", "\nWe answer {hours}.\n")
     add(content, "errors/404.md", "\nWe answer {hours}.\n")
@@ -253,7 +253,7 @@ def test_a_fact_ends_also_while_a_file_with_a_mistake_is_shown_as_it_was(
 
 @pytest.fixture
 def pdf(with_hours: Path, clock: time_machine.Traveller, tmp_path: Path, monkeypatch) -> Path:
-    """Let the form have a PDF that was made before its fact ended, and a page that links to it."""
+    """Return a PDF of the form that was made before a fact in it ended. A page links to the PDF."""
     root = tmp_path / "root"
     monkeypatch.setattr(papers, "ROOT", root)
     monkeypatch.setattr(papers, "ON_PAPER", ("ask",))
@@ -267,7 +267,7 @@ def pdf(with_hours: Path, clock: time_machine.Traveller, tmp_path: Path, monkeyp
 
 
 def make_pdf(path: Path, content: Path) -> None:
-    """Write the identifier of a PDF as `make papers` does."""
+    """Write a file with the identifier that `make papers` would give the PDF."""
     path.write_bytes(b"/ID [(" + papers.digest(papers.documents(load(content))[path.name]) + b")")
 
 

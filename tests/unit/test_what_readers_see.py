@@ -163,7 +163,7 @@ AS_MEANT = [
 def named(
     make_content: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, list[str]]:
-    """Return what one check says of each of these texts, at the end of a page of its own."""
+    """Return what one check says about each of these texts, each at the end of its own page."""
     content = with_house_rules(make_content(tmp_path_factory.mktemp("texts")))
     pages = {
         f"text-{number}": words for number, words in enumerate([*(text for text, *_ in IN_TEXT), *AS_MEANT])

@@ -1,4 +1,4 @@
-"""The worker: what each answer of a mail server does to an email, and that nothing stops the others."""
+"""The worker: what each response of a mail server does to an email, and that nothing stops the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "It was my shop"
 
 
 class Server:
-    """Takes mail, or answers with the troubles it was given, one for each email."""
+    """Accepts mail, or raises the given errors, one for each email."""
 
     def __init__(self, box: Outbox) -> None:
         self.gate = Gate(lambda: box.engine, lambda: "digest")
@@ -75,7 +75,7 @@ def test_whatever_was_mended_is_tried_at_the_next_start(box, server, worker, tro
     worker.drain()
     assert server.taken == []
 
-    worker.drain()  # begins anew, as `rjsite deliver --once` does
+    worker.drain()  # starts again, as `rjsite deliver --once` does
 
     assert [outgoing.name for outgoing in server.taken] == ["REF-0001"]
 
