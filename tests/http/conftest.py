@@ -1,4 +1,4 @@
-"""Fixtures for tests that run the whole site in their own process, as visitors and the team use it."""
+"""Fixtures for tests of the whole site, as visitors and the team use it, in the process of the test."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def follows_the_standard(v: Visit) -> list[str]:
 
 
 def has_one_heading_first(v: Visit) -> list[str]:
-    """Return what is wrong with headings: one is an h1, no level is skipped, and none is empty."""
+    """Return what is wrong with headings. There is one h1, no level is skipped, and none is empty."""
     levels = [int(h.tag[1]) for h in v.html.all("h1", "h2", "h3", "h4", "h5", "h6")]
     wrong = [f"{levels.count(1)} h1"] if levels.count(1) != 1 else []
     inside = [int(h.tag[1]) for h in v.html.by_id["main"].iter() if h.tag in ("h1", "h2", "h3", "h4")]

@@ -18,8 +18,8 @@ from support.mail import text_of
 from support.service import SERVICE
 
 OUTBOX = Path(__file__).with_name("version_before.sql")  # a dump made with sqlite3
-REFERENCE = "2274-3Q2R"  # of the form in the dump
-TOKEN = "IlhuN1IwVnJjS0tZblVnUV8i.aucp_Q.rWEF8QC6a0QNHagYozJ7UGPatgc"  # of an empty contact form
+REFERENCE = "2274-3Q2R"  # the reference of the form in the dump
+TOKEN = "IlhuN1IwVnJjS0tZblVnUV8i.aucp_Q.rWEF8QC6a0QNHagYozJ7UGPatgc"  # from an empty contact form
 OPENED = datetime(2026, 11, 1, 12, 1, tzinfo=UTC)
 KEYS = {
     "secret_key": "version-before-" + "k" * 30,

@@ -1,4 +1,4 @@
-"""Making an app has no effects outside the process. They wait until the app handles a request."""
+"""Making an app has no effects outside the process. Effects wait until the app handles a request."""
 
 from __future__ import annotations
 

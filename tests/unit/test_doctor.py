@@ -486,7 +486,7 @@ def test_a_full_disk_is_named_once(site, monkeypatch, name, value):
 def https(
     values: dict[str, str], authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable]:
-    """Return a function that serves the site's address with a certificate that expires in some days."""
+    """Return a function that serves the site's address with a certificate for the given number of days."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
     listening = socket.create_server(("127.0.0.1", int(values["RJSITE_PUBLIC_URL"].rpartition(":")[2])))
 

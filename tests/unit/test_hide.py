@@ -45,7 +45,7 @@ def test_a_story_that_is_hidden_stays_hidden_until_that_is_undone(content, data)
     live.take_up()
 
     assert live.now().stories == ()
-    assert LiveLibrary(before, production=True, data=data).now().stories == ()  # a rollback
+    assert LiveLibrary(before, production=True, data=data).now().stories == ()  # after a rollback
 
     assert commands.run("hide", "--undo", SLUG).exit_code == 0
     assert SLUG in live.now().by_slug

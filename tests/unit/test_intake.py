@@ -129,7 +129,7 @@ def test_a_failure_of_what_is_owed_reaches_no_visitor_and_holds_up_no_other(inta
 
 
 def test_the_rest_of_the_team_never_reads_the_older_answers_as_the_latest(intake, server, place):
-    """In whatever order emails are stored, what is owed keeps the version that the others have."""
+    """An email that is still owed keeps the version that the others have, whatever is stored first."""
     server.refused = {TEAM[1]}
     changed = dataclasses.replace(REFERRAL, answers=())
     with locked(place):

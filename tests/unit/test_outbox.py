@@ -94,7 +94,7 @@ def test_answers_changed_back_reach_the_team_as_the_latest_version(box):
 def test_what_some_have_without_the_outbox_is_kept_for_the_rest_once_and_as_that_version(
     box, kept, version, rows
 ):
-    """In the case of “others”, the outbox could not be read, and already has other answers as version 1."""
+    """In the case “others”, version 1 was chosen without the outbox, which has other answers as version 1."""
     if kept:
         keep(box, digest=kept)
 

@@ -285,7 +285,7 @@ def test_two_folders_have_keys_of_their_own(tmp_path):
     assert one.outbox_keys != two.outbox_keys
 
 
-# A program that prints what reading the settings does outside the process, as Python's audit events.
+# A program that prints the effects of reading the settings outside the process. Python audits such events.
 WATCH = """
 import json, os, sys, threading, time
 

@@ -26,7 +26,8 @@ _PLACEHOLDER = re.compile(  # as in the project's examples and guides
     r"(?i:\bexample\.(?:org|com|net)\b|\.(?:example|invalid|test)\b|\byour-organisation\b)"
     r"|\b[A-Z]+-ID\b|\bADDRESS\b"
 )
-_PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+) \\$", re.MULTILINE)  # no environment marker
+# A package that is installed on every system: its line in the lock file has no environment marker.
+_PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+) \\$", re.MULTILINE)
 
 
 def check_settings(site: Site) -> Iterator[str]:
