@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from datetime import date
@@ -230,6 +231,25 @@ def test_a_story_needs_the_note_that_its_words_call_for(content):
     (found,) = findings(content)
 
     assert found == f"content/{STORY}:10: add “death” to content_notes, because the story says “died”"
+
+
+def test_a_word_calls_for_the_first_of_the_notes_that_list_it():
+    rules = load_rules(SERVICE / "house-rules.toml", Path("house-rules.toml"))
+
+    needed = rules.notes_needed("After Child Sexual Abuse he was stabbed, and later killed with a knife.")
+
+    assert needed == {"child abuse": "Child Sexual Abuse", "violence": "stabbed", "death": "killed"}
+
+
+def test_an_empty_list_of_words_in_the_rules_finds_nothing(tmp_path):
+    path = tmp_path / "house-rules.toml"
+    text = (SERVICE / path.name).read_text()
+    path.write_text(re.sub(r'(?m)^("hate" = |names = )\[[^]]*\]', r"\1[]", text))
+
+    rules = load_rules(path, Path(path.name))
+
+    assert rules.notes_needed("Nothing. At all.") == {}
+    assert rules.allowed.names.search("Nothing. At all.") is None
 
 
 def test_a_story_ends_with_what_changed(content):
