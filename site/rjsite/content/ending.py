@@ -38,7 +38,7 @@ def permission(story: Story, today: date) -> Permission:
 
 
 def permission_has_ended(path: Path, today: date) -> bool:
-    """Return whether the permission in a story's file has ended, or False if the file cannot be read."""
+    """Return whether the permission in a story's file has ended, or False if the file cannot be used."""
     try:
         fields = front_matter.read(path, path).typed(StoryFields)
     except Unreadable:
@@ -48,6 +48,9 @@ def permission_has_ended(path: Path, today: date) -> bool:
 
 def ending(facts: Facts, stories: Iterable[Story], folder: Path, today: date) -> tuple[Problem, ...]:
     """Return an announcement for each fact and permission that has ended or will end soon.
+
+    Temporary facts (see `FOR_A_TIME`) are announced however far away their end is. Permissions for
+    drafts are not announced.
 
     Args:
         facts: the facts for today, from `Facts.on`.
@@ -62,7 +65,7 @@ def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
     path, shown = folder / "service.toml", Path(folder.name, "service.toml")
     try:
         lines = Lines(read_source(path, shown))
-    except Unreadable:  # the facts come from an earlier version of the file
+    except Unreadable:  # the facts are from an earlier version, whose lines are unknown
         lines = Lines("")
     for name, fact in {**facts, **facts.ended}.items():
         announced = fact.has_ended(today + SOON) or name in FOR_A_TIME
@@ -72,7 +75,7 @@ def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
 
 
 def _of_fact(name: str, fact: Fact, day: str, *, ended: bool) -> str:
-    """Return words that say when a fact ends, what happens then, and what to do about it."""
+    """Return words that say when a fact ends or ended, what happens then, and what to do about it."""
     if fact.stays:
         kept = "and is still shown, because people need it" if ended else "and stays, because people need it"
         return f"{'ended' if ended else 'ends'} on {day} {kept}; check it, then write a later day in until"
@@ -84,7 +87,7 @@ def _of_fact(name: str, fact: Fact, day: str, *, ended: bool) -> str:
 
 def _permissions(stories: Iterable[Story], today: date) -> Iterator[Problem]:
     for story in stories:
-        # the public does not see drafts, so their permission can wait
+        # the public does not see drafts, so their permissions can wait
         if story.ask_again and story.has_ended(today + SOON) and not story.draft:
             ended = story.has_ended(today)
             when = f"{'ended' if ended else 'ends'} on {story.ask_again:%-d %B %Y}"

@@ -1,4 +1,4 @@
-"""The forms that a fact can take, such as phone or date: which values are valid, and what they link to."""
+"""The kinds of value that a fact can have, such as phone or date: what is valid, and what it links to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FactForm = Literal[
     "date", "note",
 ]  # fmt: skip
 
-# The value to write for each form. Messages list the forms in this order.
+# What to write as a value of each form (kind of value). Messages list the forms in this order.
 GIVE: Mapping[str, str] = {
     "name": "a name, with a capital at its start and without a full stop at its end",
     "phrase": "part of a sentence, without a full stop; a capital begins it only in a name",
@@ -52,7 +52,7 @@ _EXAMPLE = re.compile(r"@(?:[\w-]+\.)*example\.(?:com|org|net)", re.IGNORECASE)
 _WEBSITE = re.compile(r"(?:https://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?")
 _ENDS = re.compile(r".*[.!?][\"”’)]*", re.DOTALL)
 _SENTENCE = re.compile(r"(?i:we|you|they|it|i|there|please|call|yes|no)\b|.*[.!?][\"”’)]*\s+[A-Z]", re.DOTALL)
-_CAPITAL_NOT_MEANT = re.compile(  # a phrase is part of a sentence, and these words begin no name
+_CAPITAL_NOT_MEANT = re.compile(  # no name begins with these words, so their capital is a mistake
     r"(?:About|After|All|An?|At|Before|Between|By|Each|Every|For|From|In|On|Only|The|To|Up|Weekdays|Within)\b"
 )
 
@@ -76,7 +76,7 @@ def digits(number: str) -> str:
 
 
 def link(form: FactForm | None, value: str) -> str | None:
-    """Return the address that a value links to: None if its form has no link, “” if the value is invalid."""
+    """Return the address that a value links to, "" for an invalid value, or None if its form has no link."""
     match form:
         case "phone":
             return _tel(value)
@@ -124,7 +124,7 @@ def _takes_text(value: str) -> bool:
 
 
 def as_day(value: str) -> date | None:
-    """Return the date in a value such as 9 March 2026 or 2026-03-09, or None if it is not a date."""
+    """Return the date in a value such as 9 March 2026 or 2026-03-09, or None if the value is not a date."""
     for pattern in ("%d %B %Y", "%Y-%m-%d"):
         with suppress(ValueError):
             return datetime.strptime(value, pattern).date()  # noqa: DTZ007 (a day has no zone)

@@ -24,7 +24,8 @@ class Use:
 
     Attributes:
         name: the name of the fact.
-        place: the address of the page or form, or the name of its file if it has no address.
+        place: the address of the page or form, the name of the file if a page has no address, or “all forms”
+            or “all pages”.
         sentence: the sentence that the fact completes, with the names of facts instead of values. If the fact
             is the whole sentence, the sentence before it is included. Empty if the fact is not printed.
     """

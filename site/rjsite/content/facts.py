@@ -1,4 +1,4 @@
-"""Facts about the service, which pages, forms, mail and templates use by name.
+"""Facts about the service, which pages, forms, emails and templates use by name.
 
 A fact that is not set hides every sentence that uses it, so that nobody has to invent a value. A sentence
 with `{!fact}` is shown only while that fact is not set. With several such marks, the sentence is shown while
@@ -24,12 +24,12 @@ from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, read_as
 
 USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
-_FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # before a sentence or the end
+_FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # a fact, then a sentence or the end
 
-# How soon the service has to answer a question. Any question “before launch” delays the opening.
+# How soon the service has to answer a question. An open question “before launch” delays the launch.
 Urgency = Literal["before launch", "soon", "when convenient"]
 
-# Facts that the program itself uses by name, with their forms.
+# Facts that the program itself uses by name, and the kind of value of each.
 REQUIRED: Mapping[str, FactForm] = {
     "name": "name",
     "name_short": "name",
@@ -45,17 +45,21 @@ REQUIRED: Mapping[str, FactForm] = {
 # Temporary facts: a notice on every page, and a text shown instead of the questions in forms.
 FOR_A_TIME: Mapping[str, FactForm] = {"notice": "sentence", "forms_paused": "sentence"}
 
-# Facts of these forms are contact details, which stay after the day in `until`.
+# Values of these kinds are contact details, which are shown even after the day in `until`.
 CONTACT: frozenset[FactForm] = frozenset({"phone", "relay", "text", "email", "address"})
 
 
 def _day_in_words(value: Any) -> Any:
-    """Return a TOML date, which has no quotes, as text, and any other value unchanged."""
+    """Return a TOML date, which was written without quotes, as text, and any other value unchanged."""
     return f"{value:%-d %B %Y}" if isinstance(value, date) else value
 
 
 def _day(value: Any) -> date | None:
-    """Return a date that was written with or without quotes, or None for an empty value."""
+    """Return a date that was written with or without quotes, or None for an empty value.
+
+    Raises:
+        ValueError: if the value is not a date.
+    """
     if value == "":
         return None
     day = fact_formats.as_day(str(value))
@@ -69,12 +73,13 @@ class Fact(BaseModel):
 
     Attributes:
         form: the kind of value (see `fact_formats`).
-        link: the address that the value links to. For a phone, email or website, the value determines it.
-        ask: a question to the service. `urgency` says how soon to answer it, and `example` shows an answer.
-        checked: the name of another fact: the date on which somebody last tried this number or address. While
-            that fact is not set, pages that show this one have no “Last checked” date.
-        until: the first day on which the fact counts as not set.
-        needed: whether people need the fact to find the service or help, so that it stays after `until`.
+        link: the address that the value links to. For a phone, email or website, it is made from the value.
+        ask: a question for the service. `urgency` says how soon it has to be answered, and `example` is
+            an invented answer.
+        checked: the name of the fact that is the date on which somebody last tried this number or address.
+            While that date is not set, pages that show this number or address have no “Last checked” date.
+        until: the first day on which the fact counts as not set, unless it `stays`.
+        needed: whether people need the fact to find the service or help. It is then shown even after `until`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -116,7 +121,7 @@ class Facts(dict[str, Fact]):
     """All facts by name.
 
     Attributes:
-        ended: the facts that have ended, with their former values.
+        ended: the facts that have ended and are no longer set, with their former values.
     """
 
     ended: Mapping[str, Fact] = MappingProxyType({})
@@ -141,11 +146,11 @@ class Facts(dict[str, Fact]):
         return all(self.has(fact.checked) for fact in shown if fact and fact.checked)
 
     def fill(self, text: str) -> str:
-        """Return plain text with facts filled in, without the sentences that need an unset fact."""
+        """Return plain text with facts filled in, without the sentences that facts hide."""
         return self._put(self._kept(text), plain=True)
 
     def fill_markdown(self, text: str) -> str:
-        """Return Markdown with facts filled in, without the sentences that need an unset fact."""
+        """Return Markdown with facts filled in, without the sentences and sections that facts hide."""
         if not USED.search(text):
             return text
         return "".join(shown for _, _, shown in self.units(text))
@@ -154,7 +159,8 @@ class Facts(dict[str, Fact]):
         """Yield each paragraph, list item, heading and table row of a text.
 
         Yields:
-            The number of the first line, the source text, and the text to show, which is empty if hidden.
+            The number of the first line, the source text, and the text to show, which is empty if the unit is
+            hidden. A hidden heading hides everything in its section.
         """
         line, hidden_level = 1, 0
         for unit in cut_units(text):
@@ -176,7 +182,7 @@ class Facts(dict[str, Fact]):
         return f"{unit.removesuffix(unmarked)}{sentences}\n" if sentences.strip() else ""
 
     def _kept(self, text: str) -> str:
-        """Return a text without the sentences that need an unset fact."""
+        """Return a text without the sentences that facts hide."""
         return "".join(sentence for sentence in self._sentences(text) if not self._lacks(sentence)).rstrip()
 
     def _sentences(self, text: str) -> Iterator[str]:
@@ -224,7 +230,11 @@ def load_facts(path: Path, shown: Path) -> Facts:
 
 
 def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
-    """Return a fact with the facts in its value filled in, its link, and the earliest `until` among them."""
+    """Return a fact with its link, and with the facts that its value names filled in.
+
+    The value becomes empty if it is only a placeholder or names a fact that cannot be filled in. `until`
+    becomes the earliest one of this fact and the named facts, apart from facts that stay.
+    """
     named = {match["name"]: written.get(match["name"], Fact()) for match in USED.finditer(fact.value)}
     known = all(
         other and fact_formats.is_answer(other.value) and not USED.search(other.value)
@@ -249,7 +259,7 @@ def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path)
     for name, form in REQUIRED.items():
         fact, value = facts.get(name, Fact()), written.get(name, Fact()).value
         if not fact and any(match["name"] in REQUIRED for match in USED.finditer(value)):
-            continue  # reported for the fact that the value names
+            continue  # the problem is reported for the fact that the value names
         if value and not fact:
             message = f"“{value}” is not an answer; write {fact_formats.GIVE[form]}"
             yield Problem(shown, lines.of((name, "value")), f"{name}: {message}")

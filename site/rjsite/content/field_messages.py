@@ -1,4 +1,4 @@
-"""Turns the errors that pydantic finds in a content file into messages for the people who write it."""
+"""Turns the errors that pydantic finds in a content file into messages for the people who write the file."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
 
 
 def not_a_field(name: str, kind: Any) -> str:
-    """Return a message about an unknown name in a table, with the names that the table's type allows."""
+    """Return a message about an unknown name in a table, with the names that the type of the table allows."""
     known = list(_fields(kind))
     near = get_close_matches(name, known, 1)
     message = f"“{name}” is not a field; use one of: {', '.join(known)}"

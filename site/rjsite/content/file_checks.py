@@ -1,4 +1,4 @@
-"""Finds problems within one file or between files, while files are read."""
+"""Finds problems within one file or between files, while the files are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESTART = "restart the site"
 def lacking(
     forms: Mapping[str, Form], outcomes: Collection[str], folder: Path, shown: Path
 ) -> Iterator[Problem]:
-    """Yield a problem for each answer whose outcome is missing or cannot be used."""
+    """Yield a problem for each answer that leads to an outcome that is missing or cannot be used."""
     for form in forms.values():
         for stop in form.stops:
             if stop not in outcomes:
@@ -28,7 +28,7 @@ def lacking(
 
 
 def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -> Iterator[Problem]:
-    """Yield a problem for each form that was added, removed or moved while the site was running."""
+    """Yield a problem for each address at which a form appeared or disappeared while the site was running."""
     for address in sorted(forms.keys() ^ before.keys()):
         form = forms.get(address) or before[address]
         message = f"{RESTART}: it takes up a change of the address {address} only when it starts"
@@ -36,10 +36,10 @@ def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -
 
 
 def named_well(path: Path, shown: Path) -> None:
-    """Check that the name of a file can be used as an address.
+    """Check that the name of a file can be used in an address.
 
     Raises:
-        Unreadable: if the name cannot be used. The message suggests another name.
+        Unreadable: if the name cannot be used. The message says what to do.
     """
     name = markdown.slug(path.stem)
     if path.stem == name:
@@ -51,7 +51,7 @@ def named_well(path: Path, shown: Path) -> None:
 
 
 def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
-    """Yield a problem for each unknown fact or part that a body uses."""
+    """Yield a problem for each use of an unknown fact or part in a body."""
     for match in USED.finditer(document.body):
         if match["name"] not in facts:
             number = document.body_line + document.body.count("\n", 0, match.start())

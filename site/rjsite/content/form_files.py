@@ -1,7 +1,7 @@
 """Reads the definitions of the forms from content/forms/*.toml.
 
 A form is never left out because of a mistake in its file. If a definition cannot be used, the site keeps the
-forms that it shows or else the last good ones, and does not start if it has neither.
+forms that it shows now or, when it starts, uses the last good ones. Without those, it does not start.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
     """Return all forms by address.
 
     Args:
-        folder: a folder like `content/forms`. Its subfolder `shared` has questions that several forms share.
+        folder: a folder like `content/forms`. Its subfolder `shared` contains questions for several forms.
         shown: the folder's name in messages.
 
     Raises:
@@ -75,7 +75,7 @@ def _shared(name: str, folder: Path, shown: Path) -> tuple[Question, ...]:
 
 
 def _form_problems(error: ValidationError, path: Path, shown: Path) -> Iterator[Problem]:
-    """Yield the problems of a form, each at the line of the question that the error names, if any."""
+    """Yield the problems in a form. If an error names a question, its problem is at the question's line."""
     lines = Lines(read_source(path, shown))
     problems = typed_problems(error, Form, lines, shown)
     for problem, fault in zip(problems, error.errors(), strict=True):

@@ -1,7 +1,7 @@
 """Reads the fields above the text of a page: YAML between two lines of three dashes, validated by pydantic.
 
-Every value is read as text, so that `no` stays “no” and a date stays as it was written until pydantic parses
-it. Each problem names the file and the line, and says what to write.
+Every value is read as a text or a list of texts, so that `no` stays “no” and a date stays as it was written
+until pydantic parses it. Each problem names the file and the line, and says what to write.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Document:
         """Return the fields as an instance of a model.
 
         Raises:
-            Unreadable: if fields are invalid, with a problem for each of them, or if the body is empty.
+            Unreadable: if fields are missing or invalid, with a problem for each, or if the body is empty.
         """
         try:
             fields = model.model_validate(self.fields)
@@ -84,7 +84,7 @@ def read(path: Path, shown: Path) -> Document:
         shown: the file's name in messages.
 
     Raises:
-        Unreadable: if the file or its front matter cannot be read. Every problem has a line.
+        Unreadable: if the file or its front matter cannot be read, or the text exceeds a size limit.
     """
     return parse(read_source(path, shown), shown)
 
@@ -93,7 +93,7 @@ def parse(text: str, shown: Path) -> Document:
     """Return the fields and the body in the text of a content file.
 
     Raises:
-        Unreadable: if the front matter cannot be read. Every problem has a line.
+        Unreadable: if the front matter cannot be read, or the text exceeds a size limit.
     """
     lines = text.splitlines()
     begin, end = _fences(lines, shown)
@@ -108,7 +108,7 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
     """Return the indexes of the two lines of dashes.
 
     Raises:
-        Unreadable: if either line is missing.
+        Unreadable: if either line is missing or the file is empty.
     """
     begin = next((number for number, line in enumerate(lines) if line.strip()), None)
     if begin is None:

@@ -19,7 +19,7 @@ _DRAFT = re.compile(
 
 
 def is_withdrawn(file: Path) -> bool:
-    """Return whether a file was deleted or says `draft: true`."""
+    """Return whether a file was deleted or is marked as a draft."""
     try:
         return bool(_DRAFT.search(file.read_bytes())) if file.is_file() else not file.exists()
     except OSError:
@@ -39,20 +39,23 @@ class LastGood:
         self.copies = copies
 
     def of(self, name: str) -> Path | None:
-        """Return the path of the copy, or None if there is no copy or the file was withdrawn."""
+        """Return the path of the copy of a file or folder, or None if there is no copy to use.
+
+        The copy of a file that was withdrawn is used only if the file is in `NEEDED`.
+        """
         copy = self.copies / name
         if not copy.exists() or (is_withdrawn(self.source / name) and not name.startswith(NEEDED)):
             return None
         return copy
 
     def keep(self, files: Mapping[str, bytes]) -> None:
-        """Write copies of usable files, and delete the copies of withdrawn files.
+        """Write copies of usable files except drafts, and delete the copies that `of` no longer returns.
 
         Args:
             files: the content of each file, by name.
 
         Raises:
-            OSError: if the copies cannot be written.
+            OSError: if a copy cannot be written or deleted.
         """
         for name, written in files.items():
             copy = self.copies / name

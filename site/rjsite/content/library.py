@@ -1,7 +1,8 @@
 """All content of the site, read from one folder and linked together.
 
-Problems in files are collected, not raised. Tests and `rjsite check` fail because of them, but a running site
-leaves the file out and carries on: a mistake in a story must never take a form down.
+Problems in files are collected; `load` raises an exception only if there are no facts or forms to show. Tests
+and `rjsite check` fail because of problems, but a running site leaves a faulty story out, shows the last good
+version of any other file, and carries on: a mistake in a story must never take a form down.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from rjsite.forms.definition import Form
 
 __all__ = ["HOME", "NOTICES", "STORIES", "Library", "address_of", "bare_page", "load"]
 
-GONE = "gone"  # in redirects.toml: the page has been removed
-ON_THE_MAP = 100  # how many stories are in the site map, at most; the list of stories is complete
+GONE = "gone"  # in redirects.toml, instead of a new address: the page has been removed
+ON_THE_MAP = 100  # the site map shows at most this many stories; the list of stories shows all of them
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class Library:
     errors: Mapping[str, Page] = field(default_factory=dict)
     redirects: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    ending: tuple[Problem, ...] = ()  # facts and permissions that have ended or end within 30 days
-    withdrawn_papers: frozenset[str] = frozenset()  # names of PDFs that contain an ended fact
-    usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # files without mistakes, by name
+    ending: tuple[Problem, ...] = ()  # announcements of what has ended or will end soon
+    withdrawn_papers: frozenset[str] = frozenset()  # names of PDFs that still contain an ended fact
+    usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # usable files, by name
 
     @cached_property
     def by_slug(self) -> Mapping[str, Story]:
@@ -67,12 +68,12 @@ class Library:
             yield group.title, [*(pages[name] for name in group.pages if name in pages), *newest]
 
     def without(self, slugs: Collection[str]) -> Library:
-        """Return a copy without the given stories, which then appear in no page, list or file."""
+        """Return the library without the given stories, which no page, list or file then shows."""
         shown = tuple(story for story in self.stories if story.slug not in slugs)
         return replace(self, stories=shown) if len(shown) < len(self.stories) else self
 
     def with_facts(self, facts: Facts) -> Library:
-        """Return a copy with other facts in the pages and forms, and unchanged stories."""
+        """Return a copy with other facts in the pages and forms. The stories stay as they are."""
         pages, form_pages, outcomes, errors = (
             {name: replace(page, facts=facts) for name, page in kind.items()}
             for kind in (self.pages, self.form_pages, self.outcomes, self.errors)
@@ -88,7 +89,7 @@ class Library:
         )
 
     def with_story(self, story: Story) -> Library:
-        """Return a copy with a story added. It replaces any story with the same slug."""
+        """Return a copy that includes a story. This story replaces any story with the same slug."""
         others = (other for other in self.stories if other.slug != story.slug)
         return replace(self, stories=newest_first([*others, story]))
 
@@ -117,17 +118,17 @@ def load(
     kept: Library | None = None,
     last_good: LastGood | None = None,
 ) -> Library:
-    """Return the content in a folder, with every problem in its files.
+    """Return the content in a folder, with the problems found while reading it.
 
     Args:
         folder: the content folder.
         drafts: whether to include content that the public does not see today.
         today: the date that decides what is shown; by default, today in the UK.
         kept: the content that the site shows now, used if facts, forms, outcomes or errors cannot be read.
-        last_good: provides earlier versions of other files that cannot be used.
+        last_good: provides earlier versions of files that cannot be used.
 
     Raises:
-        Unreadable: if the facts or a form cannot be used and `kept` has no replacement.
+        Unreadable: if the facts or a form cannot be used, and `kept` and `last_good` have no replacement.
     """
     kept = kept or NOTHING
     reader = Reader(folder, kept.facts, kept.written_forms, last_good, drafts=drafts, today=today)
@@ -158,7 +159,7 @@ def _read(reader: Reader, kept: Library, *, drafts: bool) -> Library:
 
 
 def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
-    """Return forms with facts filled in."""
+    """Return the forms with facts filled in."""
     return {address: form.filled(facts.fill, facts.has) for address, form in forms.items()}
 
 

@@ -1,4 +1,4 @@
-"""Short lists in the data folder, one entry per line, which outlive releases, rollbacks and restarts."""
+"""Short lists that outlive releases, rollbacks and restarts: files in the data folder, one entry per line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class ListFile:
         self.path = folder / name
 
     def stamp(self) -> Stamp | None:
-        """Return a value that changes whenever the list changes, or None if there is no list."""
+        """Return a value that changes whenever the list changes, or None if there is no list.
+
+        If the file cannot be looked up, the value consists of zeros.
+        """
         try:
             status = self.path.stat()
         except FileNotFoundError:

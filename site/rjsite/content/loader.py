@@ -1,4 +1,4 @@
-"""Reads the files of the content folder one by one, and collects the problems in them."""
+"""Reads the files in the content folder one by one, and collects the problems that it finds."""
 
 from __future__ import annotations
 
@@ -41,9 +41,12 @@ class Reader:
         folder: the content folder.
         kept_facts: the facts that the site shows now, used if `service.toml` cannot be read. May be empty.
         kept_forms: the forms that the site shows now, used if the forms cannot be read. May be empty.
-        last_good: provides earlier versions of other files that cannot be used.
+        last_good: provides earlier versions of files that cannot be used.
         drafts: whether to include drafts.
         today: the date that decides what is shown; by default, today in the UK.
+
+    Raises:
+        Unreadable: if the facts cannot be used and there is no replacement.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class Reader:
         self.problems: list[Problem] = []
         self.usable: dict[str, bytes] = {}
         self.unusable: set[str] = set()
-        self.left_out: set[str] = set()  # addresses of pages that are drafts or cannot be used
+        self.left_out: set[str] = set()  # addresses of drafts that are not included, and of unusable pages
         self.facts = self.read("service.toml", load_facts, kept_facts).on(self.today)
 
     def file(self, name: str) -> tuple[Path, Path]:
@@ -78,7 +81,7 @@ class Reader:
         kept: Made | None = None,
         otherwise: Made | None = None,
     ) -> Made:
-        """Return the content of a file or, if it cannot be used, the first available replacement.
+        """Return the content of a file or folder or, if it cannot be used, the first available replacement.
 
         Args:
             name: the file or folder, relative to the content folder.
@@ -122,7 +125,11 @@ class Reader:
                     self.usable[name.as_posix()] = read_bytes(file, self.folder.name / name)
 
     def each(self, kind: str, make: Callable[[Document, str, Facts], Shown]) -> Iterator[Shown]:
-        """Yield a page or story for each usable Markdown file in a folder."""
+        """Yield the page or story in each Markdown file in a folder.
+
+        A page with a mistake in its file is replaced by its last good version, if there is one. Anything else
+        that cannot be used is left out, and so are drafts unless `drafts` is set.
+        """
         for path in sorted((self.folder / kind).glob("*.md"), key=lambda path: path.name):
             made, problems = self._made(path, Path(self.folder.name, kind, path.name), make)
             self.problems += problems
@@ -136,7 +143,7 @@ class Reader:
     def _made(
         self, path: Path, shown: Path, make: Callable[[Document, str, Facts], Shown]
     ) -> tuple[Shown | None, list[Problem]]:
-        """Return the page in a file, or None if the file cannot be used, and the problems in the file."""
+        """Return the page in a file (None if the file cannot be used) and the problems in the file."""
         try:
             named_well(path, shown)
             document = front_matter.read(path, shown)
@@ -151,7 +158,7 @@ class Reader:
         path: Path,
         make: Callable[[Document, str, Facts], Shown],
     ) -> Shown | None:
-        """Return the page or, if the file has a mistake, the last good version if there is one."""
+        """Return `made`, or the last good version of the page if the file has a mistake and there is one."""
         name = path.relative_to(self.folder).as_posix()
         if all(problem.severity is Severity.PLEASE_MEND for problem in problems):
             self._note_usable(path)
@@ -165,7 +172,7 @@ class Reader:
         return {page.address: replace(page, not_public="Draft") if page.draft else page for page in pages}
 
     def stories(self) -> tuple[Story, ...]:
-        """Return all stories, newest first. `not_public` says why the public does not see a story."""
+        """Return the stories, newest first. `not_public` says why the public does not see a story."""
         stories = self.each("case-studies", make_story)
         not_public = ((story, story.why_not_public(self.today)) for story in stories)
         return newest_first(replace(story, not_public=why) if why else story for story, why in not_public)
@@ -178,12 +185,12 @@ class Reader:
         return written.within(pages)
 
     def redirects(self) -> dict[str, str]:
-        """Return the new address for each old address."""
+        """Return the new address, or “gone”, for each old address."""
         written = self.read("redirects.toml", read_toml, otherwise=dict[str, Any]())
         return {old: str(new) for old, new in written.items()}
 
     def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
-        """Return the outcomes or errors by name. Forms need these pages, so they outlive their files."""
+        """Return the outcomes or errors by name, even those without a file now, because forms need them."""
         copies = self._copy(kind)
         there = {path.name for path in (self.folder / kind).glob("*.md")}
         gone = [path for path in copies.glob("*.md") if path.name not in there] if copies else []
@@ -196,7 +203,7 @@ class Reader:
         """Return the forms by address, before facts are filled in.
 
         Raises:
-            Unreadable: if a form or a page that it needs cannot be used, and there are no kept forms.
+            Unreadable: if a form or a page that it needs cannot be used, and the forms have no replacement.
         """
         return self.read("forms", partial(self._forms, outcomes, errors), self.kept_forms)
 
@@ -214,7 +221,7 @@ class Reader:
         return forms
 
     def form_pages(self, forms: Mapping[str, Form]) -> dict[str, Page]:
-        """Return the page around each form. A mistake in this page must not take the form down."""
+        """Return the page around each form. A form whose page cannot be used gets a page without text."""
         written = {page.address: page for page in self.each("forms", _page)}
         return {
             address: replace(
@@ -227,7 +234,7 @@ class Reader:
 
 
 def address_of(name: str) -> str:
-    """Return the address of a page from the name of its file, without `.md`."""
+    """Return the address of the page in a file with this name (without `.md`)."""
     return {"index": HOME, "case-studies": STORIES}.get(name, f"/{name}")
 
 

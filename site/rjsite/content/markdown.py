@@ -1,6 +1,6 @@
 """Turns Markdown into safe HTML, divided into sections that the templates can show.
 
-Raw HTML is disabled, and nh3 cleans the result before it reaches a page.
+Raw HTML is disabled, and nh3 cleans the resulting HTML before it reaches a page.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map", "paper"}
 _SECTION, _ENTRY = (re.compile(rf"^{level}[ \t]+(.*)$", re.MULTILINE) for level in ("##", "###"))
 _MARKS = re.compile(r"\{:([^}]*)\}$")  # at the end of a heading, like "{: .steps #how }"
 _LINKED = re.compile(r"^\[(?P<text>.+)\]\((?P<href>[^)\s]+)\)$")
-_LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # is made easier to tap
+_LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # a block that is one link, made easy to tap
 _LONG_ADDRESS = re.compile(r'(<a href="mailto:[^>]*>)([^<]{33,})')  # too long for the narrowest screen
 
 _TAGS = {
@@ -71,7 +71,7 @@ class Section:
 
 
 class _TableLabels(Treeprocessor):
-    """Marks row headings and labels cells with their column, so that narrow screens can stack the cells."""
+    """Marks the headings of columns and rows, and labels cells so that narrow screens can stack them."""
 
     def run(self, root: Element) -> None:
         for table in root.iter("table"):
@@ -134,7 +134,7 @@ def to_html(text: str, title: str = "") -> Markup:
 
 
 def slug(text: str) -> str:
-    """Return an address or id for a text: lower-case ASCII letters, digits and hyphens."""
+    """Return an address or id for a text: lower-case ASCII letters, digits and hyphens, or “section”."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower().replace("'", "")).strip("-") or "section"
 
@@ -151,7 +151,7 @@ def opening_and_sections(text: str, title: str) -> tuple[Markup, tuple[Section, 
 
 
 def _cut(text: str, heading: re.Pattern[str]) -> tuple[str, list[tuple[str, str, str]]]:
-    """Return the text before the first heading, and the title, marks and body of each heading."""
+    """Return the text before the first heading, and each heading's title, marks and following text."""
     opening, *rest = heading.split(text)
     return opening, [(*_marked(line), below) for line, below in zip(rest[::2], rest[1::2], strict=True)]
 
@@ -191,7 +191,7 @@ def _text_and_link(heading: str) -> tuple[str, str]:
 
 
 def _id(title: str, marks: str, taken: set[str]) -> str:
-    """Return an id that no other heading of the page has."""
+    """Return an id that no other heading on the page has."""
     name = _mark("#", marks) or slug(title)
     unused = next(f for n in count(1) if (f := f"{name}-{n}" if n > 1 else name) not in taken)
     taken.add(unused)
@@ -199,7 +199,7 @@ def _id(title: str, marks: str, taken: set[str]) -> str:
 
 
 def parts_used(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the name of each part that a body uses."""
+    """Yield the line within the body and the name of each part that a body uses."""
     for heading in _SECTION.finditer(text):
         if part := _mark(".", _marked(heading[1])[1]):
             yield text.count("\n", 0, heading.start()) + 1, part

@@ -1,9 +1,9 @@
 """Fetches merged content from the branch main, without changing the program.
 
-The folder `content-versions` in the data folder has a clone of each commit, and the symbolic link `content`
-points into one of the clones. The link is replaced atomically, so that nobody reads a mixture of old and new
-content. The folder and the link are in the data folder because it outlives releases: a removed story stays
-removed after a rollback to an older version of the program.
+The folder `content-versions` in the data folder contains clones of the current and the previous commit. The
+symbolic link `content` points into the current clone. The link is replaced atomically, so that nobody reads a
+mixture of old and new content. The data folder outlives releases, so a removed story stays removed after a
+rollback to an older version of the program.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _UNFINISHED = "part-"
 
 
 class CannotFetch(Exception):
-    """Raised if the content of main cannot be fetched. The message gives the reason in one line."""
+    """Raised if content cannot be fetched from main or compared. The message gives the reason in one line."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Update:
         commit: the commit of main whose content is shown and published; empty if there is none.
         failure: why the newest content is not shown or not published; empty if nothing failed.
         not_shown: a line for each mistake that keeps the current version of a file from being shown.
-        program: the files of the program that differ on main.
+        program: the files of the program that differ on main or exist only there.
     """
 
     ended: float
@@ -62,7 +62,12 @@ class Update:
         return f"{self.commit[:10] or 'nothing'} of main is taken up, as of {when}"
 
     def warnings(self, now: float, *, with_mistakes: bool = True) -> list[str]:
-        """Return a line for each thing that somebody has to do. All mistakes in content share one line."""
+        """Return a line for each thing that somebody has to do. All mistakes in content share one line.
+
+        Args:
+            now: the current time, in seconds since 1970.
+            with_mistakes: whether to include mistakes in content.
+        """
         lines = []
         if self.failure:
             lines.append(f"the last change of the content could not be taken up: {self.failure}")
@@ -100,7 +105,7 @@ def write_result(data: Path, update: Update) -> None:
 
 @contextmanager
 def alone(data: Path) -> Iterator[None]:
-    """Wait for any other run, keep new runs out, and delete the leftovers of interrupted runs."""
+    """Wait for any other run to end, keep new runs out, and delete the leftovers of interrupted runs."""
     versions = data / VERSIONS
     versions.mkdir(mode=0o755, exist_ok=True)
     handle = os.open(versions, os.O_RDONLY)
@@ -117,7 +122,8 @@ def take_up(repository: str, data: Path) -> str:
     """Fetch the content of main, point the link to it, and return the commit.
 
     Raises:
-        CannotFetch: if any step fails. The link then stays unchanged.
+        CannotFetch: if Git fails, if main or its pages are missing, or if the link cannot be replaced. The
+            link then stays unchanged.
     """
     heads = _git("ls-remote", "--", repository, "refs/heads/main").split()
     if not heads:
@@ -136,7 +142,7 @@ def take_up(repository: str, data: Path) -> str:
 
 
 def _clone(repository: str, versions: Path) -> Path:
-    """Clone the content of main, sync it to disk, and return the folder, named after the commit."""
+    """Clone main, check its content out, and return the clone's folder, which is named after the commit."""
     part = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=versions))
     shape = ["--no-checkout", "--depth=1", "--single-branch", "--branch=main", "--no-tags", "--template="]
     _git("clone", "--quiet", *shape, "--", repository, str(part))
@@ -174,7 +180,11 @@ def program_on_main(data: Path, root: Path) -> tuple[str, ...]:
 
 
 def _git(*arguments: str) -> str:
-    """Run git without environment variables of the site or of a git hook, and return its output."""
+    """Run Git without environment variables of the site or of a Git hook, and return the output.
+
+    Raises:
+        CannotFetch: if Git is not installed, fails or takes too long.
+    """
     ours = ("GIT_", "RJSITE_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | QUIET
     try:
@@ -198,7 +208,7 @@ def _git(*arguments: str) -> str:
 
 
 def warnings(data: Path, repository: str, *, with_mistakes: bool = True) -> list[str]:
-    """Return warnings about the arrival of merged content. There are none if no repository is set."""
+    """Return a line for each problem with updates of the content, or none if no repository is set."""
     if not repository:
         return []
     update = read_result(data)

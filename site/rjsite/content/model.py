@@ -20,7 +20,7 @@ LANDSCAPES = 6
 
 
 class Link(BaseModel):
-    """A link, with its text and the address of its page."""
+    """A link: its text, and the address of the page that it leads to."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,7 +57,7 @@ class Page:
 
     @property
     def checked_on(self) -> date | None:
-        """Return the date to show as “Last checked”, or None if a number or address is untested."""
+        """Return the date to show as “Last checked”, or None if a number or address is unchecked."""
         return self.last_checked if self.facts.all_checked(self.document.body) else None
 
     @cached_property
@@ -94,11 +94,11 @@ class Story(Page):
     video: str
     published: date
     agreed_by: str | None = None  # who gave the permission; never a name
-    ask_again: date | None = None  # the day the permission ends
+    ask_again: date | None = None  # the day on which the permission ends
     ask: str = ""
 
     def has_ended(self, today: date) -> bool:
-        """Return whether the permission has ended, so that the people in the story have to agree again."""
+        """Return whether the permission has ended. The people in the story then have to agree again."""
         return self.ask_again is not None and self.ask_again <= today
 
     def why_not_public(self, day: date) -> str:
@@ -111,11 +111,11 @@ class Story(Page):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Return the known kinds of harm without a content note, and the known ways of taking part."""
+        """Return the known kinds of harm that need no content note, and the known ways of taking part."""
         without_note = (harm for harm in self.harm if harm not in NOTE_FOR)
         return tuple(kind for kind in (*without_note, *self.way) if kind != "not known")
 
     @property
     def landscape(self) -> int:
-        """Return the number of the drawing on the card, which is derived from the name of the file."""
+        """Return the number of the drawing on the story's card. The slug determines the number."""
         return hashlib.sha256(self.slug.encode()).digest()[1] % LANDSCAPES + 1

@@ -41,14 +41,14 @@ class Navigation(BaseModel):
 def navigation_problems(
     written: Navigation, path: Path, shown: Path, pages: Mapping[str, Page], left_out: Container[str]
 ) -> Iterator[Problem]:
-    """Yield a problem for each entry without a page, and for each listed page in no group of the site map.
+    """Yield a problem for each entry without a page, and for each listed page that is in no group.
 
     Args:
         written: the navigation as read from the file.
         path: the file.
         shown: the file's name in messages.
         pages: the usable pages by address.
-        left_out: the addresses of pages that are not in `pages` because they have a problem or are drafts.
+        left_out: the addresses of pages that are not in `pages` because they cannot be used or are drafts.
     """
     mapped = [address for group in written.groups for address in group.pages]
     for address in [*mapped, *(link.page for link in (*written.menu, *written.footer))]:

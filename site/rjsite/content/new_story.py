@@ -34,7 +34,7 @@ def first_values(today: date) -> dict[str, str | list[str]]:
 
 
 def write_story(folder: Path, title: str, today: date) -> Path:
-    """Write the file of a new story, a draft with every field explained, and return its path.
+    """Write the file of a new story (a draft with every field explained) and return its path.
 
     Args:
         folder: the content folder.
@@ -42,8 +42,8 @@ def write_story(folder: Path, title: str, today: date) -> Path:
         today: the initial value of the dates in the file.
 
     Raises:
-        ValueError: if the title cannot be turned into an address.
-        FileExistsError: if a story with that name exists. The existing file is not changed.
+        ValueError: if the title has no letter or digit for an address, or has unprintable characters.
+        FileExistsError: if there is a file with the same name already. The existing file is not changed.
     """
     title = " ".join(title.split())
     name = story_name(title)

@@ -18,7 +18,7 @@ from rjsite.content.source import read_source
 from rjsite.content.toml import Lines
 
 _IN_TEMPLATE = re.compile(r"\bfacts\.(?:get\(\")?(?P<name>[a-z_]+)")
-_SENTENCES = 3  # how many sentences are shown for one fact, at most
+_SENTENCES = 3  # at most this many sentences are shown for one fact
 _BLANK = "____________________"
 _DOCUMENT = Path(__file__).with_suffix(".md")
 
@@ -31,7 +31,7 @@ class Question:
         problem: the question as one line of `release-check`.
         completes: the sentences that the answer completes, with a blank for the answer. If the service only
             has to confirm a value, the sentences contain the value, as on the website now.
-        goes_into: the fact or story file in which to write the answer.
+        goes_into: the name of the fact or of the story file into which to write the answer.
         give: the kind of answer expected.
         used_on: the pages that need the answer.
     """
@@ -111,7 +111,7 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question
             completes=[
                 _with_blank(sentence, name, library.facts)
                 for sentence in sentences
-                if sentence != f"{{{name}}}"  # such a sentence would be nothing but a blank
+                if sentence != f"{{{name}}}"  # a sentence that is only the fact says nothing more
             ],
             example=fact.example,
             value=fact.value,
@@ -121,7 +121,7 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question
 
 
 def _with_blank(sentence: str, name: str, facts: Facts) -> str:
-    """Return a sentence with known facts filled in, and a blank for the fact asked about if it is unknown."""
+    """Return a sentence with known facts filled in. A blank or “(…)” replaces facts that are not known."""
 
     def put(use: re.Match[str]) -> str:
         unknown = "___" if use["name"] == name else "(…)"

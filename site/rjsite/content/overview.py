@@ -1,4 +1,4 @@
-"""The overview for staff: the state of each story and page, with its problems."""
+"""The overview for staff: the state and the problems of each story and page."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def overview(library: Library, folder: Path, problems: Sequence[Problem]) -> Ove
     order = {story.slug: number for number, story in enumerate(library.stories)}
     stories = sorted(
         _rows("case-studies", library.by_slug.get, folder, problems),
-        key=lambda row: order.get(row.name, -1),  # stories that cannot be read come first
+        key=lambda row: order.get(row.name, -1),  # files that cannot be used come first
     )
     pages = list(_rows("pages", lambda name: library.pages.get(address_of(name)), folder, problems))
     listed = {problem for row in (*stories, *pages) for problem in row.problems}
@@ -62,7 +62,7 @@ def overview(library: Library, folder: Path, problems: Sequence[Problem]) -> Ove
 def _rows(
     kind: str, find: Callable[[str], Page | None], folder: Path, problems: Sequence[Problem]
 ) -> Iterator[Row]:
-    """Yield a row for each Markdown file in a folder, even if the file cannot be read."""
+    """Yield a row for each Markdown file in a folder, even if the file cannot be used."""
     for path in sorted((folder / kind).glob("*.md")):
         here = [problem for problem in problems if problem.path == Path(folder.name, kind, path.name)]
         page = find(path.stem)

@@ -10,14 +10,14 @@ from pathlib import Path
 class Severity(StrEnum):
     """The effect of a problem on the live site."""
 
-    MUST_NOT_BE_SHOWN = "must not be shown"  # a page keeps its last good version; a story is left out
+    MUST_NOT_BE_SHOWN = "must not be shown"  # a story is left out; other files keep their last good version
     PLEASE_MEND = "please mend"  # only the check fails
-    ENDS = "ends"  # an announcement; the check does not fail
+    ENDS = "ends"  # only an announcement; the check does not fail
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """A problem in a content file, and what to write instead. The caller decides how to react to the problem.
+    """A problem in a file, and what to write instead. The caller decides how to react to it.
 
     Attributes:
         path: the file, relative to the parent of the content folder.

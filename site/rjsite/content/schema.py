@@ -1,4 +1,4 @@
-"""The fields at the top of each kind of file, their permitted values, and the questions about a story.
+"""The fields at the top of each kind of Markdown file, their valid values, and the questions about a story.
 
 A story about a harm that needs a content note is not shown without that note.
 """
@@ -61,7 +61,7 @@ def _one_line(value: Any) -> str:
 
 
 def _fixed(value: Any) -> Any:
-    """Return a value with capitals, spaces, dashes and outer quotation marks normalised."""
+    """Return a value in lower case, with plain spaces and hyphens, and without marks around it."""
     if isinstance(value, list):
         return list(map(_fixed, value))
     return _DASH.sub("-", " ".join(value.lower().strip(_AROUND).split())) if value else value
@@ -135,7 +135,7 @@ class PageFields(_Titled):
 
 
 def _asked(question: str, hint: str = "") -> Any:
-    """Return a field with a question and a hint, which new files and the staff copy show to staff."""
+    """Return a field with a question and a hint for staff, shown in new files and in the staff copy."""
     return Field(title=question, description=hint)
 
 

@@ -13,7 +13,7 @@ _SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=\S)")
 
 
 def sentences(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each sentence, heading and table cell, with the preceding sentence of its unit or ""."""
+    """Yield each sentence, heading and table cell, with the sentence before it in the same unit, or ""."""
     for unit in cut_units(text):
         if WHOLE.match(unit):
             yield from ((cell, "") for cell in unit.split("|"))
@@ -30,7 +30,7 @@ def cut_sentences(text: str) -> Iterator[str]:
 
 
 def cut_units(text: str) -> Iterator[str]:
-    """Yield each paragraph, list item, heading and table row, with its line ends."""
+    """Yield each paragraph, list item, heading and table row, with its line endings."""
     unit = ""
     for line in text.splitlines(keepends=True):
         if unit and (not line.strip() or not unit.strip() or _UNIT_START.match(line) or WHOLE.match(unit)):

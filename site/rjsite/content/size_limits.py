@@ -1,4 +1,4 @@
-"""Size limits well above any real page, so that no file can slow down or break the site.
+"""Size limits, well above the size of any real page, so that no file can slow down or break the site.
 
 Markdown takes quadratic time for some texts, and Python stops recursion that is too deep. Any file within
 these limits is rendered in about a second.
@@ -24,7 +24,7 @@ HEADINGS = 200
 TOGETHER = 400  # consecutive lines without an empty line
 COLUMNS = 50
 OPEN_BRACKETS = 20
-SIGNS = 2_000  # signs of emphasis and the like: * _ ` and \\
+SIGNS = 2_000  # the signs * _ ` and \ together
 
 CLOSED = "this file cannot be opened; put it back, or delete it"
 
@@ -32,7 +32,7 @@ _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|(?!\())")
 _EMPTY_LINES = re.compile(r"\n\s*\n")
 _LONG_LINE = re.compile(rf"^.{{{LINE + 1}}}", re.MULTILINE)
 _TOO_DEEP = "lists or quotations stand too deep within each other here; use one or two levels"
-# The order matters: the later patterns are quick only if no line is too long, which the first one checks.
+# The order matters: the first pattern finds lines that are too long, for which the others would be slow.
 _IN_BODY = {
     _LONG_LINE: f"this line has more than {LINE} characters; begin a new paragraph within it",
     re.compile(r"[\x00-\x08\x0e-\x1f\x7f]"): (
@@ -58,14 +58,15 @@ def read_bytes(path: Path, shown: Path) -> bytes:
         shown: the file's name in messages, which begins with the name of the content folder.
 
     Raises:
-        Unreadable: if the file is missing, too large, outside the content folder, not a regular file, or
-            cannot be opened.
+        Unreadable: if the file is missing, too large, outside the content folder or not a regular file, or
+            if it cannot be opened.
     """
     *inside, folder = path.parents[: max(len(shown.parts) - 1, 1)]
     most = MARKDOWN_BYTES if path.suffix == ".md" else OTHER_BYTES
     try:
         status = path.stat()
-        linked = any(part.is_symlink() for part in (path, *inside))  # only links are resolved, which is slow
+        # Resolving is slow, so only paths with links are resolved.
+        linked = any(part.is_symlink() for part in (path, *inside))
         if linked and not path.resolve().is_relative_to(folder.resolve()):
             message = "this is a link to a file elsewhere; put the file itself here"
         elif not stat.S_ISREG(status.st_mode):

@@ -11,31 +11,31 @@ from rjsite.content.size_limits import read_bytes
 CONFLICT = re.compile(r"^(?:<{7,}|={7,}|>{7,}|\|{7,})(?:[ \t]|$)", re.MULTILINE)
 
 _LINE_END = re.compile(r"\r\n?")
-# Some programs treat these characters as line ends, but editors do not count them in line numbers.
+# Some programs treat these characters as line endings, but editors do not count them in line numbers.
 _OTHER_LINE_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _SPACES = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
-# Soft hyphens, zero-width spaces, byte order marks and directional marks. Joiners stay, because some
-# scripts and emoji need them.
+# Soft hyphens, zero-width spaces, byte order marks and directional marks. Zero-width joiners stay,
+# because some scripts and emoji need them.
 _INVISIBLE = "\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _PASTED = re.compile(f"([{_OTHER_LINE_ENDS}{_SPACES}])|[{_INVISIBLE}]")
 
 
 def read_source(path: Path, shown: Path) -> str:
-    """Return the text of a file with normalised spaces and line ends.
+    """Return the text of a file with normalised spaces and line endings, without invisible characters.
 
     Args:
         path: the file.
         shown: the file's name in messages.
 
     Raises:
-        Unreadable: if the file cannot be opened, is too large (see `size_limits`), is not UTF-8, or contains
-            a Git merge conflict.
+        Unreadable: if the file cannot be read (see `read_bytes`), is not UTF-8, or contains a Git merge
+            conflict.
     """
     return clean(read_bytes(path, shown), shown)
 
 
 def clean(written: bytes, shown: Path) -> str:
-    """Return the content of a file as text with normalised spaces and line ends.
+    """Return the content of a file as text, cleaned as in `read_source`.
 
     Args:
         written: the bytes of the file.

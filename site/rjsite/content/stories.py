@@ -29,7 +29,7 @@ class Aspect:
     says: str  # a template for a value in the heading of a filtered list
     values: tuple[str, ...]
     of: Callable[[Story], tuple[str, ...]]  # returns the values of a story
-    phrases: Mapping[str, str] = field(default_factory=dict, hash=False)  # exceptions to `says`
+    phrases: Mapping[str, str] = field(default_factory=dict, hash=False)  # words for values in `says`
 
 
 _WAYS = {"meeting": "a meeting", "letter": "a letter", "talk with our team": "a talk with our team"}
@@ -50,7 +50,7 @@ ASPECTS = (
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One value to filter by, the number of stories with it, and the link that sets or removes the filter."""
+    """One value to filter by, the number of stories it would leave, and the link that sets or removes it."""
 
     label: str
     count: int
@@ -95,7 +95,7 @@ class StoryIndex:
                     values[value] |= 1 << number
 
     def listing(self, title: str, address: str, asked: Mapping[str, str]) -> Listing | None:
-        """Return one page of the stories that match a query, or None if no story or no page matches.
+        """Return one page of the stories that match a query, or None if there is no such page.
 
         Args:
             title: the title of the whole list.
@@ -148,7 +148,7 @@ class StoryIndex:
 
 
 def _page(asked: str) -> int:
-    """Return the requested page number: 1 if it is not a number, or 0 (no page) if it is too long."""
+    """Return the requested page number: 1 if the text is not a number, or 0 (no page) if it is too long."""
     if not asked.isdecimal():
         return 1
     return int(asked) if len(asked) <= MOST_DIGITS else 0
@@ -161,7 +161,7 @@ def _title(title: str, chosen: Mapping[str, str], page: int) -> str:
 
 
 def _address(address: str, chosen: Mapping[str, str], page: int) -> str:
-    """Return the canonical address of a list, with its filters in a fixed order."""
+    """Return the canonical URL (without the host) of a filtered list, with the filters in a fixed order."""
     query = [(aspect.name, chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
     query += [("page", str(page))] if page > 1 else []
     return address + (f"?{urlencode(query)}" if query else "")

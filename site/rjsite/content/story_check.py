@@ -18,7 +18,7 @@ from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import clean
 from rjsite.content.story_file import any_answer
 
-BODY = "body"  # the name for the text below the fields
+BODY = "body"  # the name of the text below the fields
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class CheckedStory:
         shown: the name of the file in messages.
         story: the story, or None if the text cannot be used.
         stand_in: the story with a valid answer instead of each invalid one, so that the rest can be checked
-            as well.
+            as well, or None if there is no text to check.
     """
 
     shown: Path
@@ -94,7 +94,7 @@ def _stand_in(
     }
     try:
         return make_story(replace(document, fields=fields), name, content.facts)
-    except Unreadable:  # the body is empty
+    except Unreadable:  # the body is empty or a field is missing
         return None
 
 
@@ -102,6 +102,8 @@ def check_story(
     read: CheckedStory, content: Library, folder: Path, today: date, known: Sequence[Problem]
 ) -> CheckedStory:
     """Return a copy with every problem that the saved file would cause, in this file or in another.
+
+    While the story has invalid answers, problems in other files are left out.
 
     Args:
         read: the result of `read_story` with the same content.
@@ -111,7 +113,7 @@ def check_story(
         return read
     problems = lint.check(content.with_story(read.stand_in), folder, today)
     new = {problem for problem in problems if problem.path == read.shown or problem not in known}
-    if read.story is None:  # leave out problems in stand-in answers, which the writer did not give
+    if read.story is None:  # leave out other files, and stand-in answers, which the writer did not give
         wrong = {problem.line for problem in read.problems}
         new = {problem for problem in new if problem.path == read.shown and problem.line not in wrong}
     return replace(read, problems=sorted(new.union(read.problems)))

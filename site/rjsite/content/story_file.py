@@ -19,17 +19,17 @@ Values = Mapping[str, str | list[str]]  # the answer or answers for each field
 
 LONGEST_NAME = 80  # characters
 _PLAIN = re.compile(r"[^\W_](?:[\w .,;()?/’–“”-]*[\w.,;()?/’–“”-])?")  # needs no quotes in YAML
-# Characters that YAML refuses, or that the check refuses because they are invisible
+# Characters that YAML refuses, or that the check refuses because they are invisible.
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def is_list(name: str) -> bool:
-    """Return whether a field takes several values."""
+    """Return whether a field can have several values."""
     return Ellipsis in get_args(StoryFields.model_fields[name].annotation)
 
 
 def choices(name: str) -> tuple[str, ...]:
-    """Return the values that a field can have, or () if it takes any text or a date."""
+    """Return the values that a field can have, or () if they are not listed in the schema."""
     kind = StoryFields.model_fields[name].annotation
     kinds = (kind, *get_args(kind))  # the values may be inside a tuple or an optional type
     values = chain.from_iterable(get_args(kind) for kind in kinds)
@@ -37,7 +37,7 @@ def choices(name: str) -> tuple[str, ...]:
 
 
 def is_day(name: str) -> bool:
-    """Return whether a field takes a date."""
+    """Return whether the value of a field is a date."""
     kind = StoryFields.model_fields[name].annotation
     return date in (kind, *get_args(kind))
 
@@ -46,7 +46,7 @@ def any_answer(name: str, today: date) -> str | list[str]:
     """Return an answer that the schema accepts for a field."""
     if is_day(name):
         return f"{today}"
-    if is_list(name):  # harm “not known” needs no note, and a list of all notes is complete
+    if is_list(name):  # the harm “not known” needs no content note, and all notes are enough
         return list(choices(name)) if name == "content_notes" else [choices(name)[-1]]
     if values := choices(name):
         return values[-1]
@@ -55,7 +55,7 @@ def any_answer(name: str, today: date) -> str | list[str]:
 
 
 def story_name(title: str) -> str:
-    """Return the name of a story's file without `.md`, which becomes its address.
+    """Return the file name (without `.md`) for a story with this title. It is also the slug in the address.
 
     Raises:
         ValueError: if the title cannot be turned into an address.
@@ -106,7 +106,7 @@ def _yaml(value: str | list[str]) -> str:
 
 
 def values_of(document: Document) -> dict[str, str | list[str]]:
-    """Return the answers in a file: as parsed by the schema if they are valid, or else as written."""
+    """Return the answers in a file: as parsed by the schema if all are valid, or else as written."""
     try:
         read = dict(StoryFields.model_validate(document.fields))
     except ValidationError:

@@ -1,4 +1,4 @@
-"""Reads the TOML files of the content folder, and turns every error into a problem with its line."""
+"""Reads the TOML files in the content folder, and reports every error as a `Problem` that names the line."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Lines:
                 self._at.setdefault((*table, key[1].strip("\"'")), number)
 
     def _table(self, names: Sequence[str], *, many: bool) -> Place:
-        """Return the place of a table from its header. The name of a list of tables means its last table."""
+        """Return the place of a table, given the names in its header. A list's name means its last table."""
         table: Place = ()
         for name in names:
             table = (*table, name.strip("\"'"))
@@ -79,7 +79,7 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
         shown: the file's name in messages.
 
     Raises:
-        Unreadable: if the file is missing, not UTF-8 or not TOML.
+        Unreadable: if the file cannot be read (see `read_source`), exceeds a size limit, or is not TOML.
     """
     text = read_source(path, shown)
     for line, message in size_limits.beyond_in_table(text):
@@ -135,7 +135,7 @@ def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
 
 
 def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path) -> Iterator[Problem]:
-    """Yield a problem for each value of a file that does not fit its type.
+    """Yield a problem for each value in a file that does not have the expected type.
 
     Args:
         error: the errors that pydantic found.

@@ -11,7 +11,7 @@ _FIELD = re.compile(r"[^\s#\-\]}\"'][^:]*:(?:\s|$)")
 _CURLY = "“”„‟‘’‚‛«»"
 _ENCLOSED = re.compile(rf"[{_CURLY}][^“”\"]*[{_CURLY}\"']")
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\[^\"\\/])")
-_LONGEST = 50  # how many lines of a field to try one by one, at most
+_LONGEST = 50  # at most this many lines of a field are tried one by one
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -31,7 +31,7 @@ def nodes(text: str) -> Iterator[tuple[str, int, yaml.Node]]:
 
 
 def find_unreadable_line(lines: list[str]) -> tuple[int, str] | None:
-    """Return the index of the first line that YAML cannot read, with a message, or None."""
+    """Return the index of the first line that YAML cannot read and a message, or None if it can read all."""
     starts = [number for number, line in enumerate(lines) if number == 0 or _FIELD.match(line)]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         if not _readable(lines[start:end]):
