@@ -134,7 +134,10 @@ def to_html(text: str, title: str = "") -> Markup:
 
 
 def slug(text: str) -> str:
-    """Return an address or id for a text: lower-case ASCII letters, digits and hyphens, or “section”."""
+    """Return an address or id for a text: lower-case ASCII letters, digits and hyphens.
+
+    If the text contains no such letters or digits, the result is “section”.
+    """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower().replace("'", "")).strip("-") or "section"
 

@@ -35,7 +35,7 @@ _UNFINISHED = "part-"
 
 
 class CannotFetch(Exception):
-    """Raised if content cannot be fetched from main or compared. The message gives the reason in one line."""
+    """Raised if Git or another step of an update fails. The message gives the reason in one line."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def _git(*arguments: str) -> str:
 
 
 def warnings(data: Path, repository: str, *, with_mistakes: bool = True) -> list[str]:
-    """Return a line for each problem with updates of the content, or none if no repository is set."""
+    """Return a line for each problem with content updates, or none if no repository is set."""
     if not repository:
         return []
     update = read_result(data)

@@ -135,7 +135,7 @@ def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
 
 
 def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path) -> Iterator[Problem]:
-    """Yield a problem for each value in a file that does not have the expected type.
+    """Yield a problem for each value that does not have the expected type.
 
     Args:
         error: the errors that pydantic found.

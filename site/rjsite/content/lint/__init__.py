@@ -1,6 +1,6 @@
-"""Checks the content: every text of the site against the rules of content/house-rules.toml.
+"""Checks the content: every text on the site against the rules in content/house-rules.toml.
 
-It finds only what a program can find, so people still have to read the texts.
+The checks find only what a program can find, so people still have to read the texts.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ def check(library: Library, folder: Path, today: date) -> list[Problem]:
     Args:
         library: the content of `folder`, with drafts.
         folder: the content folder.
-        today: the date that decides which pages are old.
+        today: the date that decides which pages are old and which permissions are in force.
 
     Returns:
-        Problems with file, line and what to write, without those in `library.problems`.
+        The problems that are not in `library.problems`. If the rules or service.toml cannot be used, only the
+        problems in that file.
     """
     try:
         rules = load_rules(folder / "house-rules.toml", Path(folder.name, "house-rules.toml"))

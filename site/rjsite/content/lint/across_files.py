@@ -22,7 +22,7 @@ _USED = (
 
 
 class Addresses:
-    """All addresses of the site."""
+    """All addresses on the site."""
 
     def __init__(self, library: Library, also: tuple[str, ...]) -> None:
         self.redirects = library.redirects
@@ -31,7 +31,7 @@ class Addresses:
         self.known = {*self.pages, *also}
 
     def problem(self, href: str, page: Page) -> str:
-        """Return what is wrong with the address of a link, or "" if it leads somewhere.
+        """Return what is wrong with the address of a link, or "" if nothing is. Other sites are not checked.
 
         Args:
             href: the address as it is written.
@@ -58,14 +58,14 @@ class Addresses:
 
 
 def _ids(page: Page) -> set[str]:
-    """Return all ids in a page that a link can point to."""
+    """Return all ids on a page that a link can point to."""
     html = "".join([page.opening, *(section.html for section in page.sections)])
     items = {item.id for section in page.sections for item in section.items}
     return {"main", *_ID.findall(html), *(section.id for section in page.sections), *items}
 
 
 def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iterator[Problem]:
-    """Yield duplicate titles and addresses, redirects that lead nowhere and unused files."""
+    """Yield a problem for each duplicate title or address, redirect that leads nowhere, and unused file."""
     yield from _titles(library)
     path = folder / "redirects.toml"
     for old, new in library.redirects.items():

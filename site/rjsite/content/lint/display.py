@@ -18,14 +18,14 @@ _NEW = re.compile(r"[A-Z“\"#]")  # begins a sentence or a heading
 
 
 def marks_shown(page: Page, rendered: RenderedPage) -> Findings:
-    """Yield marks that readers see, and text that a mark turned into something else."""
+    """Yield marks that readers see, and text that marks have turned into something else."""
     written = dict(body_lines(page))
     for block in rendered.blocks:
         text, line = block.text.strip(), block.lines[0]
         if block.tag == "code":
             how = "take out the spaces before it, or the ` marks around it"
             yield line, f"“{start(text)}” is shown as program text; {how}"
-        elif block.tag in ("h2", ""):  # h1 is removed from the HTML
+        elif block.tag in ("h2", ""):  # nh3 removes the tags of an h1
             how = f"write ## {text}, or put an empty line above the signs in the next line"
             yield line, f"this is shown as a heading; {how}"
         else:
@@ -46,8 +46,8 @@ def _marks_in(block: Block, written: dict[int, str]) -> Findings:
 
 
 def _run_on(page: Page) -> Findings:
-    """Yield lines that become part of a list, quotation or table for lack of an empty line before them."""
-    above = ""  # the kind of the lines above: an item, a quotation or a row
+    """Yield lines that need an empty line before them, and nested list items that need more spaces."""
+    above = ""  # what the lines above are: an item, a quotation or a table
     for before, (number, line) in pairwise([(0, ""), *body_lines(page)]):
         item, item_before = _ITEM.match(line), _ITEM.match(before[1])
         if not line.strip():

@@ -102,13 +102,13 @@ def _each_line_once(*checks: Findings) -> Findings:
 
 
 def _written_out(page: Page, hard_coded: HardCodedFacts) -> Findings:
-    """Yield the phone numbers and email addresses in the body that should be facts."""
+    """Yield the phone numbers and email addresses in the body that should be replaced by facts."""
     for number, line in body_lines(page):
         yield from ((number, message) for message in hard_coded.messages(line))
 
 
 def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) -> Findings:
-    """Yield parts of the fields that would not be shown as written, and facts that are written out."""
+    """Yield parts of the fields that are not shown as written, and phone numbers and email addresses."""
     otherwise = page.document.otherwise()
     for name in names:
         line = page.document.lines.get(name, 1)
@@ -146,7 +146,7 @@ def _stories_named(page: Page, addresses: Addresses) -> Findings:
 
 
 def _signs(page: Page, rules: Rules) -> Findings:
-    """Yield forbidden signs. In stories, those that keep a story off the live site are left out."""
+    """Yield forbidden signs. In stories, `live_problems` finds those that keep a story off the live site."""
     for number, line in body_lines(page):
         for not_shown in (False,) if isinstance(page, Story) else (False, True):
             yield from ((number, message) for message in rules.signs(line, not_shown=not_shown))
@@ -165,7 +165,7 @@ def _dates(page: Page, rules: Rules, today: date) -> Findings:
 
 
 def _published(story: Story, today: date) -> Findings:
-    """Yield a date that must be a typing mistake: the story would never appear, or only below all others."""
+    """Yield a date that must be a typing mistake: the story would appear in years, or below all others."""
     if not today.year - 30 <= story.published.year <= today.year + 2:
         line = story.document.lines.get("published", 1)
         yield line, f"published: is this the right year? write the day on which it goes out, like {today}"

@@ -26,7 +26,11 @@ _WORD = re.compile(r"[\w’'-]+")
 def fact_findings(
     library: Library, folder: Path, rules: Rules, hard_coded: HardCodedFacts
 ) -> Iterator[Problem]:
-    """Yield the problems in service.toml."""
+    """Yield the problems in service.toml.
+
+    Raises:
+        Unreadable: if service.toml cannot be used.
+    """
     file = TomlFile(folder, folder / "service.toml")
     uses = defaultdict[str, list[Use]](list)
     for use in fact_uses(library, folder):
@@ -52,7 +56,7 @@ Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of a line, and what to 
 
 
 def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
-    """Yield the missing lines of an entry."""
+    """Yield the lines that are missing from an entry, and a form other than the one that the name needs."""
     if name in FOR_A_TIME:
         if written.get("value") and not fact.until:
             yield (
@@ -100,13 +104,13 @@ def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
 
 
 def _link(fact: Fact, written: str) -> Keyed:
-    """Yield a link that no reader can follow. For some forms, the site derives the link from the value."""
+    """Yield a link that does not begin with https://, unless the site derives the link from the value."""
     if written and fact.form not in ("phone", "email", "website") and not written.startswith("https://"):
         yield ("link",), "write a web address that begins with https://"
 
 
 def _written_out(fact: Fact, value: str, hard_coded: HardCodedFacts) -> Keyed:
-    """Yield the numbers and addresses in a text that are already the value of another fact."""
+    """Yield each number and address in a text that is already the value of another fact."""
     if fact.form in ("sentence", "phrase", "address"):
         for number, name in hard_coded.find(value):
             if name:

@@ -12,7 +12,7 @@ IN_TABLE = 1000  # GitHub refuses summaries of more than a megabyte
 
 
 def annotation(problem: Problem) -> str:
-    """Return the command that makes GitHub show a problem at its line. It shows at most ten in a run."""
+    """Return the command that makes GitHub show a problem at its line. GitHub shows at most ten in a run."""
     file = _escaped(problem.file).replace(":", "%3A").replace(",", "%2C")
     level = "warning" if problem.severity is Severity.ENDS else "error"
     return f"::{level} file={file},line={problem.line}::{_escaped(problem.message)}"
@@ -23,7 +23,7 @@ def _escaped(text: str) -> str:
 
 
 def add_to_summary(path: Path, problems: Sequence[Problem]) -> None:
-    """Add a table of problems to the summary of a run, in HTML because Markdown would swallow marks."""
+    """Add a table of problems to the summary of a run. HTML, unlike Markdown, shows all marks as written."""
     head = "".join(f"<th>{name}</th>" for name in ("File", "Line", "What to write"))
     rows = [
         "".join(f"<td>{escape(str(cell))}</td>" for cell in (problem.file, problem.line, problem.message))

@@ -1,4 +1,4 @@
-"""Finds phone numbers and email addresses that should be the names of facts."""
+"""Finds phone numbers and email addresses that should be replaced by the name of a fact."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rjsite.content.fact_formats import EMAIL
 from rjsite.content.facts import Facts
 
 _NUMBER = r"(?<![\w/.-])(?:\+44|0)[\d ()-]{8,}\d(?!\w)"
-_SHORTEST = 5  # digits; short numbers such as 999 never change and occur in names
+_SHORTEST = 5  # digits; shorter numbers such as 999 never change, and they occur in names
 # Numbers that Ofcom reserves for drama, and domains reserved for examples (RFC 2606).
 _MADE_UP = re.compile(r"01632960|07700900|08081570|02079460|.*@(?:.*\.)?example(?:\.(?:com|org|net))?$")
 
 
 class HardCodedFacts:
-    """Finds phone numbers and email addresses in a text that would not change with a fact."""
+    """Finds phone numbers and email addresses that would stay in a text if the facts changed."""
 
     def __init__(self, facts: Facts) -> None:
         self._names = {
@@ -29,7 +29,10 @@ class HardCodedFacts:
         self._any = re.compile(rf"{known}(?:tel|mailto):[^)\s>]+|{_NUMBER}|{EMAIL.pattern}", re.IGNORECASE)
 
     def find(self, text: str) -> Iterator[tuple[str, str]]:
-        """Yield each number or address with the name of its fact, or "" if no fact has this value."""
+        """Yield each number or address with the name of its fact, or "" if no fact has this value.
+
+        Invented numbers and addresses are left out, unless a fact has that value.
+        """
         for match in self._any.finditer(text):
             plain = _plain(re.sub(r"^(?:tel|mailto):", "", match[0]))
             real = not _MADE_UP.match(plain) and ("@" in plain or fact_formats.fits("phone", plain))

@@ -1,4 +1,4 @@
-"""The rules that keep a story off the live site."""
+"""The rules that can keep a story off the live site."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rjsite.content.schema import Agreed
 
 
 def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
-    """Yield a missing or future permission, missing content notes, and text left over from a new file."""
+    """Yield the problems with permission and content notes, and the signs that must not be shown."""
     document = story.document
 
     def problem(field: str, message: str) -> Problem:

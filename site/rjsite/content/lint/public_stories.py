@@ -18,7 +18,7 @@ from rjsite.content.size_limits import read_bytes
 
 RULES = "house-rules.toml"
 _NONE: dict[str, Any] = {"no_permission_yet": (), "sign": (), "content_notes": {}}
-NO_RULES = Rules.model_construct(**_NONE)  # for a service without house-rules.toml
+NO_RULES = Rules.model_construct(**_NONE)  # for a content folder without house-rules.toml
 
 
 def for_the_public(library: Library, folder: Path, today: date, last_good: LastGood | None = None) -> Library:

@@ -47,8 +47,8 @@ def average(spoken: Sequence[str]) -> float:
 def grade(spoken: Sequence[str]) -> float:
     """Return the school grade that a reader needs for the sentences: the Automated Readability Index.
 
-    It counts letters, words and sentences but not syllables, so that two people who count by hand get the
-    same figure. Email and web addresses do not count.
+    The index counts letters, words and sentences but not syllables, so that two people who count by hand get
+    the same figure. Email and web addresses are left out.
     """
     said = [word for sentence in spoken for word in words(_ADDRESS.sub("", sentence))]
     if not said:
@@ -60,7 +60,7 @@ def grade(spoken: Sequence[str]) -> float:
 def unexplained_initials(text: str, allowed: Collection[str]) -> Iterator[str]:
     """Yield each set of initials that the text does not explain.
 
-    Initials are explained by capitalised words, by brackets around or after them, or by “means”.
+    Initials are explained by words that begin with them, by brackets around or after them, or by “means”.
 
     Args:
         text: the whole text of a page.

@@ -1,7 +1,7 @@
 """The rendered page as readers see it, with the source line of each part.
 
-Only the HTML shows whether a mark has worked. Its letters and digits are those of the file in the same order,
-so counting them finds the source line of anything that is shown.
+Only the HTML shows whether a mark has worked. The HTML contains the letters and digits of the file in the
+same order, so counting them finds the source line of anything that is shown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NOT_SHOWN = re.compile(  # the marks of a heading, and the target of a link
     r"\{:[^}\n]*\}|(?<=\])(?:\(\s*(?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\s*\)|\[[^\]]*\])"
 )
 _NUMBER = re.compile(r"^[^\w|]*\d+\.(?:\s|$)")  # the number of a list item, which HTML leaves to the browser
-_LABEL = 3  # a paragraph may begin with this many words in bold that are not a sentence
+_LABEL = 3  # at most this many bold words at the start of a paragraph are a label, not a sentence
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Block(Passage):
     """A paragraph, heading, item or cell.
 
     Attributes:
-        tag: its HTML element, or “title” for a heading that the templates show.
+        tag: its HTML element, “title” for a heading that the templates show, or "" outside any element.
         level: the level of a heading, or 0.
         is_quoted: whether it is part of a quotation.
         begins_bold: whether its first words are bold.
@@ -69,7 +69,7 @@ class Block(Passage):
 
     @cached_property
     def sentences(self) -> list[str]:
-        """Return the sentences without a bold label, or none for a quotation, heading or term."""
+        """Return the sentences without a bold label, or none for a quotation, heading or defined term."""
         if self.is_quoted or self.level or self.tag == "dt":
             return []
         sentences = readability.sentences(self.words)
@@ -82,7 +82,7 @@ class RenderedPage(HTMLParser):
 
     Attributes:
         blocks: its paragraphs, headings, items and cells, in order.
-        lost: the number and text of the first line that is not shown as it is written.
+        lost: the number and text of the first line that is not shown as it is written, or None.
     """
 
     def __init__(self, page: Page) -> None:
@@ -138,7 +138,7 @@ class RenderedPage(HTMLParser):
             block.links[-1].end = len(block.text)
 
     def _find_lines(self, page: Page) -> None:
-        """Set the source line of each line of each block by counting the letters and digits before it."""
+        """Set `lost`, and the source lines of each block by counting the letters and digits before it."""
         shown = "".join(letters for block in self.blocks for letters in block.letters())
         begins, numbers, at = [0], [page.document.body_line], 0
         for number, line in _source(page):
@@ -160,7 +160,7 @@ class RenderedPage(HTMLParser):
 
 
 def _source(page: Page) -> Iterator[tuple[int, str]]:
-    """Yield the lines of the file that should be shown, with facts filled in."""
+    """Yield the number and text of each line that should be shown, with facts filled in."""
     body = page.document.body.lower()
     stories = {name for section in page.sections for name in section.names}
     for first, _, shown in page.facts.units(page.document.body):

@@ -1,4 +1,4 @@
-"""The rules of content/house-rules.toml."""
+"""The rules in content/house-rules.toml."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ NOTHING = "(?!)"  # a regular expression that never matches
 
 
 def any_of(words: Any) -> str:
-    """Return a regular expression for any of the words, with straight or curly apostrophes."""
+    """Return a regular expression that matches any of the words, with straight or curly apostrophes.
+
+    Raises:
+        ValueError: if `words` is not a list of strings.
+    """
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError("write a list of words in quotation marks")
     longest_first = sorted(words, key=len, reverse=True)
@@ -24,7 +28,7 @@ def any_of(words: Any) -> str:
 
 
 def whole_words(expression: str) -> re.Pattern[str]:
-    """Return a pattern that finds an expression as a whole word, in upper or lower case."""
+    """Return a pattern that finds what an expression matches as whole words, in upper or lower case."""
     return re.compile(rf"(?<![\w-])(?:{expression})(?![\w-])", re.IGNORECASE)
 
 
@@ -58,7 +62,7 @@ class _Words(_Part):
 class _Sign(_Part):
     find: re.Pattern[str]
     say: str
-    not_shown: bool = False  # whether this keeps a story off the live site
+    not_shown: bool = False  # whether the sign keeps a story off the live site
 
 
 class Rules(_Part):
@@ -88,7 +92,7 @@ class Rules(_Part):
         return self.length.short_sentence if short else self.length.sentence
 
     def banned_words(self, text: str) -> Iterator[tuple[str, str, bool]]:
-        """Yield words that are not allowed, what to write instead, and whether one on a page is allowed.
+        """Yield each restricted word, what to write instead, and whether a page may use it once.
 
         Args:
             text: the text that readers see, without quotations.
@@ -125,6 +129,6 @@ def load_rules(path: Path, shown: Path) -> Rules:
     """Return the rules in a file.
 
     Raises:
-        Unreadable: with every problem in the file.
+        Unreadable: if the file cannot be used. The exception lists every problem.
     """
     return read_as(Rules, path, shown)

@@ -1,6 +1,6 @@
 """Checks the examples for nginx and Caddy in deploy/.
 
-They repeat two facts, so that the server can show them while the site is down.
+The examples repeat two facts, so that the web server can use these facts while the site is unavailable.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds marks of Markdown, HTML, facts and pasting that readers were not meant to see."""
+"""Finds marks from Markdown, HTML, facts and pasting that readers were not meant to see."""
 
 from __future__ import annotations
 

@@ -28,10 +28,10 @@ NO_REPLY = (
 
 
 class TomlFile:
-    """A TOML file of the content folder, with the lines of its values.
+    """A TOML file in the content folder, with the lines of its values.
 
     Raises:
-        Unreadable: if the file is missing, not UTF-8 or not TOML.
+        Unreadable: if the file cannot be used.
     """
 
     def __init__(self, folder: Path, path: Path) -> None:
@@ -78,7 +78,7 @@ def _form(library: Library, file: TomlFile, rules: Rules) -> Findings:
 
 
 def _facts_named(library: Library, line: int, text: str) -> Findings:
-    """Yield facts in a text of a form that do not exist or that hide the whole text while they are unset."""
+    """Yield facts in a form's text that do not exist, or that hide the whole text while they are not set."""
     for match in USED.finditer(text):
         name = match["name"]
         if name not in library.facts:
@@ -88,7 +88,7 @@ def _facts_named(library: Library, line: int, text: str) -> Findings:
 
 
 def strings(table: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Yield every text in a table that visitors read, in order, with its place."""
+    """Yield every visible text in a table, in order, with the place of the text."""
     if isinstance(table, str) and next(name for name in reversed(place) if isinstance(name, str)) in _READ:
         yield place, table
     elif isinstance(table, dict):

@@ -11,16 +11,16 @@ from rjsite.content.lint import readability
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
 
-MOST_INITIALS = 20  # how many are reported for one page, at most
+MOST_INITIALS = 20  # at most this many are reported for one page
 Findings = Iterator[tuple[int, str]]  # a line, and what to write there
 
 
 @dataclass
 class Passage:
-    """A text as a reader sees it, such as a paragraph, a field or a value of a TOML file.
+    """A text as a reader sees it, such as a paragraph, a field or a value in a TOML file.
 
     Attributes:
-        text: the text, with its line ends.
+        text: the text, with its line endings.
         lines: the line of the file that each line of the text comes from.
     """
 
@@ -42,7 +42,7 @@ class Passage:
         return self.lines[self.text.count("\n", 0, position)]
 
     def line_of(self, fragment: str) -> int:
-        """Return the line of the file that contains a part of the text."""
+        """Return the line of the file that contains a part of the text, or the first line if none does."""
         return self.line_at(max(self.text.find(fragment), 0))
 
 
@@ -56,7 +56,7 @@ def long_sentences(passages: Sequence[Passage], limit: int) -> Findings:
 
 
 def banned(passages: Sequence[Passage], rules: Rules) -> Findings:
-    """Yield words that are not allowed at all or not a second time, and exclamation marks."""
+    """Yield forbidden words, later uses of words that are allowed once, and exclamation marks."""
     used: set[str] = set()
     for passage in passages:
         unquoted = readability.unquoted(passage.words)
