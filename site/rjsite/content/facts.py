@@ -78,7 +78,7 @@ class Fact(BaseModel):
             an invented answer.
         checked: the name of the fact that is the date on which somebody last tried this number or address.
             While that date is not set, pages that show this number or address have no “Last checked” date.
-        until: the first day on which the fact counts as not set, unless it `stays`.
+        until: the first day on which the fact counts as not set, unless the fact `stays`.
         needed: whether people need the fact to find the service or help. It is then shown even after `until`.
     """
 

@@ -42,7 +42,7 @@ class Page:
     crumb: str = ""
     version: str = ""
     grade: int = 6
-    listed: bool = True  # whether the site map and search engines list it
+    listed: bool = True  # whether the site map shows it and search engines may list it
     draft: bool = False
     not_public: str = ""  # why the page is not public; empty if it is public
     crumbs: tuple[Link, ...] = ()

@@ -46,7 +46,7 @@ def any_answer(name: str, today: date) -> str | list[str]:
     """Return an answer that the schema accepts for a field."""
     if is_day(name):
         return f"{today}"
-    if is_list(name):  # the harm “not known” needs no content note, and all notes are enough
+    if is_list(name):  # the harm “not known” needs no content note, and a list of all notes lacks none
         return list(choices(name)) if name == "content_notes" else [choices(name)[-1]]
     if values := choices(name):
         return values[-1]

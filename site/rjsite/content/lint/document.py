@@ -165,7 +165,7 @@ def _dates(page: Page, rules: Rules, today: date) -> Findings:
 
 
 def _published(story: Story, today: date) -> Findings:
-    """Yield a date that must be a typing mistake: the story would appear in years, or below all others."""
+    """Yield a date that must be a mistake: the story would appear years from now or below all others."""
     if not today.year - 30 <= story.published.year <= today.year + 2:
         line = story.document.lines.get("published", 1)
         yield line, f"published: is this the right year? write the day on which it goes out, like {today}"

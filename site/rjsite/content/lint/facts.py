@@ -56,7 +56,7 @@ Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of a line, and what to 
 
 
 def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
-    """Yield the lines that are missing from an entry, and a form other than the one that the name needs."""
+    """Yield the lines that are missing from an entry, and a form that differs from the required one."""
     if name in FOR_A_TIME:
         if written.get("value") and not fact.until:
             yield (

@@ -55,7 +55,7 @@ def table_findings(
             yield from unreadable.problems
             continue
         for place, text in strings(file.tables):
-            if place[-1] != "malformed":  # the example of a phone number in this message is invented
+            if place[-1] != "malformed":  # this message gives an invented phone number as an example
                 yield from (file.problem(place, message) for message in hard_coded.messages(text))
         if path.parent == folder:
             for place, text in strings(file.tables):
