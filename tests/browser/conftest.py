@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -123,22 +124,45 @@ def whole(whole: Page, script_errors: list[str]) -> Iterator[Page]:
     whole.close()
 
 
-@pytest.fixture(scope="session")
-def trusting_browser(
-    browser_type: BrowserType, https_site: Https, script_errors: list[str]
-) -> Iterator[Browser]:
+@contextmanager
+def trusting(browser_type: BrowserType, which: str, site: Https, errors: list[str]) -> Iterator[Browser]:
     """Run a Chromium that trusts the certificate, as people's browsers do, instead of ignoring its errors."""
-    launch = chromium_launch()
-    launch["args"].append(https_site.trust)
-    browser = watched(browser_type.launch(**launch), script_errors)
+    launch = chromium_launch(which)
+    launch["args"].append(site.trust)
+    browser = watched(browser_type.launch(**launch), errors)
     yield browser
     browser.close()
 
 
+@pytest.fixture(scope="session")
+def trusting_browser(
+    browser_type: BrowserType, https_site: Https, script_errors: list[str]
+) -> Iterator[Browser]:
+    """Run a Chromium without windows, which needs half the processor time of the full one."""
+    with trusting(browser_type, "Chromium without windows", https_site, script_errors) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def whole_trusting_browser(
+    browser_type: BrowserType, https_site: Https, script_errors: list[str]
+) -> Iterator[Browser]:
+    """Run the full Chromium, which keeps pages in memory for Back as people's browsers do."""
+    with trusting(browser_type, "Chromium", https_site, script_errors) as browser:
+        yield browser
+
+
 @pytest.fixture
-def tab(trusting_browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """Open a tab in a new context of `trusting_browser`; the marker `no_script` switches JavaScript off."""
+def tab(request: pytest.FixtureRequest) -> Iterator[Page]:
+    """Open a tab in a new context of a Chromium that trusts the certificate.
+
+    The marker `no_script` switches JavaScript off. The marker `keeps_pages` chooses the full Chromium.
+    """
     script = request.node.get_closest_marker("no_script") is None
-    context: BrowserContext = trusting_browser.new_context(java_script_enabled=script)
+    keeps_pages = request.node.get_closest_marker("keeps_pages") is not None
+    browser: Browser = request.getfixturevalue(
+        "whole_trusting_browser" if keeps_pages else "trusting_browser"
+    )
+    context: BrowserContext = browser.new_context(java_script_enabled=script)
     yield context.new_page()
     context.close()

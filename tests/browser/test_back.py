@@ -21,12 +21,12 @@ from support.typing_in import EXIT, FORWARDS, MARKERS, SEND, STEPS, Tab, arrives
 
 
 @pytest.fixture
-def chromium_tab(trusting_browser: Browser) -> Iterator[Callable[[bool], Tab]]:
+def chromium_tab(whole_trusting_browser: Browser) -> Iterator[Callable[[bool], Tab]]:
     """Open tabs of Chromium without a history, with or without script."""
     contexts = []
 
     def open_tab(script: bool) -> Tab:
-        contexts.append(trusting_browser.new_context(java_script_enabled=script))
+        contexts.append(whole_trusting_browser.new_context(java_script_enabled=script))
         return Chromium(contexts[-1].new_page())
 
     yield open_tab

@@ -157,6 +157,7 @@ def test_nothing_of_the_answers_can_be_read_in_the_page_that_was_left(
     assert shown(Chromium(form)) == []
 
 
+@pytest.mark.keeps_pages
 def test_a_page_that_comes_back_from_memory_stays_blank_and_leaves_again(
     form: Page, https_site: Any, unreachable: list[str]
 ) -> None:
