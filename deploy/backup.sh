@@ -1,17 +1,17 @@
 #!/bin/sh
-# Copy the outbox into a folder while the site runs: backup.sh FOLDER. Which one, the site's own settings say.
-# The list of hidden stories is copied beside it, so that none comes back with a restored server.
+# Back up the outbox to a folder while the site is running: backup.sh FOLDER. The site's settings name the database.
+# The list of hidden stories is copied to the same folder, so that no hidden story is shown again by a restored server.
 #
-# Mail that the mail server has taken is cleared from the copy. What waits stays sealed: a copy is of use only
-# together with the keys, which are kept elsewhere. Copies go after 14 days (KEEP_DAYS).
+# The text of mail that the mail server has accepted is removed from the backup. Waiting mail stays encrypted: a backup
+# is useful only with the keys, which are kept elsewhere. Backups are deleted after 14 days (KEEP_DAYS).
 set -eu
 umask 077
 cd "$1"
 name=outbox-$(date --utc +%Y%m%dT%H%M%SZ)
 rm -f part
 trap 'rm -f part' EXIT
-# Copies go on their day also where no new one can be made. An hour or two early, so that a copy made at the same
-# time of day goes on its last day.
+# Old backups are deleted even if no new one can be made. They are deleted two hours early, so that a backup that was
+# made at the same time of day is deleted on its last day and not a day later.
 find . -name 'outbox-*' -mmin +$((${KEEP_DAYS:-14} * 1440 - 120)) -delete
 
 hidden=${RJSITE_DATA_DIR:-}/hidden-stories
@@ -19,7 +19,7 @@ test ! -f "$hidden" || cp "$hidden" hidden-stories
 
 url=${RJSITE_DATABASE_URL:-sqlite:///${RJSITE_DATA_DIR:?}/outbox.sqlite3}
 case $url in
-sqlite*) # what is cleared is overwritten, and no journal keeps it
+sqlite*) # removed text is overwritten, and no journal file keeps it
     file=${url#*:///}
     file=${file%%\?*}
     test -s "$file" || { echo "There is no $file." >&2 && exit 1; }
@@ -29,7 +29,7 @@ sqlite*) # what is cleared is overwritten, and no journal keeps it
     test "$(sqlite3 part 'PRAGMA integrity_check')" = ok
     name=$name.sqlite3
     ;;
-*) # what is cleared never reaches the disk of the copy; the counts of senders stay out too
+*) # removed text is never written to the backup; nor are the counts for the limit on forms
     pg_dump --clean --if-exists --no-owner --exclude-table-data='*.rate_limit' "postgresql://${url#*://}" |
         awk -F '\t' -v OFS='\t' '
             $0 == "\\." { rows = 0 }

@@ -1,13 +1,14 @@
 #!/bin/sh
-# What rjsite-daily.service does as each day begins: publish what is due for nginx, back up the outbox, and copy the
-# backups to another machine. None waits for another to succeed. The site reads how it ended, and warns the team where
-# it failed or did not run.
+# rjsite-daily.service runs this script at the beginning of each day. It publishes the pages for nginx, backs up the
+# outbox, and copies the backups to another machine. If one step fails, the others still run. The site reads the
+# result, and warns the team if the script failed or did not run.
 set -u
 cd "$(dirname "$0")/.." || exit
 result=${RJSITE_DATA_DIR:?}/daily-run
 backups=${RJSITE_BACKUP_DIR:-/var/backups/rjsite}
 
-# There, too, copies go after KEEP_DAYS. Younger ones stay whatever is here: a server that was set up anew has none yet.
+# Backups on the other machine, too, are deleted after KEEP_DAYS. Newer backups stay there even if they are missing
+# here, because a server that has just been set up has none yet.
 copy_away() {
     set -- --filter="protect *"
     for day in $(seq "${KEEP_DAYS:-14}" 90); do
@@ -16,7 +17,7 @@ copy_away() {
     rsync --archive --delete --timeout=300 --rsh="ssh -o BatchMode=yes" "$@" "$backups/" "$BACKUP_TARGET/"
 }
 
-echo "broken off" >"$result" # until the end
+echo "broken off" >"$result" # replaced by the result at the end
 ended=ok
 .venv/bin/rjsite publish /var/lib/rjsite-published || ended=failed
 deploy/backup.sh "$backups" || ended=failed

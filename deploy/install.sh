@@ -1,20 +1,21 @@
 #!/bin/bash
-# Install the site on an empty Debian 12 or 13, or bring an installation up to date. As root, with a clone of the
-# project in /srv/rjsite/source:
+# Install the site on an empty Debian 12 or 13, or bring an installation up to date. Run this as root, with a clone of
+# the project in /srv/rjsite/source:
 #
 #     install.sh [OPTION ...] [RJSITE_NAME=VALUE ...]
 #
-#     --host NAME               the name of the site, like www.example.org
-#     --team ADDRESS            who receives the forms
-#     --mail-server NAME        the mail server that the site sends by
-#     --sender ADDRESS          the address that the mail is from
-#     --certificate FILE --key FILE    a certificate for the name, with those that signed it, and its key
+#     --host NAME               the host name of the site, such as www.example.org
+#     --team ADDRESS            the address that receives the forms
+#     --mail-server NAME        the mail server through which the site sends mail
+#     --sender ADDRESS          the address from which mail is sent
+#     --certificate FILE --key FILE    a certificate for the host name, with its chain, and its key
 #     --certbot ADDRESS         get a certificate from Let's Encrypt, which sends notices to this address
-#     --backup USER@HOST:FOLDER where copies of the backups go, by rsync over ssh; “none” for nowhere yet
+#     --backup USER@HOST:FOLDER where rsync copies the backups, over ssh; “none” for nowhere yet
 #     --keys-are-kept           a copy of the keys is kept away from this server
 #
-# What is not given is asked, and an answer that the settings file has already is kept. RJSITE_NAME=VALUE sets one more
-# setting of README.md. It can be run again at any time: keys, settings, content and the version that runs stay.
+# The script asks for anything that is neither given nor in the settings file. RJSITE_NAME=VALUE sets one more setting
+# (README.md). You can run the script again at any time: keys, settings, content and the running version stay as they
+# are.
 set -euo pipefail
 umask 022
 
@@ -58,10 +59,10 @@ need_debian() {
     test -d $clone/.git || stop "Clone the project first: git clone ADDRESS $clone"
 }
 
-# Print the value of a setting; nothing where there is none.
+# Print the value of a setting, or nothing if it is not set.
 get() { test ! -e $settings || sed -n "s/^$1=\"\?\([^\"]*\)\"\?$/\1/p" $settings; }
 
-# Write a setting into its line, or add the line. In quotes, a value means itself (docs/settings-file.md).
+# Replace the line of a setting, or add a line. In quotes, a value is taken literally (docs/settings-file.md).
 put() {
     (umask 077 && NAME=$1 VALUE=$2 awk '
         BEGIN { name = ENVIRON["NAME"] "="; line = name "\"" ENVIRON["VALUE"] "\"" }
@@ -73,7 +74,7 @@ put() {
     mv $settings.new $settings
 }
 
-# ask VARIABLE QUESTION FORMER: let VARIABLE be what was given, what is set already, or what somebody types.
+# ask VARIABLE QUESTION FORMER: set VARIABLE, unless it was given, to its former value or to what somebody types.
 ask() {
     test -z "${!1}" || return 0
     local answer=$3
@@ -99,7 +100,7 @@ ask_everything() {
     fi
 }
 
-# The first time, ask how the site signs in to the mail server. docs/mail.md has the ways without a password.
+# The first time, ask how the site signs in to the mail server. docs/mail.md explains how to do so without a password.
 ask_sign_in() {
     local name password
     test -z "$(get RJSITE_MAIL_SERVER)" -a -t 0 || return 0
@@ -121,7 +122,7 @@ packages() {
     timedatectl set-timezone Europe/London
 }
 
-# Security updates come by themselves, with a restart at night where one is needed.
+# Install security updates automatically, and restart at night if an update needs it.
 updates() {
     cat >/etc/apt/apt.conf.d/52rjsite <<'END'
 APT::Periodic::Update-Package-Lists "1";
@@ -131,7 +132,7 @@ Unattended-Upgrade::Automatic-Reboot-Time "04:00";
 END
 }
 
-# Only ssh, HTTP and HTTPS come in.
+# Allow only incoming ssh, HTTP and HTTPS.
 firewall() {
     step "Firewall"
     local ports='' port
@@ -149,11 +150,11 @@ user_and_folders() {
     install -d -o rjsite -g rjsite -m 700 $data $data/.ssh /var/backups/rjsite
     install -d -o rjsite -g rjsite -m 755 /var/lib/rjsite-published
     install -d -m 755 /srv/rjsite /etc/rjsite /etc/rjsite/tls
-    # On a new server, stories that were hidden on the old one stay so.
+    # Stories that were hidden on the old server stay hidden on a new one.
     test -e $data/hidden-stories || test ! -e /var/backups/rjsite/hidden-stories ||
         install -o rjsite -g rjsite -m 644 /var/backups/rjsite/hidden-stories $data/
     as_site test -e .ssh/id_ed25519 || as_site ssh-keygen -q -t ed25519 -N '' -C "rjsite@$(uname -n)" -f .ssh/id_ed25519
-    # The first time the site meets another machine nobody is there to confirm its key.
+    # When the site first connects to another machine, nobody is there to confirm that machine's key.
     as_site test -e .ssh/config || echo 'StrictHostKeyChecking accept-new' | as_site tee .ssh/config >/dev/null
 }
 
@@ -166,7 +167,7 @@ first_release() {
 
 write_settings() {
     local line
-    test -e $settings || # the example, less what is only an example
+    test -e $settings || # the example file without its placeholders
         sed '/example\.org/d; /=$/d' $current/deploy/environment.example | install -m 640 -g rjsite /dev/stdin $settings
     put RJSITE_PUBLIC_URL "https://$host"
     put RJSITE_TEAM_EMAIL "$team"
@@ -180,7 +181,7 @@ write_settings() {
     done
 }
 
-# From now on a timer brings merged content. The first time is now, because the site does not start without any.
+# Later, a timer fetches merged content. Fetch it for the first time now, because the site does not start without content.
 content() {
     step "Content"
     local status=0
@@ -190,7 +191,7 @@ content() {
         "Where it is private, let this key read it (a deploy key), and run this again:" "$(cat $data/.ssh/id_ed25519.pub)"
 }
 
-# Without its keys nobody can open what waits, or a backup. So nothing starts before they are safe.
+# Without the keys nobody can decrypt waiting mail or a backup. So nothing is started before a copy of them is safe.
 confirm_keys() {
     local answer
     test ! -e $kept || return 0
@@ -207,7 +208,7 @@ confirm_keys() {
 
 start_site() {
     step "The site"
-    cp $current/deploy/systemd/rjsite* /etc/systemd/system/ # release.sh does so from now on
+    cp $current/deploy/systemd/rjsite* /etc/systemd/system/ # later, release.sh does this
     install -D -m 644 $current/deploy/systemd/journald.conf /etc/systemd/journald.conf.d/rjsite.conf
     systemctl daemon-reload
     systemctl restart systemd-journald
@@ -215,7 +216,7 @@ start_site() {
     systemctl restart rjsite@serve
     curl --silent --fail --retry 30 --retry-delay 1 --retry-connrefused --output /dev/null \
         http://127.0.0.1:8000/healthz || journalctl --lines=20 --no-pager --unit=rjsite@serve
-    # the pages for nginx, and a first backup; what failed is said at the end
+    # publish the pages for nginx, and make a first backup; `rjsite doctor` reports failures at the end
     systemctl start rjsite-content rjsite-daily || true
     systemctl restart rjsite-daily.timer rjsite-content.timer
 }
@@ -237,7 +238,7 @@ web_server() {
     step "nginx"
     local file=/etc/nginx/conf.d/rjsite.conf without_ipv6='' http2='' text
     test -e /proc/net/if_inet6 || without_ipv6='/listen \[::\]/d'
-    # From Debian 13 on, nginx has a line of its own for HTTP/2, and warns of the one that Debian 12 needs.
+    # From Debian 13 on, nginx has a separate directive for HTTP/2, and warns about the parameter that Debian 12 needs.
     nginx -v 2>&1 | grep -q 'nginx/1\.22' || http2='s/ ssl http2;/ ssl;/; s/^    server_tokens off;/    http2 on;\n&/'
     text=$(sed "s/www\.example\.org/$host/; $without_ipv6; $http2" $current/deploy/nginx.conf)
     test "$text" = "$(cat $file 2>/dev/null)" ||

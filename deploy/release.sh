@@ -1,9 +1,11 @@
 #!/bin/sh
-# Run a version of the site, as root: release.sh v1.1 (a tag, a branch or a commit). To go back, name the one before.
+# Release a version of the site, as root: release.sh v1.1 (a tag, a branch or a commit). To go back, name the earlier
+# version.
 #
-# Each run makes a new folder from git, beside the version that runs, and only then switches to it. Where a later step
-# fails or is interrupted, the version that came up last is put back. In /srv/rjsite, source is a clone, current leads
-# to what runs, and last-good to what came up last.
+# Each run exports the version from Git to a new folder, beside the running version, and only then switches to the new
+# folder. If a later step fails or is interrupted, the version that last started successfully is restored. In
+# /srv/rjsite, `source` is a clone, `current` is a link to the running version, and `last-good` is a link to the version
+# that last started successfully.
 set -eu
 umask 022
 cd -P /srv/rjsite
@@ -31,18 +33,18 @@ fi
 
 before=$(readlink --canonicalize-existing last-good || readlink --canonicalize-existing current || true)
 mkdir -p versions
-for old in versions/*; do # an interrupted run left it
+for old in versions/*; do # left by an interrupted run
     test -e "$old/ready" || rm -rf "$old"
 done
 new=$(mktemp --directory "$PWD/versions/$commit.XXXXXX")
-# The settings are read by the version of this script, because an older one may not know how.
+# The version that this script belongs to reads the settings, because an older version may not be able to.
 reader=$(dirname "$(dirname "$(readlink --canonicalize "$0")")")/.venv/bin/rjsite
 
 name_of() { basename "${1%.??????}"; }
 
-# Let the new version read the settings, as the user of the site, while the version before still runs.
+# Let the new version read the settings, as the system user of the site, while the previous version is still running.
 check_settings() {
-    test -n "$running" || return 0 # a new server, which may still lack some
+    test -n "$running" || return 0 # on a new server, some settings may still be missing
     runuser -u rjsite -- "$new/.venv/bin/python" -c '
 import sys
 from rjsite.settings import Settings, SettingsError
@@ -52,14 +54,14 @@ except SettingsError as error:
     sys.exit("\n  ".join(["The settings cannot be used:", *error.faults]))'
 }
 
-# Let systemd know the units of the version that is switched to. On a server without any, none is added.
+# Install the systemd units of the current version. On a server that has none yet, none are added.
 take_units() {
     test -e $units/rjsite@.service || return 0
     cp current/deploy/systemd/rjsite* $units/ && systemctl daemon-reload
 }
 
-# Restart what ran before, and wait until the site answers and no part of it had to be started again.
-# shellcheck disable=SC2086 # $running is none, one or two units
+# Restart the units that were running, and wait until the site responds. Fail if systemd had to restart a unit again.
+# shellcheck disable=SC2086 # $running names at most two units
 comes_up() {
     take_units || return
     test -n "$running" || return 0
@@ -70,7 +72,7 @@ comes_up() {
     test "$(systemctl show --property=MainPID --value $running)" = "$started"
 }
 
-# shellcheck disable=SC2016 # HOST and PORT are those of the settings
+# shellcheck disable=SC2016 # HOST and PORT come from the settings
 answers() {
     "$reader" with-settings sh -c '
         case ${HOST-} in *:*) HOST="[$HOST]" ;; esac
@@ -81,12 +83,12 @@ answers() {
         exit 1'
 }
 
-# Write the pages for nginx. A problem in the content is named, and all else is published.
+# Publish the pages for nginx. If there is a problem in the content, it is printed, and everything else is published.
 publish() {
     case $running in *@serve*) ;; *) return 0 ;; esac
     was=$(readlink "$published/current" || true)
     current/deploy/rjsite publish "$published" || test "$(readlink "$published/current" || true)" != "$was" || return
-    if systemctl --quiet is-active nginx; then systemctl reload nginx; fi # it includes a file of the version that runs
+    if systemctl --quiet is-active nginx; then systemctl reload nginx; fi # it includes a file of the running version
 }
 
 undo() {
@@ -114,22 +116,22 @@ undo() {
 trap undo EXIT
 trap 'exit 1' HUP INT TERM
 
-# 1. Make it ready.
+# 1. Prepare the new version.
 chmod 755 "$new"
 git -C source archive --output="$new/archive.tar" "$commit"
 tar --extract --no-same-permissions --directory "$new" --file "$new/archive.tar"
 rm "$new/archive.tar"
-for made in "$before" versions/"$commit".*; do # quick where no package changed, and possible without a network
+for made in "$before" versions/"$commit".*; do # if no package has changed, this is quick and needs no network
     if [ -e "$made/ready" ] && [ -d "$made/.venv" ]; then packages=$made/.venv; fi
 done
 if [ -n "${packages-}" ]; then cp --archive "$packages" "$new/"; fi
-python3 "$new/deploy/prepare.py" run # at this place in every version, old and new
+python3 "$new/deploy/prepare.py" run # every version has the script at this path
 "$new/.venv/bin/python" -m compileall -q "$new/site"
-# after a newer Python, the packages of the former version cannot be used any more
+# after an upgrade of Python, the packages of the previous version can no longer be used
 "$reader" --help >/dev/null 2>&1 || reader=$new/.venv/bin/rjsite
 touch "$new/ready"
 
-# 2. Switch to it. The way back is laid first: the disk may be full then.
+# 2. Switch to it. The link for going back is made first, because the disk may be full later.
 running=
 for unit in rjsite@serve rjsite@deliver; do
     state=$(systemctl show --property=ActiveState --value "$unit")
@@ -146,7 +148,7 @@ mv --no-target-directory current.new current
 comes_up
 publish
 if [ -n "$running" ]; then ln --symbolic --force --no-dereference "$new" last-good; else rm -f last-good; fi
-systemctl try-restart rjsite-staff || true # the staff copy may fail, and the site goes on
+systemctl try-restart rjsite-staff || true # if the staff copy fails, the release still counts as successful
 trap - EXIT
 
 if [ -n "$running" ]; then
@@ -154,7 +156,8 @@ if [ -n "$running" ]; then
 else
     echo "Ready, and not started: $commit"
 fi
-# shellcheck disable=SC2012 # these names hold no space
-for old in $(ls -1dt versions/* | tail --lines=+4); do # the times of folders are no proof: a clock may have been wrong
+# Keep the three newest versions, and always the new and the previous one: the times of the folders may be wrong.
+# shellcheck disable=SC2012 # these names contain no spaces
+for old in $(ls -1dt versions/* | tail --lines=+4); do
     case $PWD/$old in "$new" | "$before") ;; *) rm -rf "$old" ;; esac
 done

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Bring a backup of the outbox back, as root: restore.sh /var/backups/rjsite/outbox-TIME.sqlite3
+# Restore a backup of the outbox, as root: restore.sh /var/backups/rjsite/outbox-TIME.sqlite3
 #
-# The file that was there is kept under another name, because it may hold mail that was not sent.
+# The old file is kept under another name, because it may contain mail that was not sent.
 set -eu
 data=/var/lib/rjsite
 before=$data/outbox.sqlite3.damaged-before
@@ -13,7 +13,7 @@ for part in '' -wal -shm; do
     test ! -e $data/outbox.sqlite3$part || mv $data/outbox.sqlite3$part $before$part
 done
 install -o rjsite -g rjsite -m 600 "$1" $data/outbox.sqlite3
-hidden=$(dirname "$1")/hidden-stories # on a new machine, stories that were hidden stay so
+hidden=$(dirname "$1")/hidden-stories # hidden stories stay hidden on a new machine
 test -e $data/hidden-stories || test ! -e "$hidden" || install -o rjsite -g rjsite -m 644 "$hidden" $data/
 systemctl start rjsite@serve
 test ! -e $before || echo "The file from before is $before. What to do with it: docs/running-it.md."
