@@ -37,8 +37,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Return the app of the public site. It connects to nothing and starts nothing before its first request.
 
     Args:
-        settings: if omitted, as by a WSGI server, they are read from the environment. In development, the
-            keys are then also written to files, so that they survive a restart.
+        settings: if omitted, as by a WSGI server, they are read from the environment and the settings file.
+            In development, the keys are then also written to files, so that they survive a restart.
 
     Raises:
         SettingsError: if a setting is missing or cannot be used.

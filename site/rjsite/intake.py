@@ -28,7 +28,7 @@ log = logging.getLogger("rjsite.intake")
 
 
 class NotStored(Exception):
-    """Neither the outbox nor the mail server accepted the form. It is shown again with every answer."""
+    """Neither the outbox nor the mail server accepted the form. The form is shown again with every answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Intake:
         on_stored: called after a form is stored, to wake the worker.
 
     Attributes:
-        failed_at: when writing to the outbox last failed, in seconds of `time.monotonic`; 0 if it works.
+        failed_at: when the last write to the outbox failed, in seconds of `time.monotonic`; 0 if it did not.
         taken: how many forms this process has accepted, by form name. A changed version counts again.
     """
 
@@ -151,7 +151,7 @@ class Intake:
             self._sent_directly.popitem(last=False)
 
     def _latest_stored(self, submission: str) -> tuple[int, str]:
-        """Return the latest stored version and its digest, or 0 and "" if none is stored or readable."""
+        """Return the latest stored version and its digest, or 0 and "" if there is none that can be read."""
         try:
             return self.outbox.latest(submission)
         except DATABASE_ERRORS:

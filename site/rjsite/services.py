@@ -71,7 +71,7 @@ class Services(PageServices):
     """All services of the public site.
 
     Attributes:
-        form_classes: the class of each form, by its address.
+        form_classes: the WTForms class of each form, by the address of the form.
     """
 
     outbox: Outbox
@@ -84,7 +84,7 @@ class Services(PageServices):
 
 
 def page_services_of(app: Flask) -> PageServices:
-    """Return the services of the public site or the staff copy that show pages."""
+    """Return the services that show pages, of the public site or of the staff copy."""
     services: PageServices = app.extensions[NAME]
     return services
 
@@ -109,8 +109,8 @@ def make_outbox(settings: Settings) -> Outbox:
 def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
     """Return a line for each matter that needs somebody's attention.
 
-    These are certificates and secrets that have expired or soon will, corrupt files of the outbox, a failed
-    or overdue daily run, and merged content that is not shown.
+    These matters are certificates and secrets that have expired or will expire soon, corrupt outbox files, a
+    failed or overdue daily run, and merged content that is not shown.
     """
     lines = [*certificates.warnings(), *ending(settings)]
     lines += [f"a damaged outbox was kept aside: {file.name}" for file in corrupt_files(settings.outbox_url)]

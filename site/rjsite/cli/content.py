@@ -202,7 +202,7 @@ def published_folders(data: Path) -> list[Path]:
 
 
 def publish_again(data: Path) -> list[Problem]:
-    """Publish to every such folder again, and return the problems that prevent content from being shown."""
+    """Publish again to each published folder, and return the problems that keep content from being shown."""
     from rjsite.web.publish import publish_content
 
     os.umask(0o022)  # nginx runs as another user and reads the files

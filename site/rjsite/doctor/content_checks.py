@@ -1,4 +1,4 @@
-"""Checks settings, versions, content, published pages and the daily run, with a line for each thing to do."""
+"""Checks settings, versions, content, published pages and the daily run, and says what has to be done."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+) \\$", re.MULTILINE)
 
 
 def check_settings(site: Site) -> Iterator[str]:
-    """Yield faults and placeholders in the settings, and secret files and folders that others can open."""
+    """Yield a line for each fault or placeholder in the settings and each secret file others can open."""
     yield from site.faults
     for name, value in site.settings:
         text = " ".join(value) if name == "team_email" else value

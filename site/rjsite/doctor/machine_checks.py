@@ -183,7 +183,7 @@ def _dump_fault(file: Path) -> str:
 
 
 def check_disk(site: Site) -> Iterator[str]:
-    """Yield a line for each folder of the site whose disk is nearly full."""
+    """Yield a line for each nearly full disk on which the site has a folder."""
     published = map(Path, ListFile(site.settings.data_dir, PUBLISHED_FOLDERS).read())
     seen = set()
     for folder in (site.settings.data_dir, *sorted(published), site.settings.backup_dir):

@@ -32,7 +32,7 @@ def check_sealing(site: Site) -> Iterator[str]:
 
 
 def check_certificates(site: Site) -> Iterator[str]:
-    """Yield a line for each certificate and each mail secret that expires soon or on an unknown date."""
+    """Yield a line for each mail certificate or client secret that expires soon or at an unknown time."""
     yield from TeamCertificates(site.settings.team_certificates).warnings()
     yield from ending(site.settings)
     if site.settings.mail_oauth_client_secret and not site.settings.mail_oauth_secret_ends:

@@ -30,7 +30,7 @@ _TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name 
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
 Text = Annotated[str, Field(pattern=r"\S")]  # may not be blank
-Conditions = dict[str, tuple[str, ...]]  # names of questions and accepted answers; all must be met
+Conditions = dict[str, tuple[str, ...]]  # the accepted answers to each named question; all must be met
 _NAMED = re.compile(r"<([^<>]*)>")  # the name of a question in a headline, replaced by the answer
 
 
@@ -82,9 +82,9 @@ class Question(_Part):
     spelling: bool = True  # for "long": whether the browser checks spelling (false for names)
     autofill: str = ""  # the autocomplete token, used only if the person asks for it
     before: str = ""  # the label in the block "BEFORE YOU CONTACT" of the team's email
-    # its place in that block: 1 for how to reach the person, 2 for what else to know first
+    # the place of the answer in that block: 1 for how to reach the person, 2 for what else to know first
     before_rank: int = 1
-    caution: str = ""  # a line for the team, shown below the answer in “BEFORE YOU CONTACT”
+    caution: str = ""  # a line for the team, shown below the answer in "BEFORE YOU CONTACT"
     after: str = ""  # a text below the question
 
     @model_validator(mode="after")
@@ -116,7 +116,7 @@ class Question(_Part):
 
     @property
     def conditions(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """Yield each condition: the name of its field, the other question and the answers that meet it."""
+        """Yield each condition: the field it is in, the other question, and the answers that meet it."""
         stops = (("stop_when", choice.stop_when) for choice in self.choices)
         for field, conditions in (("when", self.when), ("optional_when", self.optional_when), *stops):
             yield from ((field, name, values) for name, values in conditions.items())
@@ -167,13 +167,13 @@ class Form(_Part):
     """A form: its name, its address and its steps in order."""
 
     key: str = Field(exclude=True)  # from the names of its files, KEY.toml and KEY.md; not written in them
-    name: Text  # its name in the team's email
+    name: Text  # the name of the form in the team's email
     address: str
     steps: tuple[Step, ...] = Field(alias="step")
     by_step: bool = False  # whether JavaScript shows one step at a time
-    send: str = "Send to the team"  # the text of its button
+    send: str = "Send to the team"  # the label of the button that sends the form
     reply_to: str = ""  # the question whose answer becomes the Reply-To address
-    next: tuple[str, ...] = ()  # what happens after Send, in one line each
+    next: tuple[str, ...] = ()  # lines that say what happens after the form is sent
 
     @field_validator("address")
     @classmethod
@@ -221,7 +221,7 @@ class Form(_Part):
 
     @cached_property
     def also(self) -> tuple[Opener, ...]:
-        """Return the distinct conditions in `when`, without the last one of each question, which opens it."""
+        """Return the distinct conditions in `when`, except the last of each question, its `opened_by`."""
         return tuple({Opener(*item): 0 for q in self.questions for item in list(q.when.items())[:-1]})
 
     @property

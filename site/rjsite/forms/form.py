@@ -90,7 +90,7 @@ class QuestionForm(FlaskForm):
 
     @property
     def asked(self) -> list[Question]:
-        """Return the questions whose conditions are met. Other answers are neither checked nor sent."""
+        """Return the questions whose conditions are met. Answers to others are neither checked nor sent."""
         return [q for q in self.definition.questions if q.name in self.given]
 
     def holds(self, conditions: Conditions) -> bool:
@@ -98,7 +98,7 @@ class QuestionForm(FlaskForm):
         return _hold(conditions, self.given)
 
     def stop(self) -> str:
-        """Return the outcome that an answer leads to instead of sending, or ""."""
+        """Return the outcome to show instead of sending the form, or "" if no answer leads to one."""
         for question in self.asked:
             for choice in self.chosen(question):
                 alone = len(self.values(question)) == 1

@@ -40,13 +40,13 @@ class Referral:
     form: str  # the name of the form, for people
     reference: str
     submission: str  # the identity of the opened form, in 64 hexadecimal digits
-    nonce: str = field(repr=False)  # the nonce from the page, which is not stored
+    nonce: str = field(repr=False)  # from the token in the page; it is not stored
     sent_at: datetime
     before: tuple[Answer, ...] = field(repr=False)  # what staff must know before they contact anyone
     flags: tuple[str, ...] = field(repr=False)
     answers: tuple[Answer, ...] = field(repr=False)
     reply_to: str = field(default="", repr=False)
-    headlines: tuple[str, ...] = field(default=(), repr=False)  # the first lines of the email
+    headlines: tuple[str, ...] = field(default=(), repr=False)  # lines at the top of the email
     cautions: tuple[str, ...] = field(default=(), repr=False)  # what to do or not to do, below the headlines
     # the name of each sign of spam, and a sentence about it
     spam: Mapping[str, str] = field(default_factory=dict)

@@ -18,7 +18,7 @@ def signs_of_spam(trap: str, age: float, typed: Iterable[str]) -> dict[str, str]
     Args:
         trap: what was typed in the hidden field.
         age: seconds since the page was opened; below zero if the clock of another machine is fast.
-        typed: the answers that were typed and not chosen.
+        typed: the answers that were typed, not chosen.
     """
     signs = {}
     if trap:

@@ -60,7 +60,7 @@ class Signer:
         return self._serializer.dumps(secrets.token_urlsafe(12))
 
     def again(self, nonce: str) -> str:
-        """Return a new token for the same submission. A form with it never counts as sent too fast."""
+        """Return a new token for the same submission. A form sent with it never counts as sent too fast."""
         return self._serializer.dumps({"again": nonce})
 
     def open(self, text: str) -> Token:

@@ -19,10 +19,10 @@ _PHONE = re.compile(rf"(?:{_PUNCTUATION}[0-9]){{7,20}}{_PUNCTUATION}")
 
 
 def tidy(text: str | None, dropped: tuple[str, ...] = ("Cc", "Cs")) -> str:
-    """Return a text with one kind of line end, no control characters and trimmed ends.
+    """Return a text trimmed, with uniform line endings and without control characters other than tabs.
 
-    Any script, name or emoji stays as it was typed. Lone surrogates are dropped with the control characters,
-    because neither mail nor databases can contain them.
+    Letters of any script and emoji stay as they were typed. Lone surrogates are dropped too, because neither
+    emails nor databases can contain them.
 
     Args:
         text: what was typed.
@@ -38,7 +38,7 @@ def tidy_line(text: str | None) -> str:
 
 
 def tidy_number(text: str | None) -> str:
-    """Return a phone number or an email address without invisible characters from pasting."""
+    """Return a phone number or an email address without the invisible characters that pasting can add."""
     return tidy_line(tidy(text, ("Cc", "Cs", "Cf")))
 
 
@@ -61,13 +61,13 @@ def validators(question: Question) -> list[Validator]:
 
 
 def stop_unless_asked(form: Any, field: Any) -> None:
-    """Stop the validation of a question that was not asked, without an error."""
+    """End the validation of a question, with no error, if the question was not asked."""
     if field.name not in form.given:
         raise StopValidation
 
 
 def stop_if_empty(_form: Any, field: Any) -> None:
-    """Stop the validation of an optional question without an answer, without an error.
+    """End the validation of an optional question, with no error, if there is no answer.
 
     The Optional validator of WTForms checks the raw input, but this one checks the result of the filters.
     """
@@ -93,8 +93,8 @@ def chosen_alone(value: str, message: str) -> Validator:
     """Return a validator that rejects one choice if others are chosen too.
 
     Args:
-        value: the choice that may only be chosen alone.
-        message: the error if it was chosen with others.
+        value: the choice that may be chosen only on its own.
+        message: the error if it was chosen together with others.
     """
 
     def validate(_form: Any, field: Any) -> None:

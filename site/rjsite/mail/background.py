@@ -55,7 +55,7 @@ class Background:
             atexit.register(self._worker.stop)  # lets it finish the current email
 
     def sends(self) -> bool:
-        """Return whether this process is delivering mail, or leaves that to `rjsite deliver`."""
+        """Return True if this process is delivering mail, or if it leaves that to `rjsite deliver`."""
         return not self._deliver or self._worker.runs()
 
     def start_with(self, app: WSGIApplication) -> WSGIApplication:

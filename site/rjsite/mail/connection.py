@@ -62,7 +62,7 @@ class VerifiedConnection(Connection):
         """Connect, encrypt and sign in. Flask-Mail calls this.
 
         Raises:
-            MailFailure: if the gate is closed, the server is busy or the sign-in fails.
+            MailFailure: if the gate is closed, the server is busy, or the sign-in fails or is impossible.
             smtplib.SMTPException, OSError: if the server cannot be reached or trusted.
         """
         self.gate.ensure_open()
@@ -122,7 +122,8 @@ class VerifiedConnection(Connection):
         """Sign in, if a user name is set.
 
         Raises:
-            MailFailure: if the gate is closed, there is no common mechanism, or the sign-in fails.
+            MailFailure: if the gate is closed, there is no common mechanism, another sign-in takes too long,
+                or this one fails.
         """
         host = self.server
         name, password = self.settings.mail_username, self.settings.mail_password.get_secret_value()
@@ -179,7 +180,7 @@ def _authenticate(host: smtplib.SMTP, name: str, token: str) -> None:
     """Sign in with XOAUTH2 as documented by Microsoft and Google."""
 
     def answer(challenge: bytes | None = None) -> str:
-        # A challenge means that the server refused the token. It gives the reason after an empty response.
+        # A challenge means that the server refused the token and expects an empty response.
         return "" if challenge else f"user={name}\x01auth=Bearer {token}\x01\x01"
 
     host.auth(XOAUTH2, answer)

@@ -27,8 +27,8 @@ _REFERENCE = "DAY-"  # no form can have this reference, because references have 
 def is_count(message: bytes) -> bool:
     """Return whether an email is a daily count and not a form.
 
-    The subject decides, because it is encrypted in the row. The reference is not encrypted in the row, and
-    somebody who changes it must not be able to make the site send a form unencrypted.
+    The subject decides, because it is part of the encrypted body. The reference of a row is not encrypted,
+    and somebody who changes it must not be able to make the site send a form unencrypted.
     """
     return f"\r\nSubject: {SUBJECT}\r\n".encode() in message.partition(b"\r\n\r\n")[0]
 
@@ -41,7 +41,7 @@ class DailyCount:
         outbox: counts the forms and stores the emails.
         team: the recipients.
         sender: the From address of the emails.
-        warnings: returns lines to include for the team.
+        warnings: returns the warnings to include in the email.
     """
 
     outbox: Outbox

@@ -52,7 +52,7 @@ def body(referral: Referral, version: int, number: int = 0) -> str:
 
     Args:
         referral: what the person sent.
-        version: 1, or more if the answers were changed.
+        version: 1, or higher if the answers were changed.
         number: the running number, which shows whether an email is missing; 0 for no number.
     """
     first = [referral.form, *referral.headlines, *referral.cautions, ""]
@@ -144,7 +144,7 @@ def message_id(referral: Referral, version: int, sender: str) -> str:
 
 
 def compose(referral: Referral, version: int, recipient: str, sender: str, number: int = 0) -> bytes:
-    """Return the complete message for one recipient as 7-bit bytes with CRLF line ends."""
+    """Return the complete message for one recipient as 7-bit bytes with CRLF line endings."""
     headers = {
         "From": sender,
         "To": recipient,
@@ -158,7 +158,7 @@ def compose(referral: Referral, version: int, recipient: str, sender: str, numbe
 
 
 def message_of(headers: Mapping[str, str], text: str, copy: bytes = b"") -> bytes:
-    """Return a message with these headers and this text as 7-bit bytes with CRLF line ends.
+    """Return a message with these headers and this text as 7-bit bytes with CRLF line endings.
 
     Args:
         headers: the headers by name.

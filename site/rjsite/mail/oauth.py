@@ -116,7 +116,7 @@ class TokenSource:
 
 
 def client_assertion(settings: Settings) -> str:
-    """Return a JWT signed with the key of the client, which proves its identity (RFC 7523, section 3).
+    """Return a signed JWT that proves the identity of the client (RFC 7523, section 3).
 
     The header identifies the certificate by its SHA-256 digest, which Microsoft requires for PS256.
     """
@@ -170,9 +170,9 @@ def _post(settings: Settings, form: dict[str, str], within: float) -> tuple[int,
 
 
 def _refusal(status: int, body: bytes) -> str:
-    """Return the failure for a status other than 200, with a reason in a fixed format.
+    """Return the failure for a status other than 200. If the request was refused, a code gives the reason.
 
-    It has at most 40 characters, the length of the database column.
+    The failure has at most 40 characters, the length of the database column.
     """
     if status == 429 or status >= 500:
         return TOKEN_BUSY
@@ -191,7 +191,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _seconds(value: object) -> float:
-    """Return the lifetime of a token in seconds. Some servers send the number as text."""
+    """Return the lifetime of a token in seconds, at most a day. Some servers send the number as text."""
     try:
         return max(0.0, min(float(str(value)), 86_400.0))
     except ValueError:

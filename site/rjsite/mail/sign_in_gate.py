@@ -97,7 +97,7 @@ class Gate:
     def do_without_database(self) -> None:
         """Read the state once more if possible, then keep it in memory for a few seconds.
 
-        This is for callers who found that the database cannot be written to and must not wait for it again.
+        This is for callers that have found that the database cannot be written to and must not wait again.
         """
         self.state()
         self._give_up_database()
@@ -110,7 +110,7 @@ class Gate:
         because the server may have refused the sign-in.
 
         Args:
-            within: the longest time in seconds to wait for other sign-ins.
+            within: the longest time in seconds to wait for other sign-ins, at most `PATIENCE`.
 
         Raises:
             MailFailure: if the gate is closed, another sign-in takes too long, or this one fails.

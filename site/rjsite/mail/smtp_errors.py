@@ -44,7 +44,7 @@ class MailFailure(Exception):
     Attributes:
         failure: a fixed text for the operator, never the text of the server, which may quote the message.
         permanent: whether the refusal is permanent (5xx).
-        unanswered: whether the message was sent to the server and no reply came.
+        unanswered: whether the server may have received the message, although no reply came.
     """
 
     def __init__(self, failure: str, *, permanent: bool = False, unanswered: bool = False) -> None:
@@ -68,10 +68,10 @@ def asks_to_wait(error: smtplib.SMTPResponseException) -> bool:
 
 
 def mail_failure(error: Exception, *, given: bool) -> MailFailure:
-    """Return the failure for an exception of smtplib or of the network.
+    """Return the failure for an exception from smtplib or the network.
 
     Args:
-        given: whether the message itself had been sent.
+        given: whether the server had begun to receive the message itself.
     """
     refused = type(error) is smtplib.SMTPResponseException  # smtplib also raises this for an overlong reply
     if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not given):

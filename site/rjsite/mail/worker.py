@@ -22,7 +22,7 @@ from rjsite.outbox.claims import Claimed
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox
 
-# The retry policy, in seconds. Each wait varies by a tenth, so that emails do not all become due together.
+# The retry policy, in seconds. Each wait varies by up to a tenth, so that not all emails become due together.
 FIRST_WAIT = 60.0  # doubled with each attempt
 LONGEST_WAIT = 3600.0  # even after a permanent refusal
 UNANSWERED_WAIT = 240.0  # the server may have the email
@@ -133,7 +133,7 @@ class Worker:
                 self._new_mail.clear()
 
     def _begin(self) -> None:
-        """Retry emails whose failure somebody may have resolved before this start."""
+        """Make emails due whose failure may have been resolved before this start, and log warnings."""
         try:
             self.outbox.retry_now(*MENDABLE)
         except Exception as error:
@@ -180,7 +180,7 @@ class Worker:
             self._deliver(row)
         except DATABASE_ERRORS:
             raise
-        except Exception as error:  # an error of the site must not hold up other emails
+        except Exception as error:  # a failed delivery or an error in our code must not hold up other emails
             self._retry_later(row, error)
         else:
             self._last_failure = ""
@@ -211,7 +211,7 @@ class Worker:
         self._last_failure = failure.failure
 
     def _probe(self) -> None:
-        """Try to connect, without sending mail, if emails are waiting because the server was unreachable."""
+        """Try to connect, without sending mail, if emails are waiting because no connection was possible."""
         if not self._to_probe.is_over() or operator.waiting(self.outbox).failures.isdisjoint(ON_THE_WAY):
             return
         with suppress(MailFailure):
@@ -226,7 +226,7 @@ class Worker:
 
 
 def _failure_of(error: Exception) -> MailFailure:
-    """Return the failure for an error during delivery."""
+    """Return an error during delivery as a `MailFailure`."""
     if isinstance(error, MailFailure):
         return error
     failure = FAILURES.get(type(error), OUR_FAULT)

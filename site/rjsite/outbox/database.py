@@ -142,7 +142,7 @@ def open_database(url: str, *, synced: bool = True) -> Engine:
 
     Args:
         url: an SQLAlchemy URL.
-        synced: whether SQLite also syncs each commit to disk, so that it survives a loss of power.
+        synced: whether SQLite also syncs each commit to disk, so that it survives a power failure.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -155,7 +155,7 @@ def _open_sqlite(url: URL, synchronous: str) -> Engine:
     """Return an engine for an SQLite file with mode 0600 and a write-ahead log. Deleted data is overwritten.
 
     Transactions take the write lock when they begin. A connection is discarded if its file has been replaced,
-    because nobody would read what it writes to the old one.
+    because nobody would read what it writes to the old file.
     """
     file = url.database
     engine = create_engine(url, connect_args={"timeout": WAIT_FOR_LOCK}, hide_parameters=True)

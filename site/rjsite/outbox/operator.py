@@ -1,4 +1,4 @@
-"""Functions for operators, which list, count, resend, export and re-encrypt the mail in the outbox."""
+"""Functions that list, count, resend, export and re-encrypt the mail in the outbox for operators."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def rows(box: Outbox) -> Sequence[Row[tuple[object, ...]]]:
 
 
 def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
-    """Return the rows of a reference that still have a body: unsent ones first, then the newest versions."""
+    """Return the rows of a reference that still have a body: unsent ones first, and newer versions first."""
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
     order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc(), outbox.c.id
     with box.reading.connect() as connection:
@@ -146,7 +146,8 @@ def rotate(box: Outbox) -> tuple[int, int]:
         except CannotDecrypt:
             lost += 1
             continue
-        unchanged = and_(outbox.c.id == row.id, outbox.c.sealed == row.sealed)  # it may have been wiped
+        # the body may have been wiped or rotated since it was read
+        unchanged = and_(outbox.c.id == row.id, outbox.c.sealed == row.sealed)
         with box.engine.begin() as connection:
             done += connection.execute(update(outbox).where(unchanged).values(sealed=sealed)).rowcount
     box.truncate_log()

@@ -86,7 +86,7 @@ class Outbox(Claims):
             form: the form that was sent.
             compose: returns a message for each recipient, given the version and the running number.
             numbered: whether to assign a running number, in the order of insertion and without gaps.
-            after: the latest version that was sent without the outbox; the new version is later.
+            after: the latest version that was sent without the outbox; the new version gets a higher number.
             at: the version that these answers already have, if they were sent to some recipients directly.
 
         Raises:

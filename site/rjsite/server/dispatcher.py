@@ -30,6 +30,6 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
             super().add_task(task)
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """Stop all threads, and return whether waiting requests were to be cancelled."""
+        """Stop all threads, and return whether waiting requests were cancelled."""
         left = self.forms.shutdown(cancel_pending, timeout)
         return bool(super().shutdown(cancel_pending, timeout)) or bool(left)

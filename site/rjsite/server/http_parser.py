@@ -30,7 +30,7 @@ _is_ours = lru_cache(maxsize=256)(host_is_trusted)  # cached because every reque
 
 
 def connection_limit() -> int:
-    """Raise the limit of open files as far as possible, and return how many connections that allows."""
+    """Raise the limit on open files as far as possible, and return how many connections it allows."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return min(MAX_CONNECTIONS, most - OTHER_FILES)
@@ -82,7 +82,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
 
 
 class _TooLarge(WSGITask):  # type: ignore[misc]
-    """Responds to a request whose body is too large with a page of the site."""
+    """Responds with a page of the site when the body of a request is too large."""
 
     def get_environment(self) -> dict[str, Any]:
         return {**super().get_environment(), TOO_LARGE: True}

@@ -27,7 +27,8 @@ def set_up_logs() -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("rjsite").setLevel(logging.INFO)
-    logging.getLogger("waitress").setLevel(logging.CRITICAL)  # its errors contain exception texts
+    # the log records of waitress contain exception messages, which could contain answers
+    logging.getLogger("waitress").setLevel(logging.CRITICAL)
 
 
 def keep_private(settings: Settings) -> None:

@@ -86,7 +86,7 @@ def token_url(value: str) -> str:
 
 
 def repository(value: str) -> str:
-    """Check the address of a git repository. It must not contain a password, because messages show it."""
+    """Check the address of a Git repository. With https it must contain no password, as messages show it."""
     web = re.match(r"https://[^@\s]+\Z", value)
     if value and not (web or re.match(r"(ssh://|file:///|/|[\w.-]+@[\w.-]+:)[^-\s]\S*\Z", value)):
         raise ValueError(

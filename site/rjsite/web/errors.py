@@ -53,8 +53,8 @@ def _known(error: HTTPException) -> Response:
 def _unknown(error: Exception) -> Response:
     """Return the error page for status 500, and log where the error occurred.
 
-    The log gets the type of the exception and its place in the code, but not its text, which could contain
-    answers.
+    The log gets the type of the exception and its place in the code, but not its message, which could
+    contain answers.
     """
     frames = traceback.extract_tb(error.__traceback__)
     ours = next((f for f in reversed(frames) if Path(f.filename).is_relative_to(OUR_CODE)), None)

@@ -142,7 +142,7 @@ def _outcome(form: QuestionForm, name: str) -> Response:
 
 
 def _private(template: str, status: int, **context: object) -> Response:
-    """Return a response that no cache and no search engine may store."""
+    """Return a response that no cache may store and no search engine may index."""
     html = render_template(template, noindex=True, bare=True, **context)
     response = make_response(unlinked(html), status)
     response.headers["Cache-Control"] = NO_STORE

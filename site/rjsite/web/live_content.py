@@ -97,7 +97,10 @@ class LiveLibrary:
                 self._library = replace(library, problems=(*library.problems, problem))
 
     def take_up(self) -> None:
-        """Read the content again. Until that is done, requests get the old library."""
+        """Read the content again.
+
+        Meanwhile, requests get the old library; in production, without the stories that were withdrawn.
+        """
         with self._reading:
             self._read_again()
         log.info(
@@ -109,7 +112,7 @@ class LiveLibrary:
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.take_up).start())
 
     def keep_last_good(self) -> None:
-        """Copy usable files to the data folder, once after each time the content is read."""
+        """Copy usable files to the data folder, once each time the content has been read."""
         files, self._to_keep = self._to_keep, {}
         if files and self._last_good:
             try:
@@ -148,7 +151,7 @@ class LiveLibrary:
 
     def _load(self, kept: Library | None) -> Library:
         today = clock.today()
-        folder = self.folder.resolve()  # the folder may be a link whose target changes meanwhile
+        folder = self.folder.resolve()  # the folder may be a link, and its target may change
         library = load(folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good)
         if self.production:
             library = for_the_public(library, folder, today, self._last_good)
@@ -165,24 +168,24 @@ class LiveLibrary:
         today = clock.today()
         if not self.production:
             return today, self._hash_of_files()
-        with suppress(OSError):  # while the disk of the folder is unavailable, the old library is shown
+        with suppress(OSError):  # while the folder's disk is unavailable, the old library is shown
             self._inode = self.folder.stat().st_ino
         return today, self._inode
 
     def _hash_of_files(self) -> int:
-        """Return a value that changes whenever a file of the content is changed, added or removed."""
+        """Return a value that changes whenever a content file is changed, added or removed."""
         paths = sorted(path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml"))
         stats = [(path, path.stat()) for path in paths]
         return hash(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
 
 
 def problems_at(library: Library, address: str) -> list[Problem]:
-    """Return the problems of the files that a URL shows. The home page also shows site-wide problems."""
+    """Return the problems in the files that a URL shows. The home page also shows site-wide problems."""
     return [problem for problem in library.problems if address in _shown_at(problem.path, library)]
 
 
 def _shown_at(path: Path, library: Library) -> Iterable[str]:
-    """Return the URLs that show a file of the content folder."""
+    """Return the URLs that show a file in the content folder."""
     match path.parts[1:]:
         case ("pages", _):
             return (address_of(path.stem),)

@@ -66,7 +66,7 @@ def compressed(body: bytes, kind: str, *, small: bool = True) -> dict[str, bytes
 
 
 class Page:
-    """A page or file that is the same for everyone, in each coding that browsers ask for.
+    """A page or file that is the same for everyone, with the compressed copies that `compressed` makes.
 
     Args:
         body: the content of the response.
@@ -100,8 +100,8 @@ class Page:
 class FormPage:
     """A form page with a new token in each response. The part before the token is compressed only once.
 
-    Compression is safe from the BREACH attack here: the token changes each time and nobody can place text
-    next to it, so the length of a response reveals nothing.
+    Compression does not enable the BREACH attack here: the token changes with each response, and the page
+    contains no text from the request, so the length of a response reveals nothing.
 
     Args:
         body: the page with any token.

@@ -95,7 +95,7 @@ def withdrawn(content: Library) -> frozenset[str]:
 
 
 def out_of_date(content: Library, root: Path = ROOT) -> Iterator[Problem]:
-    """Yield a problem for each PDF that differs from its form or page."""
+    """Yield a problem for each PDF that is missing or was not made from the current form or page."""
     for name, html in documents(content).items():
         if made_from(root / FOLDER / name) != digest(html):
             message = (

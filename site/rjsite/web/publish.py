@@ -125,8 +125,8 @@ def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
 def _put(path: Path, before: Path, body: bytes) -> bool:
     """Write a file and its compressed copies, or link them if unchanged. Return whether they were written.
 
-    nginx makes the ETag of a file from its time and size. The time is therefore derived from the content, so
-    that the ETag changes with the content and is the same on every machine.
+    nginx makes the ETag of a file from its modification time and size. The time is therefore derived from the
+    content, so that the ETag changes with the content and is the same on every machine.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if before.is_file() and before.read_bytes() == body:

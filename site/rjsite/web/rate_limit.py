@@ -72,7 +72,7 @@ class StorageWithFallback(SlidingWindows):
         if time.monotonic() >= self._retry_store_at:
             try:
                 return operation(self._store)
-            except Exception as error:  # each storage raises its own errors, whose text may name the storage
+            except Exception as error:  # each storage raises its own errors, whose messages may name it
                 log.error("forms are counted in memory: the store failed (%s)", type(error).__name__)
                 self._retry_store_at = time.monotonic() + RETRY_STORE
         return operation(self._memory)

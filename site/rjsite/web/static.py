@@ -84,7 +84,7 @@ def init_app(app: Flask, _settings: Settings) -> None:
 
     @app.get("/papers/<name>")
     def paper(name: str) -> ResponseReturnValue:
-        """Redirect from the permanent name of a paper form to its hashed name."""
+        """Redirect from the permanent name of a printable PDF to its hashed name."""
         own = f"papers/{name}"
         return redirect((not is_withdrawn(own, library()) and urls.get(own)) or abort(404))
 
