@@ -1,7 +1,7 @@
 """Fixtures for all tests. Every server is real, on a free loopback port, with its own folder.
 
-tests/unit runs without the programs that support/needs.py installs, so the modules that run them are
-imported only where they are used.
+tests/unit runs without the programs that support/needs.py installs, so the modules that run these programs
+are imported only where they are used.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def start_mail_server(authority: Authority) -> Iterator[Callable[..., MailServer]]:
-    """Return a function that starts a mail server with options of MailServer and stops it after the test."""
+    """Return a function that starts a mail server with options of `MailServer` until the end of the test."""
     with ExitStack() as running:
         yield lambda **options: running.enter_context(MailServer(authority, **options))
 
@@ -104,7 +104,7 @@ def mail_server(start_mail_server: Callable[..., MailServer]) -> MailServer:
 
 @pytest.fixture
 def start_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
-    """Return a function that starts a site with given settings and its own data; it stops after the test."""
+    """Return a function that starts a site with given settings and its own data until the end of the test."""
     with ExitStack() as running:
 
         def start(**env: str) -> Site:
@@ -219,11 +219,11 @@ class CompiledTemplates(BytecodeCache):
     """Keeps compiled templates in memory, so that each app of a test run need not compile them again."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start with an empty cache."""
         self._compiled: dict[tuple[object, ...], CodeType] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Return a template the code that was compiled from the same source."""
+        """Load the code that was compiled earlier from the same source, if there is any."""
         bucket.code = self._compiled.get(self._key(bucket))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
@@ -255,7 +255,7 @@ def invented_service(drafts: bool, today: date) -> Library:
 def _the_invented_service_is_read_once() -> Iterator[None]:
     """Share the invented service, whose files do not change, between all apps of the test run.
 
-    Otherwise reading takes 0.1 s for each app. Changes of other content are seen by the very next request.
+    Otherwise each app would read it for 0.1 s. Changes to other content are seen by the very next request.
     """
     look = LiveLibrary._hash_of_files
 
@@ -294,7 +294,7 @@ def app(settings: Settings) -> Flask:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """Return a visitor without a browser."""
+    """Return the test client of the site."""
     return app.test_client()
 
 

@@ -1,1 +1,1 @@
-"""Helpers for the tests. They start and stop the servers and browsers, all of which are real."""
+"""Helpers for the tests, which start and stop real servers and browsers."""

@@ -16,7 +16,7 @@ HOSTS = ("localhost", "127.0.0.1")
 
 
 class Authority:
-    """Signs certificates, which clients that trust `ca_file` accept."""
+    """Signs certificates that clients accept if they trust `ca_file`."""
 
     def __init__(self, folder: Path):
         """Create the authority and write `ca.pem` into the folder."""

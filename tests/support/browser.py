@@ -42,8 +42,9 @@ BY_LOOK = (
 )
 RULES = ("wcag2a", "wcag2aa", "wcag2aaa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
-# With script off, timers never fire and axe would wait for ever. Nothing else there uses timers, so
-# short timers may fire at once. (<noscript> contains elements if parsed with script off, otherwise text.)
+# With JavaScript off, timers never fire, and axe would wait for ever. Nothing else on the page uses timers
+# then, so short timers may fire immediately. (If JavaScript is off, a parsed <noscript> contains elements,
+# otherwise text.)
 WAKE_TIMERS = """() => {
     const probe = document.createElement("div");
     probe.innerHTML = "<noscript><i></i></noscript>";
@@ -57,7 +58,7 @@ WAKE_TIMERS = """() => {
 
 
 def chromium_launch(which: str = "Chromium") -> dict[str, Any]:
-    """Return the launch arguments for the system's Chromium, with or without windows."""
+    """Return the launch arguments for the system's Chromium, full or headless."""
     as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     return {
         "executable_path": program(which),
@@ -70,7 +71,8 @@ def chromium_launch(which: str = "Chromium") -> dict[str, Any]:
 def trusts(certificate: Path) -> str:
     """Return the argument that makes Chromium trust this certificate.
 
-    Pages whose certificate errors are only ignored are not cached as usual."""
+    If Chromium only ignored certificate errors, it would not cache pages as usual.
+    """
     key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
     digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
     return f"--ignore-certificate-errors-spki-list={base64.b64encode(digest).decode()}"
@@ -85,7 +87,7 @@ class Chromium:
     """A page of Chromium with the methods of support/firefox.py, for tests that run in both browsers."""
 
     def __init__(self, page: Page) -> None:
-        """Take the page to drive."""
+        """Drive this page."""
         self._page = page
 
     def goto(self, url: str) -> None:
@@ -121,9 +123,13 @@ class Chromium:
 def axe_faults(
     page: Page, without: Iterable[str] = (), only: Iterable[str] = (), within: str = "html"
 ) -> list[str]:
-    """Return a line for each place where axe finds a fault on the current page, by AAA rules too.
+    """Return a line for each place where axe finds a fault on a page, by rules up to WCAG level AAA.
 
-    `without` names rules to skip, `only` the only rules to run; `within` is a selector of the part to check.
+    Args:
+        page: the page to check.
+        without: the rules to skip.
+        only: the only rules to run, or none to run all.
+        within: a selector for the part of the page to check.
     """
     without_script = page.evaluate(WAKE_TIMERS)
     options = {

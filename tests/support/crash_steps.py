@@ -1,13 +1,13 @@
-"""Send one form and crash before its n-th step, for every n. A separate program, as it kills itself.
+"""Sends one form and crashes before its n-th step, for every n. This is a program, because it kills itself.
 
     python -P crash_steps.py FOLDER PORT CA_FILE [DATABASE_URL]
 
 A step is a statement that writes to the outbox's database, a commit, or a call that sends to or reads from
 the mail server. Reading from the database is not a step, because a crash before it is the same as a crash
 before the next step. On databases other than SQLite, a series of mail calls is one step, because the
-database is the same for all of them and SQLite covers each. Before each step a child process is killed as by
-`kill -9`, and another one continues with its data. Each step prints lines of JSON, until a child survives to
-the end.
+database is the same during all of them, and each call is covered with SQLite. Before each step a child
+process is killed as by `kill -9`, and another one continues with its data. Each step prints lines of JSON,
+until a child survives to the end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ANSWERS = {
     "reply_by": "none",
     "message": "A window of the corner shop.",
 }
-LATER = 400.0  # seconds until every lease has expired and a second try is due
+LATER = 400.0  # seconds until every lease has expired and a retry is due
 
 
 class Steps:
@@ -142,7 +142,7 @@ def in_child(work: Any) -> int:
 
 
 def main() -> None:
-    """Crash at step 1, then at step 2, until no step is left."""
+    """Crash before step 1, then before step 2, and so on until no step is left."""
     root, port, ca_file = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     database_url = "".join(sys.argv[4:])
     each_word = not database_url

@@ -1,4 +1,4 @@
-"""A mail server that fails at one point of the conversation, on a real socket with TLS.
+"""A mail server that fails at one point in the conversation, on a real socket with TLS.
 
 Up to that point it accepts mail as the team's server does (STARTTLS, then sign-in).
 """
@@ -41,14 +41,14 @@ class _HungUp(Exception):
 
 @dataclass
 class CrookedServer:
-    """An SMTP server on a port, with a configurable answer at each point.
+    """An SMTP server on a port, with a configurable reply at each point in the conversation.
 
     Attributes:
-        says: the answer at a point of the conversation, instead of the good one: a reply, CLOSE, SILENT,
-            DRIP or ECHO, or a list of these, used in turn.
+        says: what to send at a point instead of the good reply: another reply, CLOSE, SILENT, DRIP or ECHO,
+            or a list of these, used in turn.
         offers: the extensions that EHLO lists after TLS.
         refused: unknown recipients.
-        injected: text sent unencrypted right after the STARTTLS answer.
+        injected: text sent unencrypted right after the reply to STARTTLS.
         received: mail that arrived, even if the connection then broke.
         taken: mail that the server accepted.
         plain: bytes that arrived before encryption.
@@ -69,7 +69,7 @@ class CrookedServer:
     asked: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        """Start to listen."""
+        """Start listening."""
         self._turns: dict[str, int] = {}
         self._over = threading.Event()
         wait_until(self._listens, "the port to be free")  # another connection may be using it
@@ -101,7 +101,7 @@ class CrookedServer:
             _Conversation(self, line).hold()
 
     def answer(self, point: str) -> str:
-        """Return the next answer at a point."""
+        """Return the next reply at a point."""
         self.asked.append(point)
         said = self.says.get(point, GREETING[point])
         if isinstance(said, str):
@@ -149,7 +149,7 @@ class _Conversation:
         doing.get(verb, lambda _: self.say("rset"))(command)
 
     def ehlo(self, _: bytes) -> None:
-        """List the extensions, or refuse, as told for `ehlo` before TLS and `ehlo again` after."""
+        """List the extensions, unless `says` has a reply for `ehlo` (before TLS) or `ehlo again` (after)."""
         said = self.server.says.get("ehlo again" if self.encrypted else "ehlo")
         if isinstance(said, str):
             self.utter(said)
@@ -208,7 +208,7 @@ class _Conversation:
         self.say("rcpt")
 
     def data(self, _: bytes) -> None:
-        """Receive an email, then answer as told."""
+        """Receive an email, then send the configured reply."""
         if not self.say("data").startswith("354"):
             return
         lines = []
@@ -237,7 +237,7 @@ class _Conversation:
         raise _HungUp
 
     def hear(self) -> bytes:
-        """Return the next line without its line end."""
+        """Return the next line without its line ending."""
         while b"\r\n" not in self.heard:
             got = self.line.recv(65536)
             if not got:
@@ -249,13 +249,13 @@ class _Conversation:
         return line
 
     def say(self, point: str) -> str:
-        """Send the answer at a point, and return it."""
+        """Send the reply at a point, and return it."""
         said = self.server.answer(point)
         self.utter(said)
         return said
 
     def utter(self, said: str) -> None:
-        """Send an answer, or do what CLOSE, SILENT or DRIP stands for."""
+        """Send a reply, or do what CLOSE, SILENT or DRIP stands for."""
         if said == CLOSE:
             raise _HungUp
         if said == SILENT:

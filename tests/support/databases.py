@@ -28,7 +28,7 @@ class Postgres:
         """Choose a port, a folder and, because PostgreSQL refuses to run as root, a user."""
         self.port = free_port()
         self._user = "postgres" if os.geteuid() == 0 else None
-        # Not pytest's folder: other users cannot read it, and its path is too long for a socket.
+        # This is not pytest's folder, which other users cannot read and whose path is too long for a socket.
         self._folder = Path(tempfile.mkdtemp(prefix="rjsite-pg-"))
         self._numbers = count(1)
 
@@ -39,7 +39,7 @@ class Postgres:
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
         data = self._folder / "data"
         initdb = Path(program("PostgreSQL server"))
-        # Trust is safe here: the server listens on loopback only, and has only the data of one test run.
+        # No password is needed: the server listens on loopback only, and has only the data of one test run.
         self._run([str(initdb), "-D", str(data), "-U", "rjsite", "-A", "trust", "-E", "UTF8", "--no-sync"])
         quick = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
         places = (f"listen_addresses={LOOPBACK}", f"unix_socket_directories={self._folder}")
@@ -118,7 +118,7 @@ class Redis:
         self._server.stop()
 
     def signal(self, what: signal.Signals) -> None:
-        """Make the server hang (SIGSTOP), continue (SIGCONT) or die. Nothing happens if it is dead."""
+        """Make the server hang (SIGSTOP), continue (SIGCONT) or die. Nothing happens if it has ended."""
         self._server.process.send_signal(what)
 
     def _ask(self, words: str) -> bytes:

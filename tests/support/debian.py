@@ -47,7 +47,7 @@ def empty_debian(suite: str) -> Path:
 
 
 def pip_settings(tree: Path) -> dict[str, str]:
-    """Return this machine's pip settings as environment, and copy pip's CA certificates into the tree."""
+    """Return this machine's pip settings as environment variables, and copy pip's CA file into the tree."""
     listed = [sys.executable, "-m", "pip", "config", "list"]
     lines = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines()
     values = {line.partition("=")[0].rpartition(".")[2]: line.partition("=")[2].strip("'") for line in lines}
@@ -64,7 +64,7 @@ class Machine:
     """A server, which is deleted when it is stopped."""
 
     def __init__(self, suite: str, folder: Path, authority: Authority) -> None:
-        """Make the server from a minimal Debian, and let it trust this authority."""
+        """Make the server from a minimal Debian, and make it trust this authority."""
         self.tree = folder / suite
         subprocess.run(["cp", "--archive", "--reflink=auto", empty_debian(suite), self.tree], check=True)
         self.env = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **pip_settings(self.tree)}

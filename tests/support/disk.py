@@ -39,7 +39,7 @@ def read_only(site: Site) -> Iterator[None]:
     for file in (site.data_dir, *site.data_dir.glob(f"{DATABASE}*")):
         file.chmod(file.stat().st_mode & ~0o222)
     if os.geteuid() == 0:
-        site.before = ["setpriv", "--bounding-set=-all"]  # permissions do not bind root otherwise
+        site.before = ["setpriv", "--bounding-set=-all"]  # otherwise permissions do not apply to root
     site.start()
     yield
     site.terminate()
@@ -50,7 +50,7 @@ def read_only(site: Site) -> Iterator[None]:
 
 @contextmanager
 def damaged(site: Site) -> Iterator[None]:
-    """Damage the schema, which every connection reads first, so that the next statement of each fails."""
+    """Corrupt the schema, which each connection reads first, so that its next statement fails."""
     with closing(sqlite3.connect(site.data_dir / DATABASE, isolation_level=None, timeout=20)) as other:
         _set_schema(other, "'CREATE TABLE ' || sql")
     yield

@@ -68,7 +68,7 @@ class Firefox:
 
     def __enter__(self) -> Self:
         """Start Firefox and open a session."""
-        access = "--remote-allow-system-access"  # for settings and tabs
+        access = "--remote-allow-system-access"  # needed to change settings and open tabs
         look = "--kiosk" if self._desktop else "--headless"
         options = [look, "--marionette", access, "--no-remote", "--profile", str(self.profile)]
         env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._folder), "LANG": "C.UTF-8"}
@@ -84,7 +84,7 @@ class Firefox:
 
     def __exit__(self, *_: object) -> None:
         """Quit Firefox as people do, so that it saves its profile."""
-        # Firefox may close the connection before it answers.
+        # Firefox may close the connection before it replies.
         with contextlib.suppress(OSError, ValueError, FirefoxError):
             self._ask("Marionette:Quit", {"flags": ["eForceQuit"]})
             self._program.process.wait(20)
@@ -97,9 +97,11 @@ class Firefox:
         self._line.close()
 
     def new_tab(self, script: bool = True, close: bool = False) -> None:
-        """Switch to a new tab, which has no history; `close` closes the current tab.
+        """Switch to a new tab, which has no history.
 
-        `script` is whether pages may run JavaScript from now on.
+        Args:
+            script: whether pages may run JavaScript from now on.
+            close: whether to close the current tab.
         """
         opened = self._ask("WebDriver:NewWindow", {"type": "tab"})
         if close:
@@ -148,7 +150,7 @@ class Firefox:
         return self._ask("WebDriver:ExecuteScript", {"script": script, "args": list(arguments)})
 
     def print(self) -> bytes:
-        """Return the page printed on A4 as a PDF, with the margins of a form."""
+        """Return the page printed on A4 as a PDF, with the margins of a printed form."""
         size = {"width": 21, "height": 29.7}
         margin = {"top": 1.4, "right": 1.8, "bottom": 1.7, "left": 1.8}
         return base64.b64decode(self._ask("WebDriver:Print", {"page": size, "margin": margin}))

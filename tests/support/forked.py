@@ -48,7 +48,7 @@ def can_fork(command: Sequence[str]) -> bool:
 
 
 class Forked:
-    """A running Python command, with the part of `subprocess.Popen` that the tests use."""
+    """A running Python command, with the methods of `subprocess.Popen` that the tests use."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """The four forms for tests without a browser: good answers, mistakes, and a parser for the page.
 
-SLIPS and STOPS are written by hand, never generated from the definitions in tests/invented_service/forms,
-because the site's behaviour is checked against them.
+SLIPS and STOPS are written by hand, never generated from the definitions in tests/invented_service/forms, so
+that they check the site's behaviour independently of these definitions.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _phone(form: str, field: str, missing: str, also: Answers) -> list[Slip]:
 
 
 def _contact_block(form: str) -> list[Slip]:
-    """Return the contact questions of forms A and B (form C words them differently, with names in their_)."""
+    """Return mistakes in the contact questions. In form C the words differ and names begin with their_."""
     c = form == C
     p = "their_" if c else ""
     by, you, your = (
@@ -253,7 +253,7 @@ SILENT: dict[str, set[str]] = {
     CONTACT: {"topic"},
 }
 
-# Form, answers, and the outcome that is shown instead of sending.
+# A form, answers, and the outcome that is shown instead of sending the form.
 STOPS: list[tuple[str, Answers, str]] = [
     (A, {"link": ["none"]}, "outside"),
     (B, {"adult": "no"}, "under-18"),
@@ -271,7 +271,7 @@ STOPS: list[tuple[str, Answers, str]] = [
 
 
 class Page:
-    """A parsed page, without the parts that only script uses or only paper shows."""
+    """A parsed page, without the parts that are only for JavaScript or only for paper."""
 
     def __init__(self, html: str) -> None:
         """Parse the page by the rules of the HTML standard."""
@@ -315,7 +315,7 @@ class Page:
         return form
 
     def fields(self, name: str) -> list[Element]:
-        """Return the controls with a name."""
+        """Return the controls with this name."""
         return [element for element in self.controls() if element.get("name") == name]
 
     def controls(self) -> Iterator[Element]:

@@ -1,7 +1,7 @@
 """Screenshots of the main pages, always opened in the same way, and compared with kept pictures.
 
-Pages are opened without script, so that a form is one document. Parts that change by themselves are removed:
-the day of the last check, the number of stories, and all but a few stories.
+Pages are opened without JavaScript, so that a form is one document. Parts that change by themselves are
+removed: the day of the last check, the number of stories, and all but a few stories.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ COMPARE = """async ({now, kept, stone, apart}) => {
 
 
 def open_steady(page: Page, name: str) -> None:
-    """Open one of PAGES (without script) and remove parts that change by themselves."""
+    """Open one of PAGES (without JavaScript) and remove parts that change by themselves."""
     page.goto(PAGES[name])
     if name == "form-with-errors":
         page.get_by_role("button", name="Send to the team").click()
@@ -135,11 +135,11 @@ class Studio:
     """Keeps and compares pictures, in a separate browser page."""
 
     def __init__(self, browser: Browser) -> None:
-        """Open it."""
+        """Open the page."""
         self._page = browser.new_page()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the page."""
         self._page.close()
 
     def keep(self, name: str, png: bytes) -> None:

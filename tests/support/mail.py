@@ -1,4 +1,4 @@
-"""A real SMTP server for the tests, and a server that never answers."""
+"""A real SMTP server for the tests, and a server that never replies."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ STARTTLS, IMPLICIT, PLAIN = "starttls", "implicit", "plain"
 
 
 def text_of(message: EmailMessage) -> str:
-    """Return the plain text part of an email as a mail program shows it, with normalised line ends."""
+    """Return the plain text part of an email as a mail program shows it, with normalised line endings."""
     body = message.get_body(("plain",))
     assert body is not None
     return str(body.get_content()).replace("\r\n", "\n")
 
 
 def copy_of(message: EmailMessage) -> dict[str, Any]:
-    """Return the content of an email's referral.json, as a case system reads it."""
+    """Return the content of an email's referral.json, as a case management system would read it."""
     (file,) = message.iter_attachments()
     assert (file.get_filename(), file.get_content_type()) == ("referral.json", "application/json")
     said: dict[str, Any] = json.loads(file.get_content())
@@ -51,14 +51,14 @@ class Received:
 
     @property
     def message(self) -> EmailMessage:
-        """Return the parsed mail."""
+        """Return the parsed email."""
         read = message_from_bytes(self.raw, policy=policy.default)
         assert isinstance(read, EmailMessage)
         return read
 
     @property
     def text(self) -> str:
-        """Return the plain text part with normalised line ends."""
+        """Return the plain text part with normalised line endings."""
         return text_of(self.message)
 
 
@@ -75,7 +75,7 @@ class MailServer:
 
     Set `reply_to_data` ("451 Try later", "554 Refused") or `reply_to_recipient` ("550 No such person") to
     refuse mail, `unknown` to refuse it for some recipients, or `hang_up` to receive the mail and close the
-    connection before the answer. The server answers `answer_after` seconds after it has received an email.
+    connection before the reply. The server replies `answer_after` seconds after it has received an email.
     """
 
     authority: Authority
@@ -212,7 +212,7 @@ class MailServer:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it by this name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Accept a recipient, unless told to refuse."""
+        """Accept a recipient, unless it is to be refused."""
         if self.reply_to_recipient:
             return self.reply_to_recipient
         if address in self.unknown:
@@ -221,7 +221,7 @@ class MailServer:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Accept an email, unless told to refuse."""
+        """Accept an email, unless it is to be refused."""
         if self.reply_to_data:
             return self.reply_to_data
         content = envelope.content
@@ -236,13 +236,13 @@ class MailServer:
 
 
 def cut(connection: SMTP) -> None:
-    """Close a connection without another word, even during QUIT. Nothing happens if it is already closed."""
+    """Abort a connection, even during QUIT. Nothing happens if it is already closed."""
     if isinstance(connection.transport, asyncio.WriteTransport):
         connection.transport.abort()
 
 
 class SilentServer:
-    """Accepts connections and never answers, as a broken mail server may."""
+    """Accepts connections and never replies, as a broken mail server may."""
 
     def __enter__(self) -> Self:
         """Listen on a free port."""

@@ -1,4 +1,4 @@
-"""The site as on many machines: instances behind the nginx of deploy/, one database, a separate worker."""
+"""The site as on many machines: instances behind nginx as in deploy/, one database and a separate worker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOST = "www.example.org"  # the name in the examples in deploy/
 
 
 class Instance(Site):
-    """`rjsite serve` in production, which answers only to its own host name."""
+    """`rjsite serve` in production, which accepts requests only for its own host name."""
 
     def _lives(self) -> bool:
         try:
@@ -40,7 +40,7 @@ class DistantVisitor(Visitor):
     """A visitor over HTTPS from a given address in 127.0.0.0/8."""
 
     def __init__(self, nginx: Nginx, authority: Authority, address: str) -> None:
-        """Take the nginx to connect to, the authority to trust and the visitor's address."""
+        """Connect to this nginx from this address, and trust this authority."""
         super().__init__(nginx.base_url)
         self.address = address
         self.context = ssl.create_default_context(cafile=authority.ca_file)
@@ -53,7 +53,7 @@ class DistantVisitor(Visitor):
 
 
 def deployed_nginx(authority: Authority, *ports: int) -> str:
-    """Return deploy/nginx.conf for `Nginx`, with a certificate of the test, for instances on these ports."""
+    """Return deploy/nginx.conf for `Nginx`, with a test certificate, for instances on these ports."""
     certificate = authority.sign(HOST)
     instance = "    server 127.0.0.1:8000 fail_timeout=2s;"
     changes = {
@@ -77,7 +77,7 @@ class Machines:
     """Two instances and a worker, each of which can be restarted, and nginx."""
 
     def __init__(self, folder: Path, authority: Authority, **env: str) -> None:
-        """Take settings for all machines in addition to the default ones."""
+        """Add these settings to the default ones on all machines."""
         self.authority = authority
         shared = {
             "RJSITE_MODE": "production",
@@ -98,7 +98,7 @@ class Machines:
 
     @contextmanager
     def running(self) -> Iterator[Machines]:
-        """Start nginx and both instances, these at the same moment; at the end stop them and the worker."""
+        """Start both instances at the same moment, then nginx. At the end, stop them and the worker."""
         ports = [instance.port for instance in self.instances]
         place = self.folder / "nginx"
         place.mkdir()

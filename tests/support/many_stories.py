@@ -1,6 +1,6 @@
 """Writes ten thousand made-up stories, which depend only on the seed.
 
-By hand: `python tests/support/many_stories.py FOLDER [HOW_MANY] [SEED]`, with the content folder.
+To run it by hand: `python tests/support/many_stories.py FOLDER [HOW_MANY] [SEED]`, with the content folder.
 """
 
 from __future__ import annotations

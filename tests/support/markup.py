@@ -6,7 +6,7 @@ import html5lib
 
 
 def markup_errors(html: str) -> list[str]:
-    """Return each fault of a page as `line: name`."""
+    """Return each fault in a page as `line: name`."""
     parser = html5lib.HTMLParser()
     parser.parse(html)
     return [f"{place[0]}: {name} {values or ''}".rstrip() for place, name, values in parser.errors]

@@ -1,9 +1,9 @@
-"""Find the programs that the tests run, and install missing ones.
+"""Finds the programs that the tests run, and installs missing ones.
 
     python3 tests/support/needs.py           for `make test`
     python3 tests/support/needs.py listen    for `make listen`
 
-As root, or if sudo needs no password, it installs with apt. Otherwise it prints the command to run and
+As root, or if sudo needs no password, it installs them with apt. Otherwise it prints the command to run and
 fails, because a test without its program would prove nothing. It uses only the standard library.
 """
 

@@ -10,7 +10,7 @@ from typing import Self
 from support.needs import program
 from support.processes import LOOPBACK, Program, free_port, listens
 
-# nginx would otherwise write to the system's folders.
+# Without these paths, nginx would write to the system's folders.
 WHOLE = Template("""\
 daemon off;
 worker_processes 1;
@@ -35,11 +35,11 @@ class Nginx:
     """nginx for one test. `${address}` in the given text is replaced by the address to listen on."""
 
     def __init__(self, folder: Path, http: str, scheme: str = "http") -> None:
-        """Take the text for `http { }`, and a folder for the files that nginx writes."""
+        """Use this text for `http { }`, and this folder for the files that nginx writes."""
         self.port = free_port()
         self.base_url = f"{scheme}://localhost:{self.port}"
         self._folder = folder
-        # The workers would give up root's rights and could not read pytest's folders.
+        # Otherwise the workers would give up root's rights and could not read pytest's folders.
         user = "user root;" if os.geteuid() == 0 else ""
         inside = Template(http).safe_substitute(address=f"{LOOPBACK}:{self.port}")
         self._file = folder / "nginx.conf"

@@ -3,7 +3,7 @@
     python plain_form.py PORT DATABASE
 
 It uses the same libraries: Flask-WTF, Flask-Limiter in memory, SQLAlchemy with one synced insert, and a
-composed mail. It encrypts nothing.
+composed email. It encrypts nothing.
 """
 
 from __future__ import annotations

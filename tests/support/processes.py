@@ -33,7 +33,7 @@ def free_port() -> int:
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    """Return as soon as a condition is true. Fail with its name if that takes too long."""
+    """Return as soon as a condition is true, or fail and name the condition if that takes too long."""
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
@@ -53,7 +53,7 @@ def listens(port: int) -> bool:
 def in_a_child(work: Callable[[], bool]) -> bool:
     """Fork, call a function in the child, and return its result."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads that the tests have besides
+        warnings.simplefilter("ignore", DeprecationWarning)  # about the other threads of the tests
         child = os.fork()
     if child == 0:
         done = False
@@ -116,7 +116,7 @@ class Program:
             )
 
     def wait_until(self, true: Callable[[], bool], what: str, seconds: float = 20) -> None:
-        """Wait until a condition is true. Fail at once with the program's output if the program ends."""
+        """Wait until a condition is true. If the program ends first, fail immediately with its output."""
 
         def true_or_ended() -> bool:
             if self.process.poll() is not None:

@@ -30,7 +30,7 @@ class Desktop:
     """A virtual screen with a window manager, a session bus and Orca."""
 
     def __init__(self, folder: Path, voice: Path) -> None:
-        """Take the folder for all files, and Orca's speech module, which writes to the file $HEARD."""
+        """Use this folder for all files, and this speech module, which writes Orca's words to $HEARD."""
         self._folder = folder
         self._voice = voice
         self._heard = folder / "heard"
@@ -113,7 +113,7 @@ class Listener:
     """A person who reads with a browser, Orca and the keyboard."""
 
     def __init__(self, desktop: Desktop, browser: Browser) -> None:
-        """Take the screen and the browser that is open on it."""
+        """Use this screen and the browser that is open on it."""
         self.browser = browser
         self._desktop = desktop
         self._from = 0  # start of the output that `heard` returns

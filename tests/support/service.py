@@ -1,7 +1,7 @@
 """The invented service, whose content the tests of the engine use.
 
-Its content belongs to the tests, so that a change of the client's content fails no test of the engine. Only
-tests/content may read the client's content; anywhere else `ClientContent` makes the attempt fail.
+Its content belongs to the tests, so that a change to the client's content makes no test of the engine fail.
+Only tests/content may read the client's content; anywhere else `ClientContent` makes the attempt fail.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ClientContent:
         """Raise an error if the event reads the client's content.
 
         Raises:
-            AssertionError: a test outside tests/content reads it.
+            AssertionError: if a test outside tests/content reads it.
         """
         if not self._refuses or event not in READS or not isinstance(arguments[0], str | os.PathLike):
             return
@@ -53,7 +53,7 @@ def example(name: str) -> str:
     """Return an example configuration from deploy/ with the facts of the invented service.
 
     The examples repeat the phone number and the exit address of the client, which `rjsite check` compares
-    with its facts.
+    with the client's facts.
     """
     text = (ROOT / "deploy" / name).read_text(encoding="utf-8")
     text = re.sub(r"(?<=call us free on )[\d ]*\d", PHONE, text)

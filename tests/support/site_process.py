@@ -21,7 +21,7 @@ HTTP = build_opener(ProxyHandler({}))
 
 
 def hurried(module: str, **seconds: float) -> list[str]:
-    """Return RJSITE with other values for a module's constants, to replace times too long for a test."""
+    """Return RJSITE with other values for a module's constants, to shorten times too long for a test."""
     *python, program = RJSITE
     changes = "".join(f"m.{name} = {value}; " for name, value in seconds.items())
     return [*python, f"import {module} as m; {changes}{program}"]
@@ -43,7 +43,7 @@ def production_settings(content: Path) -> dict[str, str]:
 
 
 class Site:
-    """`rjsite serve`, or another `command`, on a loopback port. The data folder is kept over restarts."""
+    """`rjsite serve`, or another `command`, on a loopback port. The data folder is kept across restarts."""
 
     def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
         """Choose a port. `env` has RJSITE_ settings; by default the mode is development."""

@@ -35,7 +35,7 @@ class TokenServer:
         certificate: the client's certificate for signed assertions; if None, the client needs the secret.
         life: the stated lifetime of a token in seconds.
         answer: status and body to send instead of a token.
-        drip: send the answer a byte at a time, for ever.
+        drip: whether to send the response one byte at a time, for ever.
         asked: the number of requests.
     """
 
@@ -110,7 +110,7 @@ class TokenServer:
         return Handler
 
     def respond(self, form: dict[str, str]) -> tuple[int, bytes]:
-        """Return the status and body of the answer to a token request."""
+        """Return the status and body of the response to a token request."""
         self.asked += 1
         self.forms.append(form)
         if self.answer:
@@ -131,7 +131,7 @@ class TokenServer:
         return "client_secret" not in form and self._is_assertion(form.get("client_assertion", ""))
 
     def _is_assertion(self, assertion: str) -> bool:
-        """Check an assertion (RFC 7523). Raise InvalidSignature if another key signed it."""
+        """Return whether an assertion is valid (RFC 7523), or raise InvalidSignature for a wrong signature."""
         assert self.certificate
         signed, _, signature = assertion.rpartition(".")
         header, claims = (json.loads(_decode(part)) for part in signed.split("."))

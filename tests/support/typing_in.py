@@ -21,7 +21,7 @@ MARKERS = {
     "about": "The xylographer of Oxbowthwaite",
 }
 WORDS = ("Quillfeather", "01632960947", "zinnwaldite", "Oxbowthwaite")  # a word of each field, to search for
-MOZ_LZ4 = b"mozLz40\0"  # then the length, and one block of LZ4
+MOZ_LZ4 = b"mozLz40\0"  # followed by the length and one LZ4 block
 # For each step of form A, the fields to type into or, with a value, to choose.
 STEPS = (
     ("name", "adult=yes"),
@@ -32,9 +32,9 @@ STEPS = (
 FORWARDS = "[data-screen]:not([hidden]) .button:not(.plain)"  # Start, Continue, Send
 SEND = ".send .button:not(.plain)"
 EXIT = "a.exit"
-NO_ANSWER = (FirefoxError, ChromiumError)  # if the page is being left
+NO_ANSWER = (FirefoxError, ChromiumError)  # raised while the page is being left
 
-# The values of all controls; and the document with the changes that scripts made.
+# HELD returns the values of all controls, and STANDS the document with the changes that scripts have made.
 HELD = """return [...document.querySelectorAll("input, textarea, select")].flatMap((control) =>
     control.type === "hidden" ? [] : /radio|checkbox/.test(control.type) ?
     (control.checked ? [control.name + "=" + control.value] : []) : [control.value.trim()]).filter(Boolean)"""
@@ -90,8 +90,7 @@ def shown(tab: Tab) -> list[str]:
 
 
 def left_on_disk(profile: Path, *others: str) -> dict[str, list[str]]:
-    """Search a browser's profile for the answers and other words. Return each word that was found, with the
-    files that contain it."""
+    """Return the answers and other words found in a browser's profile, with the files that contain them."""
     found: dict[str, list[str]] = {}
     for file in sorted(file for file in profile.rglob("*") if file.is_file()):
         text = ""
@@ -104,7 +103,7 @@ def left_on_disk(profile: Path, *others: str) -> dict[str, list[str]]:
 
 
 def words_of(file: Path) -> str:
-    """Return all text of a file, which is unpacked if necessary, as single bytes and as UTF-16."""
+    """Return all text in a file, unpacked if necessary, read as single bytes and as UTF-16."""
     content = file.read_bytes()
     if content.startswith(MOZ_LZ4):
         content = unpacked(content[len(MOZ_LZ4) + 4 :])
@@ -112,7 +111,7 @@ def words_of(file: Path) -> str:
 
 
 def unpacked(block: bytes) -> bytes:
-    """Decompress an LZ4 block, as in Firefox's session files: literal bytes, each time followed by a copy."""
+    """Decompress an LZ4 block, as in Firefox's session files: literal bytes, each run followed by a copy."""
     out = bytearray()
     rest = iter(block)
 
@@ -144,7 +143,7 @@ def pressed(press: Callable[[], None]) -> None:
 
 
 def arrives(tab: Tab, beginning: str) -> None:
-    """Wait until the address has this beginning."""
+    """Wait until the address begins like this."""
 
     def is_there() -> bool:
         try:

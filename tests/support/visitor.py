@@ -44,7 +44,7 @@ class Visitor:
     """Sends requests to one site, each on a new connection."""
 
     def __init__(self, base_url: str, **headers: str) -> None:
-        """Take the address of the site, and headers for each request (`X_Forwarded_For="192.0.2.1"`)."""
+        """Visit the site at this address, with these headers (`X_Forwarded_For="192.0.2.1"`)."""
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         parts = urlsplit(base_url)
         self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
@@ -65,7 +65,7 @@ class Visitor:
         return self._ask("POST", path, body)
 
     def reference(self, sent: Answered) -> str:
-        """Return the reference on the page after a form was sent."""
+        """Return the reference on the page that follows a sent form."""
         assert sent.status == 303, sent.text
         found = REFERENCE.search(self.get(sent.location).text)
         assert found, "/sent shows no reference"

@@ -1,4 +1,4 @@
-"""Fills in a form in a browser as a person does: step by step with script, otherwise all at once."""
+"""Fills in a form in a browser as a person does: step by step with JavaScript, otherwise on one page."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+) \\$", re.MULTILINE)
 
 
 def check_settings(site: Site) -> Iterator[str]:
-    """Yield a line for each fault or placeholder in the settings and each secret file others can open."""
+    """Yield faults and placeholders in the settings, and secret files and folders that are open to others."""
     yield from site.faults
     for name, value in site.settings:
         text = " ".join(value) if name == "team_email" else value
