@@ -1,4 +1,4 @@
-"""The site over HTTPS, a Chromium that trusts it, and a check for uncaught errors of scripts."""
+"""The site over HTTPS, a Chromium that trusts its certificate, and a check for uncaught script errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from support.processes import LOOPBACK
 from support.service import EXIT, SERVICE
 from support.site_process import Site
 
-# `localhost` is the site, and the loopback address is the other site that Exit leads to. That one also has an
-# ordinary form without our protections, which proves that the tests can fail.
+# `localhost` is the site, and the loopback address is the other site that Exit leads to. The other site also
+# has an ordinary form without our protections, which proves that the tests can fail.
 HTTPS = """
     ssl_certificate $certificate;
     ssl_certificate_key $certificate;
@@ -57,7 +57,7 @@ class Https:
 
 @pytest.fixture(scope="session")
 def https_site(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Https]:
-    """Run the site behind nginx over HTTPS. Exit leads to a page of another host on this machine."""
+    """Run the site behind nginx over HTTPS. Exit leads to a page on another host name of this machine."""
     folder = tmp_path_factory.mktemp("https")
     site = Site(folder)
     certificate = authority.sign()
@@ -82,26 +82,26 @@ def https_site(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def script_errors() -> list[str]:
-    """Return the list that collects uncaught errors of scripts in all pages of the shared browsers."""
+    """Return the list that collects uncaught script errors in all pages of the shared browsers."""
     return []
 
 
 @pytest.fixture(autouse=True)
 def no_script_throws(script_errors: list[str]) -> Iterator[None]:
-    """Fail a test if a script of a page threw an uncaught error."""
+    """Fail a test if a script on a page threw an uncaught error."""
     script_errors.clear()
     yield
     assert script_errors == []
 
 
 def watched(browser: Browser, errors: list[str]) -> Browser:
-    """Add the uncaught errors of every page of a browser to the list, and return the browser."""
+    """Make a browser add the uncaught errors on every page to the list, and return the browser."""
     browser.on("context", lambda context: watch(context, errors))
     return browser
 
 
 def watch(context: BrowserContext, errors: list[str]) -> None:
-    """Add the uncaught errors of all pages of a context to the list."""
+    """Make a context add the uncaught errors on all its pages to the list."""
 
     def note(thrown: WebError) -> None:
         where = thrown.page.url if thrown.page else "a page now closed"

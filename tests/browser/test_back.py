@@ -1,9 +1,9 @@
 """After Exit and after Send, neither Back nor Forward shows an answer, even for a moment.
 
 In these tests Chromium keeps pages in memory as it does for people, and trusts the certificate. Both browsers
-are those of the operating system. Three things prevent it, and each was removed to see it fail: without
-`autocomplete="off"` Chromium shows answers, with and without JavaScript; without JavaScript, Chromium also
-shows them if the cookie of one second is missing, and both browsers if `no-store` is missing.
+are those of the operating system. Three protections were removed one by one to see the tests fail: without
+`autocomplete="off"`, Chromium shows answers, with and without JavaScript. Without JavaScript, Chromium also
+shows them if the cookie that lasts one second is missing, and both browsers do if `no-store` is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from support.typing_in import EXIT, FORWARDS, MARKERS, SEND, STEPS, Tab, arrives
 
 @pytest.fixture
 def chromium_tab(whole_trusting_browser: Browser) -> Iterator[Callable[[bool], Tab]]:
-    """Open tabs of Chromium without a history, with or without script."""
+    """Return a function that opens a Chromium tab without a history, with or without JavaScript."""
     contexts = []
 
     def open_tab(script: bool) -> Tab:
@@ -36,7 +36,7 @@ def chromium_tab(whole_trusting_browser: Browser) -> Iterator[Callable[[bool], T
 
 @pytest.fixture(params=["chromium", "firefox"])
 def open_tab(request: pytest.FixtureRequest) -> Callable[[bool], Tab]:
-    """Open tabs without a history, with or without script, in each browser."""
+    """Return a function that opens a tab without a history, with or without JavaScript, in each browser."""
     if request.param == "chromium":
         opener: Callable[[bool], Tab] = request.getfixturevalue("chromium_tab")
         return opener
@@ -50,7 +50,7 @@ def open_tab(request: pytest.FixtureRequest) -> Callable[[bool], Tab]:
 
 
 def all_that_back_and_forward_show(tab: Tab) -> list[str]:
-    """Press Back for every entry of the history, then Forward; list each answer that is shown on the way."""
+    """Press Back for each history entry, then Forward, and return each answer that was shown on the way."""
     presses = tab.run("return history.length") - 1
     found = []
     for press in [tab.back] * presses + [tab.forward] * presses:
@@ -60,7 +60,7 @@ def all_that_back_and_forward_show(tab: Tab) -> list[str]:
 
 
 def slip_and_mend(tab: Tab) -> None:
-    """Send with an answer that is refused; the page that comes back holds every answer. Mend it."""
+    """Send an answer that is refused, wait for the page that shows it again, and correct the answer."""
     tab.click(SEND)
     wait_until(lambda: bool(tab.run("return document.querySelector('#problem')?.id")), "the refusal")
     tab.type("#phone", MARKERS["phone"])
@@ -83,7 +83,7 @@ def test_back_shows_no_answer(
     tab.goto(https_site.form_a)
     fill(tab, by_step=script, **({"phone": "12"} if slip else {}))
     if script:
-        tab.click(FORWARDS)  # to the check of all answers, which shows them
+        tab.click(FORWARDS)  # to "Check your answers", which shows them all
     if slip:
         slip_and_mend(tab)
     shown_before = "\n".join(shown(tab))
@@ -99,7 +99,7 @@ def test_back_shows_no_answer(
 def test_back_after_exit_opens_the_page_that_was_left_only_where_it_took_several_places(
     open_tab: Callable[[bool], Tab], https_site: Any
 ) -> None:
-    """What /stay-safe-online says of Back."""
+    """This is what /stay-safe-online says about Back."""
 
     def leave_and_press_back(address: str, answer: Callable[[Tab], None]) -> str:
         tab = open_tab(True)

@@ -1,4 +1,4 @@
-"""What a first visit costs: bytes on the wire with headers and fonts, requests, and nothing moves."""
+"""Limits for a first visit: bytes transferred, including headers and fonts, requests and layout shift."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KB = 1024
 
 @dataclass
 class Visit:
-    """One first visit of a page."""
+    """One first visit to a page."""
 
     bytes: dict[str, int] = field(default_factory=dict)
     hosts: set[str | None] = field(default_factory=set)
@@ -27,7 +27,7 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser, base_url: str) -> Callable[[str, int], Visit]:
-    """Visit an address with nothing kept from before, as a phone or a wide screen."""
+    """Return a function that visits an address with an empty cache, on a screen of a given width."""
 
     def go(address: str, width: int) -> Visit:
         context = browser.new_context(base_url=base_url, viewport={"width": width, "height": 800})
@@ -51,7 +51,7 @@ def visit(browser: Browser, base_url: str) -> Callable[[str, int], Visit]:
 
 
 def _layout_shift(page: Page) -> float:
-    """All that moved by itself since the page began."""
+    """Return the sum of all layout shifts since the page began to load."""
     found: float = page.evaluate(
         """() => new Promise((done) => {
             let sum = 0;

@@ -1,4 +1,4 @@
-"""Whatever the screen and whatever the reader has set: nothing scrolls sideways, nothing is cut off."""
+"""On every screen and with every reader's settings, nothing scrolls sideways and nothing is cut off."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPACING = """* { line-height: 1.5 !important; letter-spacing: .12em !important }
 * { word-spacing: .16em !important } p { margin-bottom: 2em !important }"""  # WCAG 2.2, 1.4.12
 RIGHT_TO_LEFT = "html { direction: rtl }"
 
-# Text that goes past its own box or the window, where it cannot be seen.
+# Returns text that cannot be seen because it extends beyond its own box or the window.
 CUT = """() => {
     const wrong = [];
     const root = document.documentElement;
@@ -60,7 +60,7 @@ def test_the_exit_stays_in_view_unless_the_window_is_low(page: Page) -> None:
 
 
 def test_what_stays_in_view_leaves_room_to_read_with_larger_letters(page: Page) -> None:
-    """Of the header only the row with the phone and the exit stays; media queries do not see its size."""
+    """Only the row of the header with the phone and the exit stays; media queries do not know its size."""
     for name in ("/how-it-works", "/refer/a"):
         page.goto(name)
         add_style(page, LARGER)
@@ -73,7 +73,7 @@ def test_what_stays_in_view_leaves_room_to_read_with_larger_letters(page: Page) 
 
 
 def test_only_the_name_itself_leads_home(page: Page) -> None:
-    """A form is lost by a click beside it."""
+    """A click beside the name must not lose a form."""
     page.goto("/refer/a")
     for width in (360, 1280):
         page.set_viewport_size({"width": width, "height": 740})
@@ -84,7 +84,7 @@ def test_only_the_name_itself_leads_home(page: Page) -> None:
 
 
 def test_every_target_that_stands_alone_is_44_pixels_high(page: Page) -> None:
-    """WCAG 2.2, 2.5.5; links inside a sentence may be as high as their line."""
+    """WCAG 2.2, 2.5.5 requires this; links inside a sentence may be as high as their line."""
     small = """() => [...document.querySelectorAll("a[href], button, summary, .choice label")]
         .filter((e) => e.checkVisibility() && !e.matches(".skip"))
         .filter((e) => [...e.parentElement.childNodes].every((n) =>
@@ -151,7 +151,7 @@ def test_the_first_screen_of_a_phone_says_what_this_is_and_what_to_do(page: Page
     assert page.locator(".choices h2").evaluate("e => e.getBoundingClientRect().top") < 640
 
 
-# No browser lets a test ask to save data, so the rule that waits for it is made to hold for all.
+# No browser lets a test ask for reduced data, so the rule for that case is made to apply always.
 HOLD = """() => {
   const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]);
   const waiting = rules.filter((rule) => rule.conditionText?.includes("prefers-reduced-data"));

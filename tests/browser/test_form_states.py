@@ -1,7 +1,7 @@
-"""Each state of a form: axe (AAA rules too) and the markup check find nothing; none scrolls sideways.
+"""In every state of a form, axe (with AAA rules) and the markup check find nothing, and it fits the window.
 
-Form A is asked by its steps and form C on one page; without script form A is on one page, too. The states
-of forms B and CONTACT, and those of form C without script, are made of the same templates and the same kinds
+Form A is tested step by step and form C on one page; without JavaScript, form A is on one page, too. The
+states of forms B and CONTACT, and those of form C without JavaScript, come from the same templates and kinds
 of question. All outcomes of a form have one template.
 """
 
@@ -26,7 +26,7 @@ FORMS = (A, C)
 
 
 def steps(page: Page, form: str, content: Library) -> Iterator[str]:
-    """Go through a form by its steps, and stop at each state: as it opens, what is missing, the check."""
+    """Go through a form step by step, and yield at each state: opened, with answers missing, and checked."""
     yield "opening"
     press(page, "Start")
     for step in content.forms[form].steps:
@@ -40,7 +40,7 @@ def steps(page: Page, form: str, content: Library) -> Iterator[str]:
 
 
 def outcome(page: Page, form: str) -> Iterator[str]:
-    """An outcome of a form, in place."""
+    """Bring a form to an outcome, which is shown in place, and yield the name of this state."""
     change = next(change for stopped, change, _ in STOPS if stopped == form)
     page.goto(form)
     fill(page, changed(form, change) if form == C else up_to(form, change))
@@ -50,7 +50,7 @@ def outcome(page: Page, form: str) -> Iterator[str]:
 
 
 def states(page: Page, form: str, content: Library, script: bool) -> Iterator[str]:
-    """Bring a form into each of its states, one after another; gives the name of the present one."""
+    """Bring a form into each of its states, one after another, and yield the name of each."""
     page.goto(form)
     if script and form == A:
         yield from steps(page, form, content)
@@ -83,19 +83,22 @@ def states(page: Page, form: str, content: Library, script: bool) -> Iterator[st
 
 
 def other_look(form: str, state: str) -> tuple[str, str, int]:
-    """One of LOOKS. Each part of a form stands in many of its states, and the same state in several forms:
-    so a state has one in turn, and the same state of the next form the other."""
+    """Return one of LOOKS for a state of a form.
+
+    Each part of a form is shown in many states, and several forms have the same state. So states take turns,
+    and the same state of the next form has the other look.
+    """
     return LOOKS[(len(state) + FORMS.index(form)) % len(LOOKS)]
 
 
 def faults_of(page: Page, form: str, state: str, script: bool) -> list[str]:
-    """What is wrong with the page as it stands. Without script it looks the same, so once is enough."""
+    """Return the faults of the page. It looks the same without JavaScript, so its look is tested once."""
     parser = html5lib.HTMLParser()
     parser.parse(page.content())
     found = [f"markup: {error}" for error in parser.errors]
     headings = page.locator("h1:visible").count()
     found += [f"{headings} level-one headings"] if headings != 1 else []
-    # what stands around a form stays as it was when it opened
+    # everything around a form stays as it was when the form was opened
     within = "main" if script and state not in ("opening", "empty") else "html"
     found += [*axe_faults(page, within=within), *sideways(page)]
     for scheme, forced, width in [other_look(form, state)] if script else ():
@@ -111,12 +114,13 @@ def faults_of(page: Page, form: str, state: str, script: bool) -> list[str]:
 
 
 def sideways(page: Page) -> list[str]:
-    """Whether the page scrolls sideways."""
+    """Return a fault if the page scrolls sideways."""
     by = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return [f"scrolls sideways by {by} px"] if by > 0 else []
 
 
-# The numbers of links and buttons, one for each pair of classes that it and its parent have: it looks as one.
+# Returns the numbers of links and buttons that look different: one for each combination of their own classes
+# and their parent's.
 OF_EACH_LOOK = """() => {
     const looks = new Map();
     [...document.querySelectorAll("a, button")].forEach((target, number) => {
@@ -153,7 +157,7 @@ def test_nothing_is_wrong_in_any_state_of_a_form_in_any_look(
     page: Page, content: Library, form: str, script: bool
 ) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
-    page.emulate_media(reduced_motion="reduce")  # no colour is halfway to another
+    page.emulate_media(reduced_motion="reduce")  # so that no colour is in transition
 
     faults = [
         fault

@@ -1,4 +1,4 @@
-"""People's ways through the site in real Chromium, with and without script."""
+"""People's ways through the site in real Chromium, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ STORY, STORY_PAGE = "The shop window", "/case-studies/the-shop-window"
 
 
 def walk(page: Page, site: Site) -> None:
-    """From the home page by a story to form A, and send it."""
+    """Go from the home page through a story to form A, and send it."""
     page.goto(site.base_url)
     page.get_by_role("link", name=STORY).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(STORY)
     page.get_by_role("link", name="Get in touch").first.click()
     page.get_by_role("main").get_by_role("link", name="Form A, if you were harmed").click()
-    page.wait_for_url(f"{site.base_url}{A}")  # and until its scripts have run
+    page.wait_for_url(f"{site.base_url}{A}")  # this also waits until its scripts have run
     fill(page, {**GOOD[A], "name": "Ally"})
     press_send(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("We have your message")
@@ -83,7 +83,7 @@ def test_a_question_that_needs_several_answers_opens_with_all_of_them(page: Page
     "path", ["/", "/refer/a", "/contact", "/case-studies/", "/get-in-touch", "/nowhere", STORY_PAGE]
 )
 def test_axe_finds_nothing_on_a_narrow_light_screen_and_a_wide_dark_one(page: Page, path: str) -> None:
-    page.emulate_media(reduced_motion="reduce")  # no colour is halfway to another
+    page.emulate_media(reduced_motion="reduce")  # so that no colour is in transition
     page.set_viewport_size({"width": 320, "height": 640})
     page.goto(path)
     narrow = axe_faults(page)

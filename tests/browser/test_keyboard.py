@@ -1,4 +1,4 @@
-"""Every main page by Tab alone: all of it is reached, in reading order, seen, and nothing keeps the focus."""
+"""On every main page, Tab reaches all controls in reading order; all are seen, and none traps the focus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.browser import assert_axe_clean
 PAGES = ["/", "/how-it-works", "/case-studies/", "/contact", "/no-such-page", "/questions"]
 WINDOWS = [(1280, 800), (360, 640)]
 
-# What Tab has to reach, in document order; of a group of radios only one.
+# What Tab has to reach, in document order; in a group of radio buttons only one.
 REACHABLE = """() => {
     const groups = new Set();
     window.stops = [...document.querySelectorAll("a[href], button, input, textarea, select, summary")]
@@ -18,7 +18,7 @@ REACHABLE = """() => {
         .filter((e) => e.type !== "radio" || (!groups.has(e.name) && groups.add(e.name)));
     return window.stops.length;
 }"""
-# Where the focus is, and what is wrong with how it shows there.
+# Returns where the focus is, and what is wrong with the way it is shown.
 FOCUS = """() => {
     const at = document.activeElement;
     if (at === document.body) return ["left", ""];
@@ -98,7 +98,7 @@ def test_the_next_tab_after_the_menu_is_opened_is_in_its_list(page: Page, size: 
     page.keyboard.press("Tab")
 
     expect(page.locator("nav.menu a").first).to_be_focused()
-    assert page.get_by_role("navigation", name="Menu").count() == 1  # nothing is said to be there twice
+    assert page.get_by_role("navigation", name="Menu").count() == 1  # screen readers find the menu only once
     assert_axe_clean(page)
     page.keyboard.press("Shift+Tab")
     expect(button).to_be_focused()

@@ -1,6 +1,6 @@
 """“Exit this page” works without delay, by click, by keyboard and without JavaScript.
 
-After it, nothing can be seen or read in the page that was left. What Back shows is in test_back.py.
+Afterwards nothing can be seen or read in the page that was left. test_back.py tests what Back shows.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from support.typing_in import EXIT, FORWARDS, SEND, STEPS, fill, shown
 
 STATUS = "#leaving"
 LEFT = "Left: "
-# Just as the page is replaced, say what was done to it by then, in order, and how long after the press.
-# What comes after the last record is taken at once: nothing that happens later counts.
+# When the page is replaced, this logs what had been done to it by then, in order, and how long after the key
+# press or click. Nothing that happens later counts.
 WATCH = """(said) => {
     const names = { HTML: "hidden", TITLE: "title", LINK: "icon" };
     const observer = new MutationObserver(() => {});
@@ -42,15 +42,18 @@ WATCH = """(said) => {
 
 @pytest.fixture
 def form(tab: Page, https_site: Any) -> Page:
-    """Form A, opened."""
+    """Open form A."""
     tab.goto(https_site.form_a)
     return tab
 
 
 @pytest.fixture
 def unreachable(form: Page, https_site: Any) -> list[str]:
-    """Let the site that Exit leads to send nothing to show, so that the page that was left stays; give
-    each time it was asked for."""
+    """Make the site that Exit leads to send no page, so that the page that was left stays.
+
+    Returns:
+        The requests to that site.
+    """
     asked: list[str] = []
 
     def nothing(route: Any) -> None:
@@ -71,14 +74,14 @@ def shift(page: Page, times: int = 3) -> None:
 
 
 def is_blank(page: Page) -> bool:
-    """Nothing to see, in the page or in its tab."""
+    """Return whether there is nothing to see in the page or its tab."""
     icon = page.locator("link[rel=icon]")
     hidden = page.locator("html").is_hidden() and page.locator("body").is_hidden()
     return hidden and page.title() == "Loading" and "blank" in (icon.get_attribute("href") or "")
 
 
 def stays(page: Page) -> bool:
-    """The page was not left, and nothing says that it will be."""
+    """Return whether the page was not left, and nothing says that it will be."""
     return page.locator("main").is_visible() and page.locator(STATUS).inner_text() == ""
 
 
@@ -99,7 +102,7 @@ def test_leaving_hides_renames_and_empties_within_100_ms_and_then_replaces(
     form.wait_for_url(https_site.elsewhere)
 
     (left,) = [json.loads(line.removeprefix(LEFT)) for line in said if line.startswith(LEFT)]
-    assert left["order"] == []  # first of all the browser was told where to go
+    assert left["order"] == []  # before anything else, the browser was sent to the other site
     assert left["took"] < 100
     assert (left["how"], left["to"]) == ("replace", https_site.elsewhere)
     assert form.evaluate("history.length") == entries
@@ -191,7 +194,7 @@ def test_nothing_asks_whether_to_leave_the_page(form: Page, https_site: Any) -> 
 
 def test_shift_counts_in_dots_and_words_that_are_said_politely(form: Page) -> None:
     status = form.locator(STATUS)
-    expect(status).to_be_attached()  # what appears together with its words is not always said
+    expect(status).to_be_attached()  # a live region that appears with its text may stay silent
     before = status.inner_text()
     dots = status.locator("i")
 
@@ -216,7 +219,7 @@ def type_capitals(page: Page) -> None:
 
 def hold(page: Page) -> None:
     for _ in range(20):
-        page.keyboard.down("Shift")  # all but the first are its repeats
+        page.keyboard.down("Shift")  # all but the first are key repeats
     page.keyboard.up("Shift")
 
 
@@ -226,7 +229,7 @@ def hold_three_times(page: Page) -> None:
 
 
 def change_the_language(page: Page) -> None:
-    """Alt and Shift choose the next keyboard layout on many machines: Alt stays down."""
+    """Hold Alt and press Shift, which chooses the next keyboard layout on many machines."""
     page.keyboard.down("Alt")
     shift(page, 3)
     page.keyboard.up("Alt")
@@ -289,8 +292,8 @@ def test_three_presses_within_two_seconds_leave(tab: Page, https_site: Any, wait
         expect(tab.locator(STATUS)).to_have_text("Press Shift 2 more times to leave")
 
 
-# How a screen reader goes back by heading, button or link: the page sees Shift go down, something move, and
-# Shift go up, or move a moment later where the reader is slow. The letter that was pressed never arrives.
+# When a screen reader goes back by heading, button or link, Shift goes down, something moves, and Shift goes
+# up, or something moves a moment later if the reader is slow. The letter key never reaches the page.
 MOVES = {
     "selection": "getSelection().setPosition(document.querySelectorAll('p')[step], 0)",
     "focus": "document.querySelectorAll('header a, footer a')[step].focus()",
@@ -337,7 +340,7 @@ def while_typing(page: Page) -> None:
 
 
 def until_it_scrolls(page: Page, scroll: Callable[[], None]) -> None:
-    """Scroll again until the page has moved: one that is not drawn yet loses keys and turns of the wheel."""
+    """Scroll until the page has moved, because a page that is not drawn yet ignores keys and the wheel."""
 
     def moved() -> bool:
         scroll()
@@ -391,7 +394,7 @@ def test_without_script_exit_answers_303_unstored_with_a_cookie_of_one_second(
 def test_the_exit_link_stays_in_view_and_never_covers_what_has_the_focus(
     tab: Page, https_site: Any, address: str, size: tuple[int, int]
 ) -> None:
-    if size[1] == 640:  # on a slow line the page is shown in another, wider font
+    if size[1] == 640:  # on a slow connection the page is shown in another, wider font
         tab.route("**/*.woff2", lambda route: route.abort())
     tab.set_viewport_size({"width": size[0], "height": size[1]})
     tab.goto(https_site.base_url + address)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong at Send: every answer is still in the page, and what to do is said. Real Chromium."""
+"""Whatever goes wrong at Send, every answer is still on the page, which says what to do (real Chromium)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOT_SENT = "We could not send this. Your answers are still on this page."
 
 
 def assert_kept_and_told(page: Page, words: str, form: str) -> None:
-    """Every answer is in the page, and the words, with a phone number, are where reading starts."""
+    """Check that every answer is on the page, and that the notice has these words and the focus."""
     notice = page.locator("#notice")
     expect(notice).to_contain_text(words)
     expect(notice).to_be_focused()
@@ -33,13 +33,13 @@ def assert_kept_and_told(page: Page, words: str, form: str) -> None:
 
 
 def sent_reference(page: Page) -> str:
-    """Wait for the thanks, and give the reference they show."""
+    """Wait for the thank-you page, and return the reference on it."""
     expect(page).to_have_title(re.compile("^We have your message"))
     return page.locator(".reference").inner_text()
 
 
 def mails_of(site: Site, reference: str, many: int) -> list[EmailMessage]:
-    """Wait for this many emails of a reference, which are all that the outbox has; give them in order."""
+    """Wait for this many emails with a reference, check that there are no more, and return them in order."""
 
     def found() -> list[EmailMessage]:
         raw = [path.read_bytes() for path in site.mails if path.name.startswith(reference)]
@@ -67,7 +67,7 @@ def test_the_network_cut_at_send_keeps_all_and_sending_again_is_one_case(
 
 
 def answer_lost_on_the_way(page: Page) -> None:
-    """Let posts reach the site and their answers get lost."""
+    """Make POST requests reach the site, but lose the responses."""
 
     def lose(route: Route) -> None:
         if route.request.method == "POST":
@@ -210,7 +210,7 @@ def test_too_many_forms_from_one_network_keep_all_and_say_when(
 
 
 def test_what_is_too_long_to_send_keeps_all(page: Page) -> None:
-    words = "Words. " * 10_000  # a browser takes long to break a single word of this length into lines
+    words = "Words. " * 10_000  # browsers take long to break a single word of this length into lines
     page.goto(CONTACT)
     fill(page, {**GOOD[CONTACT], "message": words})
 
@@ -254,7 +254,7 @@ def test_a_double_click_on_send_is_one_mail(page: Page, live_site: Site, script:
 def test_a_page_open_too_long_comes_back_with_all_and_is_sent_at_the_second_try(
     page: Page, live_site: Site, content: Library
 ) -> None:
-    """A token that an earlier key signed is refused in the same way as one that is a day old."""
+    """A token that was signed with an unknown key is refused in the same way as one that is a day old."""
     token = Signer([secrets.token_urlsafe(36)], content.forms[A].key).fresh()
     page.route(
         f"**{A}",

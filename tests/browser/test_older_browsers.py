@@ -1,4 +1,4 @@
-"""Browsers that lack what the script could use: the way out works all the same, and so does each form."""
+"""In browsers that lack features that the scripts use, the way out and each form still work."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from support.walk import press_send, send
 
 
 def setter_fails(owner: str, name: str) -> str:
-    """Script after which a property cannot be set."""
+    """Return a script after which a property cannot be set."""
     return f"Object.defineProperty({owner}, '{name}', {{ get() {{}}, set() {{ throw Error('old'); }} }});"
 
 
 FIELDS = ("HTMLInputElement.prototype", "HTMLTextAreaElement.prototype")
-# What runs before the scripts of the site.
+# Scripts that run before the scripts of the site, and remove or break features.
 LACKING = {
     "default values": "".join(setter_fails(field, "defaultValue") for field in FIELDS)
     + setter_fails(FIELDS[0], "defaultChecked"),
@@ -39,7 +39,7 @@ NEEDED_TO_SEND = ["fetch", "AbortController", "DOMParser", "URLSearchParams"]
 
 @pytest.fixture(autouse=True)
 def no_script_throws(script_errors: list[str]) -> Iterator[None]:
-    """Let scripts fail where something is missing, but for leave.js: nothing may stop the way out."""
+    """Allow scripts to fail if a feature is missing, except leave.js, as nothing may stop the way out."""
     script_errors.clear()
     yield
     assert [error for error in script_errors if "/leave." in error] == []
@@ -54,7 +54,7 @@ def shift(page: Page) -> None:
         page.keyboard.press("Shift")
 
 
-# Shift counts by a clock and announces the count in a live region. Everything else is the same for both ways.
+# Shift needs a clock to count, and a live region to announce the count. All else is the same for both ways.
 @pytest.mark.parametrize(
     ("lacking", "way"),
     [*((lacking, click) for lacking in LACKING), ("a clock", shift), ("the live region", shift)],

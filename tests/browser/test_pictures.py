@@ -1,6 +1,6 @@
-"""The main pages look as they looked when somebody last said they are right.
+"""The main pages look as they did when somebody last approved them.
 
-`make pictures` keeps what is seen now; look at each picture before you commit it.
+`make pictures` keeps their present look; check each picture before you commit it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 from support.look import MAKE, PAGES, PICTURES, SIZES, TREES, Studio, add_style, open_steady, photograph
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-# Colours are the same at every width, so the narrowest and a wide one do for the dark scheme.
+# Colours are the same at every width, so the narrowest and a wide one are enough for the dark scheme.
 LOOKS = [
     (width, scheme) for width, scheme in product(SIZES, SCHEMES) if scheme == "light" or width in (360, 1280)
 ]
@@ -26,7 +26,7 @@ main_pages = pytest.mark.parametrize("name", PAGES)
 
 @pytest.fixture(scope="module")
 def studio(browser: Browser) -> Iterator[Studio]:
-    """Compare pictures."""
+    """Return a studio that compares pictures."""
     studio = Studio(browser)
     yield studio
     studio.close()
@@ -44,7 +44,7 @@ def test_a_main_page_looks_as_it_was_kept_at_four_widths_and_in_dark_at_two(
         if MAKE:
             studio.keep(f"{name}-{width}-{scheme}", picture)
         found = studio.difference(f"{name}-{width}-{scheme}", picture)
-        # what truly differs still does in a settled picture
+        # a real difference is still there in a settled picture
         differences.append(found and studio.difference(f"{name}-{width}-{scheme}", photograph(page, width)))
 
     assert [found for found in differences if found] == []
@@ -52,7 +52,7 @@ def test_a_main_page_looks_as_it_was_kept_at_four_widths_and_in_dark_at_two(
 
 @main_pages
 def test_a_main_page_is_read_out_as_it_was_kept(page: Page, name: str) -> None:
-    """Roles, names and order, as a screen reader meets them."""
+    """The test compares roles, names and order, as a screen reader meets them."""
     open_steady(page, name)
     tree = f"- title: {page.title()}\n{page.locator('body').aria_snapshot()}\n"
     kept = TREES / f"{name}.txt"

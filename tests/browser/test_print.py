@@ -1,4 +1,4 @@
-"""What comes out of a printer: forms to fill in by hand, and pages without what only a screen needs."""
+"""Printed forms can be filled in by hand, and printed pages omit what only a screen needs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ON_SCREEN = (
     "device fill",
 )
 
-# An answer in every field, hidden or not: the name of the field, in a long one at both ends of ten lines.
+# Fills in every field, hidden or not, with the name of the field; long ones at both ends of ten lines.
 FILL = """() => {
     for (const field of document.querySelectorAll("form .question input, textarea")) {
         if (field.type === "radio" || field.type === "checkbox") continue;
@@ -38,12 +38,12 @@ FILL = """() => {
 
 
 def printed(page: Page) -> Paper:
-    """Return what the page prints, with the margins it asks for."""
+    """Return the page as printed, with the margins that its styles set."""
     return Paper(page.pdf(format="A4", prefer_css_page_size=True))
 
 
 def assert_to_fill_in(paper: Paper, address: str) -> None:
-    """Few pages; every question whole on one of them, below the answer that it belongs to."""
+    """Check that a form has few pages, and each question is on one page with the answer that opens it."""
     form = FORMS[address]
     assert len(paper.pages) <= (5 if address == C else 4)  # people fill in A and B for themselves
     assert [q.name for q in form.questions if not paper.together(*says(q))] == []
@@ -74,7 +74,7 @@ def test_a_form_prints_on_few_pages_to_fill_in_by_hand(page: Page, address: str,
 
 
 def test_a_form_prints_so_in_firefox_too(firefox: Firefox, live_site: Site) -> None:
-    """Form C, which has the most questions."""
+    """The test prints form C, which has the most questions."""
     firefox.new_tab(close=True)
     firefox.goto(f"{live_site.base_url}{C}")
 

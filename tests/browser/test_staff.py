@@ -1,4 +1,4 @@
-"""A member of staff writes a story, mends it, sees it and hands it over, by keyboard and without script."""
+"""Staff can write, correct, preview and hand over a story by keyboard and without JavaScript."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FITS = """() => document.documentElement.scrollWidth <= innerWidth"""
 
 @pytest.fixture(scope="module")
 def staff_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a staff copy of its own."""
+    """Run a staff copy, and return its address."""
     site = Site(tmp_path_factory.mktemp("staff"), {"RJSITE_REPOSITORY_URL": PROJECT})
     site.command = [*RJSITE, "staff"]
     with site:
@@ -44,14 +44,14 @@ def staff_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 class Keys:
-    """Somebody who has no mouse."""
+    """A person who uses only the keyboard."""
 
     def __init__(self, page: Page) -> None:
-        """Take the page to use."""
+        """Use this page."""
         self._page, self.press = page, page.keyboard.press
 
     def to(self, name: str, value: str = "") -> None:
-        """Press Tab until the focus is on a control or a link of this name."""
+        """Press Tab until the focus is on a control or link with this name."""
         for _ in range(200):
             self.press("Tab")
             if self._page.evaluate(REACHED, [name, value]):
@@ -59,7 +59,7 @@ class Keys:
         raise AssertionError(f"Tab never reaches {name}")
 
     def write(self, name: str, words: str) -> None:
-        """Write into a field, in the place of what is there."""
+        """Replace the text in a field."""
         self.to(name)
         self.press("Control+a")
         self._page.keyboard.insert_text(words)
@@ -76,7 +76,7 @@ class Keys:
         raise AssertionError(f"the arrows never choose {value}")
 
     def submit(self, do: str) -> None:
-        """Press a button of the story."""
+        """Press a button of the story form."""
         self.to("do", do)
         with self._page.expect_navigation():
             self.press("Enter")
@@ -97,7 +97,7 @@ def answer(keys: Keys) -> None:
     ):
         keys.choose(name, value)
     keys.to("permission")
-    for figure in "01052026":  # the same day, whichever way a browser asks for it
+    for figure in "01052026":  # the same day, in whichever order a browser asks for day and month
         keys.press(figure)
     keys.choose("agreed_by", "both")
     keys.write("body", STORY)
@@ -154,7 +154,7 @@ def test_the_text_is_copied_with_one_press(page: Page, staff_url: str) -> None:
 
 @pytest.fixture
 def staff_page(page: Page, staff_url: str, request: pytest.FixtureRequest) -> Page:
-    """One page of the staff area."""
+    """Open one page of the staff area."""
     slug = sorted((Settings.folders()[0] / "case-studies").glob("*.md"))[0].stem
     paths = {"list": "", "problems": "story", "take down": f"take-down/{slug}"}
     page.goto(staff_url + paths[request.param])

@@ -1,4 +1,4 @@
-"""Forms A and B one topic at a time, in real Chromium: nothing leaves the page before Send."""
+"""Forms A and B are shown one topic at a time, and send nothing before Send (real Chromium)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.walk import answer, as_lists, changed, fill, kept, press, press_sen
 
 @pytest.fixture
 def asked_for(page: Page) -> list[Request]:
-    """List what the page asks for from here on, less its own icon and fonts."""
+    """Return the list of all requests of the page from now on, except those for static files."""
     seen: list[Request] = []
     page.on("request", lambda request: seen.append(request) if "/static/" not in request.url else None)
     return seen
@@ -226,7 +226,7 @@ def test_a_stop_is_told_in_place_sends_nothing_and_loses_nothing(
     press(page, "Send to the team" if form == C else "Continue")
 
     expect(page.locator("h1:visible")).to_have_text(content.outcomes[outcome].title)
-    expect(page.get_by_role("button", name="Send to the team")).to_have_count(0)  # none that is shown
+    expect(page.get_by_role("button", name="Send to the team")).to_have_count(0)  # none is shown
     expect(page.locator("h1:visible")).to_be_focused()
     assert asked_for == []
     assert page.title() == whole
@@ -253,7 +253,7 @@ def test_back_shows_the_step_from_its_top(page: Page) -> None:
 
 
 def skip_to_main_content(page: Page) -> None:
-    """Use the skip link as people do, by keyboard."""
+    """Use the skip link by keyboard, as people do."""
     page.locator("a.skip").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
@@ -290,7 +290,7 @@ TOLD = {A: BAD_PHONE, CONTACT: "Message must be 2,000 characters or less"}
 
 
 def refused(page: Page, form: str) -> Answers:
-    """Send a form with an answer that the server refuses; give all its answers."""
+    """Send a form with an answer that the server refuses, and return all its answers."""
     answers = {**GOOD[form], **REFUSED[form]}
     send(page, form, answers)
     expect(page.locator("#problem")).to_be_focused()
@@ -298,7 +298,7 @@ def refused(page: Page, form: str) -> Answers:
 
 
 def assert_still_told(page: Page, form: str, answers: Answers) -> None:
-    """What is wrong is said in the title, above and at the question, and every answer is kept."""
+    """Check that the title, the summary and the question still name the error, and every answer is kept."""
     (field,) = REFUSED[form]
     assert page.title().startswith("Error: ")
     assert page.locator("#problem a").all_inner_texts() == [TOLD[form]]
@@ -338,7 +338,7 @@ def test_back_after_a_refusal_leads_from_part_to_part_and_keeps_what_is_said(
     expect(page.locator("h1:visible")).to_be_focused()
     assert_still_told(page, A, answers)
 
-    # a little later: the page is gone before it can answer
+    # with a delay, because the page is gone before it can return from the call
     page.evaluate(f"() => void setTimeout(() => history.go(-{len(titles) + 2}), 50)")
 
     expect(page).to_have_url(re.compile("/stay-safe-online$"))
@@ -395,7 +395,7 @@ def test_coming_back_to_a_form_after_sending_shows_it_empty_at_its_start(whole: 
 
 
 def tab_to(page: Page, wanted: str) -> None:
-    """Press Tab until the focus is on what is wanted (an expression of `on`)."""
+    """Press Tab until `wanted`, an expression about the focused element `on`, is true."""
     for _ in range(80):
         page.keyboard.press("Tab")
         if page.evaluate(f"(on => {wanted})(document.activeElement)"):
@@ -404,7 +404,7 @@ def tab_to(page: Page, wanted: str) -> None:
 
 
 def answer_by_keys(page: Page, name: str, value: str) -> None:
-    """Reach a question by Tab, and answer it by Space, arrows or typing; radios are one stop of Tab."""
+    """Reach a question with Tab, which stops at radios once, and answer it with Space, arrows or text."""
     tab_to(
         page, f"on.name === '{name}' && (on.type !== 'checkbox' || on.value === '{value}')".replace("\n", " ")
     )
@@ -426,7 +426,7 @@ def test_form_a_is_filled_in_and_sent_by_keyboard_alone(page: Page, live_site: S
     for name, value in GOOD[A].items():
         for one in as_lists({name: value})[name]:
             answer_by_keys(page, name, one)
-        if script and name in ("adult", "safe_notes", "about", "agree"):  # the last of their steps
+        if script and name in ("adult", "safe_notes", "about", "agree"):  # the last questions of their steps
             tab_to(page, "on.innerText === 'Continue'")
             page.keyboard.press("Enter")
     tab_to(page, "on.innerText === 'Send to the team'")

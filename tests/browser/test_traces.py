@@ -1,4 +1,4 @@
-"""Nothing that is typed is sent or stored before Send, and little after it: not on the network or on disk.
+"""No answer is sent or stored on disk before Send, and none stays on disk or in an address after it.
 
 The search of the disk is tested too: it finds answers (TELLTALE) that were typed into a page without our
 protections, in the same profile.
@@ -49,7 +49,7 @@ NOTHING_KEPT = {
 
 
 def walk_a(page: Page) -> Iterator[None]:
-    """Form A to the check of its answers, a step at a time; and back by Back to its first step."""
+    """Go through form A to "Check your answers", one step at a time, and then with Back to the first step."""
     for step in STEPS:
         page.locator(FORWARDS).first.click()
         yield
@@ -63,7 +63,7 @@ def walk_a(page: Page) -> Iterator[None]:
 
 
 def walk_b(page: Page) -> Iterator[None]:
-    """Form B to its outcome for what has to be asked for by the person harmed."""
+    """Go through form B to the outcome that says that the person harmed has to ask."""
     page.locator(FORWARDS).first.click()
     page.locator("[name=adult][value=yes]").check()
     page.locator("[name=victim_led][value=yes]").check()
@@ -103,7 +103,7 @@ def test_filling_in_a_form_sends_nothing_and_keeps_nothing(
     there = https_site.base_url + "/" if way_to_leave == "link" else https_site.elsewhere
     tab.wait_for_url(there)
     wanted = [line for line in https_site.site.log[log_before:].splitlines() if "/static/" not in line]
-    # the icon of the other site, which a browser may ask it for once one is there, is no word of ours
+    # a browser may request the icon of the other site once it is there; our page did not ask for that
     icon = {f"{https_site.elsewhere}favicon.ico"} if way_to_leave == "exit" else set()
     assert {url for url in asked if "/static/" not in url} - icon == {there}
     assert len(wanted) == (1 if way_to_leave == "link" else 0), wanted
@@ -154,7 +154,7 @@ def stop_half_way(tab: Tab, site: Any) -> None:
 
 
 def trust_another(tab: Tab, site: Any) -> None:
-    """Send a form that somebody else made."""
+    """Send the form of the other site."""
     tab.goto(site.elsewhere + "form")
     tab.type("[name=name]", TELLTALE)
     tab.click("button")
@@ -162,7 +162,7 @@ def trust_another(tab: Tab, site: Any) -> None:
 
 
 def trust_another_half_way(tab: Tab, site: Any) -> None:
-    """Type into that form, and leave it open. Once this is on the disk, all that came before it is."""
+    """Type into that form, and leave it open. When this is on disk, everything typed earlier is, too."""
     tab.goto(site.elsewhere + "form")
     tab.type("[name=about]", TELLTALE)
 
@@ -171,7 +171,7 @@ ACTS = (trust_another, send_after_a_refusal, leave, stop_half_way, trust_another
 
 
 def holds_telltale(files: Iterable[Path]) -> bool:
-    """Return whether a browser wrote by now what it keeps of the tabs that are open."""
+    """Return whether a browser has written what it keeps about its open tabs."""
     return any(TELLTALE in words_of(file) for file in files)
 
 

@@ -1,6 +1,6 @@
-"""Pages that the browser translates, or that a reading helper marks up, work like any other.
+"""Pages work even if the browser translates them or a reading aid marks them up.
 
-Both wrap each piece of text in elements of their own, at any time, and again whenever text changes.
+Both wrap each piece of text in their own elements, at any time, and again whenever text changes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from support.forms import GOOD, STOPS, A, B, C
 from support.walk import as_lists, fill, kept, press, send, up_to
 
-# As Chrome's own translation does: <font><font>words</font></font>, in another language.
+# Wraps text as Chrome's own translation does: <font><font>words</font></font>, in another language.
 WRAP = """() => {
     const wrapped = new WeakSet();
     const skip = new Set(["SCRIPT", "STYLE", "TEXTAREA", "TITLE", "TEMPLATE"]);
@@ -47,14 +47,14 @@ def translate(page: Page) -> None:
 
 @pytest.fixture
 def translated(page: Page) -> Page:
-    """A browser that translates every page it opens."""
+    """Make the browser translate every page that it opens."""
     page.add_init_script(TRANSLATE_AT_ONCE)
     return page
 
 
 @pytest.fixture
 def at_the_check(page: Page, request: pytest.FixtureRequest) -> Page:
-    """Form A or B, filled in and translated before the first step, or only before the last."""
+    """Fill in form A or B, translated before the first step or only before the last."""
     form, early = request.param
     page.goto(form)
     if early:

@@ -1,4 +1,4 @@
-"""Fixtures with the client's own content, which has to follow the rules whatever it says."""
+"""Fixtures with the client's content, which has to follow the rules whatever it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another service can use the engine: nothing that the invented one shows is about the client."""
+"""Another service can use the engine: nothing that the invented service shows is about the client."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 
 
 def crawl(app: Flask, content: Library) -> Iterator[tuple[str, str]]:
-    """Yield what the site shows and sends, each with its name."""
+    """Yield the name and the text of everything that the site shows or sends."""
     visitor = app.test_client()
     addresses = [*content.pages, *content.forms, *(story.address for story in content.stories)]
     feeds = ["/feed.xml", "/sitemap.xml", "/robots.txt", "/.well-known/security.txt", "/readyz"]

@@ -21,7 +21,7 @@ from support.markup import markup_errors
 from support.service import CLIENT
 from support.site_process import Site
 
-PARTS = 6  # of the pages, for axe: so that no test takes minutes on a busy machine
+PARTS = 6  # axe checks the pages in parts, so that no test takes minutes on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +63,12 @@ def test_every_page_keeps_the_html_standard(pages: Mapping[str, str]) -> None:
     assert {address: found for address, found in errors.items() if found} == {}
 
 
-@pytest.mark.no_script  # a form is one page, and shows all of its questions
+@pytest.mark.no_script  # then a form is one page and shows all its questions
 @pytest.mark.parametrize("part", range(PARTS))
 def test_axe_finds_nothing_on_any_page(
     page: BrowserPage, client_site: Site, pages: Mapping[str, str], part: int
 ) -> None:
-    page.emulate_media(reduced_motion="reduce")  # no colour is halfway to another
+    page.emulate_media(reduced_motion="reduce")  # so that no colour is in transition
     faults = {}
     for address in list(pages)[part::PARTS]:
         page.goto(client_site.base_url + address)
@@ -79,7 +79,7 @@ def test_axe_finds_nothing_on_any_page(
 
 def test_no_link_is_dead(client_app: Flask, pages: Mapping[str, str]) -> None:
     visitor = client_app.test_client()
-    read: dict[str, tuple[int, Collection[str]]] = {}  # by path: the status, and the places on the page
+    read: dict[str, tuple[int, Collection[str]]] = {}  # by path: the status, and the ids on the page
     dead = set()
     for address, html in pages.items():
         for link in Page(html).all("a"):
@@ -120,12 +120,12 @@ def test_the_first_lines_of_help_lead_to_a_number_for_each_distress(pages: Mappi
 
 
 def opening(page: str) -> str:
-    """Return what stands in a page between its heading and the first heading below that."""
+    """Return the part of a page between its heading and the next heading."""
     return page.split("</h1>", 1)[1].split("<h2", 1)[0]
 
 
 def promises(text: str) -> list[str]:
-    """Return the sentences that say that we contact somebody and leave them no choice."""
+    """Return the sentences that promise that we will contact somebody and leave them no choice."""
     sentences = re.split(r"(?<=[.!?:])\s+", re.sub(r"<[^>]+>", " ", text))
     said = [
         s for s in sentences if re.search(r"\b[Ww]e (?:will )?(?:then )?(?:contact|reply|ring|write)\b", s)

@@ -1,4 +1,4 @@
-"""The words that the service does not use: the check names each one, and no document has any of them."""
+"""The check finds each word that the service does not use, and no document contains any of these words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rjsite.content.lint.rules import Rules, load_rules
 from rjsite.settings import ROOT
 from support.service import CLIENT
 
-# What nobody may write, and a part of what the check tells the writer to write instead.
+# What nobody may write, and a part of the check's advice on what to write instead.
 HOUSE_WORDS = [
     ("what it did to you", "how it affected you"),
     ("both sides", "both of you"),
@@ -40,7 +40,7 @@ HOUSE_WORDS = [
 ]
 PATTERN = re.compile(rf"(?<![\w-])(?:{'|'.join(words for words, _ in HOUSE_WORDS)})(?![\w-])", re.IGNORECASE)
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("templates/**/*.md")])
-# The words of mail, with the advice to operators. Its comments and log messages are no one's mail.
+# The texts of emails, and the advice to operators.
 MAIL = [ROOT / "site/rjsite/mail/message.py", ROOT / "site/rjsite/mail/advice.toml"]
 
 

@@ -58,12 +58,12 @@ def form(name) -> Form:
 
 
 def printed(question: Question) -> list[str]:
-    """Return all that paper says of a question."""
+    """Return all texts of a question as they are on paper."""
     return [papers.for_paper(words) for words in says(question)]
 
 
 def kids(element) -> list:
-    """Return the children of an element: elements, and numbers of marked content."""
+    """Return the children of an element: elements, and the numbers of marked content."""
     held = element.get("/K", [])
     held = held.get_object()
     return [kid.get_object() for kid in (held if isinstance(held, list) else [held])]
@@ -167,7 +167,7 @@ def test_the_pictures_of_the_easy_read_pdf_are_black_and_decoration_only(documen
 @of_forms
 def test_no_page_of_the_pdf_ends_between_a_question_and_its_answers_or_lines(paper, form):
     assert [q.name for q in form.questions if not paper.together(*printed(q))] == []
-    ticks = [q for q in form.questions if q.kind == "tick"]  # each is its own heading
+    ticks = [q for q in form.questions if q.kind == "tick"]  # these have no heading
     without_question = 0
     for element in walk(paper.structure):
         held = [kid for kid in kids(element) if hasattr(kid, "get") and "/S" in kid]

@@ -1,4 +1,4 @@
-"""What staff see of every story and page is what readers see, byte for byte, but for the banner."""
+"""Staff see every story and page exactly as readers do, byte for byte, except for the banner."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.staff import BANNER, URL, make_public_app, make_staff_app, typed
 
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The client's content, each story as its file is after somebody changed it in the form."""
+    """Return a copy of the client's content, in which each story was opened and saved in the form."""
     folder = tmp_path_factory.mktemp("edited")
     staff = make_staff_app(folder, content_dir=CLIENT).test_client()
     shutil.copytree(CLIENT, folder / "content")
@@ -32,19 +32,19 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def staff(edited: Path, tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
-    """A member of staff."""
+    """Return a test client of the staff copy."""
     return make_staff_app(tmp_path_factory.mktemp("staff"), content_dir=edited).test_client()
 
 
 @pytest.fixture(scope="module")
 def public(edited: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """What a reader sees at an address."""
+    """Return a function that returns the page that readers see at an address."""
     reader = make_public_app(tmp_path_factory.mktemp("public"), content_dir=edited).test_client()
     return lambda address: reader.get(address, base_url=URL).text
 
 
 def see(staff: FlaskClient, slug: str, do: str) -> str:
-    """Return what a button of the form of a story answers with."""
+    """Return the response to a button of the story form."""
     sent = typed(staff.get(f"/staff/story/{slug}").text)
     return staff.post(f"/staff/story/{slug}", data={**sent, "do": do}).text
 

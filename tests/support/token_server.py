@@ -131,7 +131,7 @@ class TokenServer:
         return "client_secret" not in form and self._is_assertion(form.get("client_assertion", ""))
 
     def _is_assertion(self, assertion: str) -> bool:
-        """Return whether an assertion is valid (RFC 7523), or raise InvalidSignature for a wrong signature."""
+        """Return whether an assertion is valid (RFC 7523). Raise InvalidSignature if the key is wrong."""
         assert self.certificate
         signed, _, signature = assertion.rpartition(".")
         header, claims = (json.loads(_decode(part)) for part in signed.split("."))

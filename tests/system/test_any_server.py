@@ -1,4 +1,4 @@
-"""Whatever server runs the site, what people send reaches the team."""
+"""Whichever server runs the site, the forms that people send reach the team."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SERVERS = {
     "gunicorn, forked from a loaded app": [*TWO_WORKERS, "--preload"],
     "gunicorn, threads": [*GUNICORN, "--worker-class", "gthread", "--threads", "4"],
     "flask run": [*PYTHON, *FLASK],
-    # not forked: the reloader starts its own command again
+    # this command is not forked, because the reloader runs the same command again
     "flask run, with debugger and reloader": [sys.executable, *FLASK, "--debug"],
     "waitress-serve": [
         *(*PYTHON, "-m", "waitress", f"--listen={LOOPBACK}:$PORT"),
@@ -38,7 +38,7 @@ Start = Callable[..., Site]
 
 @pytest.fixture
 def start(tmp_path: Path, mail_server: MailServer) -> Iterator[Start]:
-    """Start the site by a command and with further settings; its mail goes to the mail server."""
+    """Return a function that starts the site with a command and settings. It sends to the mail server."""
     with ExitStack() as running:
 
         def begin(command: list[str], **env: str) -> Site:

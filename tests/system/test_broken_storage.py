@@ -1,4 +1,4 @@
-"""The outbox's disk goes wrong under a running site: forms are handed over directly or every answer stays."""
+"""If the outbox cannot be written to, forms are delivered directly, or every answer stays on the page."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ BREAKS = [locked, full, read_only, damaged]
 
 @pytest.fixture
 def site(start_site: Callable[..., Site], mail_server: MailServer, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site whose mail server stands beside it, and which waits one second for a lock."""
+    """Start a site with a mail server. The site waits for a lock for one second."""
     monkeypatch.setattr(site_process, "RJSITE", hurried("rjsite.outbox.database", WAIT_FOR_LOCK=1))
     return start_site(**mail_server.settings(), RJSITE_MAIL_TIMEOUT="2")
 
 
 def test_a_lock_is_waited_for_three_seconds_at_most() -> None:
-    """How long the real site waits; what it does then is in the tests below."""
+    """This is how long the real site waits. The tests below show what it does then."""
     assert WAIT_FOR_LOCK <= 3
 
 
@@ -115,13 +115,13 @@ def test_a_site_starts_without_its_database_and_hands_forms_over(
 def test_versions_that_were_counted_apart_bear_message_ids_of_their_own(
     site: Site, mail_server: MailServer
 ) -> None:
-    """A mail server may drop the second mail of one `Message-ID`; these say different things."""
+    """A mail server may drop a second email with the same `Message-ID`, but these two differ."""
     visitor = Visitor(site.base_url)
     token = visitor.token()
 
     with locked(site):
         first = visitor.send(ANSWERS, token=token)
-    site.restart()  # what left directly is forgotten
+    site.restart()  # the site forgets what it has sent directly
     changed = visitor.send({**ANSWERS, "safe_notes": "Never call"}, token=token)
 
     assert [first.status, changed.status] == [303, 303]

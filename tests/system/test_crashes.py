@@ -1,4 +1,4 @@
-"""Whatever process dies, and whenever: a form that someone was thanked for reaches the team."""
+"""Whichever process dies, and at whatever moment, a form reaches the team if its sender was thanked."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from support.processes import wait_until
 from support.site_process import Site
 from support.visitor import FORM_A, Visitor
 
-# up to which step of the first answer the server cannot have had the mail
+# until this step of the first attempt, the server cannot have received the email
 GIVEN = "mail send"
 
 
 def steps_of(output: str) -> list[dict]:
-    """Join what was said for each step."""
+    """Return what was printed for each step, as one dictionary for each."""
     steps: list[dict] = []
     for line in output.splitlines():
         said = json.loads(line)
@@ -37,7 +37,7 @@ def steps_of(output: str) -> list[dict]:
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """The setting that leads to a database of each kind."""
+    """Return the URL of a database of each kind, which is empty for SQLite."""
     return str(request.getfixturevalue("postgres_url")) if request.param == "PostgreSQL" else ""
 
 
@@ -66,7 +66,7 @@ def test_a_form_survives_kill_9_at_every_step_from_the_post_to_the_wiped_row(
         for reference, wiped in rows:
             assert wiped, step
             assert by_reference[reference] in (1, 2), step
-    # a form is doubled only where the server had it and the crash came before the mark
+    # a form is sent twice only if the crash came after the server accepted it and before that was recorded
     doubled = [
         (step.get("died"), step["step"])
         for step in steps
@@ -112,7 +112,7 @@ def test_every_form_that_was_thanked_for_arrives_though_the_server_ends_during_f
         try:
             answer = visitor.send({**FORM_A, "name": f"Ally number {number}."}, token=tokens[number])
         except (OSError, HTTPException):
-            return  # the browser says so, and keeps the page
+            return  # the browser shows an error and keeps the page
         assert answer.status == 303
         thanked.append(number)
 

@@ -1,4 +1,4 @@
-"""From Send to the team's inbox: a real server process, a real database, a real mail server."""
+"""Delivery from Send to the team's inbox, with a real server process, database and mail server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_form_reaches_the_team_over_verified_tls(
 def test_nothing_leaves_to_a_server_whose_certificate_is_wrong(
     start_site: Callable[..., Site], start_mail_server: Callable[..., MailServer]
 ) -> None:
-    """Each way in which it can be wrong, or encryption can be missing: test_mail_faults.py."""
+    """test_mail_faults.py has each way in which a certificate can be wrong or encryption can be missing."""
     server = start_mail_server(certificate=mail.WRONG_NAME)
     site = start_site(**server.settings(), **TEAM)
 
@@ -71,7 +71,7 @@ def test_a_form_is_taken_while_the_mail_server_is_down_and_arrives_when_it_is_ba
 
 
 def test_a_mail_server_that_is_back_is_found_within_half_a_minute() -> None:
-    """How often the real site looks; that it does, and sends then, is the test above."""
+    """This is how often the real site looks. The test above shows that it does, and then sends the mail."""
     assert PROBE_EVERY <= 30
 
 
@@ -84,7 +84,7 @@ def test_a_form_survives_kill_9_between_thanks_and_mail_and_arrives_once(
     reference = visitor.reference(visitor.send())
 
     site.kill()
-    outbox_rows_are_due(site.data_dir)  # a lease of the worker that was killed expires by itself
+    outbox_rows_are_due(site.data_dir)  # the lease of the worker that was killed would expire by itself
     mail_server.start()
     site.start()
 
@@ -156,7 +156,7 @@ REFUSALS: list[tuple[dict[str, object], str]] = [
 def test_a_refusal_is_shown_to_the_operator_without_a_word_of_the_form(
     start_site: Callable[..., Site], mail_server: MailServer
 ) -> None:
-    """One site for all: what was refused waits for a minute or more, and is told apart by its reference."""
+    """One site serves all cases, because a refused email waits for a minute and has its own reference."""
     site = start_site(**mail_server.settings(), **TEAM)
     as_it_was = dict(vars(mail_server))
     visitor, told = Visitor(site.base_url), {}
@@ -234,7 +234,7 @@ def test_mail_whose_key_is_lost_can_be_taken_out_as_it_is_kept(start_site: Calla
 def test_after_a_mailbox_is_mended_only_its_owner_gets_the_mail_again(
     start_site: Callable[..., Site], mail_server: MailServer
 ) -> None:
-    """And the list says whose each line is, without a word of the form."""
+    """The list also names the recipient of each email, and contains no word of the form."""
     mail_server.unknown = frozenset({"two@example.org"})
     site = start_site(
         **mail_server.settings(),

@@ -1,4 +1,4 @@
-"""What is in deploy/ works as it stands: units, proxies, settings, backups and the way to PostgreSQL."""
+"""The files in deploy/ work as they are: units, proxies, settings, backups and the move to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DEPLOY = ROOT / "deploy"
 GUIDES = {name: (ROOT / "docs" / name).read_text() for name in ("running-it.md", "larger.md")}
 LARGER = GUIDES["larger.md"]
 TEAM = {"RJSITE_TEAM_EMAIL": "team@example.org"}
-EXPOSED_AT_MOST = 15  # systemd's own score, in tenths: 100 is no protection at all
+EXPOSED_AT_MOST = 15  # systemd's own score, in tenths: 100 means no protection at all
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -60,7 +60,7 @@ def run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.C
 
 @pytest.fixture
 def units(tmp_path: Path) -> list[Path]:
-    """The units as they would be, were this folder the one they name."""
+    """Return the units as they would be if they named the folder of this project."""
     found = []
     for unit in (DEPLOY / "systemd").glob("rjsite*"):
         file = tmp_path / unit.name.replace("@.", "@serve.")
@@ -116,7 +116,7 @@ def test_the_staff_copy_runs_as_a_user_that_can_read_neither_the_outbox_nor_the_
 
 @pytest.fixture
 def daily(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run daily.sh on a server of its own, where `rjsite` is this shell script."""
+    """Return a function that runs daily.sh in its own folders, where `rjsite` is the given shell script."""
     place = tmp_path / "current"
     for folder in (place / "deploy", place / ".venv" / "bin", tmp_path / "data", tmp_path / "copies"):
         folder.mkdir(parents=True)
@@ -195,7 +195,7 @@ def test_a_daily_run_copies_the_backups_away_and_deletes_only_old_ones_there(
 
     assert (done.returncode, done.stderr) == (0, "")
     new = {path.name for path in (tmp_path / "copies").iterdir()}
-    assert len(new) == 1  # this server is new, and the other machine has what the lost one copied
+    assert len(new) == 1  # this server is new, and the other machine has the copies of the lost one
     assert {path.name for path in there.iterdir()} == {*new, names[1], names[13], "somebody-elses"}
 
 
@@ -231,7 +231,7 @@ def test_shellcheck_finds_nothing_in_the_scripts() -> None:
 
 @pytest.fixture
 def site(tmp_path: Path, mail_server: MailServer):
-    """The site in production with the settings of the example, its worker held back."""
+    """Run the site in production with the example settings, without a worker."""
     env = {name: value for name, value in example().items() if value}
     env |= {
         "RJSITE_MODE": "production",
@@ -239,7 +239,7 @@ def site(tmp_path: Path, mail_server: MailServer):
         "RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode(),
         "RJSITE_DATA_DIR": str(tmp_path / "var"),
         "RJSITE_DELIVER_IN_SERVER": "false",
-        "RJSITE_RATELIMIT_FORMS": "3 per day",  # so that no window ends while this runs
+        "RJSITE_RATELIMIT_FORMS": "3 per day",  # so that no window ends during the test
     }
     with Instance(tmp_path, {**env, **mail_server.settings()}) as running:
         yield running
@@ -283,7 +283,7 @@ def test_nginx_asks_for_a_password_before_the_staff_copy_and_keeps_search_engine
 
 
 def answer_of(port: int, authority: Authority, headers: dict[str, str]) -> tuple[int, Message, str]:
-    """Ask the staff copy behind nginx for its list."""
+    """Request the list in the staff copy through nginx, and return the status, headers and body."""
     context = ssl.create_default_context(cafile=str(authority.ca_file))
     context.check_hostname = False
     connection = HTTPSConnection(LOOPBACK, port, context=context, timeout=30)
@@ -294,7 +294,7 @@ def answer_of(port: int, authority: Authority, headers: dict[str, str]) -> tuple
 
 
 def example() -> dict[str, str]:
-    """The settings of the example."""
+    """Return the example settings."""
     lines = [line for line in (DEPLOY / "environment.example").read_text().splitlines() if line[0] != "#"]
     return dict(line.split("=", 1) for line in lines)
 
@@ -329,7 +329,7 @@ def test_nginx_before_the_site(
     assert sent.status == 303
     assert sent.headers["Strict-Transport-Security"]
     assert "Content-Encoding" not in visitor.get("/refer/a").headers
-    assert (too_large.status, PHONE in too_large.text) == (413, True)  # in the site's own words
+    assert (too_large.status, PHONE in too_large.text) == (413, True)  # in the site's own wording
     assert forged.send().status == 429  # the address is the one that nginx sees
     assert DistantVisitor(nginx, authority, "127.0.0.6").send().status == 303
     assert "127.0.0." not in nginx.said()
@@ -375,7 +375,7 @@ def test_the_container_holds_nothing_private_and_runs_without_rights() -> None:
 
     assert {".env", ".git", ".venv", "var"} <= set(left_out)
     assert re.search(r"^USER rjsite$", steps, re.M)
-    assert "prepare.py run" in steps  # which asks for every hash
+    assert "prepare.py run" in steps  # which requires every hash
     for source in re.findall(r"^COPY ((?:[\w./-]+ )+)", steps, re.M):
         assert all((ROOT / name).exists() for name in source.split()), source
 
@@ -385,7 +385,7 @@ def test_the_container_holds_nothing_private_and_runs_without_rights() -> None:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def two_urls(request: pytest.FixtureRequest) -> list[str]:
-    """Databases to copy from and to bring back to; empty for the site's own file."""
+    """Return the URLs of a database to back up and one to restore to, or "" for the site's own file."""
     if request.param == "sqlite":
         return ["", ""]
     server = request.getfixturevalue("postgres")
@@ -442,7 +442,7 @@ def test_a_backup_holds_what_waits_and_no_mail_that_the_server_took(
     two_urls: list[str], mail_server: MailServer, tmp_path: Path
 ) -> None:
     url, _ = two_urls
-    plain = url.replace("+psycopg", "")  # as people write it, too
+    plain = url.replace("+psycopg", "")  # people write the URL like this, too
     env = {**mail_server.settings(), **TEAM, "RJSITE_DELIVER_IN_SERVER": "false", "RJSITE_DATABASE_URL": url}
     with Site(tmp_path, env) as site:
         visitor = Visitor(site.base_url)
@@ -464,13 +464,13 @@ def test_a_backup_holds_what_waits_and_no_mail_that_the_server_took(
         assert reference.encode() in held
         parts = [body[at : at + 200] for at in range(0, len(body) - 200, 200)]
         found = [part for part in parts if part in held or part.hex().encode() in held]
-        # SQLite has it in pages of 4096 bytes, so a few parts are cut in two
+        # SQLite stores the body in pages of 4096 bytes, so a few parts are cut in two
         assert len(found) > len(parts) * 0.8 if reference == waits else not found, reference
-    assert b"COPY public.rate_limit" not in held  # who sent how often is for twenty minutes alone
+    assert b"COPY public.rate_limit" not in held  # the counts of forms matter for twenty minutes only
 
 
 def kept_bodies(site: Site, url: str) -> dict[str, bytes]:
-    """What the outbox holds sealed, by reference."""
+    """Return the encrypted bodies in the outbox, by reference."""
     query = "SELECT reference, sealed FROM outbox"
     if url:
         with psycopg.connect(url) as connection:
@@ -511,7 +511,7 @@ def test_old_copies_go_also_where_no_new_one_can_be_made(tmp_path: Path) -> None
 
 
 def bring_back(copy: Path, site: Site, url: str) -> None:
-    """Restore as the guides say."""
+    """Restore a backup as the guides say."""
     if url:
         address = url.replace("+psycopg", "")
         how = "psql --quiet --single-transaction --set=ON_ERROR_STOP=1"
@@ -523,7 +523,7 @@ def bring_back(copy: Path, site: Site, url: str) -> None:
 
 
 def restore(copy: Path, site: Site) -> subprocess.CompletedProcess[str]:
-    """Run restore.sh in the data folder of this site, which is stopped already."""
+    """Run restore.sh in the data folder of this site, which has already been stopped."""
     script = (DEPLOY / "restore.sh").read_text()
     for before, after in (
         ("/var/lib/rjsite", str(site.data_dir)), ("-o rjsite -g rjsite ", ""), ("systemctl", "true"),
@@ -536,7 +536,7 @@ def restore(copy: Path, site: Site) -> subprocess.CompletedProcess[str]:
 def test_bringing_a_copy_back_loses_nothing_of_the_old_file_and_lets_nobody_forget_it(
     mail_server: MailServer, tmp_path: Path
 ) -> None:
-    """The steps of the guide, each as it stands, with the places of this test."""
+    """The test runs each step as the guide has it, in the folders of the test."""
     key = {"RJSITE_OUTBOX_KEYS": Fernet.generate_key().decode()}
     with Site(
         tmp_path, {**mail_server.settings(), **TEAM, **key, "RJSITE_DELIVER_IN_SERVER": "false"}
@@ -581,7 +581,7 @@ def test_a_backup_that_failed_leaves_no_file_and_says_so(tmp_path: Path) -> None
 def test_the_way_from_sqlite_to_postgresql_loses_no_form_and_no_number(
     start_site: Callable[..., Site], mail_server: MailServer, postgres_url: str
 ) -> None:
-    """The steps of the guide: stop, send what waits, name the new database, go on with the numbers."""
+    """The guide says: stop, send the waiting mail, set the new database, and continue the running numbers."""
     site = start_site(**mail_server.settings(), **TEAM, RJSITE_DELIVER_IN_SERVER="false")
     for _ in range(2):
         Visitor(site.base_url).send()

@@ -1,4 +1,4 @@
-"""Pages are there while every thread for forms waits; answers go out in order and whole."""
+"""Pages are served while every thread for forms is waiting; responses are complete and in order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STORY = "/case-studies/a-broken-fence"
 
 
 def get(site: Site, path: str) -> str:
-    """One page."""
+    """Return the text of one page."""
     connection = HTTPConnection(LOOPBACK, site.port, timeout=30)
     connection.request("GET", path)
     words = connection.getresponse().read().decode()
@@ -34,7 +34,7 @@ def get(site: Site, path: str) -> str:
 
 
 def talk(site: Site, said: bytes) -> bytes:
-    """Say all of it at once, and read until the site ends the connection."""
+    """Send all of it in one go, and return what arrives until the site closes the connection."""
     with socket.create_connection((LOOPBACK, site.port), timeout=30) as connection:
         connection.sendall(said)
         heard = b""
@@ -44,7 +44,7 @@ def talk(site: Site, said: bytes) -> bytes:
 
 
 def request(site: Site, path: str, method: str = "GET", *headers: str) -> bytes:
-    """A request as it is written."""
+    """Return the bytes of a request."""
     return "\r\n".join(
         [f"{method} {path} HTTP/1.1", f"Host: {LOOPBACK}:{site.port}", *headers, "", ""]
     ).encode()
@@ -103,7 +103,7 @@ def test_several_requests_in_one_go_are_answered_in_their_order(live_site: Site,
 def test_a_client_that_asks_much_and_reads_nothing_holds_nobody_up(
     start_site: Callable[..., Site], tmp_path: Path
 ):
-    """Its answers come to more than the server keeps; the thread that reads must not wait for it."""
+    """Its responses exceed the server's buffer, and the thread that reads must not wait for this client."""
     content = shutil.copytree(SERVICE, tmp_path / "content")
     write_stories(content, 2_000)
     site = start_site(RJSITE_CONTENT_DIR=str(content))

@@ -1,4 +1,4 @@
-"""Many at once: nothing is lost, nothing is doubled, nobody is kept out, and the pages still answer.
+"""If many people send forms together, none is lost, doubled or locked out, and pages are still served.
 
 `FORMS=5000 pytest tests/system/test_floods.py` sends the flood at its full size.
 """
@@ -28,7 +28,7 @@ FORMS = int(os.environ.get("FORMS", "120"))
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One site behind one proxy, for all of these."""
+    """Run one site behind one proxy for all tests in this module."""
     env = {
         "RJSITE_TRUSTED_PROXIES": "1",
         "RJSITE_DELIVER_PER_MINUTE": "120",
@@ -44,13 +44,13 @@ def behind(site: Site, address: str) -> Visitor:
 
 
 def tokens(count: int) -> list[str]:
-    """Make tokens as the site does: to ask for each would be another flood."""
+    """Make tokens as the site does, because requesting each of them would be another flood."""
     signer = Signer(["the-key-of-the-floods-0123456789"], "a")
     return [signer.fresh() for _ in range(count)]
 
 
 def memory(site: Site) -> int:
-    """Return the megabytes that the site's process holds."""
+    """Return how many megabytes of memory the site's process uses."""
     status = Path(f"/proc/{site.process_id}/status").read_text()
     return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) // 1024
 
@@ -63,7 +63,7 @@ def test_a_hundred_posts_of_one_page_at_once_are_one_reference_and_one_mail(site
     token = behind(site, "198.51.100.1").token()
 
     def post(number: int):
-        # from many addresses, as behind a proxy that changes: the limit has its own test
+        # from many addresses, so that the limit does not apply; it has its own test
         return behind(site, f"203.0.113.{number}").send(token=token)
 
     with ThreadPoolExecutor(40) as pool:
@@ -89,7 +89,7 @@ def test_changed_answers_in_a_race_all_reach_the_team_under_one_reference(site: 
     assert {answer.status for answer in answers} == {303}
     reference = behind(site, "198.51.100.1").reference(answers[0])
     kept = [row for row in rows(site) if reference in row]
-    assert 10 <= len(kept) <= 40  # each change at least once; what was changed back counts as a change
+    assert 10 <= len(kept) <= 40  # each change at least once; changing an answer back counts as a change
 
 
 def test_thirty_people_behind_one_address_send_and_the_next_keeps_every_answer(site: Site) -> None:
@@ -115,7 +115,7 @@ def test_of_sixty_forms_sent_at_once_from_one_address_exactly_thirty_are_taken(s
 
 
 def test_a_forged_address_gains_nothing_and_harms_nobody(site: Site) -> None:
-    """The proxy adds the real address at the end; what came before it is the visitor's own claim."""
+    """The proxy appends the real address. Everything before it may have been invented by the visitor."""
     statuses = [behind(site, f"10.9.8.{n}, 192.0.2.20").send().status for n in range(32)]
 
     victim = behind(site, "10.9.8.1").send()
@@ -156,7 +156,7 @@ def test_a_flood_from_many_addresses_is_taken_and_the_pages_still_answer(site: S
     assert pages == [200] * 20
     assert p95 < 3  # under 1 s on two cores with nothing else to do
     assert grown < 60
-    assert len(site.mails) < 10 + 2 * (time.monotonic() - began + 60)  # mail is paced: two a second here
+    assert len(site.mails) < 10 + 2 * (time.monotonic() - began + 60)  # the pace here is two emails a second
 
 
 def test_beyond_what_may_wait_a_form_keeps_its_answers_and_names_the_phone(start_site) -> None:

@@ -1,4 +1,4 @@
-"""`rjsite mail check`: each step says what answered and what to do, and a success releases what waits."""
+"""In `rjsite mail check`, each step says what happened and what to do; success makes waiting mail due."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Check = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
-    """Run the command in this process with the given settings; give its exit code and what it printed."""
+    """Return a function that runs the command with settings, and returns its exit code and output."""
 
     def run(settings: Mapping[str, str], *arguments: str) -> tuple[int, str]:
         base = {

@@ -1,7 +1,8 @@
-"""Every fault of a mail server that we know of, with a real one: thanks, one email in the end, a clean log.
+"""Every fault of a mail server that we know of, on a real server.
 
-Each row says what the operator reads. The person sees the same in all of them: thanks, at once. The team
-gets the mail when the server is mended; where it may have had it, a second copy bears the same Message-ID.
+In each case the person is thanked immediately, and no log contains a word of the form. The team gets one
+email when the server works again; if the server may already have the email, a second copy has the same
+Message-ID. Each row of FAULTS says what the operator reads.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ ANSWERS = {**GOOD[A], "name": "Ally", "about": "A window of the corner shop. " +
 
 @dataclass(frozen=True)
 class Fault:
-    """A way to go wrong, what the operator reads, and whether the server may have the mail already."""
+    """A fault, what the operator reads, and whether the server may already have the email."""
 
     name: str
     operator: str
@@ -101,7 +102,7 @@ FAULTS = [
     ),
     Fault("an answer that is none", "no answer", {"body": "what?"}),
 ]
-# The mail is taken all the same; what is odd must neither stop nor double it.
+# The server accepts the email all the same. Such oddities must neither stop it nor cause a second copy.
 ODDITIES = [
     Fault("closes at QUIT", "taken", {"quit": CLOSE}),
     Fault("silent at QUIT", "taken", {"quit": SILENT}),
@@ -116,7 +117,7 @@ ODDITIES = [
 
 @dataclass
 class Stage:
-    """The site in this process, and the place where its mail server stands."""
+    """The site in this process, and the port and certificates of its mail server."""
 
     app: Flask
     port: int
@@ -137,7 +138,7 @@ class Stage:
         return [row for row in operator.rows(self.box) if not row.wiped_at]
 
     def work(self) -> None:
-        """Let the worker send what is due, with every wait over."""
+        """Make all waiting mail due, and let the worker send it."""
         with self.box.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
             connection.exec_driver_sql("DELETE FROM mail_gate")
@@ -151,7 +152,7 @@ class Stage:
 
 @contextmanager
 def locked(stage: Stage) -> Iterator[None]:
-    """Hold the lock that writing needs."""
+    """Hold the write lock of the outbox."""
     with closing(sqlite3.connect(str(stage.box.engine.url.database), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -160,7 +161,7 @@ def locked(stage: Stage) -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _short_wait_for_a_lock() -> Iterator[None]:
-    """Wait one second for a locked outbox; the real time has its test in test_broken_storage.py."""
+    """Wait one second for a locked outbox. The real time has a test in test_broken_storage.py."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "WAIT_FOR_LOCK", 1)
         yield
@@ -201,7 +202,7 @@ def stage(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Sta
 
 @pytest.fixture(autouse=True)
 def clean(stage: Stage, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Begin with nothing waiting; end with no word of a form in any log, the libraries' too."""
+    """Begin with an empty outbox, and check at the end that no log contains a word of a form."""
     stage.empty()
     caplog.set_level(logging.DEBUG)
     yield
@@ -297,7 +298,7 @@ def keep(stage: Stage, count: int) -> None:
 def test_many_mails_and_a_wrong_password_are_one_refused_sign_in_until_the_wait_is_over(
     stage: Stage,
 ) -> None:
-    """Whoever asks: the worker, its look at the server, a form handed over directly, and each new start."""
+    """This is so for the worker, for its probe, for a form delivered directly and after each restart."""
     keep(stage, MANY)
     settings = services_of(stage.app).mail.settings
     with CrookedServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN) as server:
@@ -330,13 +331,13 @@ def test_a_form_that_meets_a_closed_gate_is_answered_at_once_and_keeps_every_ans
 
 
 def assert_refused_at_once(site: Flask) -> None:
-    """Send a form to a site whose outbox is locked and whose mail server takes none."""
+    """Send a form to a site whose outbox is locked and whose mail server does not accept mail."""
     began = time.monotonic()
     answer = send(site.test_client(), A, ANSWERS)
     waited = time.monotonic() - began
 
     assert (answer.status_code, lost(ANSWERS, Page(answer.text))) == (503, {})
-    assert waited < 2 * database.WAIT_FOR_LOCK  # one lock is waited for, no more and no mail server
+    assert waited < 2 * database.WAIT_FOR_LOCK  # the site waits for one lock, and for no mail server
 
 
 def test_whoever_sends_the_first_form_to_a_site_with_a_locked_outbox_waits_once(stage: Stage) -> None:
@@ -345,7 +346,7 @@ def test_whoever_sends_the_first_form_to_a_site_with_a_locked_outbox_waits_once(
 
 
 def test_many_mails_are_out_soon_after_the_password_is_mended(stage: Stage) -> None:
-    """Whether the site is started with the right one, or waits until it is right again."""
+    """This is so after a restart with the right password, and without one when the wait is over."""
     keep(stage, MANY)
     wrong = services_of(stage.app).mail.settings.model_copy(update={"mail_password": SecretStr("wrong")})
     with stage.mended() as server:
@@ -374,7 +375,7 @@ def test_mails_put_off_by_a_closed_gate_leave_by_themselves_when_the_wait_is_ove
 
 
 def test_mails_that_waited_are_out_soon_after_the_server_is_mended(stage: Stage) -> None:
-    """Without anybody's help: the worker asks the server now and then, and what was put off follows."""
+    """Nobody has to help: the worker probes the server regularly, and then sends the postponed mail."""
     box, delivery = stage.box, services_of(stage.app).worker
     keep(stage, MANY)
     with box.engine.begin() as connection:  # as after hours of trying
@@ -383,7 +384,7 @@ def test_mails_that_waited_are_out_soon_after_the_server_is_mended(stage: Stage)
             "trouble = CASE id % 2 WHEN 0 THEN 'unreachable' ELSE 'refused (451)' END"
         )
     delivery._to_probe.last = time.monotonic() - PROBE_EVERY + 0.5
-    assert not delivery.run_once()  # it asked half a minute ago, less half a second
+    assert not delivery.run_once()  # the last probe was half a minute ago, less half a second
     time.sleep(0.5)
 
     with stage.mended() as good:
@@ -400,7 +401,7 @@ def test_not_a_byte_of_mail_or_password_crosses_an_unverified_line(stage: Stage,
     with CrookedServer(stage.port, stage.certificates[certificate]) as server:
         stage.work()
 
-    tries = server.asked.count("connect")  # a slow machine leaves time for a second try
+    tries = server.asked.count("connect")  # on a slow machine there is time for a second attempt
     assert tries > 0
     assert server.asked == ["connect", "starttls"] * tries
     plain = b"".join(server.plain).upper().replace(b"EHLO LOCALHOST\r\n", b"")

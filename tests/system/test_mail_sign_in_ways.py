@@ -42,20 +42,20 @@ def tokens(authority: Authority) -> Iterator[TokenServer]:
 
 @pytest.fixture
 def server(start_mail_server: Callable[..., MailServer], tokens: TokenServer) -> MailServer:
-    """Take mail from whoever signs in with a valid token."""
+    """Run a mail server that accepts mail from clients with a valid token."""
     return start_mail_server(accepts_token=tokens.accepts)
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
 def database(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The setting that leads to a database of each kind."""
+    """Return the setting for a database of each kind."""
     if request.param == "SQLite":
         return {}
     return {"RJSITE_DATABASE_URL": str(request.getfixturevalue("postgres_url"))}
 
 
 class Charity:
-    """The site in this process, with a clock that the test moves for its outbox and its gate."""
+    """The site in this process. The test can move the clock of its outbox and its gate forward."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         names = {name.removeprefix("RJSITE_").lower(): value for name, value in environment.items()}
@@ -132,7 +132,7 @@ def test_a_token_that_ends_while_mail_waits_is_replaced_and_nothing_is_refused_t
     site = charity(server.settings() | tokens.settings())
     site.keep()
     site.work()
-    tokens.valid.clear()  # it ended earlier than the token server had said
+    tokens.valid.clear()  # the token ended earlier than the token server had said
     site.keep(3)
 
     site.work()
@@ -188,7 +188,7 @@ def test_a_secret_that_is_refused_is_one_request_until_the_wait_is_over(
 def test_a_missing_permission_is_named_though_the_server_calls_it_temporary(
     charity: Callable[..., Charity], server: MailServer, tokens: TokenServer
 ) -> None:
-    """Exchange answers 430 4.2.0 for as long as the permission is missing."""
+    """Exchange replies with 430 4.2.0 for as long as the permission is missing."""
     server.accepts_token, server.refusal = (lambda *_: False), "430 4.2.0 STOREDRV; mailbox logon failure"
     site = charity(server.settings() | tokens.settings())
     site.keep()
@@ -227,7 +227,7 @@ def test_mail_leaves_with_the_client_certificate_and_not_a_byte_of_it_without(
     site = charity(server.settings())
     site.keep()
     site.work()
-    assert (server.received, site.failures()) == ([], {UNREACHABLE})  # this server breaks off without a word
+    assert (server.received, site.failures()) == ([], {UNREACHABLE})  # this server closes without a reply
 
     site = charity(server.settings() | {"RJSITE_MAIL_CLIENT_CERT": str(ours)})
     site.later = 121

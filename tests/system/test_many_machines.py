@@ -1,4 +1,4 @@
-"""Many machines: whatever is killed meanwhile, each form that was thanked for is in the team's mailbox.
+"""On many machines, whatever is killed, the team gets each form whose sender was thanked.
 
 `FORMS=500 pytest tests/system/test_many_machines.py` sends the full number.
 """
@@ -28,7 +28,7 @@ from support.visitor import FORM_A
 
 FORMS = int(os.environ.get("FORMS", "60"))
 PEOPLE = 6
-EACH_TAKES = 0.6  # seconds from one person's form to the next, so that every fault meets some
+EACH_TAKES = 0.6  # seconds from one person's form to the next, so that some are sent during every fault
 LIMIT, AT_ONCE = 12, 8
 
 
@@ -36,10 +36,10 @@ LIMIT, AT_ONCE = 12, 8
 def many(
     tmp_path: Path, authority: Authority, mail_server: MailServer, postgres_url: str, request
 ) -> Iterator[Machines]:
-    """Two instances and nginx on one database; limits there too, or in Redis."""
+    """Run two instances and nginx with one database. The limits are counted in it or in Redis."""
     redis = getattr(request, "param", "") == "redis"
     limits = {"RJSITE_RATELIMIT_STORAGE_URI": request.getfixturevalue("redis_url")} if redis else {}
-    # a day, so that no window ends while this runs
+    # a day, so that no window ends during the test
     limits["RJSITE_RATELIMIT_FORMS"] = f"{LIMIT} per day"
     env = {"RJSITE_DATABASE_URL": postgres_url, **mail_server.settings(), **limits}
     with Machines(tmp_path, authority, **env).running() as running:
@@ -56,7 +56,7 @@ def test_the_limit_holds_across_instances_and_their_deaths(many: Machines) -> No
         instance.start()
 
     assert one_by_one == [303] * LIMIT + [429] * 3
-    # a form counts once it is kept, so that those on their way at the same moment may pass together
+    # a form counts once it is stored, so forms that are sent at the same moment may exceed the limit together
     assert LIMIT <= Counter(statuses)[303] < LIMIT + AT_ONCE
     assert [many.visitor("127.0.0.7").send().status for _ in range(4)] == [429] * 4
     assert many.visitor("127.0.0.8").send().status == 303
@@ -64,7 +64,7 @@ def test_the_limit_holds_across_instances_and_their_deaths(many: Machines) -> No
 
 
 class Storm:
-    """Kills one thing after another and starts it again, until told that all forms are sent."""
+    """Kills one part after another and starts it again, until all forms are sent."""
 
     def __init__(self, many: Machines, mail_server: MailServer) -> None:
         self.many, self.mail_server = many, mail_server
@@ -84,7 +84,7 @@ class Storm:
         for name in cycle(ways):
             ways[name]()
             self.count[name] += 1
-            if self.over.wait(0.5) and len(self.count) == len(ways):  # some forms meet no fault
+            if self.over.wait(0.5) and len(self.count) == len(ways):  # in the pause, some forms meet no fault
                 return
 
     def again(self, how: signal.Signals) -> None:
@@ -98,7 +98,7 @@ class Storm:
 
 
 def send(many: Machines, number: int) -> tuple[str, int]:
-    """One person's form, sent until it is thanked for; its reference and how often it was not."""
+    """Send one person's form until it succeeds, and return its reference and the number of failures."""
     person = many.visitor(f"127.1.{number // 250}.{number % 250 + 1}")
     words = {**FORM_A, "name": f"Ally {number}", "about": f"Words of form {number}."}
     token = _patient(person.token)[0]
@@ -112,7 +112,7 @@ def send(many: Machines, number: int) -> tuple[str, int]:
 
 
 def _patient(do: Callable[[], str]) -> tuple[str, int]:
-    """What it gives, and how often it failed first."""
+    """Call a function until it succeeds, and return its result and how often it failed."""
     end, failures = time.monotonic() + 90, 0
     while True:
         try:
@@ -163,7 +163,7 @@ def test_forms_are_all_delivered_while_instances_worker_and_mail_server_are_kill
 
 
 def _let_hours_pass(many: Machines, url: str) -> None:
-    """Let every wait be over, until nothing waits."""
+    """Make all waiting mail due until none is waiting."""
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
 
         def none_waits() -> bool:

@@ -1,4 +1,4 @@
-"""Figures for whoever watches the site: right, on a port of its own, and with nothing of anybody."""
+"""The metrics are correct, are served on their own port, and reveal nothing about anybody."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.visitor import Visitor
 
 
 def figures(port: int) -> dict[str, float]:
-    """Read as Prometheus does."""
+    """Read the metrics as Prometheus does."""
     with urlopen(f"http://{LOOPBACK}:{port}/metrics", timeout=10) as answer:
         assert answer.headers["Content-Type"] == CONTENT_TYPE_LATEST
         families = text_string_to_metric_families(answer.read().decode())
@@ -38,7 +38,7 @@ def test_forms_are_counted_by_kind_with_what_waits_and_was_refused(
     site = start_site(**mail_server.settings(), RJSITE_METRICS_PORT=str(port))
     visitor = Visitor(site.base_url)
     assert forms(figures(port)) == [0, 0, 0, 0]
-    assert visitor.get("/metrics").status == 404  # they are at a port of their own
+    assert visitor.get("/metrics").status == 404  # the metrics have their own port
 
     token = visitor.token(A)
     assert [visitor.send(GOOD[A], A, token).status for _ in range(2)] == [303, 303]  # one form, sent twice

@@ -1,4 +1,4 @@
-"""The database comes to its present shape by itself, from nothing or from an older one, and loses no row."""
+"""The database is created or migrated automatically, whatever its schema was, and loses no row."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from rjsite.web.rate_limit_storage import SQLStorage
 from support.clock import Clock
 
 TEAM = "team@nowhere.example"
-SOON = 5000.0  # after what `older` holds was made
-BEFORE = "head-1"  # the newest migration but one
+SOON = 5000.0  # later than the rows in `older`
+BEFORE = "head-1"  # the migration before the newest
 START = """
 import sys
 from rjsite.outbox.migrate import LOCK, NEWEST, migrate
@@ -46,7 +46,7 @@ migrate(open_database(sys.argv[1]))
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database, of each kind."""
+    """Return the URL of an empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'outbox.sqlite3'}"
     return str(request.getfixturevalue("postgres_url"))
@@ -65,9 +65,9 @@ def cipher() -> RowCipher:
 
 
 def version_before(url: str, cipher: RowCipher, monkeypatch: pytest.MonkeyPatch) -> Outbox:
-    """The outbox of the version before this one, on its database before this one has migrated it.
+    """Return the outbox of the previous version, with a database that this version has not migrated yet.
 
-    It is a second copy of our own store that knows no more tables and columns than there are now.
+    It is a second copy of our own store, which knows only the tables and columns that exist now.
     """
     engine = open_database(url)
     old = MetaData()
@@ -103,7 +103,7 @@ def version_before(url: str, cipher: RowCipher, monkeypatch: pytest.MonkeyPatch)
 
 
 class Server:
-    """Takes mail of all workers."""
+    """Accepts the mail of all workers."""
 
     def __init__(self, engine: Engine) -> None:
         self.gate = Gate(lambda: engine, lambda: "digest")
@@ -114,11 +114,11 @@ class Server:
         self.taken.append(outgoing.body)
 
     def check(self) -> None:
-        """Always there."""
+        """Do nothing, because the server is always available."""
 
 
 def run_migrations(connection: Connection, to: str) -> None:
-    """Run them one after another on an empty database."""
+    """Run the migrations up to one of them, one after another."""
     config = Config()
     config.set_main_option("script_location", str(ROOT / "site/rjsite/outbox/migrations"))
     config.attributes["connection"] = connection
@@ -127,7 +127,7 @@ def run_migrations(connection: Connection, to: str) -> None:
 
 @pytest.fixture
 def older(engine: Engine, cipher: RowCipher) -> Engine:
-    """A database as the version before this one left it: an email that waits, one that went."""
+    """Return a database of the previous version, with one email that waits and one that was accepted."""
     row = (
         "INSERT INTO outbox (reference, submission, digest, version, recipient, sealed, made_at, due_at,"
         " attempts, lease, accepted_at, trouble)"
@@ -144,13 +144,13 @@ def older(engine: Engine, cipher: RowCipher) -> Engine:
 
 
 def faults(engine: Engine) -> list[object]:
-    """Where the database differs from what the program expects."""
+    """Return how the database differs from the schema that the program expects."""
     with engine.connect() as connection:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
 
 def starts(url: str, count: int) -> list[subprocess.Popen[str]]:
-    """Processes that are all loaded, and then migrate at the same moment."""
+    """Start processes that load the site and then all migrate at the same moment."""
     command = [sys.executable, "-P", "-c", START, url]
     begun = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -254,7 +254,7 @@ def test_the_counters_of_the_limits_are_made_once_where_many_count_first_at_once
 
 
 def test_a_start_waits_while_another_migrates(engine: Engine, url: str) -> None:
-    """The lock is what makes them take turns: while it is held, a start stands still."""
+    """The lock makes processes take turns: while another process has it, a starting process waits."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -304,11 +304,11 @@ def test_this_version_keeps_delivers_and_wipes_beside_a_column_of_a_later_one(
 def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doubled(
     older: Engine, url: str, cipher: RowCipher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As while one server of two has the new version: both take forms and send, on a migrated database."""
+    """While only one of two servers is updated, both store forms and send mail on a migrated database."""
     old, new = version_before(url, cipher, monkeypatch), Outbox(older, cipher, 1000, Clock(SOON))
     keep(old, 10)
     server = Server(older)
-    in_hand = old.claim()  # while the new version migrates, the old one is giving an email to the server
+    in_hand = old.claim()  # while the new version migrates, the old one is sending an email
     assert in_hand is not None
     server.taken.append(old.open(in_hand))
     migrate(older)

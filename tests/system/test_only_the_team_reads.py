@@ -1,4 +1,4 @@
-"""What the server holds, before and after delivery: no word of a form, and nothing that others can open."""
+"""Before and after delivery, the server has no readable word of a form, and no file that others can open."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PRODUCTION = {
 
 
 def opened(envelope: bytes, reader: Reader) -> bytes:
-    """Open an email as a reader's own program does."""
+    """Decrypt an email as a reader's own mail program does."""
     return subprocess.run(
         [program("openssl"), "smime", "-decrypt", "-recip", reader.certificate, "-inkey", reader.key],
         input=envelope, capture_output=True, check=True,
@@ -34,7 +34,7 @@ def opened(envelope: bytes, reader: Reader) -> bytes:
 
 
 def strings(site: Site) -> bytes:
-    """Return everything that lies in the data folder, the write-ahead log too, and all that was logged."""
+    """Return the content of all files in the data folder, including the write-ahead log, and of the log."""
     return b"".join(path.read_bytes() for path in site.data_dir.parent.rglob("*") if path.is_file())
 
 
@@ -76,7 +76,7 @@ def test_no_word_of_a_form_lies_on_the_server_before_or_after_delivery(
 def test_only_the_owner_can_open_anything_in_the_data_folder(start_site) -> None:
     site: Site = start_site()
     site.terminate()
-    site.data_dir.chmod(0o755)  # as whoever makes the folder by hand has it
+    site.data_dir.chmod(0o755)  # as if somebody had created the folder by hand
     site.start()
     Visitor(site.base_url).send()
     wait_until(lambda: len(site.mails) == 1, "the mail")

@@ -1,6 +1,6 @@
-"""What tests/unit promises of the outbox on SQLite holds on PostgreSQL: the same tests, another database.
+"""Runs the outbox tests in tests/unit, which use SQLite, on PostgreSQL.
 
-Left out are those that look into SQLite's file.
+Tests that look into SQLite's file are left out.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ gates, breakable = UNIT[2].gates, UNIT[2].breakable
 
 @pytest.fixture(scope="module")
 def url(postgres) -> str:
-    """Return the address of a database of the outbox for all of these tests."""
+    """Return the URL of an outbox database for all tests in this module."""
     url = str(postgres.new_database())
     engine = open_database(url)
     migrate(engine)
@@ -72,7 +72,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def opened(url: str, clock: Clock) -> Iterator[Callable[..., Outbox]]:
-    """Open outboxes on one database that is empty at first, each with an engine of its own."""
+    """Return a function that opens outboxes on one empty database, each with its own engine."""
     engines = []
 
     def make(*keys: str, max_waiting: int = 1000) -> Outbox:
@@ -108,12 +108,12 @@ def test_a_database_that_may_only_be_read_is_not_ready(box: Outbox, url: str) ->
 
 
 def test_the_tests_are_there() -> None:
-    """A slip in the choice above must not leave them out in silence."""
+    """A mistake in the selection above must not silently leave tests out."""
     assert len([name for name in globals() if name.startswith("test_")]) > 65
 
 
 def test_a_commit_is_synced_whatever_the_database_is_set_to(box: Outbox) -> None:
-    """The server of these tests is set not to."""
+    """The server for the tests is configured not to sync commits."""
     with box.engine.connect() as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 

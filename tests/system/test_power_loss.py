@@ -1,4 +1,4 @@
-"""A power cut takes what was written and not synced. So the kernel is asked what the site does, and when."""
+"""A power cut loses what was written but not synced, so strace shows what the site syncs, and when."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINE = re.compile(r"^\d+ +(?P<call>\w+)\(\d+<(?P<on>[^>]*)>(?P<rest>.*)")
 
 @dataclass(frozen=True)
 class Call:
-    """One word of the site to the kernel."""
+    """One system call of the site."""
 
     name: str
     on: str  # the file or socket
@@ -29,7 +29,7 @@ class Call:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """A site that strace listens to, from the start on."""
+    """Run a site under strace from its start."""
     site = Site(tmp_path, {"RJSITE_DELIVER_IN_SERVER": "false"})
     options = ["-f", "--seccomp-bpf", "-y", "-s", "30", "-e", f"trace={CALLS}", "-o", str(tmp_path / "calls")]
     site.before = [program("strace"), *options]
@@ -54,4 +54,4 @@ def test_a_form_is_synced_to_disk_before_the_answer_leaves(site: Site, tmp_path:
     synced = {call.on: n for n, call in enumerate(said[:answer]) if "sync" in call.name}
 
     assert written[-1] < synced[log] < answer
-    assert synced[site.data_dir.name] < answer  # where the log is a new file, its name as well
+    assert synced[site.data_dir.name] < answer  # for the name of the log, if it is a new file

@@ -1,4 +1,4 @@
-"""What `rjsite publish` writes goes out from nginx as it does from the site, and stays up without it."""
+"""nginx serves the pages that `rjsite publish` writes as the site does, even while the site is down."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ PAGES = ["/", "/privacy", "/case-studies/", "/case-studies/a-broken-fence", "/th
 
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our own content, to be changed; who changes it publishes it."""
+    """Return a copy of the content for the tests to change. A test that changes it also publishes it."""
     return Path(shutil.copytree(SERVICE, tmp_path_factory.mktemp("written") / "content"))
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, content: Path) -> Iterator[Site]:
-    """The site behind nginx, as https visitors know it."""
+    """Run the site that is behind nginx, with an https address as in production."""
     env = {"RJSITE_CONTENT_DIR": str(content), "RJSITE_PUBLIC_URL": f"https://{LOOPBACK}"}
     with Site(tmp_path_factory.mktemp("site"), env) as running:
         yield running
@@ -58,7 +58,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, content: Path) -> Iterator[Si
 
 @pytest.fixture(scope="module")
 def folder(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What was published."""
+    """Publish the content, and return the folder."""
     place = tmp_path_factory.mktemp("published")
     publish(site, place)
     return place
@@ -66,27 +66,27 @@ def folder(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory: pytest.TempPathFactory, site: Site, folder: Path) -> Iterator[Nginx]:
-    """Serve it, and ask the site for the rest."""
+    """Run nginx, which serves the published folder and passes other requests to the site."""
     with nginx_before(site, folder, tmp_path_factory.mktemp("nginx")) as running:
         yield running
 
 
 def nginx_before(site: Site, folder: Path, place: Path) -> Nginx:
-    """An nginx with the configuration of deploy/."""
+    """Return an nginx with the configuration from deploy/."""
     conf = re.sub(r"^root .*;", f"root {folder}/current;", CONF, flags=re.M)
     upstream = f"upstream rjsite {{ server {LOOPBACK}:{site.port}; }}\nproxy_set_header Host $http_host;\n"
     return Nginx(place, f"{upstream}server {{\nlisten ${{address}};\n{conf}\n}}\n")
 
 
 def publish(site: Site, folder: Path) -> str:
-    """Run it; give what it says."""
+    """Run `rjsite publish`, and return its output."""
     done = site.run("publish", str(folder))
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
 
 
 def ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[HTTPResponse, bytes]:
-    """One answer and its body."""
+    """Send one request, and return the response and its body."""
     connection = HTTPConnection(LOOPBACK, port, timeout=30)
     connection.request(
         method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
@@ -98,14 +98,14 @@ def ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[HTTP
 
 
 def said(response: HTTPResponse) -> dict[str, str]:
-    """The headers that are ours; one way to write a character set."""
+    """Return the site's own headers, with character sets written in one way."""
     headers = {name.title(): value.replace('"utf-8"', "utf-8") for name, value in response.getheaders()}
     assert len(headers) == len(response.getheaders())
     return {name: value for name, value in headers.items() if name not in {own.title() for own in OWN}}
 
 
 def change(path: Path, right: str, other: str) -> None:
-    """Put other words into a file."""
+    """Replace words in a file."""
     words = path.read_text()
     assert right in words
     path.write_text(words.replace(right, other, 1))
@@ -124,7 +124,7 @@ def test_pages_and_files_go_out_as_from_the_site(
     for path in [*PAGES, *static]:
         ours, theirs = (ask(port, path, Accept_Encoding=accepted) for port in (site.port, nginx.port))
         assert (theirs[0].status, said(theirs[0])) == (ours[0].status, said(ours[0])), path
-        assert theirs[0].getheader("ETag") not in (None, ours[0].getheader("ETag"))  # from nginx's own file
+        assert theirs[0].getheader("ETag") not in (None, ours[0].getheader("ETag"))  # nginx makes its own
         if accepted == "identity":
             assert theirs[1] == ours[1]
         else:
@@ -165,7 +165,7 @@ def test_pages_stay_up_while_the_site_is_down_and_forms_say_whom_to_call(site: S
 
 @pytest.fixture
 def unpublished(site: Site, tmp_path: Path) -> Iterator[tuple[Nginx, Path]]:
-    """An nginx before a site that is away, and the folder from which it serves: nothing is in it."""
+    """Return an nginx in front of a site that is down, and the path of the missing folder that it serves."""
     site.terminate()
     published = tmp_path / "published"
     with nginx_before(site, published, tmp_path) as nginx:
@@ -227,7 +227,7 @@ def test_where_nothing_is_published_and_the_site_is_away_nginx_names_the_phone(
 
 def test_what_is_too_large_to_be_passed_on_is_answered_in_our_words(nginx: Nginx):
     connection = HTTPConnection(LOOPBACK, nginx.port, timeout=30)
-    connection.request("POST", "/refer/a", headers={"Content-Length": "3000000"})  # and none of it is read
+    connection.request("POST", "/refer/a", headers={"Content-Length": "3000000"})  # none of the body is read
     answer = connection.getresponse()
     words = answer.read()
     connection.close()
@@ -244,7 +244,7 @@ def test_what_is_too_large_in_pieces_is_answered_in_our_words_too(nginx: Nginx):
             yield b"x" * 100_000
 
     connection = HTTPConnection(LOOPBACK, nginx.port, timeout=30)
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it need not read on
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # nginx may stop reading
         connection.request("POST", "/refer/a", pieces(), encode_chunked=True)
     answer = connection.getresponse()
 
@@ -303,7 +303,7 @@ def test_only_what_changed_is_written_and_the_rest_keeps_its_tag(
     change(content / "case-studies/a-broken-fence.md", "title: A broken", "title: A brxken")
     (content / "case-studies/a-night-out.md").unlink()
     publish(site, folder)
-    time.sleep(1.1)  # nginx looks at a file anew after a second
+    time.sleep(1.1)  # nginx looks at a file again after a second
 
     again = {path: ask(nginx.port, path, If_None_Match=tag)[0].status for path, tag in tags.items()}
     assert [again[path] for path in ("/case-studies/", "/case-studies/a-broken-fence")] == [200, 200]
@@ -337,7 +337,7 @@ def test_no_request_fails_while_pages_are_published(site: Site, nginx: Nginx, fo
             with (content / "pages" / "privacy.md").open("a") as page:
                 page.write(f"\nLine {number}.\n")
             publish(site, folder)
-            new = f"Line {number}.".encode()  # within the second that nginx keeps what it opened
+            new = f"Line {number}.".encode()  # nginx keeps open files for a second
             wait_until(lambda new=new: new in ask(nginx.port, "/privacy")[1], "the new page", 5)  # type: ignore[misc]
     finally:
         end.set()
@@ -362,14 +362,14 @@ def test_a_run_that_broke_off_leaves_nothing_behind(site: Site, folder: Path):
 
 @pytest.fixture
 def production(tmp_path: Path) -> Iterator[Site]:
-    """The site as the public meets it, on content of its own."""
+    """Run the site in production, with its own copy of the content."""
     content = shutil.copytree(SERVICE, tmp_path / "content")
     with Site(tmp_path, production_settings(content)) as running:
         yield running
 
 
 def reload(site: Site, folder: Path) -> int:
-    """Do what the unit says, as systemd does: one after the other, until one fails; its status."""
+    """Run the unit's ExecReload commands until one fails, as systemd does, and return the last status."""
     places = {"$MAINPID": str(site.process_id), PUBLISHED: str(folder)}
     for line in re.findall(r"^ExecReload=(.+)$", UNIT, re.M):
         words = [

@@ -1,4 +1,4 @@
-"""Staff change content while people use the site: nobody notices but the reader of the new story."""
+"""Staff can change content while people use the site, and only readers of the changed pages notice."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ WALKERS = 2
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the content of both sites lies."""
+    """Return the folder that contains the content of both sites."""
     return tmp_path_factory.mktemp("publishing")
 
 
 @pytest.fixture
 def content(folder: Path) -> Path:
-    """Our own content, to be changed."""
+    """Return a new copy of the content for the test to change."""
     now = folder / "content"
     shutil.rmtree(now, ignore_errors=True)
     return Path(shutil.copytree(SERVICE, now))
@@ -40,7 +40,7 @@ def content(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def running_production(folder: Path) -> Iterator[Site]:
-    """The site as the public meets it, for all of these tests."""
+    """Run one site in production for all tests in this module."""
     shutil.copytree(SERVICE, folder / "content", dirs_exist_ok=True)
     (folder / "production").mkdir()
     with Site(folder / "production", production_settings(folder / "content")) as site:
@@ -49,7 +49,7 @@ def running_production(folder: Path) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def running_development(folder: Path) -> Iterator[Site]:
-    """The site as staff see it while they write, for all of these tests."""
+    """Run one site in development, as staff see it while they write, for all tests in this module."""
     shutil.copytree(SERVICE, folder / "content", dirs_exist_ok=True)
     (folder / "development").mkdir()
     with Site(folder / "development", {"RJSITE_CONTENT_DIR": str(folder / "content")}) as site:
@@ -58,7 +58,7 @@ def running_development(folder: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def production(running_production: Site, content: Path) -> Site:
-    """The site as the public meets it, on that content."""
+    """Return the site in production, with the new copy of the content."""
     take_up(running_production)
     running_production.forget_log()
     return running_production
@@ -66,14 +66,14 @@ def production(running_production: Site, content: Path) -> Site:
 
 @pytest.fixture
 def development(running_development: Site, content: Path) -> Site:
-    """The site as staff see it while they write, on that content."""
+    """Return the site in development, with the new copy of the content."""
     running_development.forget_log()
-    time.sleep(CHECK_EVERY)  # the content was copied just now
+    time.sleep(CHECK_EVERY)  # the content has just been copied
     return running_development
 
 
 def get(site: Site, path: str) -> tuple[int, str]:
-    """Status and words of one page."""
+    """Return the status and text of one page."""
     connection = HTTPConnection(LOOPBACK, site.port, timeout=30)
     try:
         connection.request("GET", path)
@@ -84,7 +84,7 @@ def get(site: Site, path: str) -> tuple[int, str]:
 
 
 def change(path: Path, right: str, other: str) -> None:
-    """Put other words into a file, in one step, as a deployment does."""
+    """Replace words in a file atomically, as a deployment does."""
     words = path.read_text()
     assert right in words
     new = path.with_suffix(".new")
@@ -94,7 +94,7 @@ def change(path: Path, right: str, other: str) -> None:
 
 
 def take_up(site: Site) -> None:
-    """Ask for the changed content, and wait until it is there."""
+    """Make the site read the changed content, and wait until it has done so."""
     done = site.log.count("content taken up")
     os.kill(site.process_id, signal.SIGHUP)
     wait_until(lambda: site.log.count("content taken up") > done, "the content to be taken up")
@@ -102,7 +102,7 @@ def take_up(site: Site) -> None:
 
 @contextmanager
 def visitors(site: Site, *paths: str) -> Iterator[list[tuple[str, int]]]:
-    """Many requests at once, one after the other, until the end of the block; what each was answered."""
+    """Send requests from several threads until the end of the block, and yield the list of their statuses."""
     answers: list[tuple[str, int]] = []
     end = threading.Event()
 
@@ -160,7 +160,7 @@ def test_the_worker_goes_on_with_its_mail_when_every_part_of_the_site_is_told(pr
 
 
 def told(process: int, kind: str, number: signal.Signals) -> bool:
-    """Whether a process catches (SigCgt) or passes over (SigIgn) a signal: proc(5)."""
+    """Return whether a process catches (SigCgt) or ignores (SigIgn) a signal; see proc(5)."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     (mask,) = (line.split()[1] for line in lines if line.startswith(f"{kind}:"))
     return bool(int(mask, 16) & 1 << number - 1)

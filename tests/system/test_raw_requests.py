@@ -1,7 +1,7 @@
-"""Requests that no browser sends, on a socket, to the real server: one clear answer, then the line is cut.
+"""Requests that no browser sends get one clear response from the real server, which then disconnects.
 
-Where a request can be read in two ways, what comes behind it must never be answered: a proxy may have taken
-it for the body of the first.
+If a request can be read in two ways, what follows it must never get a response: a proxy may have taken it for
+the body of the first request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INSIDE = re.compile(r"Traceback|root:x:|secret-key|site/rjsite|\[phone\]|SQLite"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One site for all of these."""
+    """Run one site for all tests in this module."""
     with Site(tmp_path_factory.mktemp("raw"), {"RJSITE_RATELIMIT_FORMS": "off"}) as running:
         yield running
         assert Visitor(running.base_url).send(FORM_A).status == 303
@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(autouse=True)
 def _next_visitor_unharmed(site: Site) -> Iterator[None]:
-    """After each: no traceback, nothing that came behind was taken for a request, a page is answered."""
+    """Check after each test that no traceback or hidden request is logged, and that pages are served."""
     yield
     assert "Traceback" not in site.log
     assert "hidden-in-the-first" not in site.log
@@ -41,9 +41,10 @@ def _next_visitor_unharmed(site: Site) -> Iterator[None]:
 
 
 def told(site: Site, sent: bytes) -> str:
-    """Send bytes and give all that comes back until the server closes; fail where it does not.
+    """Send bytes, and return everything received until the server closes the connection; fail if it does not.
 
-    A server that closes before it has read everything may cut its own answer off: TCP resets the line.
+    If a server closes before it has read everything, TCP resets the connection, and part of the response may
+    be lost.
     """
     heard = b""
     with socket.create_connection((LOOPBACK, site.port), timeout=5) as line, suppress(ConnectionError):
@@ -183,7 +184,7 @@ def test_an_odd_method_does_nothing(site: Site, method: str, path: str) -> None:
     (status,) = statuses(heard)
     assert status in (200, 400, 404, 405)
     assert status != 200 or method == "OPTIONS"
-    assert "secret-of-mine" not in heard  # as TRACE would answer
+    assert "secret-of-mine" not in heard  # a response to TRACE would contain it
 
 
 PATHS = [

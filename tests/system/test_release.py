@@ -1,4 +1,4 @@
-"""What release.sh leaves running is whole: what was asked for, or what came up last; and it says which."""
+"""release.sh leaves a complete version running, the requested one or the last that worked, and says which."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rjsite.settings import ROOT
 
 SOMEBODY = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
-# A small project that makes itself ready at once. Empty files in it say what goes wrong with it.
+# A small project that is prepared in no time. Empty files in it say what goes wrong with it.
 FILES = {
     "deploy/prepare.py": f"""\
 import sys
@@ -58,7 +58,7 @@ test ! -e "$root/mistaken" # a mistake in a page: all else is published
     "deploy/systemd/rjsite@.service": "",
     "site/empty.py": "",
 }
-# systemd and curl as they are with one service, which runs whatever `current` leads to when it is restarted.
+# systemd and curl for a server with one service, which runs whatever `current` points to when it restarts.
 PROGRAMS = {
     "systemctl": """\
 echo "$*" >>{place}/asked
@@ -76,7 +76,7 @@ esac
     "sleep": "",
     "runuser": 'test "$1 $2 $3" = "-u rjsite --" && shift 3 && exec "$@"',
     "python3": 'exec {python} -IS "$@"',
-    # each command of the script is counted, and at the one that is named the script is ended
+    # each command of the script is counted, and the script is killed at the command with the number END_AT
     **dict.fromkeys(("git", "tar", "mktemp", "cp", "touch", "rm", "ln", "mv", "readlink"), ""),
 }
 COUNT = """\
@@ -87,10 +87,10 @@ if [ -n "${{END_AT-}}" ] && [ "$END_AT" = "$(wc -l <{place}/commands)" ]; then k
 
 
 class Server:
-    """A server of its own, whose site runs, with a clone of a project."""
+    """A made-up server with a running site and a clone of a project."""
 
     def __init__(self, place: Path) -> None:
-        """Make the project with a first version, v1, and the clone."""
+        """Create the project with a first version, v1, and the clone."""
         self.place, self.srv = place, place / "srv"
         self.project, self.programs = place / "project", place / "programs"
         for folder in (self.srv, self.project, self.programs, place / "published"):
@@ -140,11 +140,11 @@ class Server:
         return done.stdout.strip()
 
     def says_state(self, state: str) -> None:
-        """Let systemd say this of the site."""
+        """Make systemd report this state of the site."""
         (self.place / "state").write_text(f"{state}\n")
 
     def commit(self, tag: str, *faults: str) -> str:
-        """Add a version with these faults and no other; return its commit."""
+        """Add a version with only these faults, and return its commit."""
         for old in self.project.glob("*"):
             if old.is_file():
                 old.unlink()
@@ -156,7 +156,7 @@ class Server:
         return self._git("rev-parse", "HEAD")
 
     def release(self, version: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run it."""
+        """Run release.sh."""
         (self.place / "commands").write_text("")
         return subprocess.run(
             ["sh", self.script, version],
@@ -164,19 +164,19 @@ class Server:
         )  # fmt: skip
 
     def must_release(self, version: str) -> str:
-        """Run it; return what it says."""
+        """Run release.sh successfully, and return its output."""
         done = self.release(version)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
     def whole(self, link: str = "current") -> Path:
-        """Return the folder that a link leads to, which holds everything."""
+        """Return the folder that a link points to, and check that it is complete."""
         found = (self.srv / link).resolve(strict=True)
         assert all((found / name).exists() for name in (*FILES, ".venv/bin/python", "ready"))
         return found
 
     def runs(self, version: str) -> bool:
-        """Whether this version is what `current` leads to, what was started and what nginx shows."""
+        """Return whether `current` points to this version, and it was started and published."""
         found = self.whole()
         published = (self.place / "published" / "current").readlink().name
         started = (self.place / "running").resolve()
@@ -185,7 +185,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def first_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """A server on which v1 runs, made once: a copy of its folder stands beside it."""
+    """Return a server on which v1 runs. It is created once, and a copy of its folder is kept beside it."""
     server = Server(tmp_path_factory.mktemp("server"))
     server.must_release("v1")
     shutil.copytree(server.place, server.place.with_name("as-it-was"), symlinks=True)
@@ -194,7 +194,7 @@ def first_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
 
 @pytest.fixture
 def server(first_server: Server) -> Server:
-    """A server on which v1 runs, as it was at first."""
+    """Return the server on which v1 runs, restored from that copy."""
     shutil.rmtree(first_server.place)
     shutil.copytree(first_server.place.with_name("as-it-was"), first_server.place, symlinks=True)
     first_server.script = first_server.place / "release.sh"
@@ -207,7 +207,7 @@ def test_a_release_runs_is_published_and_names_the_version_before(server: Server
     reader.unlink()
     reader.symlink_to(
         Path(sys.executable).with_name("rjsite")
-    )  # the real one: the settings are no shell script
+    )  # the real rjsite, because the settings are not a shell script
 
     said = server.must_release("main")
 
@@ -328,7 +328,7 @@ def test_a_site_that_was_stopped_stays_so_and_is_not_said_to_run(server: Server,
 @pytest.mark.parametrize("state", ["active", "activating", "reloading", "deactivating"])
 def test_a_version_is_watched_also_where_the_one_before_did_not_come_up(server: Server, state: str) -> None:
     server.commit("v2", "silent")
-    server.says_state(state)  # activating: systemd starts it again and again
+    server.says_state(state)  # activating means that systemd starts it again and again
 
     assert server.release("main").returncode == 1
     assert server.runs("v1")
@@ -444,7 +444,7 @@ def test_a_run_that_ends_at_any_step_leaves_a_whole_version_and_the_next_one_wor
         server.whole()
         if done.returncode == 0:
             break
-        if how == "TERM":  # what could be put back was
+        if how == "TERM":  # the script can restore the version before
             started = (server.place / "running").resolve()
             assert started == server.whole(), steps
     assert steps > 15

@@ -1,4 +1,4 @@
-"""The account at the mail server is never at risk: few refused sign-ins and one pace, whatever restarts."""
+"""The mail account is never at risk: there are few refused sign-ins and one pace, whatever restarts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUIET = {"RJSITE_RATELIMIT_FORMS": "off", "RJSITE_DAILY_COUNT": "false"}
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
 def database(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The setting that leads to a database of each kind."""
+    """Return the setting for a database of each kind."""
     if request.param == "SQLite":
         return {}
     return {"RJSITE_DATABASE_URL": str(request.getfixturevalue("postgres_url"))}
@@ -75,7 +75,7 @@ def test_a_wrong_password_is_refused_once_though_many_mails_wait_and_all_is_star
 def test_many_waiting_mails_leave_at_the_pace_that_was_set_however_many_workers_send_and_start(
     start_site: Callable[..., Site], mail_server: MailServer, database: dict[str, str]
 ) -> None:
-    """Twenty a second here; with the default, 25 a minute of the 30 that Exchange Online takes."""
+    """The pace is twenty a second here. The default is 25 a minute; Exchange Online accepts 30."""
     a_second, seconds = 20, 2
     site = start_site(
         **mail_server.settings(), **QUIET, **database,

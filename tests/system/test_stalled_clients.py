@@ -1,4 +1,4 @@
-"""A thousand clients that stall, in each way there is: everybody else is served, and they are dropped."""
+"""If a thousand clients stall, in every way there is, all others are served, and the thousand are dropped."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from support.processes import LOOPBACK, wait_until
 from support.site_process import Site
 from support.visitor import Visitor
 
-TIMEOUT, CLEANUP_INTERVAL = 15, 1  # seconds, in place of the real ones
+TIMEOUT, CLEANUP_INTERVAL = 15, 1  # seconds, instead of the real values
 HEAD = b"POST /refer/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 STALLS = [
-    b"",  # says nothing
+    b"",  # sends nothing
     b"GET / HTTP/1.1\r\nX-Slow: ",  # headers
     HEAD + b"Content-Length: 60000\r\n\r\nname=",  # a body
     HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nna",  # a body in chunks
-    b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,  # asks for much and reads nothing
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,  # requests much and reads nothing
 ]
 CLIENTS = 1000
 
 
 @pytest.fixture
 def site(start_site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site with a shorter timeout than the real one."""
+    """Start a site with a shorter timeout than the real one."""
     hurried = site_process.hurried(
         "rjsite.server.http_parser", TIMEOUT=TIMEOUT, CLEANUP_INTERVAL=CLEANUP_INTERVAL
     )
@@ -41,7 +41,7 @@ def site(start_site, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 @pytest.fixture
 def stalled(site: Site) -> Iterator[list[socket.socket]]:
-    """Clients of each kind, all at once, that have begun and go no further."""
+    """Connect all clients, of each kind. Each has begun a request, or sent nothing, and goes no further."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with ExitStack() as all_of_them:
@@ -56,7 +56,7 @@ def stalled(site: Site) -> Iterator[list[socket.socket]]:
 
 
 def trickle(lines: list[socket.socket]) -> None:
-    """Send a byte more of what was begun, so that no line is ever silent for long."""
+    """Send one more byte of each unfinished request, so that no connection is ever silent for long."""
     for number, line in enumerate(lines):
         if number % len(STALLS) in (1, 2, 3):
             with suppress(OSError):
@@ -64,7 +64,7 @@ def trickle(lines: list[socket.socket]) -> None:
 
 
 def open_lines(site: Site) -> int:
-    """Count the sockets that the server holds."""
+    """Return how many sockets the server has open."""
     found = 0
     for file in Path(f"/proc/{site.process_id}/fd").iterdir():
         with suppress(FileNotFoundError):

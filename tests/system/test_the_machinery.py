@@ -1,4 +1,4 @@
-"""The parts that other tests stand on work, and can fail."""
+"""The helpers that other tests rely on work, and can fail."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def send(server: MailServer, context: ssl.SSLContext) -> None:
 
 @pytest.fixture
 def trusting(authority: Authority) -> ssl.SSLContext:
-    """Trust this test run's authority and nobody else."""
+    """Return a TLS context that trusts only this test run's authority."""
     return ssl.create_default_context(cafile=authority.ca_file)
 
 
@@ -179,7 +179,7 @@ def test_markup_faults_are_found():
 
 @pytest.fixture
 def page_address(start_nginx: Callable[..., Nginx]) -> str:
-    """Serve a page to look at."""
+    """Serve a page, and return its address."""
     page = GOOD_PAGE.replace("\n", " ")
     http = STATIC.replace("PAGE", page + '<script>document.title = "Changed"</script>')
     return start_nginx("default_type text/html; " + http).base_url
