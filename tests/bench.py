@@ -1,8 +1,9 @@
-"""Measure the site against what it stands on, in one run: `make bench`.
+"""Measures the site against the software that it is built on, in one run: `make bench`.
 
-Every figure that has a target is a ratio within this run: rounds of the site and of what it is compared with
-take turns after a round to warm up, and the median of the rounds' ratios counts, for machines are noisy.
-docs/performance.md says what each figure means. Prints a table and writes var/bench.json and var/growth.svg.
+Most targets are ratios within this run: after a round to warm up, rounds of the site and of what it is
+compared with take turns, and the median of the rounds' ratios counts, because machines are noisy.
+docs/performance.md says what each figure means. The program prints a table and writes var/bench.json and
+var/growth.svg.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ from support.visitor import FORM_A, TOKEN
 
 ROUNDS = 7
 SECONDS = 1.0
-BROWSER = "gzip, deflate, br"  # what every browser asks for
+BROWSER = "gzip, deflate, br"  # what every browser accepts
 CLIENTS = 4
 SENDERS = 8  # clients that send forms
-FORMS = 10  # for each of these and round
+FORMS = 10  # for each sender in each round
 SIZES = (15, 1_000, 3_000, 10_000)  # stories
 SERVE = """
 serve(app, host="127.0.0.1", port=int(sys.argv[1]), threads=8, connection_limit=1000, asyncore_use_poll=True)
@@ -64,7 +65,7 @@ for name in sys.argv[1:]:
 """
 SITE = [sys.executable, "-P", "-c", "import sys; from rjsite.cli import main; sys.exit(main())"]
 
-# name: what it is compared with, and the ratio to hold
+# for each measurement: what it is compared with, and the smallest ratio allowed
 AT_LEAST = {
     "page_rps": ("bare_hello", 1.0),
     "story_rps": ("bare_hello", 1.0),
@@ -77,10 +78,10 @@ AT_LEAST = {
     "filter_10000": ("filter_15", 1 / 3),
     "published_rps": ("nginx_file", 0.9),
 }
-START_AT_MOST = 3.0  # times the front matter
+START_AT_MOST = 3.0  # times as long as reading the front matter
 SMALL_START_AT_MOST = 1.0  # seconds
 P95_AT_MOST = 100.0  # milliseconds
-IMPORT_AT_MOST = 0.15  # seconds more than the libraries of rjsite.settings
+IMPORT_AT_MOST = 0.15  # seconds more than the libraries that rjsite.settings imports
 CHECK_AT_MOST = 1.5  # seconds
 MEMORY_AT_MOST = 120.0  # MB more with 10,000 stories
 
@@ -90,7 +91,7 @@ MEMORY_AT_MOST = 120.0  # MB more with 10,000 stories
 
 @contextmanager
 def running(command: Sequence[str], port: int, **env: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A server on a port; stopped at the end."""
+    """Run a server on a port until the end of the block."""
     process = subprocess.Popen(
         command, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -111,7 +112,7 @@ def _answers(port: int) -> bool:
 
 
 def production(folder: Path, content: Path) -> dict[str, str]:
-    """Settings of the real site, with a limit that a measurement does not reach and mail that waits."""
+    """Return settings for production, with a limit that no measurement reaches. No mail is delivered."""
     data = Path(tempfile.mkdtemp(prefix="data-", dir=folder))
     return {
         "RJSITE_MODE": "production",
@@ -131,7 +132,7 @@ def production(folder: Path, content: Path) -> dict[str, str]:
 
 @contextmanager
 def site(folder: Path, content: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """The real site on some content: its port and process."""
+    """Run the site in production with this content, and yield its port and process."""
     port = free_port()
     env = production(folder, content)
     with running([*SITE, "serve"], port, PORT=str(port), **env) as process:
@@ -149,7 +150,7 @@ def development(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def site_with_silent_mail_server(folder: Path, content: Path) -> Iterator[int]:
-    """Start the site with a mail server that takes connections and never answers; yield the site's port."""
+    """Start the site with a mail server that accepts connections and never replies; yield the site's port."""
     port = free_port()
     with socket.create_server((LOOPBACK, 0)) as silent:
         mail = {"RJSITE_MAIL_PORT": str(silent.getsockname()[1]), "RJSITE_DELIVER_IN_SERVER": "true"}
@@ -162,7 +163,7 @@ def site_with_silent_mail_server(folder: Path, content: Path) -> Iterator[int]:
 
 
 def fetch(port: int, path: str) -> tuple[bytes, int]:
-    """Body, and bytes on the wire, of one request with compression asked for."""
+    """Request a page with compression, and return the body and the size of the response in bytes."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
     connection.request("GET", path, headers={"Accept-Encoding": "br, gzip"})
     answer = connection.getresponse()
@@ -173,7 +174,7 @@ def fetch(port: int, path: str) -> tuple[bytes, int]:
 
 
 def plain(port: int, path: str) -> str:
-    """The words of one page."""
+    """Return the text of one page."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
     connection.request("GET", path)
     words = connection.getresponse().read().decode()
@@ -182,7 +183,7 @@ def plain(port: int, path: str) -> str:
 
 
 class Client:
-    """One kept connection, as cheap as Python allows: what measures must not be what is measured."""
+    """One persistent connection, as cheap as Python allows, so that the client is not what is measured."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -190,11 +191,11 @@ class Client:
         self.read = b""
 
     def ask(self, request: bytes) -> None:
-        """Send a request, or several at once."""
+        """Send one request or several requests in one go."""
         self.socket.sendall(request)
 
     def hear(self, status: bytes, times: int = 1) -> None:
-        """Read answers whole."""
+        """Read complete responses."""
         for _ in range(times):
             while (end := self.read.find(b"\r\n\r\n") + 4) == 3:
                 self.read += self._more()
@@ -215,13 +216,13 @@ class Client:
 
 
 def get(port: int, path: str, accept: str = "") -> bytes:
-    """A request as bytes."""
+    """Return a GET request as bytes."""
     extra = f"Accept-Encoding: {accept}\r\n" if accept else ""
     return f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\n{extra}\r\n".encode()
 
 
 def post(port: int, path: str, body: str) -> bytes:
-    """A sent form as bytes."""
+    """Return a POST request with a form as bytes."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nContent-Length: {len(body)}\r\n"
         f"Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}"
@@ -229,7 +230,11 @@ def post(port: int, path: str, body: str) -> bytes:
 
 
 def together(work: Callable[[int], int]) -> float:
-    """What a few clients do at once: how much a second. `work` takes a client's number and says how much."""
+    """Return how much several clients do per second in parallel.
+
+    Args:
+        work: takes the number of a client, and returns how much it did.
+    """
     done = [0] * SENDERS
 
     def go(number: int) -> None:
@@ -248,9 +253,10 @@ def together(work: Callable[[int], int]) -> float:
 
 
 def rate(port: int, path: str, accept: str = BROWSER, times: int = 1) -> float:
-    """Requests a second on a few connections, each with `times` requests under way.
+    """Return the requests per second on a few connections, each with `times` requests in progress.
 
-    One thread asks on all of them and then hears all: more would stand in each other's way.
+    One thread sends on all connections and then reads from all, because several threads would slow each other
+    down.
     """
     request, clients, count = get(port, path, accept) * times, [Client(port) for _ in range(CLIENTS)], 0
     began = time.perf_counter()
@@ -264,13 +270,13 @@ def rate(port: int, path: str, accept: str = BROWSER, times: int = 1) -> float:
 
 
 def form_bodies(port: int) -> list[str]:
-    """Return filled forms, each with a token of its own that the site has given out."""
+    """Return the bodies of filled-in forms, each with its own token from the site."""
     tokens = [TOKEN.findall(plain(port, "/refer/a"))[0] for _ in range(FORMS * SENDERS)]
     return [urlencode({**FORM_A, "form_token": token}, doseq=True) for token in tokens]
 
 
 def submit_rate(port: int) -> float:
-    """Return how many forms a second are sent, from the request to the answer after the commit."""
+    """Return how many forms are sent per second, from the request to the response after the commit."""
     return _send(port, "/refer/a", form_bodies(port))[0]
 
 
@@ -281,13 +287,13 @@ def plain_rate(port: int) -> float:
 
 
 def submit_p95(port: int) -> float:
-    """Return the milliseconds within which 95 of 100 forms are answered."""
+    """Return the milliseconds within which 95 of 100 forms get a response."""
     seconds = _send(port, "/refer/a", form_bodies(port))[1]
     return 1000 * statistics.quantiles(seconds, n=20)[-1]
 
 
 def _send(port: int, path: str, bodies: list[str]) -> tuple[float, list[float]]:
-    """Send forms from several clients at once; return forms a second, and the seconds that each one took."""
+    """Send forms from several clients in parallel; return forms per second, and the seconds for each form."""
     seconds: list[float] = []
 
     def work(number: int) -> int:
@@ -303,7 +309,7 @@ def _send(port: int, path: str, bodies: list[str]) -> tuple[float, list[float]]:
 
 
 def in_turn(*measures: Callable[[], float], rounds: int = ROUNDS) -> list[list[float]]:
-    """Each measure once a round, in turn, after a round to warm up."""
+    """Take each measurement once a round, in turn, after a round to warm up; return the figures of each."""
     for measure in measures:
         measure()
     found = [[measure() for measure in measures] for _ in range(rounds)]
@@ -314,20 +320,20 @@ def in_turn(*measures: Callable[[], float], rounds: int = ROUNDS) -> list[list[f
 
 
 def memory(process: subprocess.Popen[bytes]) -> float:
-    """Megabytes that a process holds in memory."""
+    """Return how many megabytes of memory a process uses."""
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 
 
 def start_seconds(folder: Path, content: Path) -> float:
-    """From the command to the first page."""
+    """Return the seconds from the command to the first page."""
     began = time.perf_counter()
     with site(folder, content):
         return time.perf_counter() - began
 
 
 def front_matter_seconds(content: Path) -> float:
-    """What reading and parsing the front matter of every story costs by itself."""
+    """Return the seconds that reading and parsing the front matter of every story takes by itself."""
     began = time.perf_counter()
     for path in (content / "case-studies").glob("*.md"):
         yaml.load(path.read_text().split("---\n")[1], Loader=yaml.CBaseLoader)
@@ -335,7 +341,7 @@ def front_matter_seconds(content: Path) -> float:
 
 
 def first_visit(port: int, path: str) -> float:
-    """Bytes on the wire of a page and all that it loads."""
+    """Return the size in bytes of the responses for a page and everything that it loads."""
     page = plain(port, path)
     loaded = {tag for tag in re.findall(r"<(?:link|script|img)[^>]*>", page) if "og:" not in tag}
     static = {found for tag in loaded for found in re.findall(r'(?:href|src)="(/static/[^"]+)"', tag)}
@@ -345,14 +351,14 @@ def first_visit(port: int, path: str) -> float:
 
 
 class Report:
-    """The table, line by line, and the file."""
+    """Prints the table line by line, and collects the figures for the file."""
 
     def __init__(self) -> None:
         self.found: dict[str, dict[str, object]] = {}
         self.held = True
 
     def note(self, name: str, figures: Sequence[float], unit: str, *others: tuple[str, list[float]]) -> float:
-        """One line; gives the ratio to the first of `others`."""
+        """Print and record one line, and return the ratio to the first of `others`."""
         entry: dict[str, object] = {"value": round(statistics.median(figures), 3), "unit": unit}
         entry["spread"] = [round(min(figures), 3), round(max(figures), 3)]
         ratios = {what: [a / b for a, b in zip(figures, against, strict=True)] for what, against in others}
@@ -373,14 +379,14 @@ class Report:
         self.held &= held
 
     def compare(self, name: str, figures: list[list[float]], *more: tuple[str, list[float]]) -> None:
-        """A line of AT_LEAST."""
+        """Print a line for an entry in AT_LEAST, with its target."""
         what, least = AT_LEAST[name]
         ratio = self.note(name, figures[0], "1/s", (what, figures[1]), *more)
         self.judge(ratio >= least, f"at least {least:.2f}")
 
 
 def measure_small(report: Report, folder: Path, content: Path) -> float:
-    """Compare the site as it is with a bare hello and a plain form; return its memory in MB."""
+    """Compare the site with a minimal Flask app and a plain form, and return its memory in MB."""
     with ExitStack() as servers:
         ports = [free_port(), free_port()]
         servers.enter_context(running([sys.executable, "-c", HELLO, str(ports[0])], ports[0]))
@@ -406,7 +412,7 @@ def measure_small(report: Report, folder: Path, content: Path) -> float:
 
 
 def measure_large(report: Report, folder: Path, content: Path, large: Path, rss_15: float) -> None:
-    """The same site with ten thousand stories, against itself with those it has."""
+    """Compare the site with ten thousand stories to the site with its own stories."""
     with site(folder, content) as (small_port, _), site(folder, large) as (port, process):
         stories = re.findall(r"/case-studies/[a-z-]+", plain(small_port, "/case-studies/"))
         for name, path in (
@@ -427,7 +433,7 @@ def measure_large(report: Report, folder: Path, content: Path, large: Path, rss_
 
 
 def measure_starts(report: Report, folder: Path, content: Path, large: Path) -> None:
-    """From the command to the first page."""
+    """Measure the time from the command to the first page."""
     begin = partial(start_seconds, folder)
     small, big, raw = in_turn(
         partial(begin, content), partial(begin, large), partial(front_matter_seconds, large), rounds=3
@@ -439,7 +445,7 @@ def measure_starts(report: Report, folder: Path, content: Path, large: Path) -> 
 
 
 def import_seconds(modules: Sequence[str]) -> float:
-    """Return the seconds that a new Python takes for modules, without those that cannot be imported alone."""
+    """Return the seconds that a new Python takes to import the modules that can be imported alone."""
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", IMPORT, *modules], check=True)
     return time.perf_counter() - began
@@ -453,7 +459,7 @@ def libraries_of(module: str) -> list[str]:
 
 
 def check_seconds() -> float:
-    """Return how long `rjsite check` takes for the content as it is."""
+    """Return the seconds that `rjsite check` takes for the site's own content."""
     began = time.perf_counter()
     subprocess.run([*SITE, "check"], check=False, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
@@ -473,7 +479,7 @@ def measure_commands(report: Report) -> None:
 
 
 def measure_published(report: Report, folder: Path, content: Path) -> None:
-    """The home page from nginx, against a plain file that is as large on the wire."""
+    """Compare the home page from nginx with a plain file of the same compressed size."""
     out = folder / "published"
     env = {**os.environ, **production(folder, content)}
     subprocess.run([*SITE, "publish", str(out)], env=env, check=True, stdout=subprocess.DEVNULL)
@@ -500,7 +506,7 @@ def measure_published(report: Report, folder: Path, content: Path) -> None:
 
 
 def growth(folder: Path, contents: dict[int, Path]) -> dict[str, list[float]]:
-    """Seconds to start, MB of memory, milliseconds of a page and of a chosen list, for each size."""
+    """Return the seconds to start, MB of memory, and milliseconds for a page and a filtered list, by size."""
     found: dict[str, list[float]] = {
         "start (s)": [],
         "memory (MB)": [],
@@ -521,7 +527,7 @@ def growth(folder: Path, contents: dict[int, Path]) -> dict[str, list[float]]:
 
 
 def picture(found: dict[str, list[float]]) -> str:
-    """How cost grows, as SVG: a small drawing for each kind of cost, each from zero."""
+    """Return an SVG that shows how each cost grows, in one diagram each, with an axis from zero."""
     parts, width, height = [], 300, 150
     for number, (name, figures) in enumerate(found.items()):
         left, top = 60 + (number % 2) * (width + 100), 50 + (number // 2) * (height + 100)
@@ -536,7 +542,7 @@ def picture(found: dict[str, list[float]]) -> str:
         parts.append(f'<polyline points="{line}" fill="none" stroke="#00707a" stroke-width="3"/>')
         for (x, y), size, figure in zip(points, SIZES, figures, strict=True):
             parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#00707a"/>')
-            if size != SIZES[1]:  # too near the first to be read
+            if size != SIZES[1]:  # too close to the first to be legible
                 parts.append(f'<text x="{x + 8:.0f}" y="{y + 20:.0f}">{figure:g}</text>')
                 at = f'x="{x:.0f}" y="{top + height + 18}" text-anchor="middle"'
                 parts.append(f"<text {at}>{size:,}</text>")
@@ -549,7 +555,7 @@ def picture(found: dict[str, list[float]]) -> str:
 
 
 def main() -> int:
-    """Measure everything, print the table, write the files; 1 where a target is not held."""
+    """Measure everything, print the table, write the files, and return 1 if a target is missed."""
     report = Report()
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         folder = Path(temporary)

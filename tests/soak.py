@@ -1,13 +1,13 @@
-"""Send forms while everything goes wrong at random, then account for each one.
+"""Sends forms while everything goes wrong at random, and then accounts for each of them.
 
     make soak                      two minutes, a new seed
-    make soak MINUTES=10 SEED=7    the same again, longer
+    make soak MINUTES=10 SEED=7    ten minutes, the faults of an earlier seed
     make soak SIGN_IN=token        sign in to the mail server with OAuth
 
-Accepted means: delivered at least once. Refused means: every answer is back in the page. Nothing between.
-What goes wrong: the mail server in many ways, tokens that end early and a token server that refuses,
-`kill -9` and SIGTERM of the site, a second worker that comes and is killed, a locked, full or damaged
-outbox, pages sent twice and changed answers.
+An accepted form is delivered at least once. A refused form comes back with every answer. No form is neither.
+Many things go wrong: the mail server fails in many ways, tokens expire early, the token server refuses, the
+site gets SIGKILL or SIGTERM, a second worker starts and is killed, the outbox is locked, full or corrupt, and
+people send pages twice or change answers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from support.site_process import Site
 from support.token_server import TokenServer
 from support.visitor import Visitor
 
-SETTLED = 900  # seconds, at most, until all that waited is sent; a busy machine sends one or two a second
+SETTLED = 900  # seconds, at most, until all waiting mail is sent; busy machines send one or two a second
 FAULTS: list[dict[str, str | list[str]]] = [
     {"connect": CLOSE},
     {"connect": SILENT},
@@ -59,7 +59,7 @@ FAULTS: list[dict[str, str | list[str]]] = [
 
 @dataclass
 class Soak:
-    """One run: the site, its mail server, and what became of each form."""
+    """One run: the site, its mail server, and what happened to each form."""
 
     site: Site
     authority: Authority
@@ -77,7 +77,7 @@ class Soak:
     # -- people -----------------------------------------------------------------------------------------
 
     def person(self, number: int) -> None:
-        """Open a form, send it, now and then twice or changed, and try again as the page says."""
+        """Open forms and send them, sometimes twice or changed, and try again as the page says."""
         chance = random.Random(self.chance.random() + number)
         visitor = Visitor(self.site.base_url)
         while not self.over.is_set():
@@ -96,14 +96,14 @@ class Soak:
             time.sleep(chance.random() * 0.3)
 
     def send(self, visitor: Visitor, words: str, token: str, tries: int) -> None:
-        """One sending, repeated while it is not taken."""
+        """Send a form until it is accepted, at most `tries` times."""
         answers = {"reply_by": "none", "name": "Soaked Sam", "message": words}
         for _ in range(tries):
             began = time.monotonic()
             try:
                 answer = visitor.send(answers, CONTACT, token)
             except (OSError, HTTPException):
-                self.count("cut off")  # a site that dies may have kept it or not; the browser says so
+                self.count("cut off")  # a site that dies may have stored the form; browsers show an error
                 time.sleep(0.3)
                 continue
             self.count(str(answer.status))
@@ -126,7 +126,7 @@ class Soak:
     # -- what goes wrong --------------------------------------------------------------------------------
 
     def mail_goes_wrong(self) -> None:
-        """One way of the mail server after another; most of the time it is well."""
+        """Run the mail server in one state after another; in some of them it works."""
         chance = random.Random(self.chance.random())
         good = server_context(self.authority.sign())
         wrong = server_context(self.authority.self_signed())
@@ -152,7 +152,7 @@ class Soak:
         return CrookedServer(self.port, context, says, accepts_token=accepts)
 
     def tokens_go_wrong(self, tokens: TokenServer, chance: random.Random) -> None:
-        """Let tokens end before their time, or have the token server refuse, until the next change."""
+        """Make tokens expire early, or the token server refuse or be busy, until the next change."""
         what = chance.choice(["good", "good", "ended", "refused", "busy"])
         self.went_wrong["tokens: " + what] += 1
         answers = {"refused": (401, b'{"error":"invalid_client"}'), "busy": (503, b"")}
@@ -161,7 +161,7 @@ class Soak:
             tokens.valid.clear()
 
     def site_goes_wrong(self) -> None:
-        """Kill, end, lock, fill, damage: one at a time."""
+        """Kill or stop the site, or lock, fill or corrupt the outbox, one at a time."""
         chance = random.Random(self.chance.random())
         ways: list[tuple[str, Callable[[random.Random], None]]] = [
             ("kill -9", lambda _: self.again(self.site.kill)),
@@ -194,7 +194,7 @@ class Soak:
     # -- the account ------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Mend everything, let hours pass, and wait until nothing waits."""
+        """Repair everything, make all waiting mail due, and wait until it is sent."""
         self.site.terminate()
         if self.tokens:
             self.tokens.answer = None
@@ -215,7 +215,7 @@ class Soak:
         self.taken += server.taken
 
     def account(self) -> None:
-        """Compare what was thanked for with what the team has, and look for words on disk."""
+        """Check that the team has each form that was accepted, and that no word of a form is on disk."""
         arrived = "\n".join(one.text for one in self.taken)
         missing = [words for words in self.accepted if words not in arrived]
         self.faults += [f"thanked for and never delivered: {words}" for words in missing]
@@ -228,7 +228,7 @@ class Soak:
 
 @contextmanager
 def running(folder: Path, seed: int, sign_in: str) -> Iterator[Soak]:
-    """A site with a mail server's place, ready to go wrong."""
+    """Run a site with a port for its mail server, and yield the run before anything goes wrong."""
     authority, port = Authority(folder), free_port()
     tokens = TokenServer(authority) if sign_in == "token" else None
     env = {
@@ -241,7 +241,7 @@ def running(folder: Path, seed: int, sign_in: str) -> Iterator[Soak]:
         "RJSITE_HOLD_HOURS": "0",
         "RJSITE_DAILY_COUNT": "false",
     }
-    # with minutes after a refused sign-in, mail would seldom leave during a run
+    # with waits of minutes after refused sign-ins, mail would seldom be sent during a run
     site_process.RJSITE = site_process.hurried("rjsite.mail.sign_in_gate", FIRST_WAIT=1, LONGEST_WAIT=4)
     place = folder / "site"
     place.mkdir()
@@ -255,7 +255,7 @@ def running(folder: Path, seed: int, sign_in: str) -> Iterator[Soak]:
 
 
 def main() -> int:
-    """Run, print the account, give the exit status."""
+    """Run the test, print the results, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))

@@ -1,6 +1,6 @@
-"""From an empty Debian to a running site, and what happens there afterwards.
+"""Tests the installation on an empty Debian server, and what administrators and timers do afterwards.
 
-`make install-test` runs it. Each test goes on from the one before.
+`make install-test` runs these tests. Each continues where the one before ended.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SOMEBODY = ["-c", "user.name=Somebody", "-c", "user.email=somebody@mending.inter
 
 
 class MailAuthority(Authority):
-    """Signs for the mail server's name as well, if no name is given."""
+    """Signs certificates for the mail server's name if no name is given."""
 
     def sign(self, *hosts: str, days: int = 30) -> Path:
         """Return a PEM file with a key and a certificate for these hosts."""
@@ -40,10 +40,10 @@ class MailAuthority(Authority):
 
 
 class Server(Machine):
-    """The server of this test, with the repository from which it gets the project."""
+    """The server for these tests, with the repository from which it gets the project."""
 
     def __init__(self, suite: str, folder: Path, authority: Authority, mail: MailServer) -> None:
-        """Prepare what an administrator has: a name, a certificate, a mail server, a repository."""
+        """Prepare what an administrator has: a name, a certificate, a mail server and a repository."""
         super().__init__(suite, folder, authority)
         self.project, self.mail, self.ca = folder / f"{suite}-project", mail, authority.ca_file
         self.reader: Reader = make_reader(folder, f"reader-{suite}")
@@ -52,7 +52,7 @@ class Server(Machine):
         self.write("/etc/ssl/site.key", key)
         self.write("/etc/rjsite/reader.pem", self.reader.certificate.read_text())
         self.write("/etc/hosts", f"127.0.0.1 localhost {HOST} elsewhere\n{HOST_AS_SEEN_INSIDE} {MAIL_HOST}\n")
-        self.write("/etc/gitconfig", "[safe]\n\tdirectory = *\n")  # the repository is a folder there
+        self.write("/etc/gitconfig", "[safe]\n\tdirectory = *\n")  # another user owns the repository there
         upstream = self.tree / "srv" / "project.git"
         subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, upstream], check=True)
         subprocess.run(["git", "-C", upstream, "branch", "--force", "main", "HEAD"], check=False)
@@ -64,7 +64,7 @@ class Server(Machine):
         return self.run("bash", "-c", line, check=check)
 
     def install(self, *more: str) -> Done:
-        """Run the script with every answer."""
+        """Run the installation script with every option that it needs."""
         options = (
             f"--host {HOST} --team {TEAM} --mail-server {MAIL_HOST} --sender website@{DOMAIN} "
             "--certificate /etc/ssl/site.pem --key /etc/ssl/site.key --backup copies@elsewhere:copies "
@@ -73,7 +73,7 @@ class Server(Machine):
         return self.run(INSTALL, *options.split(), *more, check=False)
 
     def merge(self, words: str) -> str:
-        """Merge what was changed in the project; return the commit."""
+        """Merge the changes in the project, and return the commit."""
         git = ["git", "-C", str(self.project)]
         subprocess.run([*git, "add", "--all"], check=True)
         subprocess.run([*git, *SOMEBODY, "commit", "--quiet", "-m", words], check=True)
@@ -87,13 +87,13 @@ class Server(Machine):
         return self.project / "content" / "case-studies" / f"{slug}.md"
 
     def write_story(self, slug: str, permission: str) -> None:
-        """Write a story that says what another says, with this permission."""
+        """Write a copy of another story with this permission."""
         text = next(iter(sorted(self.story("x").parent.glob("*.md")))).read_text()
         agreed = f"permission: {permission}" + ("\nagreed_by: both" if permission else "")
         self.story(slug).write_text(PERMITTED.sub(agreed, text, count=1))
 
     def tick(self) -> Done:
-        """Do now what the timer does every five minutes, and show its log."""
+        """Do now what the timer does every five minutes, and print the log."""
         done = self.run("systemctl", "start", "rjsite-content", check=False)
         print(self.run("journalctl", "--no-pager", "--lines=20", "--unit=rjsite-content").stdout)
         return done
@@ -105,7 +105,7 @@ class Server(Machine):
         return f"{status} {body}"
 
     def shown_by(self, slug: str) -> set[bool]:
-        """Return whether a story is shown by nginx, by the site alone, and in the list."""
+        """Return the set of whether a story is shown by nginx, by the site itself and in the list."""
         address = f"{STORIES}{slug}"
         headers = f"-H Host:{HOST} -H X-Forwarded-Proto:https"
         alone = self.type(
@@ -114,13 +114,13 @@ class Server(Machine):
         return {self.ask(address)[:3] == "200", alone.stdout == "200", address in self.ask(STORIES)}
 
     def shows(self, slug: str) -> bool:
-        """Whether anybody can read a story, everywhere or nowhere."""
+        """Return whether a story is shown, and check that nginx, the site and the list agree."""
         answers = self.shown_by(slug)
         assert len(answers) == 1, f"{slug}: nginx, the site and the list differ"
         return answers.pop()
 
     def send_form(self) -> str:
-        """Send a form; return its reference."""
+        """Send a form, and return its reference."""
         token = TOKEN.search(self.ask("/refer/a"))
         assert token
         answers = {**FORM_A, "link": "live", "form_token": token[1]}
@@ -131,7 +131,7 @@ class Server(Machine):
         return found[0]
 
     def open_mail(self, reference: str) -> str:
-        """Return what the team reads in the mail with this reference."""
+        """Return the decrypted text of the email with this reference, as the team reads it."""
         end = time.monotonic() + MINUTES_OF_AN_OUTAGE * 60
         while time.monotonic() < end:
             for mail in self.mail.received:
@@ -147,7 +147,7 @@ class Server(Machine):
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """An empty server of each Debian, which the tests of this file go through together."""
+    """Start an empty server with each version of Debian, for all tests in this module."""
     need_programs()
     folder = tmp_path_factory.mktemp("server")
     authority = MailAuthority(folder)
@@ -171,7 +171,7 @@ def test_the_script_installs_the_site_and_says_what_is_left_to_do(server: Server
 
     done = server.install("--keys-are-kept")
 
-    # nobody has let the key of the server in where the copies of the backups go
+    # the machine for the copies of the backups does not accept the server's key yet
     assert done.returncode == 1, done.stdout
     assert "ssh-ed25519 " in done.stdout
     assert "daily run" in done.stdout
@@ -231,7 +231,7 @@ def test_a_merged_story_arrives_and_a_broken_one_does_not(server: Server) -> Non
     assert done.returncode == 0, done.stderr
     assert server.shows("a-merged-story")
 
-    server.write_story("a-broken-story", "")  # nobody has permitted it
+    server.write_story("a-broken-story", "")  # without a permission
     server.merge("A story without a permission")
 
     assert server.tick().returncode != 0

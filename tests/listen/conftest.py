@@ -1,4 +1,4 @@
-"""Fixtures for reading a site inside the test with Orca, in Chromium and in Firefox."""
+"""Fixtures for reading a site inside the test process with Orca, in Chromium and in Firefox."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def listener(
 
 @pytest.fixture
 def server(app: Flask) -> Iterator[BaseWSGIServer]:
-    """Serve the site inside the test. A test may stop the server early."""
+    """Serve the site inside the test process. A test may stop the server early."""
     serving = make_server(LOOPBACK, 0, app, threaded=True)
     thread = threading.Thread(target=serving.serve_forever)
     thread.start()

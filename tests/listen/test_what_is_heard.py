@@ -1,4 +1,4 @@
-"""What people hear who read the site with a screen reader: the parts that no checker of pages can judge."""
+"""What people who use a screen reader hear, where no accessibility checker can judge it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.forms import CONTACT, GOOD, A, B
 from support.screen_reader import Listener
 from support.visitor import REFERENCE, Visitor
 
-# Answers that are not what a test is about are given by script, which is quicker than by keyboard.
+# This script gives answers that a test is not about, because that is quicker than the keyboard.
 ANSWER = """
 for (const [name, value] of Object.entries(arguments[0])) {
     for (const field of document.getElementsByName(name)) {
@@ -28,7 +28,7 @@ MESSAGE = {"message": "Can you help?", "reply_by": "none"}
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Take one form an hour from each address."""
+    """Accept one form per hour from each address."""
     return settings.model_copy(update={"ratelimit_forms": "1 per hour"})
 
 
@@ -47,7 +47,7 @@ def test_what_is_missing_is_heard_each_time(listener: Listener, base_url: str, c
     listener.hears(missing[0], "link")
     listener.press("Return")
     listener.hears(step.questions[0].label, "invalid", missing[0])
-    listener.press("Return")  # goes on, as Continue does; the focus is still in the field
+    listener.press("Return")  # does the same as Continue; the focus is still in the field
     listener.hears("There is a problem")
     listener.press("Down")
     listener.hears(missing[0])
@@ -165,7 +165,7 @@ def test_shift_with_a_letter_stays_and_three_times_shift_leaves(listener: Listen
         listener.hears(part)
         assert listener.browser.url == base_url + A, letter
 
-    time.sleep(1)  # the page has come to rest
+    time.sleep(1)  # so that the page is at rest
     listener.press("Shift_L")
     listener.hears("Press Shift 2 more times to leave", "You are still on this page")
     listener.press("Shift_L", "Shift_L", "Shift_L")

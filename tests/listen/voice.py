@@ -1,8 +1,8 @@
-"""The voice that Orca speaks with in these tests: it writes what is heard to the file that $HEARD names.
+"""The voice with which Orca speaks in these tests. It writes what is heard to the file that $HEARD names.
 
 Orca imports this module, with Debian's Python, as its factory of speech servers. Speech takes time here too:
-what Orca stops before its turn is never heard, and Orca is told when reading was interrupted. Without that it
-takes itself to be reading for ever, and leaves out groups and focus mode.
+what Orca stops before its turn is never heard, and Orca is notified when reading was interrupted. Otherwise
+Orca would believe that it is reading for ever, and leave out groups and focus mode.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Done = Callable[[int], None]
 
 
 class SpeechServer(speechserver.SpeechServer):
-    """Speak one thing after another into a file, a line for each."""
+    """Writes one phrase after another to a file, with a line for each."""
 
     _only: SpeechServer | None = None
 
@@ -61,7 +61,7 @@ class SpeechServer(speechserver.SpeechServer):
         self._say(character)
 
     def sayAll(self, utterances: Iterator[Any], progress: Callable[[Any, int], None]) -> None:  # noqa: N802
-        """Read one part after another. Orca asks for each only when the one before has been heard."""
+        """Read one part after another. Orca requests a part only when the one before has been heard."""
         context: Any = next(utterances, (None, None))[0]
 
         def done(how: int) -> None:
@@ -99,4 +99,4 @@ class SpeechServer(speechserver.SpeechServer):
             self._done(SayAllContext.COMPLETED)
         if self._waiting and not self._timer:
             self._begin()
-        return False  # do not ring again
+        return False  # so that the timer does not repeat
