@@ -33,7 +33,7 @@ class NotStored(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
-    """A version that was sent directly to some of the team, and the recipients who did not get it."""
+    """A version that was sent directly to some of the team, and the recipients who did not receive it."""
 
     referral: Referral
     version: int

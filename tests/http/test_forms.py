@@ -252,7 +252,7 @@ def test_each_way_to_be_reached_needs_only_its_own_answers(calm, form, p, by):
 
 AT_THE_LIMIT = [
     (A, {"name": "ä" * 100}),
-    (A, {"about": "\r\n".join(["a" * 9] * 100)}),  # 999 characters if each line end counts as one
+    (A, {"about": "\r\n".join(["a" * 9] * 100)}),  # 999 characters if each line ending counts as one
     (A, {"about": "  " + "x" * 1000 + "\r\n\r\n"}),
     (A, {"about": "😀" * 1000}),
     (A, {"safe_notes": "x" * 300}),

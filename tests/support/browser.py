@@ -26,7 +26,7 @@ OFFLINE = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
     "--no-first-run",
 )
-# For tests that run with and without script, and take `script` as an argument.
+# For tests that run with and without JavaScript, and have an argument `script`.
 BOTH_WAYS = pytest.mark.parametrize(
     "script",
     [pytest.param(True, id="script"), pytest.param(False, id="no-script", marks=pytest.mark.no_script)],
@@ -116,7 +116,7 @@ class Chromium:
         self._page.locator(selector).press_sequentially(words)
 
     def run(self, script: str, *arguments: object) -> Any:
-        """Run the body of a function in the page, even with script off, and return its result."""
+        """Run the body of a function in the page, even with JavaScript off, and return its result."""
         return self._page.evaluate(f"given => (function () {{ {script} }})(...given)", list(arguments))
 
 

@@ -146,7 +146,7 @@ class Firefox:
         return str(self._ask("WebDriver:GetElementProperty", {"id": self._find(selector), "name": "value"}))
 
     def run(self, script: str, *arguments: object) -> Any:
-        """Run the body of a function in the page, even with script off, and return its result."""
+        """Run the body of a function in the page, even with JavaScript off, and return its result."""
         return self._ask("WebDriver:ExecuteScript", {"script": script, "args": list(arguments)})
 
     def print(self) -> bytes:

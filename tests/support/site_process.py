@@ -13,7 +13,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from cryptography.fernet import Fernet
 
-from support.forked import RJSITE as RJSITE  # also for the tests
+from support.forked import RJSITE as RJSITE  # the tests import it from here, too
 from support.processes import LOOPBACK, Program, free_port, run
 from support.service import SERVICE
 

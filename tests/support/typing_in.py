@@ -39,7 +39,7 @@ HELD = """return [...document.querySelectorAll("input, textarea, select")].flatM
     control.type === "hidden" ? [] : /radio|checkbox/.test(control.type) ?
     (control.checked ? [control.name + "=" + control.value] : []) : [control.value.trim()]).filter(Boolean)"""
 STANDS = "return document.title + location.href + document.documentElement.outerHTML"
-# With script off, Firefox's error pages never get further than "interactive".
+# With JavaScript off, Firefox's error pages never get further than "interactive".
 READY = "return document.readyState !== 'loading' && location.href + document.title"
 
 

@@ -94,7 +94,7 @@ def test_an_exported_mail_is_tried_no_more_until_it_is_sent_again_by_hand(opened
 
 
 def test_a_site_of_the_version_before_goes_on_beside_this_one(opened, place):
-    """The previous version knows no running number and no counter, but what it stores is sent as well."""
+    """The previous version does not know running numbers and counters, but its mail is sent, too."""
     box = opened(NEW)
     with sqlite3.connect(place) as connection:
         connection.execute(

@@ -1,4 +1,4 @@
-"""The filters and validators of a question: any name and script stays, and what cannot be mailed goes."""
+"""The filters and validators of a question keep every name and script, and drop what cannot be mailed."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ NOT_KEPT = "No mail with this reference is kept any more."
 
 
 def _reference(text: str) -> str:
-    """Return a reference as it is stored. Capital letters, spaces and hyphens may be left out in `text`."""
+    """Return a reference as it is stored, from text in any mix of case, spaces and hyphens."""
     symbols = "".join(c for c in text.upper() if c.isalnum())
     cut = 3 if symbols.startswith("DAY") else 4  # the daily count: DAY-1121
     return f"{symbols[:cut]}-{symbols[cut:]}"

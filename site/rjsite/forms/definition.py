@@ -46,7 +46,7 @@ class _Part(BaseModel):
 
 
 class Choice(_Part):
-    """A choice of a question."""
+    """One of the choices that a question offers."""
 
     value: Text
     label: Text
@@ -123,7 +123,7 @@ class Question(_Part):
 
     @property
     def opened_by(self) -> Opener | None:
-        """Return the last condition of `when`, whose answers open this question, or None."""
+        """Return the last condition in `when`, whose answers open this question, or None."""
         return Opener(*list(self.when.items())[-1]) if self.when else None
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Question:

@@ -90,7 +90,10 @@ class QuestionForm(FlaskForm):
 
     @property
     def asked(self) -> list[Question]:
-        """Return the questions whose conditions are met. Answers to others are neither checked nor sent."""
+        """Return the questions whose conditions are met.
+
+        Answers to other questions are neither checked nor sent.
+        """
         return [q for q in self.definition.questions if q.name in self.given]
 
     def holds(self, conditions: Conditions) -> bool:
@@ -126,7 +129,7 @@ class QuestionForm(FlaskForm):
         ]
 
     def blocks(self, step: Step) -> list[Question]:
-        """Return the questions of a step that no other question of the step opens."""
+        """Return the questions in a step that no other question in the step opens."""
         names = {q.name for q in step.questions}
         return [q for q in step.questions if not (q.opened_by and q.opened_by.name in names)]
 

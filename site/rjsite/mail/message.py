@@ -38,7 +38,7 @@ class OutgoingMail:
 
 
 def subject(referral: Referral) -> str:
-    """Return the subject: the reference, a mark for possible spam, and nothing from the answers.
+    """Return the subject: the reference, a mark if the form may be spam, and nothing from the answers.
 
     A form that was filled in quickly is not marked as possible spam for that alone: autofill is quick, and so
     are tests of the site.

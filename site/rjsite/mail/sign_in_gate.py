@@ -97,7 +97,7 @@ class Gate:
     def do_without_database(self) -> None:
         """Read the state once more if possible, then keep it in memory for a few seconds.
 
-        This is for callers that have found that the database cannot be written to and must not wait again.
+        This is for callers that must not wait again after finding that the database cannot be written to.
         """
         self.state()
         self._give_up_database()
@@ -142,7 +142,7 @@ class Gate:
             self._save(replace(state, closed_until=0.0, failure=""))
 
     def close(self, failure: str) -> None:
-        """Close the gate. The time doubles with each refusal in a row, up to LONGEST_WAIT."""
+        """Close the gate. The wait doubles with each consecutive refusal, up to LONGEST_WAIT."""
         if self.state().failure:  # another thread has just closed it
             return
         refusals = self._known.refusals

@@ -16,7 +16,7 @@ def shut_down_after(seconds: float, find_socket: Callable[[], socket.socket | No
 
     Args:
         seconds: the delay. The caller cancels the timer if all goes well.
-        find_socket: returns the socket; called when the time is over.
+        find_socket: returns the socket; called when the time is up.
     """
 
     def shut_down() -> None:

@@ -128,7 +128,7 @@ class Claims(Database):
             return bool(connection.execute(update(outbox).where(mine).values(**values)).rowcount)
 
     def retry_now(self, *failures: str, recipient: str = "") -> int:
-        """Make the emails that are waiting because of certain failures due now.
+        """Make emails due now if they are waiting because of certain failures.
 
         Args:
             *failures: the first words of these failures.

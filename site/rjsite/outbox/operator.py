@@ -92,7 +92,7 @@ def rows(box: Outbox) -> Sequence[Row[tuple[object, ...]]]:
 
 
 def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
-    """Return the rows of a reference that still have a body: unsent ones first, and newer versions first."""
+    """Return the rows of a reference that have a body, unsent before sent and newer before older versions."""
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
     order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc(), outbox.c.id
     with box.reading.connect() as connection:

@@ -32,7 +32,7 @@ outbox = Table(
     Index("outbox_reference", "reference"),
 )
 
-# The last running number and the last day that was counted; both outlive the rows.
+# The last running number, and the day of the last daily count. Both outlive the rows.
 counters = Table(
     "outbox_counters",
     metadata,

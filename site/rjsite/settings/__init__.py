@@ -174,7 +174,7 @@ class Settings(BaseModel):
 
     @property
     def production(self) -> bool:
-        """Return whether this is the real site."""
+        """Return whether the site runs in production."""
         return self.mode == "production"
 
     @property

@@ -86,7 +86,10 @@ def token_url(value: str) -> str:
 
 
 def repository(value: str) -> str:
-    """Check the address of a Git repository. With https it must contain no password, as messages show it."""
+    """Check the address of a Git repository.
+
+    An https address must not contain a password, because messages show the address.
+    """
     web = re.match(r"https://[^@\s]+\Z", value)
     if value and not (web or re.match(r"(ssh://|file:///|/|[\w.-]+@[\w.-]+:)[^-\s]\S*\Z", value)):
         raise ValueError(

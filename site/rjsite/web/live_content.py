@@ -151,7 +151,7 @@ class LiveLibrary:
 
     def _load(self, kept: Library | None) -> Library:
         today = clock.today()
-        folder = self.folder.resolve()  # the folder may be a link, and its target may change
+        folder = self.folder.resolve()  # the folder may be a link whose target changes at any time
         library = load(folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good)
         if self.production:
             library = for_the_public(library, folder, today, self._last_good)

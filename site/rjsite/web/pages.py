@@ -89,7 +89,7 @@ def cache_of(shown: Page) -> str:
 
 
 def render(shown: Page) -> str:
-    """Return a page or story as HTML. For the list of stories, it is the first, unfiltered page."""
+    """Return a page or story as HTML. The list of stories is returned as its first, unfiltered page."""
     if shown.address == STORIES and (listing := library().story_index.listing(shown.title, STORIES, {})):
         return render_list(shown, listing)
     if isinstance(shown, Story):

@@ -3,8 +3,8 @@
 DIR/current is a symbolic link to the current files. It is replaced atomically once all files are written.
 `pages` contains what browsers may store and revalidate, `unkept` what they must not store, and `files` what
 never changes. A file is named after its URL: /privacy is pages/privacy.html, and / is pages/.html. With
-deploy/nginx-published.conf, nginx serves them, shows /site-away if the site is unavailable, and /too-long
-for a request that is too large.
+deploy/nginx-published.conf, nginx serves these files; it shows /site-away if the site is unavailable, and
+/too-long for a request that is too large.
 """
 
 from __future__ import annotations
