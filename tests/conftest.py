@@ -255,7 +255,7 @@ def invented_service(drafts: bool, today: date) -> Library:
 def _the_invented_service_is_read_once() -> Iterator[None]:
     """Share the invented service, whose files do not change, between all apps of the test run.
 
-    Otherwise each app would read it for 0.1 s. Changes to other content are seen by the very next request.
+    Otherwise each app would spend 0.1 s reading it. Changes to other content are seen by the next request.
     """
     look = LiveLibrary._hash_of_files
 

@@ -4,7 +4,7 @@
     make soak MINUTES=10 SEED=7    ten minutes, the faults of an earlier seed
     make soak SIGN_IN=token        sign in to the mail server with OAuth
 
-An accepted form is delivered at least once. A refused form comes back with every answer. No form is neither.
+Every form is either accepted, and then delivered at least once, or refused, and then shown with every answer.
 Many things go wrong: the mail server fails in many ways, tokens expire early, the token server refuses, the
 site gets SIGKILL or SIGTERM, a second worker starts and is killed, the outbox is locked, full or corrupt, and
 people send pages twice or change answers.

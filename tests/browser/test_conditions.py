@@ -7,8 +7,8 @@ from playwright.sync_api import Page
 
 from support.look import PAGES, add_style, open_steady
 
-SCREENS = [(320, 256), (360, 740), (768, 1024), (1280, 800), (1920, 1080)]  # the first is 1280 at 400%
-LARGER = "html { font-size: 225% !important }"  # 200% of the text alone
+SCREENS = [(320, 256), (360, 740), (768, 1024), (1280, 800), (1920, 1080)]  # the first is 1280 at 400% zoom
+LARGER = "html { font-size: 225% !important }"  # the text alone at 200%
 SPACING = """* { line-height: 1.5 !important; letter-spacing: .12em !important }
 * { word-spacing: .16em !important } p { margin-bottom: 2em !important }"""  # WCAG 2.2, 1.4.12
 RIGHT_TO_LEFT = "html { direction: rtl }"
@@ -147,7 +147,7 @@ def test_the_first_screen_of_a_phone_says_what_this_is_and_what_to_do(page: Page
 
     assert page.locator("h1").evaluate(bottom) < 300
     assert page.locator(".hero p").first.evaluate(bottom) < 450
-    assert page.locator(".hero p.next").first.evaluate(bottom) < 540  # ask us to contact you
+    assert page.locator(".hero p.next").first.evaluate(bottom) < 540  # what to do next
     assert page.locator(".choices h2").evaluate("e => e.getBoundingClientRect().top") < 640
 
 

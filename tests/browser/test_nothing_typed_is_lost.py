@@ -50,7 +50,7 @@ def mails_of(site: Site, reference: str, many: int) -> list[EmailMessage]:
     return found()
 
 
-@pytest.mark.parametrize("form", [A, C])  # by its steps, and on one page
+@pytest.mark.parametrize("form", [A, C])  # step by step, and on one page
 def test_the_network_cut_at_send_keeps_all_and_sending_again_is_one_case(
     page: Page, live_site: Site, form: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""No answer is sent or stored on disk before Send, and none stays on disk or in an address after it.
+"""No answer is sent or stored before Send, and none stays on disk or in an address after it.
 
 The search of the disk is tested too: it finds answers (TELLTALE) that were typed into a page without our
 protections, in the same profile.

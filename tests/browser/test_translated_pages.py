@@ -81,7 +81,7 @@ def test_a_translated_form_lists_every_answer_and_can_be_sent(at_the_check: Page
     expect(page.locator("[data-sent]")).to_be_visible()
 
 
-@pytest.mark.parametrize("form", [A, C])  # by its steps, and on one page
+@pytest.mark.parametrize("form", [A, C])  # step by step, and on one page
 def test_a_translated_form_can_be_sent_after_a_failure_that_restores_its_button(
     translated: Page, form: str
 ) -> None:

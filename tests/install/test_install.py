@@ -105,7 +105,7 @@ class Server(Machine):
         return f"{status} {body}"
 
     def shown_by(self, slug: str) -> set[bool]:
-        """Return the set of whether a story is shown by nginx, by the site itself and in the list."""
+        """Return whether nginx, the site itself and the list show a story, as a set of these answers."""
         address = f"{STORIES}{slug}"
         headers = f"-H Host:{HOST} -H X-Forwarded-Proto:https"
         alone = self.type(

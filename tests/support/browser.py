@@ -128,12 +128,12 @@ def axe_faults(
     Args:
         page: the page to check.
         without: the rules to skip.
-        only: the only rules to run, or none to run all.
+        only: the rules to run; by default, all.
         within: a selector for the part of the page to check.
     """
     without_script = page.evaluate(WAKE_TIMERS)
     options = {
-        "preload": not without_script,  # axe would fetch the style sheets again, which needs script
+        "preload": not without_script,  # axe would fetch the style sheets again, which needs JavaScript
         "resultTypes": ["violations"],
         "runOnly": {"type": "rule", "values": [*only]} if only else {"type": "tag", "values": list(RULES)},
         "rules": {rule: {"enabled": False} for rule in without},

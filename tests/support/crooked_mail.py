@@ -62,7 +62,8 @@ class CrookedServer:
     refused: frozenset[str] = frozenset()
     longest_line: int = 1000
     injected: str = ""
-    accepts_token: Callable[[str, str], bool] | None = None  # given user and token; if set, only XOAUTH2
+    # called with the user and the token; if set, the server offers only XOAUTH2
+    accepts_token: Callable[[str, str], bool] | None = None
     received: list[Received] = field(default_factory=list)
     taken: list[Received] = field(default_factory=list)
     plain: list[bytes] = field(default_factory=list)

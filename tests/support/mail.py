@@ -82,7 +82,8 @@ class MailServer:
     certificate: str = GOOD
     encryption: str = STARTTLS
     login: tuple[str, str] | None = None
-    accepts_token: Callable[[str, str], bool] | None = None  # given user and token; if set, only XOAUTH2
+    # called with the user and the token; if set, the server offers only XOAUTH2
+    accepts_token: Callable[[str, str], bool] | None = None
     client_ca: Path | None = None  # clients need a certificate from this authority
     refusal: str = "535 5.7.3 Authentication unsuccessful"
     sign_ins: int = 0

@@ -122,7 +122,7 @@ def test_every_form_that_was_thanked_for_arrives_though_the_server_ends_during_f
         getattr(site, how)()
         for one in posts:
             one.result()
-    with closing(sqlite3.connect(site.data_dir / "outbox.sqlite3")) as outbox:  # minutes later
+    with closing(sqlite3.connect(site.data_dir / "outbox.sqlite3")) as outbox:  # as if minutes had passed
         outbox.execute("UPDATE outbox SET due_at = 0 WHERE accepted_at IS NULL")
         outbox.commit()
     site.start()

@@ -34,7 +34,7 @@ def get(site: Site, path: str) -> str:
 
 
 def talk(site: Site, said: bytes) -> bytes:
-    """Send all of it in one go, and return what arrives until the site closes the connection."""
+    """Send these bytes in one go, and return what arrives until the site closes the connection."""
     with socket.create_connection((LOOPBACK, site.port), timeout=30) as connection:
         connection.sendall(said)
         heard = b""

@@ -1,4 +1,4 @@
-"""If many people send forms together, none is lost, doubled or locked out, and pages are still served.
+"""If many people send forms together, no form is lost or doubled, nobody is kept out, and pages are served.
 
 `FORMS=5000 pytest tests/system/test_floods.py` sends the flood at its full size.
 """

@@ -352,7 +352,7 @@ def test_many_mails_are_out_soon_after_the_password_is_mended(stage: Stage) -> N
     with stage.mended() as server:
         services_of(create_app(wrong)).worker.drain()
         assert (server.asked.count("auth"), server.received) == (1, [])
-        services_of(stage.app).worker.drain()  # with the right one
+        services_of(stage.app).worker.drain()  # with the right password
 
     assert len({str(one.message["Message-ID"]) for one in server.received}) == len(server.received) == MANY
 

@@ -67,7 +67,7 @@ def cipher() -> RowCipher:
 def version_before(url: str, cipher: RowCipher, monkeypatch: pytest.MonkeyPatch) -> Outbox:
     """Return the outbox of the previous version, with a database that this version has not migrated yet.
 
-    It is a second copy of our own store, which knows only the tables and columns that exist now.
+    It is a second copy of our own store, which knows only the tables and columns in that database.
     """
     engine = open_database(url)
     old = MetaData()

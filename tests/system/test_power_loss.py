@@ -54,4 +54,4 @@ def test_a_form_is_synced_to_disk_before_the_answer_leaves(site: Site, tmp_path:
     synced = {call.on: n for n, call in enumerate(said[:answer]) if "sync" in call.name}
 
     assert written[-1] < synced[log] < answer
-    assert synced[site.data_dir.name] < answer  # for the name of the log, if it is a new file
+    assert synced[site.data_dir.name] < answer  # the log's name, in case the file is new

@@ -37,7 +37,7 @@ OWN = {
     "Transfer-Encoding",
     "Last-Modified",
 }
-BROWSER = "gzip, deflate, br"  # what every browser asks for
+BROWSER = "gzip, deflate, br"  # what every browser accepts
 UNPACK = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
 PAGES = ["/", "/privacy", "/case-studies/", "/case-studies/a-broken-fence", "/think-it-through"]
 

@@ -102,7 +102,7 @@ def take_up(site: Site) -> None:
 
 @contextmanager
 def visitors(site: Site, *paths: str) -> Iterator[list[tuple[str, int]]]:
-    """Send requests from several threads until the end of the block, and yield the list of their statuses."""
+    """Send requests from several threads until the end of the block, and yield the paths and statuses."""
     answers: list[tuple[str, int]] = []
     end = threading.Event()
 

@@ -16,7 +16,7 @@ from rjsite.settings import ROOT
 
 SOMEBODY = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
-# A small project that is prepared in no time. Empty files in it say what goes wrong with it.
+# A small project that takes no time to prepare. Empty files in it say what goes wrong with it.
 FILES = {
     "deploy/prepare.py": f"""\
 import sys
