@@ -138,7 +138,7 @@ def trusting(browser_type: BrowserType, which: str, site: Https, errors: list[st
 def trusting_browser(
     browser_type: BrowserType, https_site: Https, script_errors: list[str]
 ) -> Iterator[Browser]:
-    """Run a Chromium without windows, which needs half the processor time of the full one."""
+    """Run a headless Chromium, which needs half the processor time of the full one."""
     with trusting(browser_type, "Chromium without windows", https_site, script_errors) as browser:
         yield browser
 
