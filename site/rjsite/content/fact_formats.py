@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 FactForm = Literal[
     "name", "phrase", "sentence", "number", "phone", "relay", "text", "email", "website", "address",
@@ -129,6 +129,25 @@ def as_day(value: str) -> date | None:
         with suppress(ValueError):
             return datetime.strptime(value, pattern).date()  # noqa: DTZ007 (a day has no zone)
     return None
+
+
+def day_in_words(value: Any) -> Any:
+    """Return a TOML date, which was written without quotes, as text, and any other value unchanged."""
+    return f"{value:%-d %B %Y}" if isinstance(value, date) else value
+
+
+def optional_day(value: Any) -> date | None:
+    """Return a date that was written with or without quotes, or None for an empty value.
+
+    Raises:
+        ValueError: if the value is not a date.
+    """
+    if value == "":
+        return None
+    day = as_day(str(value))
+    if day is None:
+        raise ValueError(f"write {GIVE['date']}")
+    return day
 
 
 _CHECKS: Mapping[FactForm, Callable[[str], object]] = {

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -49,25 +49,6 @@ FOR_A_TIME: Mapping[str, FactForm] = {"notice": "sentence", "forms_paused": "sen
 CONTACT: frozenset[FactForm] = frozenset({"phone", "relay", "text", "email", "address"})
 
 
-def _day_in_words(value: Any) -> Any:
-    """Return a TOML date, which was written without quotes, as text, and any other value unchanged."""
-    return f"{value:%-d %B %Y}" if isinstance(value, date) else value
-
-
-def _day(value: Any) -> date | None:
-    """Return a date that was written with or without quotes, or None for an empty value.
-
-    Raises:
-        ValueError: if the value is not a date.
-    """
-    if value == "":
-        return None
-    day = fact_formats.as_day(str(value))
-    if day is None:
-        raise ValueError(f"write {fact_formats.GIVE['date']}")
-    return day
-
-
 class Fact(BaseModel):
     """One fact: its value, its link, and any open question about it.
 
@@ -85,7 +66,7 @@ class Fact(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     form: FactForm | None = None
-    value: Annotated[str, BeforeValidator(_day_in_words)] = ""
+    value: Annotated[str, BeforeValidator(fact_formats.day_in_words)] = ""
     link: str = ""
     ask: str = ""
     urgency: Urgency = "soon"
@@ -93,7 +74,7 @@ class Fact(BaseModel):
     source: str = ""
     year: str = ""
     checked: str = ""
-    until: Annotated[date | None, BeforeValidator(_day)] = None
+    until: Annotated[date | None, BeforeValidator(fact_formats.optional_day)] = None
     needed: bool = False
 
     @property

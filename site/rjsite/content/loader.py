@@ -32,6 +32,7 @@ STORY_CRUMBS = (Link(label="Home", page=HOME), Link(label="Stories", page=STORIE
 
 Made = TypeVar("Made")
 Shown = TypeVar("Shown", bound=Page)
+Make = Callable[[Document, str, Facts], Shown]  # makes a page from a document, its name and the facts
 
 
 class Reader:
@@ -124,7 +125,7 @@ class Reader:
                 with suppress(Unreadable):
                     self.usable[name.as_posix()] = read_bytes(file, self.folder.name / name)
 
-    def each(self, kind: str, make: Callable[[Document, str, Facts], Shown]) -> Iterator[Shown]:
+    def each(self, kind: str, make: Make[Shown]) -> Iterator[Shown]:
         """Yield the page or story in each Markdown file in a folder.
 
         A page with a mistake in its file is replaced by its last good version, if there is one. Anything else
@@ -140,9 +141,7 @@ class Reader:
             else:
                 yield made
 
-    def _made(
-        self, path: Path, shown: Path, make: Callable[[Document, str, Facts], Shown]
-    ) -> tuple[Shown | None, list[Problem]]:
+    def _made(self, path: Path, shown: Path, make: Make[Shown]) -> tuple[Shown | None, list[Problem]]:
         """Return the page in a file (None if the file cannot be used) and the problems in the file."""
         try:
             named_well(path, shown)
@@ -152,11 +151,7 @@ class Reader:
             return None, list(unreadable.problems)
 
     def _or_last_good(
-        self,
-        made: Shown | None,
-        problems: list[Problem],
-        path: Path,
-        make: Callable[[Document, str, Facts], Shown],
+        self, made: Shown | None, problems: list[Problem], path: Path, make: Make[Shown]
     ) -> Shown | None:
         """Return `made`, or the last good version of the page if the file has a mistake and there is one."""
         name = path.relative_to(self.folder).as_posix()
