@@ -410,7 +410,16 @@ def test_the_site_does_not_start_before_content_was_fetched(data):
 
 
 @pytest.mark.parametrize(
-    "address", ["https://token@git.example.org/a.git", "--upload-pack=x", "ext::sh -c x", "http://a/b", "a b"]
+    "address",
+    [
+        "https://token@git.example.org/a.git",
+        "ssh://git:token@git.example.org/a.git",
+        "ssh://-oProxyCommand=x/a",
+        "--upload-pack=x",
+        "ext::sh -c x",
+        "http://a/b",
+        "a b",
+    ],
 )
 def test_an_address_with_a_password_or_a_command_is_no_repository(data, monkeypatch, address):
     monkeypatch.setenv("RJSITE_CONTENT_REPOSITORY", address)

@@ -86,12 +86,10 @@ def token_url(value: str) -> str:
 
 
 def repository(value: str) -> str:
-    """Check the address of a Git repository.
-
-    An https address must not contain a password, because messages show the address.
-    """
-    web = re.match(r"https://[^@\s]+\Z", value)
-    if value and not (web or re.match(r"(ssh://|file:///|/|[\w.-]+@[\w.-]+:)[^-\s]\S*\Z", value)):
+    """Check the address of a Git repository. It must not contain a password, because messages show it."""
+    remote = r"(?:https://|ssh://(?:[\w.-]+@)?)[^-@\s][^@\s]*\Z"
+    local = r"(?:file:///|/|[\w.-]+@[\w.-]+:)[^-\s]\S*\Z"
+    if value and not (re.match(remote, value) or re.match(local, value)):
         raise ValueError(
             "write the address of a git repository without a password, like https://git.example.org/site.git "
             "or git@git.example.org:site.git"
