@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rjsite.content.fact_formats import GIVE
 from rjsite.content.facts import REQUIRED, Fact, Facts, load_facts
 from rjsite.content.problem import Unreadable
 
@@ -133,6 +134,19 @@ def test_facts_are_read_from_the_file(tmp_path):
 @pytest.mark.parametrize("missing", REQUIRED)
 def test_a_fact_that_nothing_works_without_is_asked_for(tmp_path, missing):
     assert refused(tmp_path, **{missing: ""}) == [f'1: add [{missing}] with a value = "..."']
+
+
+@pytest.mark.parametrize("value", ["{area} {no_such_fact}", "{phone} {relay}"])
+def test_a_needed_fact_that_names_one_without_a_value_is_a_problem(tmp_path, value):
+    (problem,) = refused(tmp_path, name=value)
+
+    assert problem == f"2: name: “{value}” is not an answer; write {GIVE['name']}"
+
+
+def test_a_needed_fact_that_only_waits_for_another_needed_one_is_no_second_problem(tmp_path):
+    (problem,) = refused(tmp_path, name="{area} Mending", area="tbc")
+
+    assert "area: “tbc” is not an answer" in problem
 
 
 def test_an_unknown_key_of_a_fact_is_a_problem(tmp_path):

@@ -239,8 +239,9 @@ def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path)
     lines = Lines(read_source(path, shown))
     for name, form in REQUIRED.items():
         fact, value = facts.get(name, Fact()), written.get(name, Fact()).value
-        if not fact and any(match["name"] in REQUIRED for match in USED.finditer(value)):
-            continue  # the problem is reported for the fact that the value names
+        named = {match["name"] for match in USED.finditer(value)} & REQUIRED.keys()
+        if not fact and not all(map(facts.has, named)):
+            continue  # the problem is reported for a required fact that this value names
         if value and not fact:
             message = f"“{value}” is not an answer; write {fact_formats.GIVE[form]}"
             yield Problem(shown, lines.of((name, "value")), f"{name}: {message}")

@@ -127,7 +127,7 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
 
 
 def _fields(text: str, shown: Path, first: int) -> Read:
-    """Return the values and line numbers of the fields. `first` is the line number where the text begins."""
+    """Return the values and line numbers of the fields. `first` is the number of their first line."""
     try:
         nodes = list(yaml_fields.nodes(text))
     except yaml.YAMLError as error:

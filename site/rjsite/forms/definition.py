@@ -29,7 +29,7 @@ FURTHER_OPENERS = 2
 _TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name facts about the service
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
-Text = Annotated[str, Field(pattern=r"\S")]  # may not be blank
+Text = Annotated[str, Field(pattern=r"\S")]  # must not be blank
 Conditions = dict[str, tuple[str, ...]]  # the accepted answers to each named question; all must be met
 _NAMED = re.compile(r"<([^<>]*)>")  # the name of a question in a headline, replaced by the answer
 
@@ -146,7 +146,7 @@ class SharedQuestions(_Part):
 
 
 class Step(_Part):
-    """A topic of a form, shown as a screen with JavaScript and as a numbered section without it."""
+    """A topic of a form: a numbered section or, if the form is `by_step` and JavaScript runs, a screen."""
 
     title: Text
     use: tuple[Question, ...] = ()  # the shared questions come first

@@ -73,7 +73,7 @@ def _typed(value: str) -> None:
 
 
 def token_url(value: str) -> str:
-    """Check the URL of a token server: with https, or with http on this machine."""
+    """Check the URL of a token server. The scheme must be https, or http if the host is this machine."""
     try:
         parts = urlsplit(value)
         usable = parts.port != 0 and parts.hostname and not (parts.username or parts.fragment)

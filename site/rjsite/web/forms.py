@@ -168,7 +168,7 @@ def sent() -> ResponseReturnValue:
 
 
 def _reference_cipher() -> MultiFernet:
-    """Return the cipher for the reference in the URL of /sent, which stays in the browser history."""
+    """Return the cipher for the reference in the URL of /sent, which browsers keep in their history."""
     secrets = current_services().settings.secrets
     keys = (hashlib.sha256(f"sent:{secret}".encode()).digest() for secret in secrets)
     return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])

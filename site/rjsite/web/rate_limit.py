@@ -87,7 +87,7 @@ class StorageWithFallback(SlidingWindows):
 
 
 def make_limiter(app: Flask, settings: Settings) -> Limiter:
-    """Return the limiter of an app. It counts only the calls of functions that `limited` returned.
+    """Return a new limiter for an app. It counts only calls to functions that `limited` returned.
 
     Each app has its own: Flask-Limiter counts in the storage of the app that it was bound to last, so one
     limiter at module level could not serve two apps in one process.

@@ -56,7 +56,7 @@ Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of a line, and what to 
 
 
 def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
-    """Yield the lines that are missing from an entry, and a form that differs from the required one."""
+    """Yield a finding for each line missing from an entry, and for a form that must be another."""
     if name in FOR_A_TIME:
         if written.get("value") and not fact.until:
             yield (
@@ -75,7 +75,7 @@ def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
 
 
 def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
-    """Yield facts in a value that do not exist or whose own value names a fact."""
+    """Yield a finding for each fact in a value that does not exist or whose own value names a fact."""
     for match in USED.finditer(value):
         if match["name"] not in written:
             yield (
@@ -90,7 +90,7 @@ def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
 
 
 def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
-    """Yield a value that is not an answer or does not fit the form of its fact."""
+    """Yield a finding if a value is not an answer or does not fit the form of its fact."""
     start = " ".join(value.split())[:_SHOWN]
     if value and not fact_formats.is_answer(value):
         give = f"write {GIVE[fact.form]}" if fact.form else "write the answer"
@@ -104,13 +104,13 @@ def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
 
 
 def _link(fact: Fact, written: str) -> Keyed:
-    """Yield a link that does not begin with https://, unless the site derives the link from the value."""
+    """Yield a finding if a link does not begin with https://, unless the site derives it from the value."""
     if written and fact.form not in ("phone", "email", "website") and not written.startswith("https://"):
         yield ("link",), "write a web address that begins with https://"
 
 
 def _written_out(fact: Fact, value: str, hard_coded: HardCodedFacts) -> Keyed:
-    """Yield each number and address in a text that is already the value of another fact."""
+    """Yield a finding for each number and address in a text that is already the value of another fact."""
     if fact.form in ("sentence", "phrase", "address"):
         for number, name in hard_coded.find(value):
             if name:
@@ -118,7 +118,7 @@ def _written_out(fact: Fact, value: str, hard_coded: HardCodedFacts) -> Keyed:
 
 
 def _beside(fact: Fact, uses: Sequence[Use]) -> Keyed:
-    """Yield a value that repeats words in the sentence around it."""
+    """Yield a finding if a value repeats words in a sentence around it."""
     within = [use.around for use in uses if use.sentence and fact.value and fact.form != "sentence"]
     for before, after in dict.fromkeys(within):
         said = list(_WORD.finditer(fact.value))

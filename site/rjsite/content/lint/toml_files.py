@@ -78,7 +78,7 @@ def _form(library: Library, file: TomlFile, rules: Rules) -> Findings:
 
 
 def _facts_named(library: Library, line: int, text: str) -> Findings:
-    """Yield facts in a form's text that do not exist, or that hide the whole text while they are not set."""
+    """Yield a finding for each fact in a text that does not exist, or hides the whole text while not set."""
     for match in USED.finditer(text):
         name = match["name"]
         if name not in library.facts:
