@@ -13,8 +13,6 @@ from email.mime.nonmultipart import MIMENonMultipart
 from email.policy import compat32
 from email.utils import format_datetime
 
-from email_validator import EmailNotValidError, validate_email
-
 from rjsite.content.clock import UK
 from rjsite.forms.referral import FAST, Answer, Referral
 
@@ -85,6 +83,8 @@ def _lines(answers: Sequence[Answer]) -> Iterator[str]:
 
 def reply_to(address: str) -> str:
     """Return an address in the ASCII form that every mail server accepts, or "" if it has none."""
+    from email_validator import EmailNotValidError, validate_email  # slow to import, so not at the start
+
     try:
         return validate_email(address, check_deliverability=False, strict=True).ascii_email or ""
     except EmailNotValidError:
