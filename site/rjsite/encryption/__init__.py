@@ -1,1 +1,1 @@
-"""Encryption of the rows of the outbox and of the mail for the team."""
+"""Encryption of the bodies in the outbox and of the mail for the team."""

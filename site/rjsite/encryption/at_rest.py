@@ -23,8 +23,8 @@ class RowCipher:
 
     Args:
         keys: Fernet keys in URL-safe base64.
-        envelopes_from: the sender of S/MIME envelopes, or "" if the team has no certificates. Then no row may
-            contain an envelope, because anyone who can write to the database could send anything in one.
+        envelopes_from: the sender of S/MIME envelopes, or "" if the team has no certificates. In that case,
+            no envelope is accepted, because anyone who can write to the database could send anything in one.
     """
 
     def __init__(self, keys: Sequence[str], envelopes_from: str = "") -> None:

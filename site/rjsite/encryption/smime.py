@@ -1,7 +1,7 @@
-"""Encrypts each email with S/MIME for the certificates of the team, if there are any, before it is stored.
+"""Encrypts each email that contains a form with S/MIME, if the team has certificates, before it is stored.
 
-An envelope (RFC 8551) uses AES-256 and has every certificate that has not expired as a recipient. The server
-that created it cannot open it. Only these headers stay outside: From, To, Subject with the reference, Date,
+An envelope (RFC 8551) is encrypted with AES-256 for every certificate that has not expired. The server that
+created it cannot open it. Only these headers stay outside: From, To, Subject with the reference, Date,
 Message-ID and the two headers against automatic replies. The Reply-To header is removed, because it contains
 the person's address.
 """
@@ -92,7 +92,7 @@ def is_envelope(message: bytes) -> bool:
 
 
 def checked_envelope(envelope: bytes, *, sender: str, recipient: str, submission: str, version: str) -> bytes:
-    """Return a stored envelope with the current sender, if its headers are as this site writes them.
+    """Return a stored envelope with the current sender, if the headers are as this site writes them.
 
     Nothing in an envelope proves that this site created it. Its headers may therefore contain only what this
     site writes for the row that stores the envelope.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def advice(failure: str) -> str:
-    """Return one or two sentences of advice about a failure, or "" if there is nothing to do but wait."""
+    """Return the advice about a failure, or "" if advice.toml has none."""
     return next((sentence for part, sentence in _sentences().items() if part in failure), "")
 
 

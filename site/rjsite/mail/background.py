@@ -22,7 +22,7 @@ class Background:
     """Delivers mail in one thread of each process that handles requests, under any WSGI server.
 
     Many servers load the app and then fork, and a thread does not survive a fork. The thread therefore
-    starts with the first request of each process, and that request does not wait for it.
+    starts at the latest with the first request that a process handles, and the request does not wait for it.
 
     Args:
         worker: delivers the mail.
@@ -36,7 +36,7 @@ class Background:
         self._starting = threading.Lock()
 
     def start(self) -> None:
-        """Start the thread unless this process has already started it."""
+        """Start the thread, if this process delivers mail and has not started it yet."""
         if self._process == os.getpid() or not self._starting.acquire(blocking=False):
             return
         try:
@@ -52,10 +52,10 @@ class Background:
         self._worker.certificates.log_summary()
         if self._deliver:
             self._worker.start()
-            atexit.register(self._worker.stop)  # lets it finish the current email
+            atexit.register(self._worker.stop)  # the worker then finishes the current email
 
     def sends(self) -> bool:
-        """Return True if this process is delivering mail, or if it leaves that to `rjsite deliver`."""
+        """Return True if this process is delivering mail, or leaves the delivery to `rjsite deliver`."""
         return not self._deliver or self._worker.runs()
 
     def start_with(self, app: WSGIApplication) -> WSGIApplication:

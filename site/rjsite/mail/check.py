@@ -30,7 +30,7 @@ _UNTRUSTED = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the check: its name, whether it worked, and the result or some advice."""
+    """One step of the check: its name, whether it worked, and the result, or the failure and any advice."""
 
     name: str
     works: bool
@@ -41,7 +41,7 @@ def check_mail(mail: TeamMail, *, send: bool) -> Iterator[Step]:
     """Yield each step of the check, up to and including the first that fails.
 
     Args:
-        send: whether to send a test email to each address of the team at the end.
+        send: whether to end by sending a test email to each address of the team.
     """
     connection = mail.verified_connection()
     steps: list[tuple[str, Callable[[], str]]] = [

@@ -1,4 +1,4 @@
-"""The connection to the mail server: it verifies TLS, signs in through the gate and limits every wait."""
+"""The connection to the mail server: it verifies certificates, signs in through the gate and limits waits."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class VerifiedConnection(Connection):
         self.time_limit: threading.Timer | None = None
 
     def configure_host(self) -> smtplib.SMTP:
-        """Connect, encrypt and sign in. Flask-Mail calls this.
+        """Connect, and encrypt and sign in if so configured. Flask-Mail calls this.
 
         Raises:
             MailFailure: if the gate is closed, the server is busy, or the sign-in fails or is impossible.
-            smtplib.SMTPException, OSError: if the server cannot be reached or trusted.
+            smtplib.SMTPException, OSError: if the server cannot be reached or trusted, or does not encrypt.
         """
         self.gate.ensure_open()
         try:
@@ -81,7 +81,7 @@ class VerifiedConnection(Connection):
             "timeout": settings.mail_timeout,
             "local_hostname": domain_of(settings.sender),  # the default discloses this machine's name
         }
-        # The client is created before it connects, so that the timer can close it during the first reply.
+        # The client is created before it connects, so that the timer can shut it down during the first reply.
         host: _ServerOverTLS | _Server
         host = _ServerOverTLS(**where, context=self.context) if settings.mail_use_ssl else _Server(**where)
         host._host = settings.mail_server  # type: ignore[union-attr]  # the name that the certificate must have
@@ -143,7 +143,7 @@ class VerifiedConnection(Connection):
                 host.auth(mechanism, getattr(host, MECHANISMS[mechanism]))
 
     def _sign_in_with_token(self, host: smtplib.SMTP) -> None:
-        """Sign in with an access token. If a token that has worked before is refused, try a new one once."""
+        """Sign in with an access token. If one that worked before is permanently refused, try a new one."""
         token = self.tokens.current(self.within)
         try:
             _authenticate(host, self.settings.mail_username, token.value)

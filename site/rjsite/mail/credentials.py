@@ -18,8 +18,8 @@ WARN_BEFORE = timedelta(days=30)
 def credentials_digest(settings: Settings) -> str:
     """Return a keyed digest of the credentials for the mail server, including any certificate and key files.
 
-    The last key in RJSITE_SECRET_KEY keys the digest, so that it stays the same when a new key is added in
-    front of the others.
+    The last key in RJSITE_SECRET_KEY keys the digest, so that the digest stays the same when a new key is
+    added in front of the others.
     """
     password = settings.mail_password.get_secret_value()
     parts = [settings.mail_server, settings.mail_port, settings.mail_username, password]

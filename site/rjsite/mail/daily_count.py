@@ -1,4 +1,4 @@
-"""Sends the team an email each morning with the number of forms and their running numbers.
+"""Sends the team an email each morning with the number of yesterday's forms and their running numbers.
 
 If the inbox contains emails 118 and 120, staff can see that 119 is missing. The daily email contains no
 answers or names.
@@ -21,21 +21,21 @@ from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 HOUR = 7  # UK time
 COUNTED = "counted day"
 SUBJECT = "Website forms: daily count"
-_REFERENCE = "DAY-"  # no form can have this reference, because references have no vowels
+_REFERENCE = "DAY-"  # no form can have this reference, because references of forms contain no vowels
 
 
 def is_count(message: bytes) -> bool:
     """Return whether an email is a daily count and not a form.
 
     The subject decides, because it is part of the encrypted body. The reference of a row is not encrypted,
-    and somebody who changes it must not be able to make the site send a form unencrypted.
+    and somebody who changes a reference must not be able to make the site send a form unencrypted.
     """
     return f"\r\nSubject: {SUBJECT}\r\n".encode() in message.partition(b"\r\n\r\n")[0]
 
 
 @dataclass(frozen=True)
 class DailyCount:
-    """Stores one email a day about the forms of the previous day, however many workers there are.
+    """Stores one email a day for each recipient about the previous day, however many workers there are.
 
     Args:
         outbox: counts the forms and stores the emails.
@@ -50,7 +50,7 @@ class DailyCount:
     warnings: Callable[[], Sequence[str]]
 
     def send_when_due(self) -> bool:
-        """Store this morning's email if it is due, and return whether it was stored.
+        """Store this morning's email if it is due. Return False if it is not due or the outbox is full.
 
         A new outbox gets its first email on the following day.
         """
@@ -58,7 +58,7 @@ class DailyCount:
         today, counted = now.date().toordinal(), operator.counter(self.outbox, COUNTED)
         if counted == 0:
             operator.set_counter(self.outbox, COUNTED, today)
-        # compared for equality only, so that the emails continue after the clock has been far ahead
+        # only equality counts, so that the emails continue after the clock has been far ahead
         if now.hour < HOUR or counted in (0, today):
             return False
         try:

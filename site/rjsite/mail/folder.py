@@ -38,7 +38,7 @@ class FolderConnection(Connection):
         Path(file.name).replace(self._free_name(message.outgoing))
 
     def _free_name(self, outgoing: OutgoingMail) -> Path:
-        """Return the path for a message. From the second recipient on, the files are numbered.
+        """Return the path for a message. If other messages have the same name, a number is added to the name.
 
         An identical message is written to the same file again.
         """

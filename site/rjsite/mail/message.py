@@ -17,7 +17,7 @@ from rjsite.content.clock import UK
 from rjsite.forms.referral import FAST, Answer, Referral
 
 SCHEMA_VERSION = 2  # the version of referral.json; raise it if a field is removed or changes its meaning
-SECURE_MAIL = ".cjsm.net"  # Criminal Justice Secure Mail accepts mail only from its own accounts
+SECURE_MAIL = ".cjsm.net"  # people can write to Criminal Justice Secure Mail only from an account there
 
 # 7-bit, because every server accepts that. The headers are short and need no folding or encoding; parsing
 # each of them, as `EmailMessage` does, would take four times as long.
@@ -38,8 +38,8 @@ class OutgoingMail:
 def subject(referral: Referral) -> str:
     """Return the subject: the reference, a mark if the form may be spam, and nothing from the answers.
 
-    A form that was filled in quickly is not marked as possible spam for that alone: autofill is quick, and so
-    are tests of the site.
+    A form is not marked only because it was filled in quickly: autofill is quick, and so are tests of the
+    site.
     """
     marked = referral.spam.keys() - {FAST}
     return f"Website form {referral.reference}" + (" (possible spam)" if marked else "")
@@ -83,7 +83,7 @@ def _lines(answers: Sequence[Answer]) -> Iterator[str]:
 
 def reply_to(address: str) -> str:
     """Return an address in the ASCII form that every mail server accepts, or "" if it has none."""
-    from email_validator import EmailNotValidError, validate_email  # slow to import, so not at the start
+    from email_validator import EmailNotValidError, validate_email  # slow to import, so imported only here
 
     try:
         return validate_email(address, check_deliverability=False, strict=True).ascii_email or ""
@@ -136,8 +136,8 @@ def machine_copy(referral: Referral, version: int, number: int = 0) -> bytes:
 def message_id(referral: Referral, version: int, sender: str) -> str:
     """Return the Message-ID. All copies of one version share it, so that mail systems recognise duplicates.
 
-    It includes the digest of the answers: if the database fails, two versions may get the same number, and a
-    mail server may drop the second email with the same Message-ID.
+    It includes part of the digest of the answers: if the database fails, two versions may get the same
+    number, and a mail server may drop the second email with the same Message-ID.
     """
     identity = f"{referral.submission[:16]}{referral.digest[:8]}"
     return f"<{referral.reference}.{version}.{identity}@{domain_of(sender)}>"

@@ -2,7 +2,7 @@
 
 This takes a single POST request, so http.client is enough. An OAuth library would bring its own HTTP client,
 which neither stops after a set time nor trusts the certificates named in the settings. Tokens stay in memory;
-no message, log or exception contains a token, a secret or text from the token server.
+no message, log or exception contains a token, a secret or text from the token server, except an error code.
 """
 
 from __future__ import annotations

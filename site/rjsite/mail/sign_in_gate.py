@@ -106,8 +106,8 @@ class Gate:
     def attempt(self, within: float = PATIENCE) -> Iterator[None]:
         """Allow one sign-in at a time, inside this context.
 
-        A refusal closes the gate. So does a missing reply or a process that ends during the sign-in,
-        because the server may have refused the sign-in.
+        Every failure closes the gate, even a missing reply or a process that ends during the sign-in, because
+        the server may have refused the sign-in.
 
         Args:
             within: the longest time in seconds to wait for other sign-ins, at most `PATIENCE`.
@@ -136,7 +136,7 @@ class Gate:
             self._save(State())
 
     def reopen(self) -> None:
-        """Open the gate for one attempt at a person's request, and keep the number of refusals."""
+        """Open the gate at a person's request, but keep the number of refusals."""
         state = self.state()
         if state.failure:
             self._save(replace(state, closed_until=0.0, failure=""))
@@ -162,7 +162,7 @@ class Gate:
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.
         """
         now, column = self.clock(), mail_gate.c.next_mail_at
-        due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # so far ahead: the clock was set back
+        due = or_(column <= now, column > now + pause + CLOCKS_DIFFER)  # far ahead if the clock was set back
         try:
             with self._database().begin() as connection:
                 if self._change(connection, due, next_mail_at=now + pause):
@@ -210,7 +210,7 @@ class Gate:
             time.sleep(LOOK_AGAIN)
 
     def _take(self) -> bool:
-        """Close the gate for others with an atomic update in the database, and return whether it was open."""
+        """Close the gate for others if the database can be used. Return False if it was already closed."""
         if not self._uses_database:
             return True
         now = self.clock()

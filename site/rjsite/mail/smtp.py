@@ -21,7 +21,7 @@ from rjsite.mail.smtp_errors import NOT_IN_TEAM, MailFailure, mail_failure
 from rjsite.settings import Settings
 
 LONGEST_ATTEMPT = 130.0  # seconds, however slowly the server responds; shorter than a lease
-ANSWERS = 12  # replies of the server during one delivery, each of which may take as long as the timeout
+ANSWERS = 12  # replies from the server during one delivery, each of which may take as long as the timeout
 
 
 class ComposedMessage(Message):
@@ -56,15 +56,15 @@ class TeamMail(Mail):
         super().__init__(app)
 
     def connect(self, within: float = LONGEST_ATTEMPT) -> FolderConnection | VerifiedConnection:
-        """Return a connection to the mail server, or to the folder in development."""
+        """Return a connection to the mail server, or to the folder if mail is written to a folder."""
         folder = self.settings.folder_for_mail
         return FolderConnection(self.state, folder) if folder else self.verified_connection(within)
 
     def verified_connection(self, within: float = LONGEST_ATTEMPT) -> VerifiedConnection:
-        """Return a connection to the mail server, which the caller opens and closes.
+        """Return a connection to the mail server. The caller opens and closes the connection.
 
         Args:
-            within: seconds after which it is closed at the latest.
+            within: seconds after which the connection is shut down at the latest.
         """
         return VerifiedConnection(
             self.state,
@@ -105,10 +105,10 @@ class TeamMail(Mail):
             raise MailFailure(NOT_IN_TEAM)
 
     def check(self) -> None:
-        """Connect, encrypt and sign in, and send nothing.
+        """Connect, and encrypt and sign in if so configured, but send nothing.
 
         Raises:
-            MailFailure: if that fails.
+            MailFailure: if one of these steps fails.
         """
         try:
             with self.connect():

@@ -23,12 +23,12 @@ TOKEN_MISSING = "token server gave no token"  # noqa: S105
 TOKEN_UNREACHABLE = "token server unreachable"  # noqa: S105
 TOKEN_NOT_TRUSTED = "token server not trusted"  # noqa: S105
 NOT_IN_TEAM = "for nobody in RJSITE_TEAM_EMAIL"
-# The failures before any sign-in. They concern all emails, and `TeamMail.check` shows when they are over.
+# The failures that do not close the gate but affect all emails. `TeamMail.check` shows when they are over.
 ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION, NO_SIGN_IN, NO_CERTIFICATE)
-# The beginnings of the failures to sign in, which close the gate of `rjsite.mail.sign_in_gate`.
+# The beginnings of the failures that close the gate of `rjsite.mail.sign_in_gate`.
 AT_THE_GATE = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY, "token ")
 _STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
-# TLS alerts from a server that requires a client certificate, or a different one
+# The TLS alerts of a server that requires a client certificate or does not accept the one that it received
 _ALERTS = (
     "CERTIFICATE_REQUIRED",
     "HANDSHAKE_FAILURE",
@@ -39,10 +39,10 @@ _ALERTS = (
 
 
 class MailFailure(Exception):
-    """The mail server did not accept the message.
+    """An email could not be delivered, or no connection or sign-in was possible.
 
     Attributes:
-        failure: a fixed text for the operator, never the text of the server, which may quote the message.
+        failure: a fixed text for the operator. It never has the server's text, which may quote the message.
         permanent: whether the refusal is permanent (5xx).
         unanswered: whether the server may have received the message, although no reply came.
     """
@@ -55,7 +55,7 @@ class MailFailure(Exception):
 
 
 def reply_code(code: int, reply: bytes | str) -> str:
-    """Return the code of a reply with its enhanced status code, like `535 5.7.3`, and none of its text."""
+    """Return the code of a reply and any enhanced status code, like `535 5.7.3`, but none of the text."""
     text = reply if isinstance(reply, bytes) else reply.encode(errors="replace")
     status = _STATUS.match(text.lstrip())
     return f"{code} {status[0].decode()}" if status else str(code)
@@ -71,7 +71,7 @@ def mail_failure(error: Exception, *, given: bool) -> MailFailure:
     """Return the failure for an exception from smtplib or the network.
 
     Args:
-        given: whether the server had begun to receive the message itself.
+        given: whether the site had begun to send the message itself.
     """
     refused = type(error) is smtplib.SMTPResponseException  # smtplib also raises this for an overlong reply
     if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not given):

@@ -1,4 +1,4 @@
-"""Closes a connection after a set time.
+"""Shuts a connection down after a set time.
 
 A server that sends one byte at a time never triggers the timeout of the socket.
 """

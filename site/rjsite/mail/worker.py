@@ -66,8 +66,8 @@ class Worker:
         outbox: stores the mail.
         mail: delivers one message.
         per_minute: the highest number of emails per minute from all workers together.
-        hold_hours: how long a body is kept after the mail server accepted it.
-        certificates: encrypt mail that was stored before there were certificates.
+        hold_hours: how long a body is kept after the mail server accepted the email.
+        certificates: encrypt mail that was stored when there was no usable certificate.
         daily: sends the daily count, if the team receives one.
     """
 
@@ -95,7 +95,7 @@ class Worker:
         self._last_failure = ""
 
     def start(self) -> None:
-        """Run in a thread of this process."""
+        """Start a thread of this process that delivers mail."""
         # a fork may have copied the events while a thread of the parent process had locked them
         self.stopping, self._new_mail = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self.run, name="delivery", daemon=True)
@@ -133,7 +133,7 @@ class Worker:
                 self._new_mail.clear()
 
     def _begin(self) -> None:
-        """Make emails due whose failure may have been resolved before this start, and log warnings."""
+        """Make emails due if their failure may have been resolved, and log warnings about certificates."""
         try:
             self.outbox.retry_now(*MENDABLE)
         except Exception as error:
@@ -170,7 +170,7 @@ class Worker:
         return True
 
     def drain(self) -> None:
-        """Deliver all mail that is due now, at the usual pace (`rjsite deliver --once`)."""
+        """Deliver all mail that is due, at the usual pace, but stop if the gate closes."""
         self._begin()
         while self.run_once():
             pass
@@ -195,7 +195,11 @@ class Worker:
         self.mail.deliver(OutgoingMail(name, row.recipient, body), lambda: self._offer(row))
 
     def _offer(self, row: Claimed) -> None:
-        """Record the attempt, unless the clock jumped and another worker has claimed the email."""
+        """Record the attempt.
+
+        Raises:
+            MailFailure: if another worker has claimed the email, because the clock jumped.
+        """
         if not self.outbox.mark_offered(row):
             raise MailFailure(TAKEN_OVER)
 
@@ -211,7 +215,7 @@ class Worker:
         self._last_failure = failure.failure
 
     def _probe(self) -> None:
-        """Try to connect, without sending mail, if emails are waiting because no connection was possible."""
+        """If emails are waiting for a connection, try to connect. If this succeeds, make these emails due."""
         if not self._to_probe.is_over() or operator.waiting(self.outbox).failures.isdisjoint(ON_THE_WAY):
             return
         with suppress(MailFailure):

@@ -1,1 +1,1 @@
-"""The outbox, which writes each form to disk before anything else happens, so that nothing is lost."""
+"""The outbox, which writes each form to disk before its sender is thanked, so that no form is lost."""

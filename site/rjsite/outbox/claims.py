@@ -38,7 +38,7 @@ class Claimed:
 
     @property
     def identity(self) -> str:
-        """Return the identity encrypted with the body, so that bodies cannot be moved between rows."""
+        """Return the identity, encrypted along with the body so that no body can be moved to another row."""
         return identity_of(self.submission, self.version, self.recipient)
 
 
@@ -131,7 +131,7 @@ class Claims(Database):
         """Make emails due now if they are waiting because of certain failures.
 
         Args:
-            *failures: the first words of these failures.
+            *failures: the beginnings of these failures.
             recipient: if set, only emails to this recipient become due.
 
         Returns:
@@ -174,7 +174,7 @@ def as_claimed(row: Row[tuple[object, ...]]) -> Claimed:
 
 
 def identity_of(submission: str, version: object, recipient: str) -> str:
-    """Return the identity of a row, which is encrypted with its body."""
+    """Return the identity of a row. The identity is encrypted along with the body."""
     return f"{submission}/{version}/{recipient}"
 
 

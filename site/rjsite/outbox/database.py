@@ -114,7 +114,7 @@ class Database:
         migrate(self._engine)
 
     def truncate_log(self) -> None:
-        """Truncate the write-ahead log of SQLite, which may still contain data that was wiped.
+        """Truncate the write-ahead log of SQLite, because the log may still contain data that was wiped.
 
         This is not possible while another connection reads. `log_needs_truncating` says whether to try again.
         """
@@ -138,7 +138,8 @@ class Database:
 def open_database(url: str, *, synced: bool = True) -> Engine:
     """Return an engine that connects when it is first used.
 
-    PostgreSQL syncs each commit to disk even if its configuration says otherwise. No statement waits long.
+    PostgreSQL syncs each commit to disk even if its configuration, but not the URL, says otherwise. No
+    statement waits long for a lock.
 
     Args:
         url: an SQLAlchemy URL.
@@ -216,7 +217,7 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 
 def _make_private(name: str | None) -> None:
-    """Create the file, if it does not exist, so that only this user can read and write it."""
+    """If the file does not exist, create it so that only this user can read or write it."""
     if name and name != ":memory:":
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,4 +1,4 @@
-"""Migrates the database, under a lock, whenever a process first uses it."""
+"""Migrates the database, under a lock, when a process first uses it or reconnects."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Waiting:
     """Figures about the mail that the mail server has not accepted yet.
 
     Attributes:
-        forms: the number of forms.
+        forms: the number of forms. Each version counts.
         mails: the number of emails; a form has one for each recipient.
         oldest: how long the oldest email has waited, in seconds.
         failures: the reasons why the emails are waiting.
@@ -92,7 +92,10 @@ def rows(box: Outbox) -> Sequence[Row[tuple[object, ...]]]:
 
 
 def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
-    """Return the rows of a reference that have a body, unsent before sent and newer before older versions."""
+    """Return the rows with this reference whose body has not been wiped.
+
+    Unsent emails come before sent ones, and newer versions before older ones.
+    """
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
     order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc(), outbox.c.id
     with box.reading.connect() as connection:
@@ -105,7 +108,7 @@ def resend(box: Outbox, reference: str) -> tuple[int, bool]:
     Emails without a body cannot be sent again. An unsent email with a valid lease stays with its worker.
 
     Returns:
-        The number of emails, and whether they were unsent.
+        The number of emails that became due, and whether any email was unsent.
     """
     now = box.clock()
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))

@@ -14,8 +14,8 @@ CLOCK_ERROR = 3600.0  # seconds; a time further in the future comes from a wrong
 def purge(box: Outbox, hold_hours: float) -> int:
     """Wipe the bodies of emails accepted more than `hold_hours` ago, and delete wiped rows after thirty days.
 
-    A time of acceptance in the future comes from a wrong clock. It is replaced by the current time, so that
-    no body is kept too long.
+    A time of acceptance more than an hour in the future comes from a wrong clock. The current time replaces
+    it, so that no body is kept too long.
 
     Returns:
         The number of bodies that were wiped.

@@ -32,7 +32,7 @@ outbox = Table(
     Index("outbox_reference", "reference"),
 )
 
-# The last running number, and the day of the last daily count. Both outlive the rows.
+# The last running number, and the day of the last daily count. Both outlive the rows of the outbox.
 counters = Table(
     "outbox_counters",
     metadata,

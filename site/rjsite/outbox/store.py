@@ -42,7 +42,7 @@ class OutboxFull(Exception):
 
 
 class SentForm(NamedTuple):
-    """The identifiers of a sent form and its answers.
+    """The identifiers of a sent form and of its answers.
 
     Attributes:
         reference: the reference that the person is given.
@@ -79,8 +79,8 @@ class Outbox(Claims):
     ) -> int:
         """Insert one sent form, commit it to disk, and return its version.
 
-        Identical answers are stored once. Changed answers are a new version, even if they were changed back
-        to earlier ones, because the team acts on the latest version.
+        Answers that are identical to the latest ones are not stored again. Changed answers are a new version,
+        even if they were changed back to earlier ones, because the team acts on the latest version.
 
         Args:
             form: the form that was sent.
@@ -124,7 +124,7 @@ class Outbox(Claims):
     def _one_thread(self) -> Iterator[None]:
         """Let one thread write at a time, because SQLite waits for its write lock by sleeping and polling.
 
-        After THREAD_WAIT seconds the thread continues and waits for the database.
+        After THREAD_WAIT seconds, a waiting thread continues and waits for the database.
         """
         acquired = self._writing.acquire(timeout=THREAD_WAIT)
         try:

@@ -1,4 +1,4 @@
-"""The entry point for Alembic, which uses the connection of `migrate`."""
+"""The entry point for Alembic. It uses the connection that `migrate` opened."""
 
 from alembic import context
 

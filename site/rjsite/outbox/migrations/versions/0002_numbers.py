@@ -1,6 +1,6 @@
 """Adds running numbers, so that the team notices if an email is missing.
 
-The previous version of the site works with the new table, because the column may be empty.
+The previous version of the site works with the changed table, because the new column may be empty.
 """
 
 import sqlalchemy as sa

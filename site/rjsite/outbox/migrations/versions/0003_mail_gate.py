@@ -1,7 +1,7 @@
 """Adds the table that says when the site may next sign in to the mail server and send mail.
 
 All processes share the table, and the times survive restarts. The previous version of the site works with the
-new schema, because it does not use this table.
+new schema, because that version does not use this table.
 """
 
 import sqlalchemy as sa
