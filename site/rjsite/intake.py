@@ -1,4 +1,4 @@
-"""Stores each referral in the outbox, or delivers it directly if that fails, before its sender is thanked."""
+"""Stores each referral in the outbox, or delivers it directly if the outbox fails, and then returns."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Intake:
     """Accepts the forms that people send.
 
     Args:
-        outbox: stores them.
-        mail: delivers them if the outbox fails.
+        outbox: stores the forms.
+        mail: delivers the forms if the outbox fails.
         team: the recipients.
         sender: the From address of the emails.
         certificates: encrypt each email when it is composed.
@@ -76,10 +76,10 @@ class Intake:
     _storing_missing: bool = False  # whether the thread that stores them is running
 
     def take(self, referral: Referral) -> None:
-        """Store a referral. Afterwards it is on disk, or the mail server has accepted it.
+        """Store a referral, or deliver it directly to at least one recipient if the outbox fails.
 
         Raises:
-            NotStored: if neither is possible.
+            NotStored: if neither is possible, or the outbox is full.
         """
         new = False
         last, last_digest = self._sent_directly.get(referral.submission, (0, ""))

@@ -62,7 +62,7 @@ def _state(settings: Settings) -> str:
 
 
 def _facts_to_come(settings: Settings) -> str:
-    """Return a sentence with the number of open questions, or "" if there are none or it is unknown."""
+    """Return a sentence with the number of open questions, or "" if there are none or they are unknown."""
     from rjsite.content.library import load
     from rjsite.content.open_questions import open_questions
     from rjsite.content.problem import Unreadable

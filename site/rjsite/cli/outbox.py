@@ -145,7 +145,7 @@ def _open(settings: Settings) -> Outbox:
 
 
 def _explain(failures: Iterable[str]) -> None:
-    """Print what to do about each failure, once."""
+    """Print the advice about each failure, if there is any."""
     for failure in sorted(failures):
         if text := advice(failure):
             click.echo(f"{failure}: {text}")

@@ -79,7 +79,7 @@ def deliver(once: bool) -> None:
     set_up_logs()
     settings = keep_keys(Settings.load())
     keep_private(settings)
-    if settings.production:  # `systemctl reload` signals this process too, and it has no content to reload
+    if settings.production:  # SIGHUP is for the server; this process looks for changed content itself
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     worker = services_of(create_app(settings)).worker
     worker.certificates.log_summary()
@@ -161,7 +161,7 @@ def new_keys() -> None:
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("program", metavar="PROGRAM ...", nargs=-1, type=click.UNPROCESSED)
 def with_settings(program: tuple[str, ...]) -> None:
-    """Run a program with every setting in its environment.
+    """Run a program with the settings in its environment, but without defaults.
 
     Scripts use this because the settings file is not a shell script.
     """

@@ -31,7 +31,10 @@ _PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+) \\$", re.MULTILINE)
 
 
 def check_settings(site: Site) -> Iterator[str]:
-    """Yield faults and placeholders in the settings, and secret files and folders that are open to others."""
+    """Yield a line for each fault and each placeholder in the settings.
+
+    In production, a line is also yielded for each secret file or folder that is open to others.
+    """
     yield from site.faults
     for name, value in site.settings:
         text = " ".join(value) if name == "team_email" else value
@@ -64,7 +67,10 @@ def _installed(name: str) -> str:
 
 
 def check_content(site: Site) -> Iterator[str]:
-    """Yield problems that prevent content from being shown, and hidden stories still in the project."""
+    """Yield a line for each problem that prevents content from being shown.
+
+    A line is also yielded for each hidden story whose file is still in the project.
+    """
     folder, data = site.settings.content_dir, site.settings.data_dir
     try:
         library = LiveLibrary(folder, production=site.settings.production, data=data).now()
@@ -81,13 +87,13 @@ def check_content(site: Site) -> Iterator[str]:
 
 
 def check_merged_content(site: Site) -> Iterator[str]:
-    """Yield reasons why merged content does not arrive, and changes that a person has to release."""
+    """Yield a line if merged content does not arrive, or a change of the program has to be released."""
     data, repository = site.settings.data_dir, site.settings.content_repository
     yield from merged.warnings(data, repository, with_mistakes=False)  # check_content reports each problem
 
 
 def check_published_pages(site: Site) -> Iterator[str]:
-    """Yield a line for each folder for nginx whose pages are missing or not those that the site shows."""
+    """Yield a line for each published folder in which pages are missing or out of date."""
     folders = {Path(name) for name in ListFile(site.settings.data_dir, PUBLISHED_FOLDERS).read()}
     if site.settings.production and USUAL_FOLDER.is_dir():
         folders.add(USUAL_FOLDER)

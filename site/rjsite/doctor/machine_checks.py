@@ -1,4 +1,4 @@
-"""Checks the machine: the running site, systemd units, the certificate of the site, backups and disks."""
+"""Checks the machine: the running site and its certificate, systemd units, Debian, backups and disks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FEW_FILES = 1000
 
 
 def check_running_site(site: Site) -> Iterator[str]:
-    """Yield problems that the running site reports, or a line if it is down or runs another version."""
+    """Yield a line if the running site reports a problem, needs a restart, is down or is another version."""
     if not site.settings.production:
         return
     host, port = site.given.get("HOST", "127.0.0.1"), site.given.get("PORT", "8000")
@@ -79,7 +79,7 @@ def check_units(site: Site) -> Iterator[str]:
 
 
 def _faults_of_unit(unit: str) -> Iterator[str]:
-    """Yield what is wrong with a unit that has to run all the time."""
+    """Yield a line if a unit is not installed, is not active or will not start with the machine."""
     properties = _properties(unit, *WANTED)
     if properties.get("LoadState") != "loaded":
         yield f"{unit} is not installed ({properties.get('LoadState')}): deploy/install.sh"

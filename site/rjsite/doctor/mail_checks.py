@@ -40,7 +40,10 @@ def check_certificates(site: Site) -> Iterator[str]:
 
 
 def check_outbox(site: Site) -> Iterator[str]:
-    """Yield why mail is waiting, whether the last sign-in failed, and each corrupt file that was kept."""
+    """Yield a line for each problem with the outbox, or with the last sign-in to the mail server.
+
+    The problems are waiting mail, a database that is missing or cannot be used, and corrupt files kept aside.
+    """
     url = site.settings.outbox_url
     if not _is_missing(url):
         try:
@@ -72,7 +75,7 @@ def _waiting(box: Outbox) -> Iterator[str]:
 
 
 def _sign_in(site: Site, box: Outbox) -> Iterator[str]:
-    """Yield a line if the last sign-in failed, with the reason and the time of the next one if known."""
+    """Yield a line if the last sign-in failed, with the reason and the time of the next sign-in if known."""
     state = Gate(lambda: box.engine, lambda: credentials_digest(site.settings)).state()
     if state.failure:
         until = f"{datetime.fromtimestamp(state.closed_until, UTC):%H:%M} UTC"

@@ -51,7 +51,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         Raises:
             ParsingError: if the request is refused; the response is then 400.
         """
-        if not header_plus.endswith(b"\r\n\r\n"):  # waitress passes this if the headers are too large
+        if not header_plus.endswith(b"\r\n\r\n"):  # waitress's stand-in for headers that are too large
             super().parse_header(header_plus)
             return
         read = b"\r\n" + header_plus.lower()
@@ -106,7 +106,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     begun = 0.0
 
     def received(self, data: bytes) -> bool:
-        """Receive bytes. Only the start or end of a request restarts the timeout; single bytes do not."""
+        """Receive bytes. Only the start or end of a request restarts the timeout; other bytes do not."""
         before = self.request
         took = bool(super().received(data))
         if self.request is not before:

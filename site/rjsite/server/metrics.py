@@ -27,7 +27,7 @@ class Figures(Collector):
         self.services = services
 
     def collect(self) -> Iterator[Metric]:
-        """Yield how many of each form this process has accepted, and figures about waiting mail.
+        """Yield the number of times this process has accepted each form, and figures about waiting mail.
 
         Raises:
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.

@@ -22,7 +22,7 @@ log = logging.getLogger("rjsite.server")
 
 
 def set_up_logs() -> None:
-    """Log messages of the site, and warnings and errors of libraries, to standard error."""
+    """Write what the site logs, and the warnings and errors of most libraries, to standard error."""
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -39,7 +39,7 @@ def keep_private(settings: Settings) -> None:
 
 
 def serve(app: Flask, host: str, port: int) -> None:
-    """Serve until a signal stops the server, then finish the requests and emails in progress."""
+    """Serve until a signal stops the server, then finish the requests and the email in progress."""
     services = services_of(app)
     settings = services.settings
     if settings.production:  # in development, SIGHUP means that the terminal was closed, and stops the site
@@ -101,7 +101,7 @@ def _listen(app: Flask, host: str, port: int) -> Any:
         max_request_header_size=16 * 1024,
         max_request_body_size=256 * 1024,
         ident=None,
-        clear_untrusted_proxy_headers=False,  # rjsite.web.client_address decides which to trust
+        clear_untrusted_proxy_headers=False,  # rjsite.web.client_address decides which headers to trust
     )
     for listening in sockets.values():
         listening.channel_class = http_parser.Channel

@@ -30,7 +30,7 @@ from rjsite.settings import checks, value_checks
 from rjsite.settings.file import PREFIX, read_given, trimmed
 
 ROOT = Path(__file__).resolve().parents[3]
-# In development, the keys are stored in these files in the data folder.
+# In development, keys that are not set are stored in these files in the data folder.
 KEY_FILES = {"secret_key": "secret-key", "outbox_keys": "outbox-key"}
 
 SecretList = tuple[SecretStr, ...]
@@ -152,7 +152,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _trim(cls, value: Any, info: ValidationInfo) -> Any:
-        """Remove characters that pasting adds, except from passwords, which may begin or end with a space."""
+        """Trim a value, except the mail password, which may begin or end with a space."""
         if not isinstance(value, str) or info.field_name == "mail_password":
             return value
         return trimmed(value).lower() if info.field_name == "mode" else trimmed(value)
@@ -167,7 +167,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _read_merged_content(self) -> Self:
-        """Use the content that `rjsite update-content` fetches, not the content of the installed version."""
+        """Use the fetched content if a content repository, but no content folder, is set."""
         if self.content_repository and "content_dir" not in self.model_fields_set:
             object.__setattr__(self, "content_dir", self.data_dir / "content")
         return self
@@ -215,7 +215,7 @@ class Settings(BaseModel):
 
     @property
     def sender(self) -> str:
-        """Return the sender address of the mail."""
+        """Return the address that mail is sent from."""
         return self.mail_default_sender or "website@localhost"
 
     @property
@@ -243,7 +243,7 @@ class Settings(BaseModel):
 
 
 def _development_key(file: Path) -> SecretStr:
-    """Return the key in a file or, if there is no such file, a new key, which is not written.
+    """Return the key in a file or, if the file cannot be read, a new key. No key is written to the file.
 
     A Fernet key can serve as an outbox key and as a signing key.
     """

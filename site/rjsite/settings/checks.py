@@ -48,7 +48,7 @@ def _production_faults(settings: Settings) -> list[str]:
 def _folder_faults(settings: Settings) -> list[str]:
     """Return a line for each folder that is missing or must not be set.
 
-    The folders are not created, because a missing folder is probably a disk that is not mounted.
+    The folders are not created, because a missing folder probably means that a disk is not mounted.
     """
     faults = []
     if settings.content_repository and "content_dir" in settings.model_fields_set:

@@ -13,7 +13,7 @@ from rjsite.settings import KEY_FILES, Settings
 
 
 def keep_keys(settings: Settings) -> Settings:
-    """Return the settings. In development, also write the keys to files, so that they survive a restart.
+    """Return the settings. In development, keys that are not set are kept in files and survive a restart.
 
     Two processes that start at the same time both use the keys that were written first.
     """
@@ -28,7 +28,7 @@ def keep_keys(settings: Settings) -> Settings:
 
 
 def _kept(path: Path, key: str) -> str:
-    """Return the key in a file, which is created with the given key if it does not exist."""
+    """Return the key in a file. If the file does not exist, it is created with the given key."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile("w", dir=path.parent) as made:  # mode 0600

@@ -11,7 +11,7 @@ from pathlib import Path
 
 PREFIX = "RJSITE_"
 FILE = f"{PREFIX}SETTINGS_FILE"
-BESIDE = ("HOST", "PORT", "KEEP_DAYS", "BACKUP_TARGET")  # for `rjsite serve` and the scripts in deploy/
+BESIDE = ("HOST", "PORT", "KEEP_DAYS", "BACKUP_TARGET")  # used by commands and by the scripts in deploy/
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Invisible characters that pasting can add: spaces of any width, text direction marks and control characters
 _UNSEEN = "".join(map(chr, (*range(33), *range(127, 161), *range(0x2000, 0x2010), *range(0x2028, 0x2030))))
@@ -50,7 +50,7 @@ def read_given(known: Collection[str]) -> Given:
 
 
 def _read_file(path: Path) -> Given:
-    """Return the values in a file of NAME=value lines. A pair of quotes around a value is removed."""
+    """Return the values and faults in a file of NAME=value lines. Quotes around a value are removed."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def mail_faults(settings: Settings) -> list[str]:
-    """Return a line for each mail setting that cannot be used or does not fit the others."""
+    """Return a line for each mail setting that is missing, cannot be used or does not fit the others."""
     faults = []
     if settings.mail_use_tls and settings.mail_use_ssl:
         faults.append(f"{PREFIX}MAIL_USE_TLS and {PREFIX}MAIL_USE_SSL: set only one of them to true")

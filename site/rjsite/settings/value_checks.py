@@ -1,4 +1,4 @@
-"""Checks the value of each setting on its own. No message shows the value."""
+"""Checks the values of settings one by one. No message shows a value."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def email_address(value: str) -> str:
 
 
 def host_name(value: str) -> str:
-    """Check the host name or IP address of a server, and return it without brackets and a final dot."""
+    """Check the host name or IP address of a server, and return it without brackets or a final dot."""
     name = value.removeprefix("[").removesuffix("]").removesuffix(".")
     if value and not (_is_host(name) or _is_ipv6(name)):
         raise ValueError("write the name alone, like mail.example.org; its port is RJSITE_MAIL_PORT")
@@ -50,7 +50,7 @@ def host_name(value: str) -> str:
 
 
 def user_name(value: str) -> str:
-    """Check a user name for signing in."""
+    """Check a user name, client ID or scope for signing in."""
     if value[:1] in ("'", '"') and value[:1] == value[-1:]:
         raise ValueError("take the quotes out")
     _typed(value)
@@ -58,13 +58,13 @@ def user_name(value: str) -> str:
 
 
 def password(value: SecretStr) -> SecretStr:
-    """Check a password for signing in."""
+    """Check a password or client secret for signing in."""
     _typed(value.get_secret_value())
     return value
 
 
 def _typed(value: str) -> None:
-    """Check that smtplib can sign in with a value: it has to be ASCII."""
+    """Check that smtplib can sign in with a value, which has to be printable ASCII."""
     if not (value.isascii() and value.isprintable()):
         raise ValueError(
             "only letters a to z, digits and plain signs can be used to sign in; what was pasted may hold a "
@@ -86,7 +86,7 @@ def token_url(value: str) -> str:
 
 
 def repository(value: str) -> str:
-    """Check the address of a Git repository. It must not contain a password, because messages show it."""
+    """Check the address of a Git repository. Messages show it, so it must not contain a password."""
     remote = r"(?:https://|ssh://(?:[\w.-]+@)?)[^-@\s][^@\s]*\Z"
     local = r"(?:file:///|/|[\w.-]+@[\w.-]+:)[^-\s]\S*\Z"
     if value and not (re.match(remote, value) or re.match(local, value)):
@@ -150,7 +150,7 @@ def fernet_keys(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 
 
 def certificates(value: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Check that mail can be encrypted to the certificates in these files."""
+    """Check that mail can be encrypted for the certificates in these files."""
     for number, file in enumerate(value, 1):
         try:
             load_certificates(file)
@@ -179,7 +179,7 @@ def database(value: SecretStr) -> SecretStr:
 
 
 def origin(value: str) -> str:
-    """Check the URL of the site."""
+    """Check the URL of the site, and return it in lower case without a final slash."""
     value = value.lower()
     try:
         parts = urlsplit(value)
@@ -193,7 +193,7 @@ def origin(value: str) -> str:
 
 
 def project(value: str) -> str:
-    """Check the URL of the project on GitHub."""
+    """Check the URL of the project, and return it without a final slash or ".git"."""
     if value and not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+/?", value, re.ASCII):
         raise ValueError("write the address of the project, like https://github.com/example/website")
     return value.rstrip("/").removesuffix(".git")
