@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             In development, the keys are then also written to files, so that they survive a restart.
 
     Raises:
-        SettingsError: if a setting is missing or cannot be used.
+        SettingsError: if there is a fault in the settings.
         rjsite.content.problem.Unreadable: if the facts about the service or a form cannot be used.
     """
     settings = settings or keep_keys(Settings.load())

@@ -1,4 +1,4 @@
-"""Stores each referral in the outbox, or delivers it directly if the outbox fails, and then returns."""
+"""Stores each referral before its sender is thanked, or delivers it directly if the outbox fails."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
     """Return a line for each matter that needs somebody's attention.
 
     These matters are certificates and secrets that have expired or will expire soon, corrupt outbox files, a
-    failed or overdue daily run, and merged content that is not shown.
+    failed or overdue daily run or content update, and changes on main that the site does not show or run.
     """
     lines = [*certificates.warnings(), *ending(settings)]
     lines += [f"a damaged outbox was kept aside: {file.name}" for file in corrupt_files(settings.outbox_url)]

@@ -57,7 +57,7 @@ def _updated(before: merged.Update, repository: str, data: Path) -> merged.Updat
 
 
 def _take_down_removed(data: Path) -> None:
-    """Delete removed stories from the published pages, even if the remaining pages cannot be published."""
+    """Delete withdrawn stories from the published pages, even if the other pages cannot be published."""
     from rjsite.web.publish import take_down
 
     stories = data / merged.LINK / "case-studies"

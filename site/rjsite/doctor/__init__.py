@@ -20,7 +20,7 @@ class Site:
 
     Attributes:
         settings: the settings, with defaults for those that cannot be used.
-        faults: a line for each setting that is missing or cannot be used.
+        faults: a line for each fault in the settings.
         given: everything that was set, by name, including HOST and PORT.
     """
 

@@ -34,7 +34,7 @@ FEW_FILES = 1000
 
 
 def check_running_site(site: Site) -> Iterator[str]:
-    """Yield a line if the running site reports a problem, needs a restart, is down or is another version."""
+    """Yield a line if the running site reports a problem, needs a restart, is down or has another version."""
     if not site.settings.production:
         return
     host, port = site.given.get("HOST", "127.0.0.1"), site.given.get("PORT", "8000")

@@ -210,7 +210,7 @@ class Gate:
             time.sleep(LOOK_AGAIN)
 
     def _take(self) -> bool:
-        """Close the gate for others if the database can be used. Return False if it was already closed."""
+        """Close the gate for others if the database can be used. Return False if others had closed it."""
         if not self._uses_database:
             return True
         now = self.clock()

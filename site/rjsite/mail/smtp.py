@@ -56,7 +56,7 @@ class TeamMail(Mail):
         super().__init__(app)
 
     def connect(self, within: float = LONGEST_ATTEMPT) -> FolderConnection | VerifiedConnection:
-        """Return a connection to the mail server, or to the folder if mail is written to a folder."""
+        """Return a connection to the mail server or, if mail is written to files, to a folder."""
         folder = self.settings.folder_for_mail
         return FolderConnection(self.state, folder) if folder else self.verified_connection(within)
 

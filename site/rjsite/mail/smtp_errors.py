@@ -42,7 +42,7 @@ class MailFailure(Exception):
     """An email could not be delivered, or no connection or sign-in was possible.
 
     Attributes:
-        failure: a fixed text for the operator. It never has the server's text, which may quote the message.
+        failure: a fixed text for the operator without the server's words, which may quote the message.
         permanent: whether the refusal is permanent (5xx).
         unanswered: whether the server may have received the message, although no reply came.
     """

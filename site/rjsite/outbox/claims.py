@@ -38,7 +38,7 @@ class Claimed:
 
     @property
     def identity(self) -> str:
-        """Return the identity, encrypted along with the body so that no body can be moved to another row."""
+        """Return the identity. It is encrypted with the body, so that no body can be moved to another row."""
         return identity_of(self.submission, self.version, self.recipient)
 
 

@@ -138,8 +138,8 @@ class Database:
 def open_database(url: str, *, synced: bool = True) -> Engine:
     """Return an engine that connects when it is first used.
 
-    PostgreSQL syncs each commit to disk even if its configuration, but not the URL, says otherwise. No
-    statement waits long for a lock.
+    PostgreSQL syncs each commit to disk, whatever its configuration says, unless the URL sets other options.
+    No statement waits long for a lock.
 
     Args:
         url: an SQLAlchemy URL.

@@ -24,8 +24,8 @@ log = logging.getLogger("rjsite.outbox")
 def move_corrupt_file_aside(url: str) -> Path | None:
     """Move a corrupt SQLite file aside, with its log, and return its new path, or None if nothing is moved.
 
-    A file that is only locked or cannot be opened is left alone. Only one process at a time does this, so
-    that a second process finds the new file and does not move the new file over the old one.
+    A file that is only locked or cannot be opened is left alone. Only one process at a time checks and
+    moves the file, so that a second process does not move the new file over the old one.
     """
     file = _file(url)
     if file is None or not file.is_file():

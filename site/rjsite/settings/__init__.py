@@ -30,7 +30,7 @@ from rjsite.settings import checks, value_checks
 from rjsite.settings.file import PREFIX, read_given, trimmed
 
 ROOT = Path(__file__).resolve().parents[3]
-# In development, keys that are not set are stored in these files in the data folder.
+# In development, generated keys are stored in these files in the data folder.
 KEY_FILES = {"secret_key": "secret-key", "outbox_keys": "outbox-key"}
 
 SecretList = tuple[SecretStr, ...]
@@ -98,7 +98,7 @@ class Settings(BaseModel):
             given: settings that override both.
 
         Raises:
-            SettingsError: with one line for each setting that is missing or cannot be used.
+            SettingsError: with a line for each fault in the settings.
         """
         settings, faults = cls.read(**given)
         if faults:

@@ -13,7 +13,7 @@ from rjsite.settings import KEY_FILES, Settings
 
 
 def keep_keys(settings: Settings) -> Settings:
-    """Return the settings. In development, keys that are not set are kept in files and survive a restart.
+    """Return the settings. In development, generated keys are kept in files, so that they survive a restart.
 
     Two processes that start at the same time both use the keys that were written first.
     """
