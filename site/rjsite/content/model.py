@@ -1,4 +1,7 @@
-"""Pages and stories, made from Markdown files with facts about the service filled in."""
+"""Pages and stories, made from Markdown files with facts about the service filled in.
+
+The fields at the top of each kind of file are defined in `schema`, and `loader` reads the files.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Limits how many forms one network may send. It stores a keyed hash that changes daily, and no address."""
+"""Limits how many forms each network may send. The limit is the setting `ratelimit_forms`.
+
+The network's address is not stored: a keyed hash that changes daily takes its place.
+"""
 
 from __future__ import annotations
 
