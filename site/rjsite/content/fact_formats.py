@@ -1,4 +1,4 @@
-"""The kinds of value that a fact can have, such as phone or date: what is valid, and what it links to."""
+"""The kinds of value that a fact can have, such as phone or date, with their valid values and their links."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def dialled(number: str) -> str:
 
 
 def digits(number: str) -> str:
-    """Return the digits of a phone number as dialled in the UK, with a + before a foreign number."""
+    """Return the digits of a phone number as dialled in the UK. A + before a foreign number is kept."""
     here = dialled(number)
     return "+" * here.startswith(("+", "(+")) + re.sub(r"\D", "", here)
 
@@ -132,7 +132,7 @@ def as_day(value: str) -> date | None:
 
 
 def day_in_words(value: Any) -> Any:
-    """Return a TOML date, which was written without quotes, as text, and any other value unchanged."""
+    """Return a TOML date (written without quotes) as text, and any other value unchanged."""
     return f"{value:%-d %B %Y}" if isinstance(value, date) else value
 
 

@@ -214,7 +214,7 @@ def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
     """Return a fact with its link, and with the facts that its value names filled in.
 
     The value becomes empty if it is only a placeholder or names a fact that cannot be filled in. `until`
-    becomes the earliest one of this fact and the named facts, apart from facts that stay.
+    becomes the earliest `until` of this fact and the named facts, leaving out facts that stay.
     """
     named = {match["name"]: written.get(match["name"], Fact()) for match in USED.finditer(fact.value)}
     known = all(

@@ -75,7 +75,7 @@ def _shared(name: str, folder: Path, shown: Path) -> tuple[Question, ...]:
 
 
 def _form_problems(error: ValidationError, path: Path, shown: Path) -> Iterator[Problem]:
-    """Yield the problems in a form. If an error names a question, its problem is at the question's line."""
+    """Yield the problems in a form. An error that names a question is reported at the question's line."""
     lines = Lines(read_source(path, shown))
     problems = typed_problems(error, Form, lines, shown)
     for problem, fault in zip(problems, error.errors(), strict=True):

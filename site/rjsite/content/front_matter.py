@@ -53,7 +53,8 @@ class Document:
         """Return the fields as an instance of a model.
 
         Raises:
-            Unreadable: if fields are missing or invalid, with a problem for each, or if the body is empty.
+            Unreadable: if fields are missing, unknown or invalid, with a problem for each, or if the body is
+                empty.
         """
         try:
             fields = model.model_validate(self.fields)

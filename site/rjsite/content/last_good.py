@@ -1,4 +1,4 @@
-"""Keeps the last good version of each content file, to be shown while the file has a mistake.
+"""Keeps the last good versions of content files, to replace files that must not be shown.
 
 Stories are not kept, because an older version may contain something that somebody asked to have removed.
 """

@@ -1,8 +1,9 @@
 """All content of the site, read from one folder and linked together.
 
 Problems in files are collected; `load` raises an exception only if there are no facts or forms to show. Tests
-and `rjsite check` fail because of problems, but a running site leaves a faulty story out, shows the last good
-version of any other file, and carries on: a mistake in a story must never take a form down.
+and `rjsite check` fail because of problems, but a running site carries on. A story that must not be shown is
+left out, and any other file that must not be shown is replaced by its last good version. A mistake in a story
+must never take a form down.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Library:
             yield group.title, [*(pages[name] for name in group.pages if name in pages), *newest]
 
     def without(self, slugs: Collection[str]) -> Library:
-        """Return the library without the given stories, which no page, list or file then shows."""
+        """Return the library without the given stories. No page, list or file then shows these stories."""
         shown = tuple(story for story in self.stories if story.slug not in slugs)
         return replace(self, stories=shown) if len(shown) < len(self.stories) else self
 
@@ -124,7 +125,7 @@ def load(
         folder: the content folder.
         drafts: whether to include content that the public does not see today.
         today: the date that decides what is shown; by default, today in the UK.
-        kept: the content that the site shows now, used if facts, forms, outcomes or errors cannot be read.
+        kept: the content that the site shows now. It replaces unusable facts, forms, outcomes and errors.
         last_good: provides earlier versions of files that cannot be used.
 
     Raises:

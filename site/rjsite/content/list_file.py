@@ -1,4 +1,4 @@
-"""Short lists that outlive releases, rollbacks and restarts: files in the data folder, one entry per line."""
+"""Short lists that outlive releases, rollbacks and restarts: files with one entry per line, in `data_dir`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ListFile:
         """Return the entries.
 
         Raises:
-            OSError: if the list exists but cannot be opened.
+            OSError: if the list exists but cannot be read.
             UnicodeError: if the list is not UTF-8.
         """
         try:

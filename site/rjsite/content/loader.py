@@ -40,8 +40,8 @@ class Reader:
 
     Args:
         folder: the content folder.
-        kept_facts: the facts that the site shows now, used if `service.toml` cannot be read. May be empty.
-        kept_forms: the forms that the site shows now, used if the forms cannot be read. May be empty.
+        kept_facts: the facts that the site shows now. They replace an unusable `service.toml`. May be empty.
+        kept_forms: the forms that the site shows now. They replace unusable forms. May be empty.
         last_good: provides earlier versions of files that cannot be used.
         drafts: whether to include drafts.
         today: the date that decides what is shown; by default, today in the UK.
@@ -87,11 +87,11 @@ class Reader:
         Args:
             name: the file or folder, relative to the content folder.
             make: a function that reads the file.
-            kept: the first replacement: what the site shows now. The second is the last good version.
+            kept: what the site shows now, the first replacement. The second is the last good version.
             otherwise: the third replacement.
 
         Raises:
-            Unreadable: if there is no replacement.
+            Unreadable: if the file or folder cannot be used and there is no replacement.
         """
         path, shown = self.file(name)
         try:
@@ -128,8 +128,8 @@ class Reader:
     def each(self, kind: str, make: Make[Shown]) -> Iterator[Shown]:
         """Yield the page or story in each Markdown file in a folder.
 
-        A page with a mistake in its file is replaced by its last good version, if there is one. Anything else
-        that cannot be used is left out, and so are drafts unless `drafts` is set.
+        A page with a MUST_NOT_BE_SHOWN problem is replaced by its last good version, if there is one.
+        Anything else that cannot be used is left out, and so are drafts unless `drafts` is set.
         """
         for path in sorted((self.folder / kind).glob("*.md"), key=lambda path: path.name):
             made, problems = self._made(path, Path(self.folder.name, kind, path.name), make)
@@ -153,7 +153,7 @@ class Reader:
     def _or_last_good(
         self, made: Shown | None, problems: list[Problem], path: Path, make: Make[Shown]
     ) -> Shown | None:
-        """Return `made`, or the last good version of the page if the file has a mistake and there is one."""
+        """Return `made` or, if a problem keeps `made` from being shown, any last good version of the page."""
         name = path.relative_to(self.folder).as_posix()
         if all(problem.severity is Severity.PLEASE_MEND for problem in problems):
             self._note_usable(path)
@@ -185,7 +185,7 @@ class Reader:
         return {old: str(new) for old, new in written.items()}
 
     def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
-        """Return the outcomes or errors by name, even those without a file now, because forms need them."""
+        """Return the outcomes or errors by name, even those whose files are gone, because forms need them."""
         copies = self._copy(kind)
         there = {path.name for path in (self.folder / kind).glob("*.md")}
         gone = [path for path in copies.glob("*.md") if path.name not in there] if copies else []

@@ -136,7 +136,7 @@ def to_html(text: str, title: str = "") -> Markup:
 def slug(text: str) -> str:
     """Return an address or id for a text: lower-case ASCII letters, digits and hyphens.
 
-    If the text contains no such letters or digits, the result is “section”.
+    If nothing in the text can be written in this way, the result is “section”.
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower().replace("'", "")).strip("-") or "section"
@@ -202,7 +202,7 @@ def _id(title: str, marks: str, taken: set[str]) -> str:
 
 
 def parts_used(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the line within the body and the name of each part that a body uses."""
+    """Yield each part that a body uses, as the line within the body and the name of the part."""
     for heading in _SECTION.finditer(text):
         if part := _mark(".", _marked(heading[1])[1]):
             yield text.count("\n", 0, heading.start()) + 1, part

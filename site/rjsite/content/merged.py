@@ -47,7 +47,7 @@ class Update:
         commit: the commit of main whose content is shown and published; empty if there is none.
         failure: why the newest content is not shown or not published; empty if nothing failed.
         not_shown: a line for each mistake that keeps the current version of a file from being shown.
-        program: the files of the program that differ on main or exist only there.
+        program: the files of the program that are different on main or exist only on main.
     """
 
     ended: float
@@ -122,8 +122,8 @@ def take_up(repository: str, data: Path) -> str:
     """Fetch the content of main, point the link to it, and return the commit.
 
     Raises:
-        CannotFetch: if Git fails, if main or its pages are missing, or if the link cannot be replaced. The
-            link then stays unchanged.
+        CannotFetch: if Git fails, if main or its pages are missing, or if `content` is a folder instead of
+            a link. `content` then stays unchanged.
     """
     heads = _git("ls-remote", "--", repository, "refs/heads/main").split()
     if not heads:
@@ -168,7 +168,7 @@ def _lead_to(data: Path, clone: Path) -> None:
 
 
 def program_on_main(data: Path, root: Path) -> tuple[str, ...]:
-    """Return the files of the program that differ on main or exist only there.
+    """Return the files of the program that are different on main or exist only on main.
 
     Args:
         root: the folder of the running version.
@@ -208,7 +208,7 @@ def _git(*arguments: str) -> str:
 
 
 def warnings(data: Path, repository: str, *, with_mistakes: bool = True) -> list[str]:
-    """Return a line for each problem with content updates, or none if no repository is set."""
+    """Return the warnings about content updates, or an empty list if no repository is set."""
     if not repository:
         return []
     update = read_result(data)

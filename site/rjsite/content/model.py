@@ -60,7 +60,7 @@ class Page:
 
     @property
     def checked_on(self) -> date | None:
-        """Return the date to show as “Last checked”, or None if a number or address is unchecked."""
+        """Return the date of “Last checked”, or None if there is none or a number or address is unchecked."""
         return self.last_checked if self.facts.all_checked(self.document.body) else None
 
     @cached_property

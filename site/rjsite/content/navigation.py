@@ -41,7 +41,7 @@ class Navigation(BaseModel):
 def navigation_problems(
     written: Navigation, path: Path, shown: Path, pages: Mapping[str, Page], left_out: Container[str]
 ) -> Iterator[Problem]:
-    """Yield a problem for each entry without a page, and for each listed page that is in no group.
+    """Yield a problem for each link to a page that does not exist, and each listed page that is in no group.
 
     Args:
         written: the navigation as read from the file.

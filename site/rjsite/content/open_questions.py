@@ -121,7 +121,10 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question
 
 
 def _with_blank(sentence: str, name: str, facts: Facts) -> str:
-    """Return a sentence with known facts filled in. A blank or “(…)” replaces facts that are not known."""
+    """Return a sentence with known facts filled in. If `name` is unknown, a blank replaces it.
+
+    “(…)” replaces every other unknown fact.
+    """
 
     def put(use: re.Match[str]) -> str:
         unknown = "___" if use["name"] == name else "(…)"

@@ -19,7 +19,7 @@ class Row:
 
     Attributes:
         name: the name of the file, without `.md`.
-        address: where the page is shown; empty if the file cannot be used.
+        address: where the page is shown; empty if it is hidden or its file cannot be used.
         state: words that say whether the page is public.
     """
 
@@ -52,7 +52,7 @@ def overview(library: Library, folder: Path, problems: Sequence[Problem]) -> Ove
     order = {story.slug: number for number, story in enumerate(library.stories)}
     stories = sorted(
         _rows("case-studies", library.by_slug.get, folder, problems),
-        key=lambda row: order.get(row.name, -1),  # files that cannot be used come first
+        key=lambda row: order.get(row.name, -1),  # stories that are hidden or cannot be used come first
     )
     pages = list(_rows("pages", lambda name: library.pages.get(address_of(name)), folder, problems))
     listed = {problem for row in (*stories, *pages) for problem in row.problems}

@@ -1,7 +1,7 @@
 """Size limits, well above the size of any real page, so that no file can slow down or break the site.
 
 Markdown takes quadratic time for some texts, and Python stops recursion that is too deep. Any file within
-these limits is rendered in about a second.
+these limits is rendered in about a second at most.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The list of stories with its filters: kind of harm, way of taking part, who began it and how it ended.
 
-Filters are plain links with counts, which readers can combine. The order of stories never depends on what
-somebody has read, so that nothing leads from a milder story to a harder one.
+Filters are plain links with counts, and readers can combine filters. The order of stories never depends on
+what somebody has read, so that nothing leads from a milder story to a harder one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ ASPECTS = (
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One value to filter by, the number of stories it would leave, and the link that sets or removes it."""
+    """A value to filter by, the number of stories that would be left, and the link to set or remove it."""
 
     label: str
     count: int
@@ -148,7 +148,7 @@ class StoryIndex:
 
 
 def _page(asked: str) -> int:
-    """Return the requested page number: 1 if the text is not a number, or 0 (no page) if it is too long."""
+    """Return the page number: 1 if the text is no number, or 0 (no page) if the number is too long."""
     if not asked.isdecimal():
         return 1
     return int(asked) if len(asked) <= MOST_DIGITS else 0

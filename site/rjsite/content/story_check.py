@@ -29,7 +29,7 @@ class CheckedStory:
         shown: the name of the file in messages.
         story: the story, or None if the text cannot be used.
         stand_in: the story with a valid answer instead of each invalid one, so that the rest can be checked
-            as well, or None if there is no text to check.
+            as well, or None if there can be no such story.
     """
 
     shown: Path
@@ -101,9 +101,10 @@ def _stand_in(
 def check_story(
     read: CheckedStory, content: Library, folder: Path, today: date, known: Sequence[Problem]
 ) -> CheckedStory:
-    """Return a copy with every problem that the saved file would cause, in this file or in another.
+    """Return the story with every problem that the saved file would cause, in this file or in another.
 
-    While the story has invalid answers, problems in other files are left out.
+    While the story has invalid answers, problems in other files are left out. A story without a stand-in is
+    returned unchanged.
 
     Args:
         read: the result of `read_story` with the same content.

@@ -59,7 +59,10 @@ class Lines:
         return table
 
     def of(self, place: Place) -> int:
-        """Return the line of a value, or of the nearest enclosing table or list if that line is unknown."""
+        """Return the line of a value, or of the nearest enclosing table or list if that line is unknown.
+
+        The line of a table is the line of its key `name`, if the table has this key.
+        """
         known = next(place[:end] for end in range(len(place), -1, -1) if place[:end] in self._at)
         number = self._at[known]
         rest = place[len(known) :]
@@ -135,7 +138,7 @@ def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
 
 
 def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path) -> Iterator[Problem]:
-    """Yield a problem for each value that does not have the expected type.
+    """Yield a problem for each value that is missing, unknown or invalid.
 
     Args:
         error: the errors that pydantic found.

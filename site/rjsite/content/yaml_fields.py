@@ -31,7 +31,7 @@ def nodes(text: str) -> Iterator[tuple[str, int, yaml.Node]]:
 
 
 def find_unreadable_line(lines: list[str]) -> tuple[int, str] | None:
-    """Return the index of the first line that YAML cannot read and a message, or None if there is none."""
+    """Return the index of the first line that YAML cannot read, with a message, or None if none is found."""
     starts = [number for number, line in enumerate(lines) if number == 0 or _FIELD.match(line)]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         if not _readable(lines[start:end]):

@@ -1,4 +1,4 @@
-"""Checks the content: every text on the site against the rules in content/house-rules.toml.
+"""Checks all content: its words against the rules in content/house-rules.toml, and its facts and links.
 
 The checks find only what a program can find, so people still have to read the texts.
 """
@@ -30,8 +30,8 @@ def check(library: Library, folder: Path, today: date) -> list[Problem]:
         today: the date that decides which pages are old and which permissions are in force.
 
     Returns:
-        The problems that are not in `library.problems`. If the rules or service.toml cannot be used, only the
-        problems in that file.
+        The problems that these checks find, without those that reading the content found. If the rules or
+        service.toml cannot be used, only the problems in the first of these two files that cannot be used.
     """
     try:
         rules = load_rules(folder / "house-rules.toml", Path(folder.name, "house-rules.toml"))

@@ -18,7 +18,7 @@ _NEW = re.compile(r"[A-Z“\"#]")  # begins a sentence or a heading
 
 
 def marks_shown(page: Page, rendered: RenderedPage) -> Findings:
-    """Yield marks that readers see, and text that marks have turned into something else."""
+    """Yield a finding for each mark that readers see, or that has turned text into something else."""
     written = dict(body_lines(page))
     for block in rendered.blocks:
         text, line = block.text.strip(), block.lines[0]
@@ -46,7 +46,7 @@ def _marks_in(block: Block, written: dict[int, str]) -> Findings:
 
 
 def _run_on(page: Page) -> Findings:
-    """Yield lines that need an empty line before them, and nested list items that need more spaces."""
+    """Yield a finding for each line that needs an empty line or, in a nested list, more spaces before it."""
     above = ""  # what the lines above are: an item, a quotation or a table
     for before, (number, line) in pairwise([(0, ""), *body_lines(page)]):
         item, item_before = _ITEM.match(line), _ITEM.match(before[1])
@@ -62,7 +62,7 @@ def _run_on(page: Page) -> Findings:
 
 
 def _numbers(page: Page) -> Findings:
-    """Yield list numbers that differ from the numbers that readers see.
+    """Yield a finding for each list number that differs from the number that readers see.
 
     A list counts up from its first number. All its numbers may be 1.
     """
@@ -80,7 +80,7 @@ def _numbers(page: Page) -> Findings:
 
 
 def words_lost(rendered: RenderedPage) -> Findings:
-    """Yield the first line whose letters and digits are not shown as they are written."""
+    """Yield a finding for the first line whose letters and digits are not shown as they are written."""
     if rendered.lost:
         number, line = rendered.lost
         message = f"“{start(line)}” is not shown as it is written; take out signs such as {{ }} [ ] < >"

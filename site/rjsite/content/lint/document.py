@@ -24,7 +24,7 @@ _ENDS_AS_SENTENCE = (".", "!", "?")
 def document_findings(
     page: Page, rules: Rules, addresses: Addresses, hard_coded: HardCodedFacts, today: date
 ) -> Findings:
-    """Return every problem in one file: the line, and what to write there."""
+    """Return a finding for each problem in one file: the line, and what to write there."""
     rendered = RenderedPage(page)
     blocks = rendered.blocks
     names = _STORY_FIELDS if isinstance(page, Story) else _FIELDS
@@ -60,7 +60,7 @@ def _long_paragraphs(blocks: Sequence[Block], rules: Rules) -> Findings:
 
 
 def _whole_page(page: Page, blocks: Sequence[Block], rules: Rules) -> Findings:
-    """Yield a reading grade or an average sentence length that is too high for the whole page."""
+    """Yield a finding if the reading grade or the average sentence length of the page is too high."""
     spoken = [s for block in blocks if not block.is_cell for s in block.sentences if _is_sentence(s)]
     if sum(len(readability.words(sentence)) for sentence in spoken) < rules.length.grade_from_words:
         return
@@ -80,7 +80,7 @@ def _is_sentence(text: str) -> bool:
 
 
 def _headings(blocks: Sequence[Block]) -> Findings:
-    """Yield headings that skip a level. A rule in house-rules.toml finds headings of the first level."""
+    """Yield a finding for each heading that skips a level. The house rules find first-level headings."""
     before = 1
     for block in blocks:
         if block.level > before + 1:
@@ -102,13 +102,13 @@ def _each_line_once(*checks: Findings) -> Findings:
 
 
 def _written_out(page: Page, hard_coded: HardCodedFacts) -> Findings:
-    """Yield the phone numbers and email addresses in the body that should be replaced by facts."""
+    """Yield a finding for each phone number or email address in the body that should be a fact."""
     for number, line in body_lines(page):
         yield from ((number, message) for message in hard_coded.messages(line))
 
 
 def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) -> Findings:
-    """Yield parts of the fields that are not shown as written, and phone numbers and email addresses."""
+    """Yield a finding for each mark in a field that is not shown as written, and each number or address."""
     otherwise = page.document.otherwise()
     for name in names:
         line = page.document.lines.get(name, 1)
@@ -146,7 +146,7 @@ def _stories_named(page: Page, addresses: Addresses) -> Findings:
 
 
 def _signs(page: Page, rules: Rules) -> Findings:
-    """Yield forbidden signs. In stories, `live_problems` finds those that keep a story off the live site."""
+    """Yield a finding for each forbidden sign, except those in stories that `live_problems` reports."""
     for number, line in body_lines(page):
         for not_shown in (False,) if isinstance(page, Story) else (False, True):
             yield from ((number, message) for message in rules.signs(line, not_shown=not_shown))
@@ -165,7 +165,7 @@ def _dates(page: Page, rules: Rules, today: date) -> Findings:
 
 
 def _published(story: Story, today: date) -> Findings:
-    """Yield a date that must be a mistake: the story would appear years from now or below all others."""
+    """Yield a finding if the date of publication must be a mistake: decades ago, or years from now."""
     if not today.year - 30 <= story.published.year <= today.year + 2:
         line = story.document.lines.get("published", 1)
         yield line, f"published: is this the right year? write the day on which it goes out, like {today}"

@@ -56,7 +56,7 @@ Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of a line, and what to 
 
 
 def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
-    """Yield a finding for each line missing from an entry, and for a form that must be another."""
+    """Yield a finding for each line missing from an entry, and for a form that the fact must not have."""
     if name in FOR_A_TIME:
         if written.get("value") and not fact.until:
             yield (
@@ -104,13 +104,13 @@ def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
 
 
 def _link(fact: Fact, written: str) -> Keyed:
-    """Yield a finding if a link does not begin with https://, unless the site derives it from the value."""
+    """Yield a finding if a link does not begin with https://, unless the link is made from the value."""
     if written and fact.form not in ("phone", "email", "website") and not written.startswith("https://"):
         yield ("link",), "write a web address that begins with https://"
 
 
 def _written_out(fact: Fact, value: str, hard_coded: HardCodedFacts) -> Keyed:
-    """Yield a finding for each number and address in a text that is already the value of another fact."""
+    """Yield a finding for each number or address in a text, if another fact already has it as its value."""
     if fact.form in ("sentence", "phrase", "address"):
         for number, name in hard_coded.find(value):
             if name:

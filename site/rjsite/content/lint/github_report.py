@@ -12,7 +12,10 @@ IN_TABLE = 1000  # GitHub refuses summaries of more than a megabyte
 
 
 def annotation(problem: Problem) -> str:
-    """Return the command that makes GitHub show a problem at its line. GitHub shows at most ten in a run."""
+    """Return the command that makes GitHub show a problem at its line.
+
+    GitHub shows at most ten errors and ten warnings of each step.
+    """
     file = _escaped(problem.file).replace(":", "%3A").replace(",", "%2C")
     level = "warning" if problem.severity is Severity.ENDS else "error"
     return f"::{level} file={file},line={problem.line}::{_escaped(problem.message)}"

@@ -14,7 +14,7 @@ from rjsite.content.schema import Agreed
 
 
 def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
-    """Yield the problems with permission and content notes, and the signs that must not be shown."""
+    """Yield the problems with permission, with content notes and with signs that must not be shown."""
     document = story.document
 
     def problem(field: str, message: str) -> Problem:

@@ -104,7 +104,7 @@ class Rules(_Part):
                     yield match[0], rule.say, once
 
     def signs(self, line: str, *, not_shown: bool) -> Iterator[str]:
-        """Yield what to write instead of signs that are not allowed in a line.
+        """Yield what to write instead of each forbidden sign in a line.
 
         Args:
             line: a line of Markdown.
@@ -117,7 +117,7 @@ class Rules(_Part):
     def notes_needed(self, text: str) -> Mapping[str, str]:
         """Return the content notes that a text needs, each with the first word that requires it.
 
-        A word counts for the first note only.
+        A word that belongs to several notes counts only for the first of them.
         """
         notes, needed = list(self.content_notes), dict[str, str]()
         for match in self._words_with_notes.finditer(text):

@@ -20,7 +20,7 @@ _EXIT = re.compile(r"\b(?:redir (https://\S+) 303|return 303 (https://[^\s;]+))"
 
 
 def differences(facts: Facts, root: Path) -> Iterator[Problem]:
-    """Yield each phone number and exit address in an example that differs from service.toml.
+    """Yield a problem for each phone number or exit address in an example that service.toml contradicts.
 
     Args:
         facts: the facts of the service.

@@ -78,7 +78,7 @@ def _form(library: Library, file: TomlFile, rules: Rules) -> Findings:
 
 
 def _facts_named(library: Library, line: int, text: str) -> Findings:
-    """Yield a finding for each fact in a text that does not exist, or hides the whole text while not set."""
+    """Yield a finding for each fact in a text, if the fact does not exist or hides the text while unset."""
     for match in USED.finditer(text):
         name = match["name"]
         if name not in library.facts:
@@ -88,7 +88,7 @@ def _facts_named(library: Library, line: int, text: str) -> Findings:
 
 
 def strings(table: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Yield every visible text in a table, in order, with the place of the text."""
+    """Yield the place and the words of each visible text in a table, in order."""
     if isinstance(table, str) and next(name for name in reversed(place) if isinstance(name, str)) in _READ:
         yield place, table
     elif isinstance(table, dict):

@@ -47,7 +47,7 @@ class Passage:
 
 
 def long_sentences(passages: Sequence[Passage], limit: int) -> Findings:
-    """Yield sentences with more words than the limit."""
+    """Yield a finding for each sentence with more words than the limit."""
     for passage in passages:
         for sentence in passage.sentences:
             if (count := len(readability.words(sentence))) > limit:
@@ -56,7 +56,7 @@ def long_sentences(passages: Sequence[Passage], limit: int) -> Findings:
 
 
 def banned(passages: Sequence[Passage], rules: Rules) -> Findings:
-    """Yield forbidden words, later uses of words that are allowed once, and exclamation marks."""
+    """Yield a finding for each forbidden word, each repeated once-only word and each exclamation mark."""
     used: set[str] = set()
     for passage in passages:
         unquoted = readability.unquoted(passage.words)
@@ -74,7 +74,7 @@ def banned(passages: Sequence[Passage], rules: Rules) -> Findings:
 
 
 def initials(passages: Sequence[Passage], rules: Rules, beside: Sequence[Passage] = ()) -> Findings:
-    """Yield initials that neither these passages nor the surrounding ones explain."""
+    """Yield a finding for each set of initials that neither these passages nor those around them explain."""
     text = " . ".join(passage.words for passage in (*passages, *beside))
     for name in islice(readability.unexplained_initials(text, rules.allowed.initials), MOST_INITIALS):
         if line := next((passage.line_of(name) for passage in passages if name in passage.words), 0):
@@ -82,7 +82,7 @@ def initials(passages: Sequence[Passage], rules: Rules, beside: Sequence[Passage
 
 
 def entries(passages: Sequence[Passage], rules: Rules, limit: int) -> Findings:
-    """Yield the problems in the wording of values in a TOML file."""
+    """Yield the findings about the wording of values in a TOML file."""
     yield from long_sentences(passages, limit)
     for passage in passages:
         yield from banned([passage], rules)
