@@ -30,7 +30,7 @@ _TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name 
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
 Text = Annotated[str, Field(pattern=r"\S")]  # must not be blank
-Conditions = dict[str, tuple[str, ...]]  # the accepted answers to each named question; all must be met
+Conditions = dict[str, tuple[str, ...]]  # the accepted answers by question; every condition must be met
 _NAMED = re.compile(r"<([^<>]*)>")  # the name of a question in a headline, replaced by the answer
 
 
@@ -71,7 +71,7 @@ class Question(_Part):
     kind: Kind
     label: Text
     hint: str = ""
-    missing: str = ""  # the error if there is no answer; without it the question is optional
+    missing: str = ""  # the error if there is no answer; without this text, the question is optional
     noun: str = ""  # the first words of the error for an answer over `limit` characters
     limit: int = 0
     malformed: str = ""  # the error for an answer that a question of this kind does not allow
@@ -106,7 +106,7 @@ class Question(_Part):
 
     @property
     def required(self) -> bool:
-        """Return whether the question needs an answer if it is asked."""
+        """Return whether the question needs an answer if it is asked, apart from `optional_when`."""
         return bool(self.missing)
 
     @property
@@ -221,7 +221,7 @@ class Form(_Part):
 
     @cached_property
     def also(self) -> tuple[Opener, ...]:
-        """Return the distinct conditions in `when`, except the last of each question, its `opened_by`."""
+        """Return the distinct conditions in `when`, except the last of each question (`opened_by`)."""
         return tuple({Opener(*item): 0 for q in self.questions for item in list(q.when.items())[:-1]})
 
     @property

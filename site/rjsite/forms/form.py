@@ -147,7 +147,7 @@ class QuestionForm(FlaskForm):
         ]
 
     def to_referral(self, *, privacy_version: str) -> Referral:
-        """Return the referral that was sent.
+        """Return a referral made from the answers that were sent.
 
         Args:
             privacy_version: the version of the privacy page at the time of sending.

@@ -15,7 +15,7 @@ FAST = "fast"  # a sign of spam that people can cause too
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer: what was typed, or the values of the choices and their labels. No values mean no answer.
+    """An answer: what was typed, or the values and labels of the selected choices. No values mean no answer.
 
     A caution tells the team what to keep in mind about the answer.
     """

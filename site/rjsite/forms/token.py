@@ -1,8 +1,8 @@
 """The signed token of a form, which is in the page and not in a cookie.
 
 Flask-WTF's own token needs a session cookie and, over HTTPS, a Referer. The site uses neither
-(docs/decisions). The token also identifies the submission, so that a form sent twice is recognised even if
-the signing key has changed in the meantime.
+(docs/decisions). The token also identifies the submission, so that a form sent twice is recognised even if a
+new key signs tokens in the meantime.
 """
 
 from __future__ import annotations

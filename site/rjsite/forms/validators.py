@@ -19,7 +19,7 @@ _PHONE = re.compile(rf"(?:{_PUNCTUATION}[0-9]){{7,20}}{_PUNCTUATION}")
 
 
 def tidy(text: str | None, dropped: tuple[str, ...] = ("Cc", "Cs")) -> str:
-    """Return a text trimmed, with uniform line endings and without control characters other than tabs.
+    """Return a trimmed text with uniform line endings and without control characters other than tabs.
 
     Letters of any script and emoji stay as they were typed. Lone surrogates are dropped too, because neither
     emails nor databases can contain them.
@@ -43,7 +43,7 @@ def tidy_number(text: str | None) -> str:
 
 
 def validators(question: Question) -> list[Validator]:
-    """Return the validators of a question, in the order they run."""
+    """Return the validators of a question, in the order in which they run."""
     chain: list[Validator] = [stop_unless_asked]
     if question.optional_when:
         chain.append(optional_when(question.optional_when))

@@ -40,8 +40,8 @@ def client_address(environ: WSGIEnvironment, trusted_proxies: int) -> str:
 def network_of(text: str) -> str:
     """Return the network of an address, or an empty string if the text is not an address.
 
-    The network of an IPv4 address is the address itself. The network of an IPv6 address is its /64, because a
-    household or a phone usually has a whole /64.
+    The network of an IPv4 address (even within an IPv6 address) or link-local address is the address itself.
+    The network of any other IPv6 address is its /64, because a household or a phone usually has a whole /64.
 
     Args:
         text: an address as proxies write it, with or without a port, brackets, quotes, spaces or a zone.

@@ -37,7 +37,7 @@ def feed(content: Library, base: str) -> str:
 
 
 def sitemap(content: Library, base: str) -> str:
-    """Return the site map: every page and story that may be indexed. Forms may not be indexed."""
+    """Return the site map: every page and story that search engines may list. Forms are not in it."""
     pages = [page for page in (*content.pages.values(), *content.stories) if page.listed]
     return _xml("sitemap.xml", site=base, pages=pages)
 

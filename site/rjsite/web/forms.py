@@ -29,7 +29,7 @@ bp = Blueprint("refer", __name__)
 
 
 def form_view(send: Callable[[QuestionForm], Response]) -> ResponseReturnValue:
-    """Return the page of a form, or send the form. A form that cannot be sent is shown with every answer.
+    """Return the page of a form or outcome, or send the form. A form that is not sent keeps its answers.
 
     While the service accepts no forms, the text of the fact `forms_paused` replaces the questions. A form
     that was already open keeps its answers and says that nothing was sent.
@@ -168,7 +168,7 @@ def sent() -> ResponseReturnValue:
 
 
 def _reference_cipher() -> MultiFernet:
-    """Return the cipher for the reference in the URL of /sent, which browsers keep in their history."""
+    """Return the cipher that hides the reference in the URL of /sent, because browsers keep that URL."""
     secrets = current_services().settings.secrets
     keys = (hashlib.sha256(f"sent:{secret}".encode()).digest() for secret in secrets)
     return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])

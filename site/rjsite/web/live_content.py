@@ -138,7 +138,7 @@ class LiveLibrary:
         self.keep_last_good()
 
     def _withdrawn(self) -> list[str]:
-        """Return the slugs of stories that were removed or whose permission has ended.
+        """Return the slugs of stories that were deleted or made drafts, or whose permission has ended.
 
         These stories are withdrawn before the rest of the content is read.
         """

@@ -158,7 +158,7 @@ def page(body: str | bytes, kind: str = HTML, *, cache: str = FRESH, small: bool
 
 
 def site_url() -> str:
-    """Return the URL of the site without a final slash; in development, that of the request."""
+    """Return the URL of the site without a final slash; in development, it is taken from the request."""
     try:
         return current_app.config["PUBLIC_URL"] or request.url_root.rstrip("/")
     except SecurityError:  # the Host header names an unknown host

@@ -109,7 +109,7 @@ def _template(name: str, shown: Page, **context: object) -> str:
 
 
 def init_app(app: Flask, _settings: Settings) -> None:
-    """Register the blueprint, and the filter and global that its templates use."""
+    """Register the blueprint, and the filter and the global that its templates use."""
     app.jinja_env.filters["day"] = day
     app.jinja_env.globals["site_url"] = page_cache.site_url
     app.register_blueprint(bp)

@@ -30,7 +30,7 @@ _IDENTIFIER = re.compile(rb"/ID \[\((\w+)\)")
 def documents(content: Library) -> dict[str, str]:
     """Return the HTML of each printable document, including its styles, by the name of its PDF.
 
-    Links are removed. Each form comes in two sizes, and the Easy Read page in large print only.
+    Links are removed. Each form in `ON_PAPER` comes in two sizes, and the Easy Read page in large print only.
     """
     forms, pages = _templates(content)
     made = {}
@@ -76,7 +76,7 @@ def digest(html: str) -> bytes:
 
 
 def made_from(path: Path) -> bytes:
-    """Return the digest of the document that a PDF was made from, or b"" if there is no such PDF."""
+    """Return the digest of the document that a PDF was made from, or b"" if none is found."""
     match = _IDENTIFIER.search(path.read_bytes()) if path.exists() else None
     return match[1] if match else b""
 

@@ -39,8 +39,8 @@ ENDINGS = {"": "", "br": ".br", "gzip": ".gz"}  # the file name extension for ea
 def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Problem]]:
     """Read and publish the content, one process at a time for each folder.
 
-    Stories that were removed or whose permission has ended are deleted first, whatever problems other files
-    have.
+    The published pages of stories that were withdrawn or whose permission has ended are deleted first,
+    whatever problems other files have.
 
     Returns:
         The two numbers that `publish` returns, and the problems that keep a file from being shown as it is.
@@ -73,7 +73,7 @@ def take_down(folder: Path, gone: Callable[[str], bool]) -> None:
 
 
 def publish(app: Flask, settings: Settings, folder: Path) -> tuple[int, int]:
-    """Write the files that have changed, and delete those that are gone.
+    """Write the files that have changed, keep the others, and delete those that are gone.
 
     Args:
         app: renders the content.

@@ -81,11 +81,11 @@ class StorageWithFallback(SlidingWindows):
         return operation(self._memory)
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count `amount` if the limit allows it, and return whether it did."""
+        """Count `amount` if the limit allows this, and return whether it was counted."""
         return self._call(lambda storage: storage.acquire_sliding_window_entry(key, limit, expiry, amount))
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return the count of the previous and the current window, each with the seconds until it expires."""
+        """Return the counts of the previous and current windows, with the seconds until each expires."""
         return self._call(lambda storage: storage.get_sliding_window(key, expiry))
 
 

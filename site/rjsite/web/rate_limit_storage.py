@@ -1,4 +1,4 @@
-"""Counts sent forms in a database, exactly across processes and machines. `limits` has no SQL storage."""
+"""Counts sent forms in a database that processes and machines can share. `limits` has no SQL storage."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class SQLStorage(SlidingWindows):
         return engine
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count `amount` if the limit allows it, and return whether it did."""
+        """Count `amount` if the limit allows this, and return whether it was counted."""
         if amount > limit:
             return False
         now = time.time()
@@ -99,7 +99,7 @@ class SQLStorage(SlidingWindows):
         return taken is not None
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return the count of the previous and the current window, each with the seconds until it expires."""
+        """Return the counts of the previous and current windows, with the seconds until each expires."""
         now = time.time()
         window, left = int(now // expiry), expiry - now % expiry
         with self.engine.connect() as connection:

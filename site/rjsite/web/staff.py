@@ -43,7 +43,7 @@ class KnownProblems:
         self._of: tuple[Library | None, list[Problem]] = (None, [])
 
     def of(self, content: Library, folder: Path) -> list[Problem]:
-        """Return the problems of all files."""
+        """Return the problems in all files."""
         if self._of[0] is not content:
             self._of = (content, lint.check(content, folder, clock.today()))
         return self._of[1]
