@@ -236,9 +236,11 @@ def test_a_story_needs_the_note_that_its_words_call_for(content):
 def test_a_word_calls_for_the_first_of_the_notes_that_list_it():
     rules = load_rules(SERVICE / "house-rules.toml", Path("house-rules.toml"))
 
-    needed = rules.notes_needed("After Child Sexual Abuse he was stabbed, and later killed with a knife.")
+    needed = rules.notes_needed(
+        "She was sexually abused as a child; later he was stabbed and killed with a knife."
+    )
 
-    assert needed == {"child abuse": "Child Sexual Abuse", "violence": "stabbed", "death": "killed"}
+    assert dict(needed) == {"child abuse": "abused as a child", "violence": "stabbed", "death": "killed"}
 
 
 def test_an_empty_list_of_words_in_the_rules_finds_nothing(tmp_path):
@@ -248,7 +250,7 @@ def test_an_empty_list_of_words_in_the_rules_finds_nothing(tmp_path):
 
     rules = load_rules(path, Path(path.name))
 
-    assert rules.notes_needed("Nothing. At all.") == {}
+    assert list(rules.notes_needed("Nothing. At all.")) == []
     assert rules.allowed.names.search("Nothing. At all.") is None
 
 

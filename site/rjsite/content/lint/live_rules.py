@@ -31,7 +31,7 @@ def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
         message = f"this day is still to come; write the day on which they agreed, like {today}"
         yield problem("permission", f"permission: {message}")
     text = readability.plain(f"{story.title}. {story.summary} {document.body}")
-    for note, word in rules.notes_needed(text).items():
+    for note, word in rules.notes_needed(text):
         if note not in story.content_notes:
             message = f"add “{note}” to content_notes, because the story says “{word}”"
             yield problem("content_notes", message)

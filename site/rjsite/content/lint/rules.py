@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,27 +11,23 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from rjsite.content.toml import read_as
 
-NOTHING = "(?!)"  # a regular expression that never matches
 
+def either(words: Any) -> re.Pattern[str]:
+    """Return a pattern that finds any of these whole words, in upper or lower case.
 
-def any_of(words: Any) -> str:
-    """Return a regular expression that matches any of the words, with straight or curly apostrophes.
+    A straight apostrophe in a word also matches a curly one. Without words, the pattern finds nothing.
 
     Raises:
-        ValueError: if `words` is not a list of strings.
+        ValueError: if `words` is not a list of texts.
     """
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError("write a list of words in quotation marks")
     longest_first = sorted(words, key=len, reverse=True)
-    return "|".join(re.escape(word).replace("'", "['’]") for word in longest_first) or NOTHING
+    any_of = "|".join(re.escape(word).replace("'", "['’]") for word in longest_first) or "(?!)"
+    return re.compile(rf"(?<![\w-])(?:{any_of})(?![\w-])", re.IGNORECASE)
 
 
-def whole_words(expression: str) -> re.Pattern[str]:
-    """Return a pattern that finds what an expression matches as whole words, in upper or lower case."""
-    return re.compile(rf"(?<![\w-])(?:{expression})(?![\w-])", re.IGNORECASE)
-
-
-AnyOf = Annotated[re.Pattern[str], BeforeValidator(lambda words: whole_words(any_of(words)))]
+AnyOf = Annotated[re.Pattern[str], BeforeValidator(either)]
 
 
 class _Part(BaseModel):
@@ -77,13 +72,7 @@ class Rules(_Part):
     once: tuple[_Words, ...]
     never: tuple[_Words, ...]
     sign: tuple[_Sign, ...]
-    content_notes: dict[str, Annotated[str, BeforeValidator(any_of)]]
-
-    @cached_property
-    def _words_with_notes(self) -> re.Pattern[str]:
-        """Return a pattern with a group for each content note, because one search is faster than many."""
-        groups = [f"({words})" for words in self.content_notes.values()]
-        return whole_words("|".join(groups) or NOTHING)
+    content_notes: dict[str, AnyOf]
 
     def sentence_limit(self, path: Path) -> int:
         """Return the maximum number of words in a sentence of a file."""
@@ -114,15 +103,15 @@ class Rules(_Part):
             if rule.not_shown is not_shown and (match := rule.find.search(line)):
                 yield rule.say.replace("FOUND", match[0])
 
-    def notes_needed(self, text: str) -> Mapping[str, str]:
-        """Return the content notes that a text needs, each with the first word that requires it.
+    def notes_needed(self, text: str) -> Iterator[tuple[str, str]]:
+        """Yield each content note that a text needs, with the first word that requires it.
 
-        A word that belongs to several notes counts only for the first of them.
+        Words that require a note do not count for the notes below it in the file.
         """
-        notes, needed = list(self.content_notes), dict[str, str]()
-        for match in self._words_with_notes.finditer(text):
-            needed.setdefault(notes[(match.lastindex or 0) - 1], match[0])
-        return needed
+        for note, pattern in self.content_notes.items():
+            if match := pattern.search(text):
+                yield note, match[0]
+                text = pattern.sub(" ", text)
 
 
 def load_rules(path: Path, shown: Path) -> Rules:
