@@ -220,7 +220,7 @@ class Worker:
             return
         with suppress(MailFailure):
             self.mail.check()
-            log.info("the mail server is back: emails that are due: %d", self.outbox.retry_now(*ON_THE_WAY))
+            log.info("the mail server is back; emails due now: %d", self.outbox.retry_now(*ON_THE_WAY))
 
     def _tidy(self) -> None:
         if self._to_tidy.is_over():
