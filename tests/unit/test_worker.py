@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy.exc import DBAPIError
 
 from rjsite.encryption.at_rest import RowCipher
 from rjsite.mail.message import OutgoingMail
@@ -15,6 +18,7 @@ from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp_errors import MailFailure
 from rjsite.mail.worker import OUR_FAULT, Worker
 from rjsite.outbox import operator
+from rjsite.outbox.claims import LEASE
 from rjsite.outbox.store import Outbox, SentForm
 from support.processes import wait_until
 
@@ -270,6 +274,30 @@ def test_a_mail_that_a_jump_of_the_clock_gave_to_another_worker_is_not_given_to_
         connect(outgoing, offered)
 
     server.deliver = slow
+    worker.drain()
+
+    assert len(server.taken) == 1
+    assert row(box).accepted_at
+
+
+def test_a_mail_that_was_taken_while_the_outbox_is_locked_goes_once(
+    half_a_second, box, clock, place, server, worker
+):
+    keep(box, 1)
+    take = server.deliver
+    with closing(sqlite3.connect(place, isolation_level=None)) as other:
+
+        def deliver(outgoing, offered):
+            take(outgoing, offered)
+            other.execute("BEGIN IMMEDIATE")
+
+        server.deliver = deliver
+        with pytest.raises(DBAPIError):
+            worker.run_once()
+        other.execute("ROLLBACK")
+    server.deliver = take
+    clock.now += LEASE + 1
+
     worker.drain()
 
     assert len(server.taken) == 1

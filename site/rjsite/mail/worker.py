@@ -93,6 +93,7 @@ class Worker:
         self._to_probe = _Interval(PROBE_EVERY)
         self._to_tidy = _Interval(TIDY_EVERY)
         self._last_failure = ""
+        self._accepted: list[Claimed] = []  # by the mail server; the outbox has yet to record it
 
     def start(self) -> None:
         """Start a thread of this process that delivers mail."""
@@ -153,6 +154,7 @@ class Worker:
         Returns:
             Whether to continue without a pause, because more mail may be due.
         """
+        self._record_accepted()
         self._tidy()
         gate = self.mail.gate.state()
         if gate.failure:
@@ -184,8 +186,16 @@ class Worker:
             self._retry_later(row, error)
         else:
             self._last_failure = ""
-            self.outbox.mark_accepted(row, self.hold_hours)
+            self._accepted.append(row)
             log.info("mail %s taken", row.reference)
+            self._record_accepted()
+
+    def _record_accepted(self) -> None:
+        """Record what the mail server accepted. If the outbox fails, the next `run_once` begins with this."""
+        while self._accepted:
+            row = self._accepted[0]
+            self.outbox.mark_accepted(row, self.hold_hours)
+            del self._accepted[0]
             self.outbox.retry_now(REFUSED_FOR_NOW, recipient=row.recipient)  # this mailbox accepts mail again
 
     def _deliver(self, row: Claimed) -> None:
