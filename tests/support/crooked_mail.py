@@ -226,9 +226,9 @@ class _Conversation:
             words = raw.replace(b"\r\n", b" ").decode()
             self.send(f"554 5.7.1 refused: {words[-3000:]}\r\n")
             return
-        if said.startswith("250") or said in (CLOSE, SILENT, DRIP):
+        if said.startswith("2") or said in (CLOSE, SILENT, DRIP):
             self.server.received.append(Received(self.sender, tuple(self.recipients), raw))
-        if said.startswith("250"):
+        if said.startswith("2"):
             self.server.taken.append(self.server.received[-1])
         self.utter(said)
 

@@ -106,6 +106,7 @@ FAULTS = [
 ODDITIES = [
     Fault("closes at QUIT", "taken", {"quit": CLOSE}),
     Fault("silent at QUIT", "taken", {"quit": SILENT}),
+    Fault("another good reply to the mail", "taken", {"body": "200 thank you"}),
     Fault("no 8BITMIME, no SMTPUTF8, no SIZE, short lines", "taken", options={
         "offers": ("AUTH PLAIN",), "longest_line": 78,
     }),

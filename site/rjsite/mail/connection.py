@@ -21,6 +21,8 @@ from rjsite.settings import Settings
 # Only the first of these that the server offers is tried, because refused sign-ins can lock the account.
 MECHANISMS = {"PLAIN": "auth_plain", "LOGIN": "auth_login", "CRAM-MD5": "auth_cram_md5"}
 XOAUTH2 = "XOAUTH2"
+# smtplib expects 250 after an email, but any code that begins with 2 means yes (RFC 5321, section 4.2.1).
+ALSO_ACCEPTED = (200, 251, 252)
 
 
 class _ReportsData:
@@ -32,7 +34,8 @@ class _ReportsData:
     def data(self, msg: Any) -> Any:
         self.tell()
         self.given = True
-        return super().data(msg)  # type: ignore[misc]
+        code, reply = super().data(msg)  # type: ignore[misc]
+        return 250 if code in ALSO_ACCEPTED else code, reply
 
 
 class _Server(_ReportsData, smtplib.SMTP):
