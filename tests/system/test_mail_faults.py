@@ -101,6 +101,7 @@ FAULTS = [
         "a way to sign in that we do not know", "sign-in not possible", options={"offers": ("AUTH XOAUTH2",)}
     ),
     Fault("an answer that is none", "no answer", {"body": "what?"}),
+    Fault("a challenge that is none", "sign-in not answered", {"auth": "334 Enter password"}),
 ]
 # The server accepts the email all the same. Such oddities must neither stop it nor cause a second copy.
 ODDITIES = [

@@ -106,7 +106,7 @@ class Gate:
     def attempt(self, within: float = PATIENCE) -> Iterator[None]:
         """Allow one sign-in at a time, inside this context.
 
-        Every failure closes the gate, even a missing reply or a process that ends during the sign-in, because
+        Every failure closes the gate, even no reply, one that cannot be read, or a process that ends, because
         the server may have refused the sign-in.
 
         Args:
@@ -122,7 +122,7 @@ class Gate:
             self._wait_for_others(end)
             try:
                 yield
-            except (smtplib.SMTPException, OSError, MailFailure) as error:
+            except (smtplib.SMTPException, OSError, ValueError, MailFailure) as error:
                 failure = error.failure if isinstance(error, MailFailure) else _failure(error)
                 self.close(failure)
                 raise MailFailure(failure) from None
