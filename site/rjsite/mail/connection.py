@@ -14,7 +14,7 @@ from flask_mail import Connection
 from rjsite.mail.message import domain_of
 from rjsite.mail.oauth import TokenSource
 from rjsite.mail.sign_in_gate import Gate
-from rjsite.mail.smtp_errors import BUSY, NO_SIGN_IN, MailFailure, asks_to_wait
+from rjsite.mail.smtp_errors import BUSY, NO_FILE, NO_SIGN_IN, MailFailure, asks_to_wait
 from rjsite.mail.time_limit import shut_down_after
 from rjsite.settings import Settings
 
@@ -172,10 +172,18 @@ class VerifiedConnection(Connection):
 
 
 def _context(settings: Settings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.mail_ca_file)
+    """Return the TLS settings for a connection.
+
+    Raises:
+        MailFailure: if a certificate file can no longer be used, for example while somebody replaces it.
+    """
+    try:
+        context = ssl.create_default_context(cafile=settings.mail_ca_file)
+        if settings.mail_client_cert:
+            context.load_cert_chain(settings.mail_client_cert, settings.mail_client_key, password="")
+    except OSError:  # including ssl.SSLError
+        raise MailFailure(NO_FILE) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.mail_client_cert:
-        context.load_cert_chain(settings.mail_client_cert, settings.mail_client_key, password="")
     return context
 
 

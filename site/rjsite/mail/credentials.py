@@ -32,14 +32,14 @@ def credentials_digest(settings: Settings) -> str:
             secret,
         ]
     files = (settings.mail_oauth_client_key, settings.mail_client_cert, settings.mail_client_key)
-    parts += [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file]
+    parts += [hashlib.sha256(_content(file)).hexdigest() for file in files if file]
     credentials = json.dumps(parts)
     key = f"sign-in:{settings.secrets[-1]}"
     return hmac.new(key.encode(), credentials.encode(), hashlib.sha256).hexdigest()
 
 
 def ending(settings: Settings, today: date | None = None) -> list[str]:
-    """Return a line for each client certificate or secret that has expired or expires within thirty days.
+    """Return a line for each client certificate or secret that expires within thirty days or cannot be read.
 
     The site cannot find out when a client secret expires, so a setting contains the date.
     """
@@ -50,10 +50,24 @@ def ending(settings: Settings, today: date | None = None) -> list[str]:
     last = (today or datetime.now(UTC).date()) + WARN_BEFORE
     return [
         f"{name} expires on {day:%-d %B %Y}: make a new one, or mail stops then"
+        if day
+        else f"{name} cannot be read: put it back, because mail waits until then"
         for name, day in ends.items()
-        if day < last
+        if not day or day < last
     ]
 
 
-def _end_of(file: Path) -> date:
-    return load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc.date()
+def _end_of(file: Path) -> date | None:
+    """Return when a certificate expires, or None if its file can no longer be read."""
+    try:
+        return load_pem_x509_certificate(_content(file)).not_valid_after_utc.date()
+    except ValueError:
+        return None
+
+
+def _content(file: Path) -> bytes:
+    """Return the content of a file, or nothing if it was taken away while the site runs."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""

@@ -17,6 +17,7 @@ SIGN_IN_UNANSWERED = "sign-in not answered"
 BUSY = "mail server busy"
 NO_SIGN_IN = "sign-in not possible"  # not attempted, because no mechanism is supported by both sides
 NO_CERTIFICATE = "client certificate not accepted"
+NO_FILE = "certificate file not readable"  # RJSITE_MAIL_CA_FILE, _CLIENT_CERT or _CLIENT_KEY
 TOKEN_REFUSED = "token refused"  # noqa: S105
 TOKEN_BUSY = "token server busy"  # noqa: S105
 TOKEN_MISSING = "token server gave no token"  # noqa: S105
@@ -24,7 +25,15 @@ TOKEN_UNREACHABLE = "token server unreachable"  # noqa: S105
 TOKEN_NOT_TRUSTED = "token server not trusted"  # noqa: S105
 NOT_IN_TEAM = "for nobody in RJSITE_TEAM_EMAIL"
 # The failures that do not close the gate but affect all emails. `TeamMail.check` shows when they are over.
-ON_THE_WAY = (UNREACHABLE, NOT_TRUSTED, NOT_ENCRYPTED, NO_COMMON_ENCRYPTION, NO_SIGN_IN, NO_CERTIFICATE)
+ON_THE_WAY = (
+    UNREACHABLE,
+    NOT_TRUSTED,
+    NOT_ENCRYPTED,
+    NO_COMMON_ENCRYPTION,
+    NO_SIGN_IN,
+    NO_CERTIFICATE,
+    NO_FILE,
+)
 # The beginnings of the failures that close the gate of `rjsite.mail.sign_in_gate`.
 AT_THE_GATE = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY, "token ")
 _STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
