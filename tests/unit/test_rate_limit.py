@@ -14,6 +14,7 @@ from flask_limiter import RateLimitExceeded
 from limits import parse
 from limits.strategies import SlidingWindowCounterRateLimiter
 from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
 
 from rjsite.settings import Settings
 from rjsite.web.rate_limit import limited, make_limiter, network_key, seconds_to_wait
@@ -151,6 +152,18 @@ def test_the_strategy_of_limits_agrees_with_the_store(store):
 
 def test_more_than_the_limit_at_once_never_passes(store):
     assert store.acquire_sliding_window_entry("k", 30, WINDOW, amount=31) is False
+
+
+@time_machine.travel(START + 100, tick=False)
+def test_a_store_that_somebody_deleted_is_made_again(store, tmp_path):
+    take(store)
+    for file in tmp_path.glob("limits.sqlite3*"):
+        file.unlink()
+
+    with pytest.raises(OperationalError):  # meanwhile the site counts in memory
+        take(store)
+
+    assert take(store, 31) == [True] * 30 + [False]
 
 
 def test_counts_outlast_a_new_start(uri):

@@ -10,7 +10,7 @@ from limits.storage import SlidingWindowCounterSupport, Storage
 from sqlalchemy import Column, Engine, Float, Integer, MetaData, String, Table, text
 from sqlalchemy.schema import CreateTable
 
-from rjsite.outbox.database import open_database
+from rjsite.outbox.database import DATABASE_ERRORS, open_database
 from rjsite.outbox.migrate import take_turns
 
 _metadata = MetaData()
@@ -91,11 +91,17 @@ class SQLStorage(SlidingWindows):
             return False
         now = time.time()
         values = {"k": key, "w": int(now // expiry), "a": amount, "lim": limit, "ends": now + 2 * expiry}
-        with self.engine.begin() as connection:
-            if abs(now - self._forgot) > FORGET_EVERY:
-                connection.execute(_FORGET, {"now": now})
-                self._forgot = now
-            taken = connection.execute(_ACQUIRE, {**values, "f": 1 - now % expiry / expiry}).first()
+        engine = self.engine
+        try:
+            with engine.begin() as connection:
+                if abs(now - self._forgot) > FORGET_EVERY:
+                    connection.execute(_FORGET, {"now": now})
+                    self._forgot = now
+                taken = connection.execute(_ACQUIRE, {**values, "f": 1 - now % expiry / expiry}).first()
+        except DATABASE_ERRORS:
+            engine.dispose()
+            self._engine = None  # somebody may have deleted the table, which the next call then creates
+            raise
         return taken is not None
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
