@@ -75,6 +75,15 @@ def test_the_reference_cannot_be_read_off_the_address_later(client):
     assert Page(later.text).all("b", class_="reference") == []
 
 
+def test_thanks_show_the_reference_though_another_machine_took_the_form_and_its_clock_is_ahead(client):
+    with time_machine.travel("2026-11-21 12:02:00Z", tick=False):
+        address = send(client, A).headers["Location"]
+    with time_machine.travel("2026-11-21 12:00:00Z", tick=False):
+        answer = client.get(address)
+
+    assert len(Page(answer.text).all("b", class_="reference")) == 1
+
+
 def test_the_address_that_a_browser_remembers_tells_nobody_the_reference(client, outbox):
     sealed = send(client, A).headers["Location"].partition("=")[2]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from flask_limiter import RateLimitExceeded
 
 from rjsite.content.library import bare_page
 from rjsite.forms.form import QuestionForm, form_class
-from rjsite.forms.token import Signer
+from rjsite.forms.token import MAX_AHEAD, Signer
 from rjsite.intake import NotStored
 from rjsite.services import current_services, services_of
 from rjsite.settings import Settings
@@ -152,9 +153,10 @@ def _private(template: str, status: int, **context: object) -> Response:
 @bp.get("/sent")
 def sent() -> ResponseReturnValue:
     """Return the page that says thank you and, for ten minutes, shows the reference, but no answers."""
-    encrypted = request.args.get("r", "").encode()
+    encrypted, now = request.args.get("r", "").encode(), int(time.time())
+    lives, latest = SENT_PAGE_LIVES + MAX_AHEAD, now + MAX_AHEAD  # Fernet alone allows one minute
     try:
-        reference = _reference_cipher().decrypt(encrypted, ttl=SENT_PAGE_LIVES).decode()
+        reference = _reference_cipher().decrypt_at_time(encrypted, ttl=lives, current_time=latest).decode()
     except InvalidToken:
         reference = ""
     content = library()
