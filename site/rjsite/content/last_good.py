@@ -1,4 +1,4 @@
-"""Keeps the last good versions of content files, to replace files that must not be shown.
+"""Keeps the last good version of each content file, for when a mistake keeps the current one hidden.
 
 Stories are not kept, because an older version may contain something that somebody asked to have removed.
 """

@@ -26,7 +26,7 @@ Write here what changed for each person. Take this part out if the end is not kn
 
 
 def first_values(today: date) -> dict[str, str | list[str]]:
-    """Return the initial values of the fields of a new story."""
+    """Return the initial values of a new story. Fields without an initial value are left out."""
     values: dict[str, str | list[str]] = {name: [] for name in StoryFields.model_fields if is_list(name)}
     days = dict.fromkeys(("last_checked", "published"), f"{today}")
     not_known = dict.fromkeys(("began_by", "ended", "told_by"), "not known")

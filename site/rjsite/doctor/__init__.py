@@ -9,7 +9,7 @@ from rjsite.settings import Settings
 
 
 class NotSeen(str):
-    """A line about something that could not be checked. Nobody has to do anything about it."""
+    """A line about something that could not be checked. The line does not ask anybody to do anything."""
 
     __slots__ = ()
 

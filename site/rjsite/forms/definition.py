@@ -149,7 +149,7 @@ class Step(_Part):
     """A topic of a form: a numbered section or, if the form is `by_step` and JavaScript runs, a screen."""
 
     title: Text
-    use: tuple[Question, ...] = ()  # the shared questions come first
+    use: tuple[Question, ...] = ()  # shared questions, which are asked before `own`
     own: tuple[Question, ...] = Field((), alias="question")
 
     @property

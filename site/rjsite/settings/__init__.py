@@ -79,7 +79,7 @@ class Settings(BaseModel):
     ratelimit_storage_uri: Annotated[SecretStr, AfterValidator(value_checks.limits_storage)] = SecretStr("")
     ratelimit_forms: Annotated[str, AfterValidator(value_checks.form_limit)] = "30 per 10 minutes"
     deliver_in_server: bool = True
-    deliver_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 25  # Exchange Online accepts 30
+    deliver_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 25  # Exchange Online accepts at most 30
     hold_hours: Annotated[float, Field(ge=0, le=72)] = 24
     daily_count: bool = True
     outbox_max_waiting: Annotated[int, Field(ge=1)] = 10_000

@@ -1,7 +1,8 @@
-"""Caches pages. Each is rendered and compressed once, and then sent without calling Flask.
+"""Caches pages. Each is rendered once and then sent without calling Flask.
 
-Views put pages into the cache. Changed content is a new library with an empty cache, so that everything
-changes together. Flask handles whatever is not cached, such as POST requests, /sent, /exit and errors.
+Compressed copies are cached too, but of a form page only the part before the token. Views put pages into the
+cache. When the content changes, it is read into a new library, whose cache is empty, so that all pages change
+together. Flask handles whatever is not cached, such as POST requests, /sent, /exit and errors.
 """
 
 from __future__ import annotations
@@ -133,12 +134,12 @@ def _coding(accepted: str, offered: tuple[str, ...]) -> str:
 
 
 def answer(address: str, make: Callable[[], Cached], *, keep: bool = True) -> Response:
-    """Return the cached response of a view, or create it.
+    """Return the cached response of a view, or a new one if none is cached.
 
     Args:
         address: the path and query of the canonical URL.
-        make: creates the response.
-        keep: whether to cache it.
+        make: creates a new response.
+        keep: whether to cache a new response.
     """
     pages, key = page_services_of(current_app).page_cache.pages_of(library()), site_url() + address
     cached: Cached | None = pages.get(key)

@@ -18,9 +18,9 @@ _counts = Table(
     "rate_limit",
     _metadata,
     Column("key", String(200), primary_key=True),
-    Column("win", Integer, nullable=False),  # the number of the current window
+    Column("win", Integer, nullable=False),  # the number of the window that `cur` counts
     Column("cur", Integer, nullable=False),
-    Column("prev", Integer, nullable=False),
+    Column("prev", Integer, nullable=False),  # the count of the window before that
     Column("ends", Float, nullable=False),  # when the row no longer matters, in seconds since 1970
 )
 

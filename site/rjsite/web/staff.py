@@ -64,7 +64,10 @@ def home() -> Response:
 @bp.route("/story", defaults={"name": ""}, methods=["GET", "POST"])
 @bp.route("/story/<name>", methods=["GET", "POST"])
 def story(name: str) -> Response:
-    """Show the form for a new or existing story, and check, preview or hand over what was sent."""
+    """Show the form for a new or existing story or, if it was sent, do what the pressed button says.
+
+    The buttons check, preview, change or download the story, or explain how to hand it over.
+    """
     if name:
         _path(name)
     if request.method == "GET":

@@ -1,4 +1,7 @@
-"""Finds marks from Markdown, HTML, facts and pasting that readers were not meant to see."""
+"""Finds marks that readers were not meant to see.
+
+These are leftovers of Markdown, HTML and the braces of facts, and what came along with pasted text.
+"""
 
 from __future__ import annotations
 
