@@ -85,14 +85,16 @@ def test_the_page_shows_its_control(site, kind):
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
-def test_a_wrong_answer_is_named_and_a_right_one_is_not(site, kind):
+def test_a_wrong_answer_is_named_with_a_link_to_its_control_and_a_right_one_is_not(site, kind):
     client = site.test_client()
 
     answer = client.post("/kinds", data=fresh(client, "/kinds") | answers(**{kind: KINDS[kind].wrong}))
 
     assert answer.status_code == 422
-    errors = [name for name in Page(answer.text).by_id if name.endswith("-error")]
-    assert errors == [f"the_{kind}-error"]
+    page = Page(answer.text)
+    assert [name for name in page.by_id if name.endswith("-error")] == [f"the_{kind}-error"]
+    (link,) = page.by_id["problem"].iter("a")
+    assert page.by_id[link.attrib["href"].removeprefix("#")].get("name") == f"the_{kind}"
 
 
 def test_the_team_reads_each_answer(site):
@@ -111,12 +113,13 @@ def test_the_team_reads_each_answer(site):
     assert [kind for kind in KINDS if f"The {kind}?" not in text] == []
 
 
-def test_the_paper_form_asks_it(site, monkeypatch):
+def test_the_paper_form_asks_it_and_says_how_many_choices_to_tick(site, monkeypatch):
     monkeypatch.setattr(papers, "ON_PAPER", ("kinds",))
     with site.test_request_context():
         paper = papers.documents(library())["form-kinds.pdf"]
 
     assert [kind for kind in get_args(Kind) if f"The {kind}?" not in paper] == []
+    assert paper.count("(tick ") == len([kind for kind in KINDS.values() if "choices" in kind.lines])
 
 
 def test_the_check_accepts_it(site, monkeypatch):

@@ -123,7 +123,7 @@ class QuestionForm(FlaskForm):
     def errors_in_order(self) -> list[tuple[str, str]]:
         """Return the id and the message of each field with an error, in the order of the page."""
         return [
-            (f"{q.name}-0" if q.kind in ("one", "many") else q.name, str(self[q.name].errors[0]))
+            (f"{q.name}-0" if q.choices else q.name, str(self[q.name].errors[0]))
             for q in self.definition.questions
             if self[q.name].errors
         ]

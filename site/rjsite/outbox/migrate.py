@@ -10,7 +10,7 @@ from sqlalchemy.exc import InvalidRequestError
 from rjsite.outbox.schema import metadata, outbox
 
 LOCK = 7_219_043_118  # an arbitrary fixed number for this project's advisory lock in PostgreSQL
-NEWEST = "0003"  # the revision in migrations/versions that produces the tables of `rjsite.outbox.schema`
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
@@ -29,9 +29,14 @@ def migrate(engine: Engine) -> None:
             metadata.create_all(connection)
             _version.create(connection, checkfirst=True)
             connection.execute(_version.delete())  # in case somebody has dropped the other tables by hand
-            connection.execute(_version.insert().values(version_num=NEWEST))
-        elif connection.execute(select(_version)).scalar() != NEWEST:
+            connection.execute(_version.insert().values(version_num=newest()))
+        elif connection.execute(select(_version)).scalar() != newest():
             _upgrade(connection)
+
+
+def newest() -> str:
+    """Return the number of the newest migration, which leads to the tables of `rjsite.outbox.schema`."""
+    return max(file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _upgrade(connection: Connection) -> None:
@@ -43,7 +48,7 @@ def _upgrade(connection: Connection) -> None:
     from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     try:
