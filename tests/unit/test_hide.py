@@ -110,6 +110,26 @@ def test_a_story_is_hidden_also_where_the_settings_cannot_be_used(content, data,
     assert live.now().stories == ()
 
 
+def test_a_published_folder_that_cannot_be_changed_keeps_a_story_in_no_other(data, tmp_path):
+    first, then = tmp_path / "first", tmp_path / "then"
+    for folder in (first, then):
+        assert commands.run("publish", str(folder)).exit_code == 0
+    page = first / f"current/pages/case-studies/{SLUG}.html"
+    page.unlink()
+    page.mkdir()  # cannot be deleted like a file, whoever runs the command
+    (first / "current").resolve().rename(first / "copied")
+    (first / "current").unlink()
+    (first / "copied").rename(first / "current")  # not a link any more, so that nothing can replace it
+
+    result = commands.run("hide", SLUG)
+
+    assert f"{SLUG} is hidden" in result.stdout
+    assert (result.exit_code, str(first) in result.stderr) == (1, True)
+    there = then / "current/pages/case-studies"
+    assert [path.name for path in there.glob("*.html")] == [".html"]
+    assert SLUG not in (there / ".html").read_text()
+
+
 def test_where_the_list_cannot_be_read_no_story_is_shown_and_that_is_said(content, data):
     live = LiveLibrary(content, production=True, data=data)
     (data / HIDDEN_STORIES).write_bytes(b"\xff\xfe")

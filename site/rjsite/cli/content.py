@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -174,8 +176,8 @@ def _take_off(hidden: ListFile, slug: str, content: Path) -> None:
     from rjsite.web.publish import take_down
 
     hidden.add(slug)
-    for folder in published_folders(hidden.path.parent):
-        take_down(folder, lambda story: story == slug)
+    with suppress(OSError):  # if the story cannot be replaced either, `publish_again` says so
+        in_each_published_folder(hidden.path.parent, lambda folder: take_down(folder, lambda s: s == slug))
     click.echo(f"{slug} is hidden, on this machine and in whatever version runs. “--undo” shows it again.")
     publish_again(hidden.path.parent)
     stories = [path.stem for path in (content / "case-studies").glob("*.md")]
@@ -201,13 +203,36 @@ def published_folders(data: Path) -> list[Path]:
     return [folder for folder in folders if (folder / "current").is_dir()]
 
 
+def in_each_published_folder(data: Path, change: Callable[[Path], None]) -> None:
+    """Change each published folder, even if another cannot be changed, such as one on a full disk.
+
+    Raises:
+        OSError: if a folder could not be changed. The message names the first of them.
+    """
+    errors = []
+    for folder in published_folders(data):
+        try:
+            change(folder)
+        except OSError as error:
+            errors.append(OSError(error.errno, f"{folder} could not be changed: {error.strerror}"))
+    if errors:
+        raise errors[0]
+
+
 def publish_again(data: Path) -> list[Problem]:
-    """Publish again to each published folder, and return the problems that keep content from being shown."""
+    """Publish again to each published folder, and return the problems that keep content from being shown.
+
+    Raises:
+        OSError: see `in_each_published_folder`.
+    """
     from rjsite.web.publish import publish_content
 
     os.umask(0o022)  # nginx runs as another user and reads the files
     not_shown: list[Problem] = []
-    for folder in published_folders(data):
-        *_, not_shown = publish_content(Settings.load(), folder)
+
+    def publish(folder: Path) -> None:
+        _, _, not_shown[:] = publish_content(Settings.load(), folder)
         click.echo(f"The pages in {folder} are published again.")
+
+    in_each_published_folder(data, publish)
     return not_shown

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from rjsite.cli.content import publish_again, published_folders
+from rjsite.cli.content import in_each_published_folder, publish_again
 from rjsite.content import merged
 from rjsite.content.last_good import is_withdrawn
 from rjsite.content.problem import Problem, Unreadable
@@ -61,8 +62,10 @@ def _take_down_removed(data: Path) -> None:
     from rjsite.web.publish import take_down
 
     stories = data / merged.LINK / "case-studies"
-    for folder in published_folders(data):
-        take_down(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))
+    with suppress(OSError):  # `publish_again` says which folder cannot be changed
+        in_each_published_folder(
+            data, lambda folder: take_down(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))
+        )
 
 
 def _not_shown(settings: Settings) -> list[Problem]:
