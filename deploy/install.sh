@@ -59,14 +59,16 @@ need_debian() {
     test -d $clone/.git || stop "Clone the project first: git clone ADDRESS $clone"
 }
 
-# Print the value of a setting, or nothing if it is not set.
-get() { test ! -e $settings || sed -n "s/^$1=\"\?\([^\"]*\)\"\?$/\1/p" $settings; }
+# Print the value of a setting, read as docs/settings-file.md says, or nothing if it is not set.
+get() {
+    test ! -e $settings || sed -nE "s/^\s*$1\s*=\s*//I; T; s/\s+$//; s/^([\"'])(.*)\1$/\2/; p; q" $settings
+}
 
 # Replace the line of a setting, or add a line. In quotes, a value is taken literally (docs/settings-file.md).
 put() {
     (umask 077 && NAME=$1 VALUE=$2 awk '
-        BEGIN { name = ENVIRON["NAME"] "="; line = name "\"" ENVIRON["VALUE"] "\"" }
-        index($0, name) == 1 { print line; found = 1; next }
+        BEGIN { name = "^[ \t]*" ENVIRON["NAME"] "[ \t]*="; line = ENVIRON["NAME"] "=\"" ENVIRON["VALUE"] "\"" }
+        toupper($0) ~ name { print line; found = 1; next }
         { print }
         END { if (!found) print line }' $settings >$settings.new)
     chgrp rjsite $settings.new

@@ -299,6 +299,27 @@ def example() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
+def test_the_installation_reads_and_replaces_settings_however_they_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "environment"
+    file.write_text(
+        "RJSITE_TEAM_EMAIL='team@example.org' \nRJSITE_MAIL_SERVER = mail.example.org\r\n"
+        '  rjsite_public_url="https://www.example.org"\n#RJSITE_MODE=development\n'
+    )
+    script = (DEPLOY / "install.sh").read_text()
+    functions = script[script.index("\nget() {") : script.index("\n# ask VARIABLE")]
+    own = f"settings={shlex.quote(str(file))}; chgrp() {{ :; }}; {functions}\n"
+    names = ("RJSITE_TEAM_EMAIL", "RJSITE_MAIL_SERVER", "RJSITE_PUBLIC_URL", "RJSITE_MODE")
+    values = ["team@example.org", "mail.example.org", "https://www.example.org", ""]
+
+    read = [run("bash", "-euc", f"{own} get {name}").stdout.strip("\n") for name in names]
+    for name, value in zip(names, values, strict=True):
+        run("bash", "-euc", f"{own} put {name} '{value}'")
+
+    assert read == values
+    written = [f'{name}="{value}"' for name, value in zip(names, values, strict=True)]
+    assert file.read_text().splitlines() == [*written[:3], "#RJSITE_MODE=development", written[3]]
+
+
 def test_the_example_of_settings_lacks_the_keys_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
