@@ -70,6 +70,15 @@ def test_files_are_checked_for_edits_at_intervals(content: Path, monkeypatch):
     assert live.now().stories == ()
 
 
+def test_a_link_to_nothing_such_as_the_lock_of_an_editor_stops_no_page(content: Path, monkeypatch):
+    monkeypatch.setattr(live_content, "CHECK_EVERY", 0)
+    live = LiveLibrary(content, production=False)
+    (content / "case-studies/.#the-shop-window.md").symlink_to("somebody@a-machine.1234")
+
+    assert "/" in live.now().pages
+    assert [story.slug for story in live.now().stories] == ["the-shop-window"]
+
+
 @pytest.mark.parametrize("production", [True, False])
 def test_whatever_goes_wrong_what_there_was_stays(content: Path, monkeypatch, caplog, production):
     live = LiveLibrary(content, production=production)

@@ -174,9 +174,12 @@ class LiveLibrary:
 
     def _hash_of_files(self) -> int:
         """Return a value that changes whenever a content file is changed, added or removed."""
-        paths = sorted(path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml"))
-        stats = [(path, path.stat()) for path in paths]
-        return hash(tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
+        stats = []
+        for path in sorted(path for path in self.folder.rglob("*") if path.suffix in (".md", ".toml")):
+            with suppress(OSError):  # it is gone again, or is a link to nothing, as Emacs makes for each edit
+                stat = path.stat()
+                stats.append((path, stat.st_mtime_ns, stat.st_size))
+        return hash(tuple(stats))
 
 
 def problems_at(library: Library, address: str) -> list[Problem]:
