@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 from rjsite.content import clock
 from rjsite.services import page_services_of
 from rjsite.settings import Settings
+from rjsite.web.live_content import CHECK_EVERY
 from rjsite.web.story_form import CHECKLIST
 from support.forms import Page, words
 from support.markup import markup_errors
@@ -271,6 +273,31 @@ def test_the_list_leads_to_each_story_and_shows_open_questions(staff, few):
         assert page.all("a", href=f"/staff/take-down/{name}")
     assert re.search(r"\d+ open question", page.text)
     assert "content/navigation.toml:" in page.text  # it names pages that this content does not have
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "slip", "said"),
+    [
+        ("service.toml", "[phone]", "[phon]", "add [phone] with a value"),
+        ("service.toml", "[phone]", "<<<<<<< HEAD\n[phone]", "Git has left two versions here"),
+        ("house-rules.toml", "[length]", "[lengths]", "content/house-rules.toml:"),
+    ],
+)
+def test_broken_facts_or_rules_are_named_and_stop_no_page_for_staff(few, tmp_path, name, right, slip, said):
+    folder = shutil.copytree(few, tmp_path / "content")
+    staff = make_staff_app(tmp_path, content_dir=folder).test_client()
+    staff.get("/staff/")
+    file = folder / name
+    file.write_text(file.read_text().replace(right, slip, 1))
+    time.sleep(2 * CHECK_EVERY)
+
+    overview, form = staff.get("/staff/"), staff.get("/staff/story")
+    checked, shown = (staff.post("/staff/story", data={**GOOD, "do": do}) for do in ("check", "page"))
+
+    assert (overview.status_code, form.status_code, checked.status_code) == (200, 200, 422)
+    assert said in overview.text
+    assert said in checked.text
+    assert shown.status_code in (200, 422)
 
 
 # -- the rules of every page ------------------------------------------------------------------------------

@@ -12,8 +12,7 @@ from rjsite.content.facts import FOR_A_TIME, Fact, Facts
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.content.schema import StoryFields
-from rjsite.content.source import read_source
-from rjsite.content.toml import Lines
+from rjsite.content.toml import lines_in
 
 SOON = timedelta(days=30)
 ASK_AGAIN = "ask the people in it again, then write the new days in permission and ask_again"
@@ -63,10 +62,7 @@ def ending(facts: Facts, stories: Iterable[Story], folder: Path, today: date) ->
 
 def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
     path, shown = folder / "service.toml", Path(folder.name, "service.toml")
-    try:
-        lines = Lines(read_source(path, shown))
-    except Unreadable:  # the facts are from an earlier version, whose lines are unknown
-        lines = Lines("")
+    lines = lines_in(path, shown)
     for name, fact in {**facts, **facts.ended}.items():
         announced = fact.has_ended(today + SOON) or name in FOR_A_TIME
         if fact and fact.until and announced:

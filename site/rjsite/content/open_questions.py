@@ -14,8 +14,7 @@ from rjsite.content.facts import USED, Facts, Urgency
 from rjsite.content.library import Library
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem
-from rjsite.content.source import read_source
-from rjsite.content.toml import Lines
+from rjsite.content.toml import lines_in
 
 _IN_TEMPLATE = re.compile(r"\bfacts\.(?:get\(\")?(?P<name>[a-z_]+)")
 _SENTENCES = 3  # at most this many sentences are shown for one fact
@@ -91,7 +90,7 @@ def as_document(questions: Sequence[Question]) -> str:
 
 def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question]:
     path = folder / "service.toml"
-    lines, uses = Lines(read_source(path, path)), [*_in_templates(templates), *fact_uses(library, folder)]
+    lines, uses = lines_in(path, path), [*_in_templates(templates), *fact_uses(library, folder)]
     for name, fact in library.facts.items():
         if not fact.ask:
             continue

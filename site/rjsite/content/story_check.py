@@ -14,7 +14,7 @@ from rjsite.content.library import Library, load
 from rjsite.content.lint.public_stories import for_the_public
 from rjsite.content.loader import make_story
 from rjsite.content.model import Story
-from rjsite.content.problem import Problem, Unreadable
+from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.content.source import clean
 from rjsite.content.story_file import any_answer
 
@@ -113,11 +113,16 @@ def check_story(
     if read.stand_in is None:
         return read
     problems = lint.check(content.with_story(read.stand_in), folder, today)
-    new = {problem for problem in problems if problem.path == read.shown or problem not in known}
+    new = {p for p in problems if p.path == read.shown or p not in known or _prevents_check(p)}
     if read.story is None:  # leave out other files, and stand-in answers, which the writer did not give
         wrong = {problem.line for problem in read.problems}
         new = {problem for problem in new if problem.path == read.shown and problem.line not in wrong}
     return replace(read, problems=sorted(new.union(read.problems)))
+
+
+def _prevents_check(problem: Problem) -> bool:
+    """Return whether a problem in the rules or the facts has kept `lint.check` from checking anything."""
+    return problem.severity is Severity.MUST_NOT_BE_SHOWN and problem.path.suffix == ".toml"
 
 
 def published_with(story: Story, folder: Path, today: date) -> Library:

@@ -74,6 +74,14 @@ class Lines:
         return self._at.get((*known, "name"), number)
 
 
+def lines_in(path: Path, shown: Path) -> Lines:
+    """Return the lines of a file, or none if the file cannot be read and an earlier version is used."""
+    try:
+        return Lines(read_source(path, shown))
+    except Unreadable:
+        return Lines("")
+
+
 def read_toml(path: Path, shown: Path) -> dict[str, Any]:
     """Return the tables of a TOML file.
 

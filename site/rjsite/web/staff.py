@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, make_respon
 from rjsite.content import clock, front_matter, lint
 from rjsite.content.library import HOME, STORIES, Library
 from rjsite.content.lint.public_stories import RULES
-from rjsite.content.lint.rules import Rules, load_rules
+from rjsite.content.lint.rules import Length, load_rules
 from rjsite.content.model import Link
 from rjsite.content.new_story import BODY, first_values
 from rjsite.content.open_questions import open_questions
@@ -105,7 +105,7 @@ def _begin(name: str) -> Response:
 
 def _ask(form: QuestionsOfAStory, name: str, status: int = 200, **context: object) -> Response:
     title = "Change a story" if name else "Write a story"
-    given = {"others": (), "good": False, "length": _rules().length, **context}
+    given = {"others": (), "good": False, "length": _length(), **context}
     return _show("story", title, status, form=form, **given)
 
 
@@ -126,7 +126,10 @@ def _preview(checked: CheckedStory, *, in_list: bool) -> Response:
     """Return the page of the story, or the list with its card, as readers will see them."""
     if not checked.story:
         return _problems("This story cannot be shown yet", checked.problems)
-    g.library = content = published_with(checked.story, _folder(), clock.today())
+    try:
+        g.library = content = published_with(checked.story, _folder(), clock.today())
+    except Unreadable as unreadable:
+        return _problems("This story cannot be shown yet", unreadable.problems)
     story = content.by_slug[checked.story.slug]
     if not in_list:
         return make_response(pages.render(story))
@@ -194,13 +197,12 @@ def _on_github(do: str, shown: Path) -> str:
     return f"{project}/{do}/{BRANCH}{'?filename=' if do == 'new' else '/'}{path}"
 
 
-def _rules() -> Rules:
-    """Return the house rules.
-
-    Raises:
-        Unreadable: if they cannot be used.
-    """
-    return load_rules(_folder() / RULES, Path(_folder().name, RULES))
+def _length() -> Length | None:
+    """Return the limits for sentences and paragraphs, or None if the house rules cannot be used."""
+    try:
+        return load_rules(_folder() / RULES, Path(_folder().name, RULES)).length
+    except Unreadable:
+        return None
 
 
 def _known(content: Library) -> list[Problem]:

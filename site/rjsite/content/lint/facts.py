@@ -11,7 +11,7 @@ from typing import Any
 from rjsite.content import fact_formats
 from rjsite.content.fact_formats import GIVE
 from rjsite.content.fact_uses import Use, fact_uses
-from rjsite.content.facts import FOR_A_TIME, REQUIRED, USED, Fact, Facts
+from rjsite.content.facts import FOR_A_TIME, REQUIRED, USED, Fact, Facts, load_facts
 from rjsite.content.library import Library
 from rjsite.content.lint.hard_coded_facts import HardCodedFacts, instead
 from rjsite.content.lint.rules import Rules
@@ -32,11 +32,12 @@ def fact_findings(
         Unreadable: if service.toml cannot be used.
     """
     file = TomlFile(folder, folder / "service.toml")
+    load_facts(folder / "service.toml", file.shown)  # the library may have other facts, which replace these
     uses = defaultdict[str, list[Use]](list)
     for use in fact_uses(library, folder):
         uses[use.name].append(use)
     for name, fact in library.facts.items():
-        written = file.tables[name]
+        written = file.tables.get(name, {})
         value = str(written.get("value", ""))
         problems = [
             *_entry(name, fact, written),

@@ -34,7 +34,9 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Length(_Part):
+class Length(_Part):
+    """The limits for the length of sentences and paragraphs."""
+
     sentence: int
     short_sentence: int
     short_in: tuple[str, ...]
@@ -67,7 +69,7 @@ class Rules(_Part):
     no_permission_yet: tuple[str, ...]
     no_reply: tuple[str, ...] = ()
     empty_links: tuple[str, ...]
-    length: _Length
+    length: Length
     allowed: _Allowed
     once: tuple[_Words, ...]
     never: tuple[_Words, ...]
