@@ -214,6 +214,14 @@ def test_when_a_page_was_last_checked_is_watched(content, checked, today, said):
     assert all(line.startswith(f"content/{HOME}:4: ") for line in found)
 
 
+def test_a_number_of_months_that_no_calendar_has_is_named(content):
+    write(content, "house-rules.toml", "last_checked_months = 99999", "last_checked_months = 12")
+
+    (found,) = findings(content)
+
+    assert found.endswith("last_checked_months: write a number that is 1200 or less")
+
+
 def test_two_pages_with_one_title_are_named(content):
     write(content, HOME, "title: stories", "title: Home")
 

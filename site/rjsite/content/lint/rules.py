@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from rjsite.content.toml import read_as
 
@@ -65,7 +65,7 @@ class _Sign(_Part):
 class Rules(_Part):
     """All rules, with their names in the file."""
 
-    last_checked_months: int
+    last_checked_months: Annotated[int, Field(ge=1, le=1200)]
     no_permission_yet: tuple[str, ...]
     no_reply: tuple[str, ...] = ()
     empty_links: tuple[str, ...]
