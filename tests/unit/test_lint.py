@@ -251,6 +251,24 @@ def test_a_word_calls_for_the_first_of_the_notes_that_list_it():
     assert dict(needed) == {"child abuse": "abused as a child", "violence": "stabbed", "death": "killed"}
 
 
+@pytest.mark.parametrize(
+    ("right", "slip", "said"),
+    [
+        ('"death" = [', '"death" = ["", ', "content_notes.death: write a word between each two quotation"),
+        ('"death" = [', '"deaths" = [', "content_notes.deaths: write one of: 'sexual harm', 'child abuse', "),
+        ("find = 'Write here'", "find = ''", "find: this finds a sign in every line; write the sign"),
+    ],
+)
+def test_a_rule_that_would_keep_every_story_off_is_named_where_it_stands(content, right, slip, said):
+    write(content, "house-rules.toml", slip, right)
+    rules = (content / "house-rules.toml").read_text().splitlines()
+
+    (found,) = findings(content)
+
+    line = next(number for number, line in enumerate(rules, 1) if slip in line)
+    assert found.startswith(f"content/house-rules.toml:{line}: {said}")
+
+
 def test_an_empty_list_of_words_in_the_rules_finds_nothing(tmp_path):
     path = tmp_path / "house-rules.toml"
     text = (SERVICE / path.name).read_text()

@@ -155,7 +155,8 @@ def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path)
         shown: the file's name in messages.
     """
     for fault in error.errors():
-        names = list(takewhile(lambda part: isinstance(part, str), reversed(fault["loc"])))
+        place = [part for part in fault["loc"] if part != "[key]"]  # after a name that is not allowed
+        names = list(takewhile(lambda part: isinstance(part, str), reversed(place)))
         yield Problem(
             shown,
             lines.of(fault["loc"]),

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from rjsite.content.schema import Note
 from rjsite.content.toml import read_as
 
 
@@ -18,13 +19,21 @@ def either(words: Any) -> re.Pattern[str]:
     A straight apostrophe in a word also matches a curly one. Without words, the pattern finds nothing.
 
     Raises:
-        ValueError: if `words` is not a list of texts.
+        ValueError: if `words` is not a list of texts, or if a text is empty and would be found everywhere.
     """
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError("write a list of words in quotation marks")
+    if not all(map(str.strip, words)):
+        raise ValueError("write a word between each two quotation marks, or take these two out")
     longest_first = sorted(words, key=len, reverse=True)
     any_of = "|".join(re.escape(word).replace("'", "['’]") for word in longest_first) or "(?!)"
     return re.compile(rf"(?<![\w-])(?:{any_of})(?![\w-])", re.IGNORECASE)
+
+
+def _finds_something(sign: re.Pattern[str]) -> re.Pattern[str]:
+    if sign.search(""):
+        raise ValueError("this finds a sign in every line; write the sign")
+    return sign
 
 
 AnyOf = Annotated[re.Pattern[str], BeforeValidator(either)]
@@ -57,7 +66,7 @@ class _Words(_Part):
 
 
 class _Sign(_Part):
-    find: re.Pattern[str]
+    find: Annotated[re.Pattern[str], AfterValidator(_finds_something)]
     say: str
     not_shown: bool = False  # whether the sign keeps a story off the live site
 
@@ -74,7 +83,7 @@ class Rules(_Part):
     once: tuple[_Words, ...]
     never: tuple[_Words, ...]
     sign: tuple[_Sign, ...]
-    content_notes: dict[str, AnyOf]
+    content_notes: dict[Note, AnyOf]
 
     def sentence_limit(self, path: Path) -> int:
         """Return the maximum number of words in a sentence of a file."""
