@@ -222,6 +222,24 @@ def test_a_number_of_months_that_no_calendar_has_is_named(content):
     assert found.endswith("last_checked_months: write a number that is 1200 or less")
 
 
+@pytest.mark.parametrize(
+    ("old", "right"),
+    [
+        ("/Our-News", "/our-news"),
+        ("our-news", "/our-news"),
+        ("/index.php?page=7", "/index.php"),
+        ("https://www.example.org/News/A%20day/", "/news/a day"),
+        ("/our-news/", ""),
+        ("/", ""),
+    ],
+)
+def test_an_old_address_that_nobody_would_find_is_named(content, old, right):
+    write(content, "redirects.toml", f'"{old}" = "/case-studies/"')
+
+    said = f"this old address is never found; write “{right}”, in small letters from the first /"
+    assert findings(content) == ([f"content/redirects.toml:3: {said}"] if right else [])
+
+
 def test_two_pages_with_one_title_are_named(content):
     write(content, HOME, "title: stories", "title: Home")
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import unquote
 
 from rjsite.content.library import GONE, Library
 from rjsite.content.markdown import slug
@@ -72,10 +73,19 @@ def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iter
         if new != GONE and new.partition("#")[0] not in addresses.known:
             message = f"there is no page {new}; write the address of one there is, or “{GONE}”"
             yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), message)
+        if (asked := _looked_up(old)) != (old.rstrip("/") or "/"):
+            message = f"this old address is never found; write “{asked}”, in small letters from the first /"
+            yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), message)
     for address in library.pages.keys() & library.forms.keys():
         shown = library.pages[address].document.shown
         yield Problem(shown, 1, f"{address} is the address of a form; give this file another name")
     yield from _unused(folder)
+
+
+def _looked_up(old: str) -> str:
+    """Return an old address as `rjsite.web.pages` looks it up: a lower-case path without host and query."""
+    path = unquote(re.sub(r"^https?://[^/]*|[?#].*", "", old)).lower()
+    return "/" + re.sub("/+", "/", path).strip("/")
 
 
 def _titles(library: Library) -> Iterator[Problem]:
