@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import date
 from pathlib import Path
@@ -59,6 +60,15 @@ def test_a_story_that_cannot_be_read_is_named_by_its_file(content):
 
     assert (first.title, first.address) == ("a-torn-page.md", "")
     assert second.address == "/case-studies/the-shop-window"
+
+
+def test_a_file_name_in_another_encoding_is_shown_in_letters_that_can_be_sent(content):
+    (content / "case-studies" / os.fsdecode(b"caf\xe9.md")).write_text("no fields")
+
+    row = seen(content).stories[0]
+
+    assert (row.name, row.title) == (r"caf\udce9", r"caf\udce9.md")
+    assert len(row.problems) == 1
 
 
 def test_a_problem_of_another_file_is_named_apart(content):

@@ -10,7 +10,7 @@ from pathlib import Path
 from rjsite.content.library import Library
 from rjsite.content.loader import address_of
 from rjsite.content.model import Page
-from rjsite.content.problem import Problem, Severity
+from rjsite.content.problem import Problem, Severity, printable
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Row:
     """One story or page.
 
     Attributes:
-        name: the name of the file, without `.md`.
+        name: the name of the file, without `.md`, as it can be printed.
         address: where the page is shown; empty if it is hidden or its file cannot be used.
         state: words that say whether the page is public.
     """
@@ -67,8 +67,8 @@ def _rows(
         here = [problem for problem in problems if problem.path == Path(folder.name, kind, path.name)]
         page = find(path.stem)
         yield Row(
-            name=path.stem,
-            title=page.title if page else path.name,
+            name=printable(Path(path.stem)),
+            title=page.title if page else printable(Path(path.name)),
             address=page.address if page else "",
             state=_state(page, here),
             last_checked=page.last_checked if page else None,

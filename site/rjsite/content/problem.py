@@ -15,6 +15,12 @@ class Severity(StrEnum):
     ENDS = "ends"  # only an announcement; the check does not fail
 
 
+def printable(path: Path) -> str:
+    """Return the name of a file, with escapes if there are characters that cannot be printed."""
+    name = str(path)
+    return name if name.isprintable() else name.encode("unicode_escape").decode()
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """A problem in a file, and what to write instead. The caller decides how to react to it.
@@ -32,8 +38,7 @@ class Problem:
     @property
     def file(self) -> str:
         """Return the name of the file, with escapes for characters that cannot be printed."""
-        name = str(self.path)
-        return name if name.isprintable() else name.encode("unicode_escape").decode()
+        return printable(self.path)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}"
