@@ -116,6 +116,8 @@ SLIPS_IN_A_DEFINITION = [
     ("choices = [", "choices = ", 12, "write a name, then = and the words in straight quotes"),
     ('when = { way = ["phone", "text"] }', 'when = "phone"', 24, 'when: write it as when = { name = '),
     ('address = "/ask"', 'address = "ask"', 2, "address: begin it with / and use small letters"),
+    ('address = "/ask"', 'address = "/exit"', 2, "address: the site itself uses this address"),
+    ('address = "/ask"', 'address = "/static/ask"', 2, "address: the site itself uses this address"),
     ('address = "/ask"', 'address = "/Ask us"', 2, "address: begin it with / and use small letters"),
     ('stop = "outside"', 'stop = "inside"', 15, "write content/outcomes/inside.md, or mend it"),
     ('title = "About you"\n', "", 4, "title: add a line title = ..."),

@@ -240,6 +240,17 @@ def test_an_old_address_that_nobody_would_find_is_named(content, old, right):
     assert findings(content) == ([f"content/redirects.toml:3: {said}"] if right else [])
 
 
+def test_a_page_at_an_address_of_the_site_itself_is_named(content):
+    for name in ("exit", "healthz", "sent"):
+        text = (content / HOME).read_text().replace("title: Home", f"title: Page {name}\nlisted: no")
+        (content / f"pages/{name}.md").write_text(text)
+
+    assert findings(content) == [
+        f"content/pages/{name}.md:1: the site itself uses /{name}; give this file another name"
+        for name in ("exit", "healthz")
+    ]
+
+
 def test_two_pages_with_one_title_are_named(content):
     write(content, HOME, "title: stories", "title: Home")
 

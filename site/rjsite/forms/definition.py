@@ -163,6 +163,14 @@ class Step(_Part):
         return self.model_copy(update={"title": fill(self.title), "use": (), "own": questions})
 
 
+# Addresses at which the site, its web server or the staff copy has something that is neither page nor form
+OF_THE_SITE = frozenset((
+    "/case-studies", "/exit", "/healthz", "/readyz", "/sent", "/site-away", "/staff", "/styleguide",
+    "/too-long",
+))  # fmt: skip
+_UNDER = ("/case-studies/", "/papers/", "/staff/", "/static/")  # and folders of such addresses
+
+
 class Form(_Part):
     """A form: its name, its address and its steps in order."""
 
@@ -180,6 +188,10 @@ class Form(_Part):
     def _reachable(cls, address: str) -> str:
         if not re.fullmatch(r"(?:/[a-z0-9]+(?:-[a-z0-9]+)*)+", address):
             raise ValueError("begin it with / and use small letters, figures and hyphens only")
+        if address in OF_THE_SITE or address.startswith(
+            ("/case-studies/", "/papers/", "/staff/", "/static/")
+        ):
+            raise ValueError("the site itself uses this address; write another")
         return address
 
     @model_validator(mode="after")

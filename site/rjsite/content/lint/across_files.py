@@ -13,6 +13,7 @@ from rjsite.content.markdown import slug
 from rjsite.content.model import Page
 from rjsite.content.problem import Problem
 from rjsite.content.toml import line_of
+from rjsite.forms.definition import OF_THE_SITE
 
 _ID = re.compile(r'\sid="([^"]+)"')
 _USED = (
@@ -79,6 +80,9 @@ def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iter
     for address in library.pages.keys() & library.forms.keys():
         shown = library.pages[address].document.shown
         yield Problem(shown, 1, f"{address} is the address of a form; give this file another name")
+    for address in (library.pages.keys() & OF_THE_SITE) - {"/sent"}:  # the words of /sent are a page
+        shown = library.pages[address].document.shown
+        yield Problem(shown, 1, f"the site itself uses {address}; give this file another name")
     yield from _unused(folder)
 
 
