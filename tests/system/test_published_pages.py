@@ -348,12 +348,12 @@ def test_no_request_fails_while_pages_are_published(site: Site, nginx: Nginx, fo
 
 
 def test_a_run_that_broke_off_leaves_nothing_behind(site: Site, folder: Path):
-    (folder / "release-broken").mkdir()
-    (folder / "release-broken" / "x").write_text("x")
+    (folder / "release-br0ken_x").mkdir()
+    (folder / "release-br0ken_x" / "x").write_text("x")
 
     publish(site, folder)
 
-    assert not (folder / "release-broken").exists()
+    assert not (folder / "release-br0ken_x").exists()
     assert os.access(folder / "current" / "pages" / "privacy.html", os.R_OK)
 
 

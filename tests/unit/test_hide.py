@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.content.list_file import HIDDEN_STORIES, ListFile
+from rjsite.content.list_file import HIDDEN_STORIES, PUBLISHED_FOLDERS, ListFile
 from rjsite.web.live_content import LiveLibrary
 from support import commands
 
@@ -128,6 +128,20 @@ def test_a_published_folder_that_cannot_be_changed_keeps_a_story_in_no_other(dat
     there = then / "current/pages/case-studies"
     assert [path.name for path in there.glob("*.html")] == [".html"]
     assert SLUG not in (there / ".html").read_text()
+
+
+@pytest.mark.parametrize("name", ["current", "release-notes"])
+def test_pages_are_published_over_nothing_that_somebody_else_put_there(data, tmp_path, name):
+    folder = tmp_path / "srv"
+    (folder / "versions").mkdir(parents=True)
+    (folder / name).symlink_to("versions")  # as /srv/rjsite/current leads to the program
+
+    result = commands.run("publish", str(folder))
+
+    assert result.exit_code == 1
+    assert f"{folder} has other files in it; name a folder for the pages alone" in result.stderr
+    assert {path.name for path in folder.iterdir()} == {name, "versions"}
+    assert ListFile(data, PUBLISHED_FOLDERS).read() == set()
 
 
 def test_where_the_list_cannot_be_read_no_story_is_shown_and_that_is_said(content, data):

@@ -12,10 +12,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from errno import EEXIST
 from pathlib import Path
 
 from flask import Flask
@@ -33,6 +35,7 @@ from rjsite.web.live_content import library
 from rjsite.web.security import NO_STORE
 
 CURRENT = "current"
+_RELEASE = re.compile(r"release-[a-z0-9_]{8}")  # as `mkdtemp` names them
 ENDINGS = {"": "", "br": ".br", "gzip": ".gz"}  # the file name extension for each content coding
 
 
@@ -47,8 +50,12 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
 
     Raises:
         Unreadable: if there is no content that could be shown.
+        OSError: if the folder cannot be used, or contains something else that would be replaced or deleted.
     """
     take_down(folder, lambda slug: _is_over(settings.content_dir / "case-studies" / f"{slug}.md"))
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(map(_is_foreign, (folder / CURRENT, *folder.glob("release-*")))):
+        raise OSError(EEXIST, f"{folder} has other files in it; name a folder for the pages alone")
     with suppress(OSError):  # so that `rjsite hide` publishes to this folder again
         ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
     with _alone_in(folder):
@@ -57,6 +64,13 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
         count, changed = publish(app, settings, folder)
         content.keep_last_good()
     return count, changed, content.now().not_shown
+
+
+def _is_foreign(path: Path) -> bool:
+    """Return whether a file or folder has a name that `publish` uses, but was not written by it."""
+    if path.name == CURRENT:
+        return os.path.lexists(path) and not (path.is_symlink() and _RELEASE.fullmatch(str(path.readlink())))
+    return not _RELEASE.fullmatch(path.name)
 
 
 def _is_over(story: Path) -> bool:
