@@ -94,7 +94,9 @@ def check_merged_content(site: Site) -> Iterator[str]:
 
 def check_published_pages(site: Site) -> Iterator[str]:
     """Yield a line for each published folder in which pages are missing or out of date."""
-    folders = {Path(name) for name in ListFile(site.settings.data_dir, PUBLISHED_FOLDERS).read()}
+    listed = ListFile(site.settings.data_dir, PUBLISHED_FOLDERS)
+    names = listed.read()
+    folders = set(map(Path, names))
     if site.settings.production and USUAL_FOLDER.is_dir():
         folders.add(USUAL_FOLDER)
     if not folders or site.faults:
@@ -102,9 +104,10 @@ def check_published_pages(site: Site) -> Iterator[str]:
     app = create_app(site.settings)
     for folder in sorted(folders):
         if not (folder / CURRENT).is_dir():
-            yield f"no pages are published in {folder}: rjsite publish {folder}"
-        elif names := out_of_date(app, site.settings, folder):
-            yield f"{len(names)} files in {folder} are out of date ({names[0]}): rjsite publish {folder}"
+            forget = f", or take the folder out of {listed.path}" if str(folder) in names else ""
+            yield f"no pages are published in {folder}: rjsite publish {folder}{forget}"
+        elif files := out_of_date(app, site.settings, folder):
+            yield f"{len(files)} files in {folder} are out of date ({files[0]}): rjsite publish {folder}"
 
 
 def check_daily_run(site: Site) -> Iterator[str]:
