@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,6 +145,19 @@ def test_pages_are_published_over_nothing_that_somebody_else_put_there(data, tmp
     assert f"{folder} has other files in it; name a folder for the pages alone" in result.stderr
     assert {path.name for path in folder.iterdir()} == {name, "versions"}
     assert ListFile(data, PUBLISHED_FOLDERS).read() == set()
+
+
+def test_a_story_is_hidden_from_a_terminal_that_has_no_curly_quotes(data, tmp_path):
+    published = tmp_path / "published"
+    commands.run("publish", str(published))
+    terminal = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}
+
+    command = [str(Path(sys.executable).with_name("rjsite")), "hide", SLUG]
+    done = subprocess.run(command, env=terminal, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?--undo? shows it again" in done.stdout
+    assert SLUG not in (published / "current/pages/case-studies/.html").read_text()
 
 
 def test_where_the_list_cannot_be_read_no_story_is_shown_and_that_is_said(content, data):

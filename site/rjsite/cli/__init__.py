@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
@@ -31,6 +32,9 @@ class Program(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit, with a message if settings, content, database or disk cannot be used."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # so that no sign that a terminal lacks ends a command
+                stream.reconfigure(errors="replace")
         try:
             return super().main(*args, **extra)
         except SettingsError as error:
