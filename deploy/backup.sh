@@ -7,12 +7,14 @@
 set -eu
 umask 077
 cd "$1"
+days=${KEEP_DAYS:-14}
+case $days in 0* | *[!0-9]*) echo "KEEP_DAYS: write a number of days, like 14" >&2 && exit 2 ;; esac
 name=outbox-$(date --utc +%Y%m%dT%H%M%SZ)
 rm -f part
 trap 'rm -f part' EXIT
 # Old backups are deleted even if no new one can be made. They are deleted two hours early, so that a backup that was
 # made at the same time of day is deleted on its last day and not a day later.
-find . -name 'outbox-*' -mmin +$((${KEEP_DAYS:-14} * 1440 - 120)) -delete
+find . -name 'outbox-*' -mmin +$((days * 1440 - 120)) -delete
 
 hidden=${RJSITE_DATA_DIR:-}/hidden-stories
 test ! -f "$hidden" || cp "$hidden" hidden-stories

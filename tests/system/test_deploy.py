@@ -531,6 +531,16 @@ def test_old_copies_go_also_where_no_new_one_can_be_made(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("days", ["fourteen", "0", "14 days", "-1"])
+def test_no_copy_is_deleted_while_it_is_unknown_how_long_to_keep_copies(tmp_path: Path, days: str) -> None:
+    (tmp_path / "outbox-old.sqlite3").write_text("x")
+
+    done = run(DEPLOY / "backup.sh", tmp_path, env={"RJSITE_DATA_DIR": str(tmp_path), "KEEP_DAYS": days})
+
+    assert (done.returncode, done.stderr) == (2, "KEEP_DAYS: write a number of days, like 14\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["outbox-old.sqlite3"]
+
+
 def bring_back(copy: Path, site: Site, url: str) -> None:
     """Restore a backup as the guides say."""
     if url:
