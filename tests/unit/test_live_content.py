@@ -222,7 +222,19 @@ def test_a_story_with_a_mistake_is_never_shown_in_an_older_version(content: Path
     assert not list((content.parent / "data").rglob("*window*"))
 
 
-@pytest.mark.parametrize("how", ["gone", "draft: true", "Draft: yes", '"draft": "true"'])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "gone",
+        "draft: true",
+        "Draft: yes",
+        '"draft": "true"',
+        "draft: “true”",
+        "draft:\xa0true",
+        "draft:\n  true",
+        "crumb: Help\rdraft: true",
+    ],
+)
 def test_what_was_withdrawn_is_never_brought_back(content: Path, how: str):
     page = content / "pages" / "help.md"
     words = "---\ntitle: Help\ndescription: Words.\nlast_checked: 2026-02-01\n---\n\nWords.\n"
