@@ -163,12 +163,12 @@ class Step(_Part):
         return self.model_copy(update={"title": fill(self.title), "use": (), "own": questions})
 
 
-# Addresses at which the site, its web server or the staff copy has something that is neither page nor form
+# The addresses at which the site, its web server or the staff copy serves something other than a page or a form.
 OF_THE_SITE = frozenset((
     "/case-studies", "/exit", "/healthz", "/readyz", "/sent", "/site-away", "/staff", "/styleguide",
     "/too-long",
 ))  # fmt: skip
-_UNDER = ("/case-studies/", "/papers/", "/staff/", "/static/")  # and folders of such addresses
+_UNDER = ("/case-studies/", "/papers/", "/staff/", "/static/")  # the beginnings of more such addresses
 
 
 class Form(_Part):
@@ -188,9 +188,7 @@ class Form(_Part):
     def _reachable(cls, address: str) -> str:
         if not re.fullmatch(r"(?:/[a-z0-9]+(?:-[a-z0-9]+)*)+", address):
             raise ValueError("begin it with / and use small letters, figures and hyphens only")
-        if address in OF_THE_SITE or address.startswith(
-            ("/case-studies/", "/papers/", "/staff/", "/static/")
-        ):
+        if address in OF_THE_SITE or address.startswith(_UNDER):
             raise ValueError("the site itself uses this address; write another")
         return address
 
