@@ -68,11 +68,11 @@ def _app_with_content(settings: Settings) -> tuple[Flask, PageServices]:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.pop("config", None)  # so that no template can print a secret
     app.jinja_env.globals["staff_copy"] = False
-    cache = page_cache.init_app(app, settings)  # before `security`, which wraps the cache in ProxyFix
+    page_cache.init_app(app, settings)  # before `security`, which wraps the cache in ProxyFix
     security.init_app(app, settings)
     content = live_content.init_app(app, settings)
     static.init_app(app, settings)
-    return app, PageServices(settings, content, cache)
+    return app, PageServices(settings, content)
 
 
 def _services(app: Flask, pages: PageServices) -> Services:

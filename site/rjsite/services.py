@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from flask import Flask, current_app
 from flask_limiter import Limiter
@@ -15,7 +15,6 @@ from rjsite.content import merged
 from rjsite.content.library import Library
 from rjsite.encryption.at_rest import RowCipher
 from rjsite.encryption.smime import TeamCertificates
-from rjsite.forms.form import QuestionForm
 from rjsite.intake import Intake
 from rjsite.mail.background import Background
 from rjsite.mail.credentials import ending
@@ -50,29 +49,17 @@ class LiveContent(Protocol):
         """Keep the last good version of each file."""
 
 
-class PageCache(Protocol):
-    """The cache of finished pages. `Layer` in rjsite/web/page_cache.py implements it."""
-
-    def pages_of(self, shown: Library) -> dict[str, Any]:
-        """Return the cached pages of a library by their URLs."""
-
-
 @dataclass(frozen=True)
 class PageServices:
     """The services that every app needs to show pages. The staff copy has no others."""
 
     settings: Settings
     content: LiveContent
-    page_cache: PageCache
 
 
 @dataclass(frozen=True)
 class Services(PageServices):
-    """All services of the public site.
-
-    Attributes:
-        form_classes: the WTForms class of each form, by the address of the form.
-    """
+    """All services of the public site."""
 
     outbox: Outbox
     mail: TeamMail
@@ -80,7 +67,6 @@ class Services(PageServices):
     background: Background
     intake: Intake
     limiter: Limiter
-    form_classes: dict[str, type[QuestionForm]] = field(default_factory=dict)
 
 
 def page_services_of(app: Flask) -> PageServices:

@@ -26,9 +26,9 @@ FORMS = [A, B, C, CONTACT]
 UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress}
 
 
-def kept(app: Flask) -> dict[str, page_cache.Cached]:
-    services = services_of(app)
-    return services.page_cache.pages_of(services.content.now())
+def kept(app: Flask) -> dict[str, object]:
+    made = services_of(app).content.now().made
+    return {key: page for key, page in made.items() if key.startswith("http")}
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from datetime import date
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from rjsite.content.ending import ending
 from rjsite.content.facts import Facts
@@ -49,6 +50,8 @@ class Library:
     ending: tuple[Problem, ...] = ()  # announcements of what has ended or will end soon
     withdrawn_papers: frozenset[str] = frozenset()  # names of PDFs that still contain an ended fact
     usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # usable files, by name
+    # a cache for what others make of this content, such as finished pages; every other library has its own
+    made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def by_slug(self) -> Mapping[str, Story]:

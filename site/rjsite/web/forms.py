@@ -104,12 +104,11 @@ def _too_many(form: QuestionForm) -> Response:
 
 def _form() -> QuestionForm:
     """Return the form at this URL with the answers that were sent. New content gets a new form class."""
-    definition = library().forms[request.path]
-    services = current_services()
-    made = services.form_classes.get(request.path)
-    if made is None or made.definition is not definition:
-        made = form_class(definition, services.settings.secrets)
-        services.form_classes[request.path] = made
+    content, name = library(), f"class of {request.path}"
+    made: type[QuestionForm] | None = content.made.get(name)
+    if made is None:
+        keys = current_services().settings.secrets
+        made = content.made[name] = form_class(content.forms[request.path], keys)
     return made(request.form if request.method == "POST" else None)
 
 

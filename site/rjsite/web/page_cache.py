@@ -1,8 +1,9 @@
 """Caches pages. Each is rendered once and then sent without calling Flask.
 
 Compressed copies are cached too, but of a form page only the part before the token. Views put pages into the
-cache. When the content changes, it is read into a new library, whose cache is empty, so that all pages change
-together. Flask handles whatever is not cached, such as POST requests, /sent, /exit and errors.
+cache of the library that is shown. When the content changes, it is read into a new library, whose cache is
+empty, so that all pages change together. Flask handles whatever is not cached, such as POST requests, /sent,
+/exit and errors.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import brotli
 from flask import Flask, Response, current_app, request
@@ -23,7 +24,6 @@ from werkzeug.exceptions import SecurityError
 from werkzeug.http import parse_accept_header
 from werkzeug.sansio.utils import host_is_trusted
 
-from rjsite.content.library import Library
 from rjsite.services import page_services_of
 from rjsite.settings import Settings
 from rjsite.web.live_content import library
@@ -40,13 +40,6 @@ GZIP = 16 + zlib.MAX_WBITS  # zlib's number for the gzip format
 _TOKEN = re.compile(rb'(?<=name="form_token" value=")[^"]+')
 
 Headers = list[tuple[str, str]]
-
-
-class Cached(Protocol):
-    """A cached response."""
-
-    def answer(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
-        """Return the status, the headers and the body."""
 
 
 def compressed(body: bytes, kind: str, *, small: bool = True) -> dict[str, bytes]:
@@ -133,7 +126,7 @@ def _coding(accepted: str, offered: tuple[str, ...]) -> str:
     return next((coding for coding in offered if accept.quality(coding) > 0), "")
 
 
-def answer(address: str, make: Callable[[], Cached], *, keep: bool = True) -> Response:
+def answer(address: str, make: Callable[[], Page | FormPage], *, keep: bool = True) -> Response:
     """Return the cached response of a view, or a new one if none is cached.
 
     Args:
@@ -141,8 +134,8 @@ def answer(address: str, make: Callable[[], Cached], *, keep: bool = True) -> Re
         make: creates a new response.
         keep: whether to cache a new response.
     """
-    pages, key = page_services_of(current_app).page_cache.pages_of(library()), site_url() + address
-    cached: Cached | None = pages.get(key)
+    pages, key = library().made, site_url() + address
+    cached: Page | FormPage | None = pages.get(key)
     if cached is None:
         cached = make()
         if keep:
@@ -178,7 +171,6 @@ class Layer:
     def __init__(self, app: Flask, settings: Settings, below: WSGIApplication) -> None:
         self.app = app
         self.below = below
-        self._pages: tuple[Library | None, dict[str, Cached]] = (None, {})
         self.public_url = settings.public_url
         self.fixed = list(fixed_headers(settings).items())
         self.is_ours = lru_cache(maxsize=256)(lambda host: host_is_trusted(host, settings.hosts))
@@ -195,24 +187,16 @@ class Layer:
         log_line(method, environ["PATH_INFO"], status, started)
         return [body] if method == "GET" else []
 
-    def pages_of(self, shown: Library) -> dict[str, Cached]:
-        """Return the cached pages of a library by their URLs. A new library has none."""
-        if self._pages[0] is not shown:
-            self._pages = (shown, {})
-        return self._pages[1]
-
-    def _cached(self, method: str, environ: WSGIEnvironment) -> Cached | None:
+    def _cached(self, method: str, environ: WSGIEnvironment) -> Page | FormPage | None:
         host, query = environ.get("HTTP_HOST", ""), environ.get("QUERY_STRING", "")
         if method not in ("GET", "HEAD") or not self.is_ours(host):
             return None
         site = self.public_url or f"{environ['wsgi.url_scheme']}://{host}"
-        pages = self.pages_of(page_services_of(self.app).content.now())
+        pages: dict[str, Page | FormPage] = page_services_of(self.app).content.now().made
         return pages.get(f"{site}{environ['PATH_INFO']}{query and '?'}{query}")
 
 
-def init_app(app: Flask, settings: Settings) -> Layer:
+def init_app(app: Flask, settings: Settings) -> None:
     """Put the cache in front of Flask."""
     app.config["PUBLIC_URL"] = settings.public_url
-    layer = Layer(app, settings, app.wsgi_app)
-    app.wsgi_app = layer  # type: ignore[method-assign]
-    return layer
+    app.wsgi_app = Layer(app, settings, app.wsgi_app)  # type: ignore[method-assign]

@@ -36,19 +36,6 @@ HAND_OVER, FILE, CHANGE = "hand-over", "file", "change"  # what the buttons of t
 bp = Blueprint("staff", __name__, url_prefix="/staff")
 
 
-class KnownProblems:
-    """The problems in the current content. A check takes a second or two, so it runs once per library."""
-
-    def __init__(self) -> None:
-        self._of: tuple[Library | None, list[Problem]] = (None, [])
-
-    def of(self, content: Library, folder: Path) -> list[Problem]:
-        """Return the problems in all files."""
-        if self._of[0] is not content:
-            self._of = (content, lint.check(content, folder, clock.today()))
-        return self._of[1]
-
-
 @bp.get("/")
 def home() -> Response:
     """Return the page that lists all stories and pages with their problems, and the open questions."""
@@ -206,8 +193,11 @@ def _length() -> Length | None:
 
 
 def _known(content: Library) -> list[Problem]:
-    known: KnownProblems = current_app.extensions[bp.name]
-    return known.of(content, _folder())
+    """Return the problems in all files. A check takes a second or two, so it runs once for each library."""
+    known: list[Problem] | None = content.made.get("problems")
+    if known is None:
+        known = content.made["problems"] = lint.check(content, _folder(), clock.today())
+    return known
 
 
 def _folder() -> Path:
@@ -227,7 +217,6 @@ def _path(name: str) -> Path:
 def init_app(app: Flask, _settings: Settings) -> None:
     """Register the views, and a view that replaces each form."""
     app.jinja_env.globals["staff_copy"] = True
-    app.extensions[bp.name] = KnownProblems()
     with app.app_context():
         for address, form in library().forms.items():
             app.add_url_rule(address, f"no_form_{form.key}", no_form)
