@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
+
+from rjsite.content.lock import locked
 
 HIDDEN_STORIES = "hidden-stories"
 PUBLISHED_FOLDERS = "published-folders"
@@ -59,9 +60,7 @@ class ListFile:
         self._change(lambda entries: entries - {entry})
 
     def _change(self, change: Callable[[set[str]], set[str]]) -> None:
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        with locked(self.path.parent) as folder:
             part = self.path.with_name(f".{uuid4().hex}.part")
             with part.open("w", encoding="utf-8") as file:
                 file.writelines(f"{entry}\n" for entry in sorted(change(self.read())))
@@ -70,5 +69,3 @@ class ListFile:
             part.chmod(0o644)  # the site must be able to read a list that another user changed
             part.replace(self.path)
             os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -8,7 +8,6 @@ rollback to an older version of the program.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -20,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from rjsite.content.lock import locked
 
 LINK, VERSIONS, RESULT = "content", "content-versions", "content-update"  # in the data folder
 PROGRAM = ("site", "static", "templates", "deploy", "tools", "requirements.lock")  # replaced by releases only
@@ -108,14 +109,10 @@ def alone(data: Path) -> Iterator[None]:
     """Wait for any other run to end, keep new runs out, and delete the leftovers of interrupted runs."""
     versions = data / VERSIONS
     versions.mkdir(mode=0o755, exist_ok=True)
-    handle = os.open(versions, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with locked(versions):
         for part in versions.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(part)
         yield
-    finally:
-        os.close(handle)
 
 
 def take_up(repository: str, data: Path) -> str:

@@ -7,14 +7,14 @@ it away.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
-import os
 import sqlite3
 import time
 from pathlib import Path
 
 from sqlalchemy import make_url
+
+from rjsite.content.lock import locked
 
 MARK = ".damaged-"
 
@@ -30,12 +30,8 @@ def move_corrupt_file_aside(url: str) -> Path | None:
     file = _file(url)
     if file is None or not file.is_file():
         return None
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+    with locked(file.parent):
         return _aside(file)
-    finally:
-        os.close(folder)
 
 
 def _aside(file: Path) -> Path | None:

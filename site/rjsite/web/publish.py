@@ -9,14 +9,13 @@ deploy/nginx-published.conf, nginx serves these files; it shows /site-away if th
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from errno import EEXIST
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from rjsite.content import clock
 from rjsite.content.ending import permission_has_ended
 from rjsite.content.last_good import is_withdrawn
 from rjsite.content.list_file import PUBLISHED_FOLDERS, ListFile
+from rjsite.content.lock import locked
 from rjsite.content.problem import Problem
 from rjsite.services import services_of
 from rjsite.settings import Settings
@@ -58,7 +58,7 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
         raise OSError(EEXIST, f"{folder} has other files in it; name a folder for the pages alone")
     with suppress(OSError):  # so that `rjsite hide` publishes to this folder again
         ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
-    with _alone_in(folder):
+    with locked(folder):  # so that the last process to publish reads the latest content
         app = create_app(settings)
         content = services_of(app).content
         count, changed = publish(app, settings, folder)
@@ -154,15 +154,3 @@ def _put(path: Path, before: Path, body: bytes) -> bool:
         copy.write_bytes(data)
         os.utime(copy, (stamp, stamp))
     return True
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let one process at a time publish to a folder, so that the last one reads the latest content."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
