@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-_END = re.compile(r"[.!?…][\"”’)\]]*\s+(?=\S)")
+from rjsite.content.sentences import cut_sentences
+
 _MARKS = re.compile(r"\]\([^)]*\)|\{:[^}]*\}|[*`\[]")
 _WORD = re.compile(r"[^\s\w]*\w\S*")
 _LONG_NUMBER = re.compile(r"(?<=\d) (?=\d)")
@@ -26,12 +27,7 @@ def unquoted(text: str) -> str:
 
 def sentences(text: str) -> list[str]:
     """Return the sentences of a paragraph."""
-    parts, start = [], 0
-    for end in _END.finditer(text):
-        parts.append(text[start : end.end()].strip())
-        start = end.end()
-    parts.append(text[start:].strip())
-    return [sentence for sentence in parts if re.search(r"\w", sentence)]
+    return [sentence.strip() for sentence in cut_sentences(text) if re.search(r"\w", sentence)]
 
 
 def words(sentence: str) -> list[str]:
