@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-
-from sqlalchemy import make_url
 
 from rjsite.doctor import Site
 from rjsite.encryption.smime import TeamCertificates
@@ -15,7 +12,7 @@ from rjsite.mail.credentials import credentials_digest, ending
 from rjsite.mail.sign_in_gate import Gate
 from rjsite.outbox import operator
 from rjsite.outbox.database import DATABASE_ERRORS
-from rjsite.outbox.recovery import corrupt_files
+from rjsite.outbox.recovery import corrupt_files, sqlite_file
 from rjsite.outbox.store import Outbox
 from rjsite.services import make_outbox
 
@@ -45,7 +42,8 @@ def check_outbox(site: Site) -> Iterator[str]:
     The problems are waiting mail, a database that is missing or cannot be used, and corrupt files kept aside.
     """
     url = site.settings.outbox_url
-    if not _is_missing(url):
+    file = sqlite_file(url)
+    if file is None or file.is_file():  # otherwise, the first use would create it
         try:
             box = make_outbox(site.settings)
             yield from _waiting(box)
@@ -54,14 +52,8 @@ def check_outbox(site: Site) -> Iterator[str]:
             yield f"the database of the outbox cannot be used ({type(error).__name__}): see the log"
     elif site.settings.production:
         yield "there is no outbox yet: start the site"
-    for file in corrupt_files(url):  # after the first use, which moves a corrupt file aside
-        yield f"a damaged outbox was kept aside: {file.name} (docs/running-it.md)"
-
-
-def _is_missing(url: str) -> bool:
-    """Return whether the first use would create the database."""
-    parsed = make_url(url)
-    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file()
+    for corrupt in corrupt_files(url):  # after the first use, which moves a corrupt file aside
+        yield f"a damaged outbox was kept aside: {corrupt.name} (docs/running-it.md)"
 
 
 def _waiting(box: Outbox) -> Iterator[str]:

@@ -27,7 +27,7 @@ def move_corrupt_file_aside(url: str) -> Path | None:
     A file that is only locked or cannot be opened is left alone. Only one process at a time checks and
     moves the file, so that a second process does not move the new file over the old one.
     """
-    file = _file(url)
+    file = sqlite_file(url)
     if file is None or not file.is_file():
         return None
     with locked(file.parent):
@@ -47,12 +47,13 @@ def _aside(file: Path) -> Path | None:
 
 def corrupt_files(url: str) -> list[Path]:
     """Return the corrupt files that were moved aside and that somebody has to deal with."""
-    file = _file(url)
+    file = sqlite_file(url)
     files = sorted(file.parent.glob(f"{file.name}{MARK}*")) if file else []
     return [path for path in files if not path.name.endswith(("-wal", "-shm"))]
 
 
-def _file(url: str) -> Path | None:
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of an SQLite database, or None for any other database."""
     parsed = make_url(url)
     name = parsed.database if parsed.get_backend_name() == "sqlite" else None
     return Path(name) if name and name != ":memory:" else None
