@@ -13,8 +13,7 @@ from rjsite.mail.daily_count import DailyCount
 from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.worker import Worker
-from rjsite.outbox.store import Outbox
-from rjsite.services import NAME, LiveContent, PageServices, Services, make_outbox, warnings
+from rjsite.services import NAME, PageServices, Services, make_outbox, warnings
 from rjsite.settings import ROOT, Settings
 from rjsite.settings.development_keys import keep_keys
 from rjsite.web import (
@@ -80,36 +79,24 @@ def _services(app: Flask, pages: PageServices) -> Services:
     outbox = make_outbox(settings)
     mail = TeamMail(app, settings, Gate(lambda: outbox.engine, lambda: credentials_digest(settings)))
     certificates = TeamCertificates(settings.team_certificates)
-    worker = _worker(settings, pages.content, outbox, mail, certificates)
-    background = Background(worker, deliver=settings.deliver_in_server)
-    intake = Intake(outbox, mail, settings.team, settings.sender, certificates, worker.notify)
-    return Services(
-        **vars(pages),
-        outbox=outbox,
-        mail=mail,
-        worker=worker,
-        background=background,
-        intake=intake,
-        limiter=make_limiter(app, settings),
-    )
 
-
-def _worker(
-    settings: Settings,
-    content: LiveContent,
-    outbox: Outbox,
-    mail: TeamMail,
-    certificates: TeamCertificates,
-) -> Worker:
     def lines() -> list[str]:
-        return [*warnings(settings, certificates), *content.now().announcements]
+        return [*warnings(settings, certificates), *pages.content.now().announcements]
 
-    daily = DailyCount(outbox, settings.team, settings.sender, lines)
-    return Worker(
+    worker = Worker(
         outbox,
         mail,
         per_minute=settings.deliver_per_minute,
         hold_hours=settings.hold_hours,
         certificates=certificates,
-        daily=daily if settings.daily_count else None,
+        daily=DailyCount(outbox, settings.team, settings.sender, lines) if settings.daily_count else None,
+    )
+    return Services(
+        **vars(pages),
+        outbox=outbox,
+        mail=mail,
+        worker=worker,
+        background=Background(worker, deliver=settings.deliver_in_server),
+        intake=Intake(outbox, mail, settings.team, settings.sender, certificates, worker.notify),
+        limiter=make_limiter(app, settings),
     )
