@@ -44,7 +44,10 @@ class RowCipher:
             CannotDecrypt: if no key fits, the body belongs to another row, or the envelope is not valid.
         """
         if self._may_stay(stored):
-            return self._checked(identity, stored)
+            try:
+                return checked_envelope(stored, self._envelopes_from, identity)
+            except ValueError:
+                raise CannotDecrypt from None
         try:
             text = self._fernet.decrypt(stored)
         except InvalidToken:
@@ -70,16 +73,3 @@ class RowCipher:
     def _may_stay(self, body: bytes) -> bool:
         """Return whether this is an envelope and rows may contain envelopes."""
         return bool(self._envelopes_from) and is_envelope(body)
-
-    def _checked(self, identity: str, envelope: bytes) -> bytes:
-        submission, version, recipient = identity.split("/", 2)
-        try:
-            return checked_envelope(
-                envelope,
-                sender=self._envelopes_from,
-                recipient=recipient,
-                submission=submission,
-                version=version,
-            )
-        except ValueError:
-            raise CannotDecrypt from None

@@ -91,11 +91,11 @@ def is_envelope(message: bytes) -> bool:
     return _KIND in message.partition(b"\r\n\r\n")[0]
 
 
-def checked_envelope(envelope: bytes, *, sender: str, recipient: str, submission: str, version: str) -> bytes:
+def checked_envelope(envelope: bytes, sender: str, identity: str) -> bytes:
     """Return a stored envelope with the current sender, if the headers are as this site writes them.
 
     Nothing in an envelope proves that this site created it. Its headers may therefore contain only what this
-    site writes for the row that stores the envelope.
+    site writes for the row with this identity, which stores the envelope.
 
     Raises:
         ValueError: if the headers contain anything else, or the body is not valid base64.
@@ -108,13 +108,14 @@ def checked_envelope(envelope: bytes, *, sender: str, recipient: str, submission
     values = [re.sub(rb"\r\n(?=[ \t])", b"", header).partition(b":")[2].strip() for header in headers]
     by_name = dict(zip(names, values, strict=True))
     subject = _SUBJECT.fullmatch(by_name.get(b"subject", b""))
-    identity = b"<%b.%b.%b" % (subject[1] if subject else b"", version.encode(), submission[:16].encode())
+    submission, version, recipient = identity.split("/", 2)
+    begin = b"<%b.%b.%b" % (subject[1] if subject else b"", version.encode(), submission[:16].encode())
     if (
         len(by_name) != len(headers)
         or not _OUTSIDE.issuperset(by_name)
         or not all(re.fullmatch(rb"[ -~]+", value) for value in values)
         or by_name.get(b"to") != recipient.encode()
-        or not by_name.get(b"message-id", b"").startswith(identity)
+        or not by_name.get(b"message-id", b"").startswith(begin)
     ):
         raise ValueError("headers that this site does not write")
     encrypted = base64.b64decode(text.replace(b"\r\n", b""), validate=True)
