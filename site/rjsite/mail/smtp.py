@@ -90,7 +90,8 @@ class TeamMail(Mail):
         Raises:
             MailFailure: if the recipient is not in the team, or the server does not accept the message.
         """
-        self._ensure_for_the_team(outgoing)
+        if outgoing.recipient.lower() not in map(str.lower, self.settings.team):  # the settings have changed
+            raise MailFailure(NOT_IN_TEAM)
         connection = self.connect(within)
         connection.offered = offered
         try:
@@ -98,11 +99,6 @@ class TeamMail(Mail):
                 connection.send(ComposedMessage(outgoing, self.settings.sender))
         except (smtplib.SMTPException, OSError) as error:
             raise mail_failure(error, given=getattr(connection.host, "given", False)) from None
-
-    def _ensure_for_the_team(self, outgoing: OutgoingMail) -> None:
-        """Raise MailFailure if the recipient is not in the team, for example after a change of settings."""
-        if outgoing.recipient.lower() not in map(str.lower, self.settings.team):
-            raise MailFailure(NOT_IN_TEAM)
 
     def check(self) -> None:
         """Connect, and encrypt and sign in if so configured, but send nothing.
