@@ -154,7 +154,7 @@ def page(body: str | bytes, kind: str = HTML, *, cache: str = FRESH, small: bool
 def site_url() -> str:
     """Return the URL of the site without a final slash; in development, it is taken from the request."""
     try:
-        return current_app.config["PUBLIC_URL"] or request.url_root.rstrip("/")
+        return page_services_of(current_app).settings.public_url or request.url_root.rstrip("/")
     except SecurityError:  # the Host header names an unknown host
         return ""
 
@@ -198,5 +198,4 @@ class Layer:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Put the cache in front of Flask."""
-    app.config["PUBLIC_URL"] = settings.public_url
     app.wsgi_app = Layer(app, settings, app.wsgi_app)  # type: ignore[method-assign]
