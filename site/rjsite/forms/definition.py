@@ -163,7 +163,7 @@ class Step(_Part):
         return self.model_copy(update={"title": fill(self.title), "use": (), "own": questions})
 
 
-# The addresses that the site, its web server and the staff copy use themselves, so that no form may have them.
+# The addresses that the site, its web server and the staff copy use themselves. No form may have one of them.
 OF_THE_SITE = frozenset((
     "/case-studies", "/exit", "/healthz", "/readyz", "/sent", "/site-away", "/staff", "/styleguide",
     "/too-long",
