@@ -58,7 +58,7 @@ def _questions(state: str) -> tuple[Question, ...]:
 def _form(state: str, keys: Sequence[str], answers: Mapping[str, str | list[str]]) -> QuestionForm:
     """Return a form with a question of each kind and these answers."""
     step = Step(title=state, question=_questions(state))
-    definition = Form(key=state, name=state, address=ADDRESS, step=(step,))
+    definition = Form(key=state, name=state, address=f"/{state}", step=(step,))
     given = MultiDict({f"{state}-{name}": value for name, value in answers.items()})
     return form_class(definition, keys)(given)
 
