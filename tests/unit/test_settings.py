@@ -515,7 +515,7 @@ def test_an_unknown_setting_stops_the_start_and_the_nearest_known_one_is_named(
     assert faults() == [f"{name.upper()}: there is no such setting; {hint}"]
 
 
-PASTED = [
+ACCEPTED = [
     ("MODE", "Production ", "mode", "production"),
     ("PUBLIC_URL", " HTTPS://WWW.Nowhere.Example/ ", "public_url", "https://www.nowhere.example"),
     ("TEAM_EMAIL", "\u200bone@nowhere.example ,\u00a0two@nowhere.example\ufeff", "team",
@@ -531,8 +531,8 @@ PASTED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "value", "read", "meant"), PASTED)
-def test_what_pasting_brings_is_left_out(environment, name, value, read, meant):
+@pytest.mark.parametrize(("name", "value", "read", "meant"), ACCEPTED)
+def test_a_value_is_read_as_meant_without_what_pasting_adds(environment, name, value, read, meant):
     environment(**{name: value})
 
     assert getattr(Settings.load(), read) == meant
