@@ -538,6 +538,13 @@ def test_a_value_is_read_as_meant_without_what_pasting_adds(environment, name, v
     assert getattr(Settings.load(), read) == meant
 
 
+def test_code_that_misspells_a_setting_is_refused():
+    with pytest.raises(SettingsError) as raised:
+        Settings.load(mode="development", holdhours=1)
+
+    assert [fault.partition(":")[0] for fault in raised.value.faults] == ["RJSITE_HOLDHOURS"]
+
+
 CANNOT_WORK = [
     ("MAIL_SERVER", "mail..nowhere.example"),
     ("MAIL_SERVER", "m" * 64 + ".example"),

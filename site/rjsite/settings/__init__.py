@@ -48,7 +48,7 @@ class SettingsError(Exception):
 class Settings(BaseModel):
     """All settings. In the environment their names begin with RJSITE_; README.md says what they mean."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
 
     mode: Literal["development", "production"] = "production"
     secret_key: Annotated[SecretList, AfterValidator(value_checks.signing_keys)] = ()
