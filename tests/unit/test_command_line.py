@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from typing import NoReturn
 import pytest
 
 from rjsite.cli import main, serve
+from rjsite.server.serve import keep_private
+from rjsite.settings import Settings
 from support import commands
 from support.service import SERVICE
 
@@ -55,6 +58,16 @@ def test_an_empty_port_or_host_has_its_default(monkeypatch):
 
 def test_the_staff_copy_listens_on_this_machine_alone():
     assert commands.run("staff", "--host", "0.0.0.0").exit_code == 2
+
+
+def test_a_data_folder_on_a_disk_that_became_read_only_stops_no_server(monkeypatch, tmp_path):
+    def chmod(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("rjsite.server.serve.os.umask", lambda _: 0)
+    monkeypatch.setattr("pathlib.Path.chmod", chmod)
+
+    keep_private(Settings(mode="development", data_dir=tmp_path))
 
 
 def names(group=main, before=()):

@@ -34,7 +34,7 @@ def set_up_logs() -> None:
 def keep_private(settings: Settings) -> None:
     """Make the data folder and everything this process writes accessible only to the owner."""
     os.umask(0o077)
-    with contextlib.suppress(FileNotFoundError, PermissionError):  # missing, or owned by another user
+    with contextlib.suppress(OSError):  # missing, read-only, or owned by another user
         settings.data_dir.chmod(0o700)
 
 
