@@ -16,4 +16,5 @@ install -o rjsite -g rjsite -m 600 "$1" $data/outbox.sqlite3
 hidden=$(dirname "$1")/hidden-stories # hidden stories stay hidden on a new machine
 test -e $data/hidden-stories || test ! -e "$hidden" || install -o rjsite -g rjsite -m 644 "$hidden" $data/
 systemctl start rjsite@serve
+if systemctl --quiet is-enabled rjsite@deliver; then systemctl start rjsite@deliver; fi
 test ! -e $before || echo "The file from before is $before. What to do with it: docs/running-it.md."

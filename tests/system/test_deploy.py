@@ -549,15 +549,15 @@ def bring_back(copy: Path, site: Site, url: str) -> None:
         done = run(*how.split(), f"--dbname={address}", f"--file={copy}")
         assert f"{how} --dbname=rjsite --file=" in LARGER
     else:
-        done = restore(copy, site)
+        done = restore(copy, site.data_dir)
     assert done.returncode == 0, done.stderr
 
 
-def restore(copy: Path, site: Site) -> subprocess.CompletedProcess[str]:
-    """Run restore.sh in the data folder of this site, which has already been stopped."""
+def restore(copy: Path, data: Path, systemctl: str = "true") -> subprocess.CompletedProcess[str]:
+    """Run restore.sh in the data folder of a site that has already been stopped."""
     script = (DEPLOY / "restore.sh").read_text()
     for before, after in (
-        ("/var/lib/rjsite", str(site.data_dir)), ("-o rjsite -g rjsite ", ""), ("systemctl", "true"),
+        ("/var/lib/rjsite", str(data)), ("-o rjsite -g rjsite ", ""), ("systemctl", systemctl),
     ):  # fmt: skip
         assert before in script
         script = script.replace(before, after)
@@ -579,8 +579,8 @@ def test_bringing_a_copy_back_loses_nothing_of_the_old_file_and_lets_nobody_forg
         site.kill()  # its last rows are in the write-ahead log
     (tmp_path / "hidden-stories").write_text("a-story\n")
 
-    assert restore(copy, site).returncode == 0
-    assert "is still there" in restore(copy, site).stderr
+    assert restore(copy, site.data_dir).returncode == 0
+    assert "is still there" in restore(copy, site.data_dir).stderr
     assert (site.data_dir / "hidden-stories").read_text() == "a-story\n"
     rjsite = f"{shlex.quote(str(Path(sys.executable).with_name('rjsite')))} "
     words = GUIDES["running-it.md"].partition("To restore a backup:")[2]
@@ -599,6 +599,16 @@ def test_bringing_a_copy_back_loses_nothing_of_the_old_file_and_lets_nobody_forg
     assert "kept aside" not in site.run("outbox", "status").stdout
     left = {path.name.removesuffix("-wal").removesuffix("-shm") for path in site.data_dir.glob("outbox*")}
     assert left == {"outbox.sqlite3"}
+
+
+def test_a_worker_that_runs_apart_is_started_again_after_a_backup_was_brought_back(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.write_text("x")
+
+    done = restore(copy, tmp_path, systemctl="echo")
+
+    assert done.stdout.splitlines()[0] == "stop rjsite@*"
+    assert done.stdout.splitlines()[-1] == "start rjsite@deliver"
 
 
 def test_a_backup_that_failed_leaves_no_file_and_says_so(tmp_path: Path) -> None:
