@@ -11,7 +11,7 @@ backups=${RJSITE_BACKUP_DIR:-/var/backups/rjsite}
 # here, because a server that has just been set up has none yet.
 copy_away() {
     set -- --filter="protect *"
-    for day in $(seq "${KEEP_DAYS:-14}" 90); do
+    for day in $(seq "${KEEP_DAYS:-14}" 400); do
         set -- --filter="risk outbox-$(date --utc --date="-$day days" +%Y%m%d)T*" "$@"
     done
     rsync --archive --delete --timeout=300 --rsh="ssh -o BatchMode=yes" "$@" "$backups/" "$BACKUP_TARGET/"

@@ -185,7 +185,7 @@ def test_a_daily_run_copies_the_backups_away_and_deletes_only_old_ones_there(
     there = tmp_path / "there"
     there.mkdir()
     names = {}
-    for days in (1, 13, 14, 40):
+    for days in (1, 13, 14, 40, 91, 366):
         day = datetime.now(UTC) - timedelta(days=days)
         names[days] = f"outbox-{day:%Y%m%d}T000500Z.sqlite3"
         (there / names[days]).touch()
