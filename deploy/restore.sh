@@ -7,12 +7,15 @@ data=/var/lib/rjsite
 before=$data/outbox.sqlite3.damaged-before
 
 test -s "${1-}" || { echo "Name a backup: ls /var/backups/rjsite" >&2 && exit 2; }
+test "$(head -c 15 "$1")" = "SQLite format 3" || { echo "This is no backup of SQLite: docs/larger.md" >&2 && exit 2; }
 test ! -e $before || { echo "$before is still there. Look into it first, as docs/running-it.md says." >&2 && exit 1; }
+# The copy is made before the site is stopped, because the disk may be full.
+install -o rjsite -g rjsite -m 600 "$1" $data/restored || { rm -f $data/restored && exit 1; }
 systemctl stop 'rjsite@*'
 for part in '' -wal -shm; do
     test ! -e $data/outbox.sqlite3$part || mv $data/outbox.sqlite3$part $before$part
 done
-install -o rjsite -g rjsite -m 600 "$1" $data/outbox.sqlite3
+mv $data/restored $data/outbox.sqlite3
 hidden=$(dirname "$1")/hidden-stories # hidden stories stay hidden on a new machine
 test -e $data/hidden-stories || test ! -e "$hidden" || install -o rjsite -g rjsite -m 644 "$hidden" $data/
 systemctl start rjsite@serve

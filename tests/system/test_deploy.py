@@ -603,12 +603,32 @@ def test_bringing_a_copy_back_loses_nothing_of_the_old_file_and_lets_nobody_forg
 
 def test_a_worker_that_runs_apart_is_started_again_after_a_backup_was_brought_back(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    copy.write_text("x")
+    copy.write_text("SQLite format 3")
 
     done = restore(copy, tmp_path, systemctl="echo")
 
     assert done.stdout.splitlines()[0] == "stop rjsite@*"
     assert done.stdout.splitlines()[-1] == "start rjsite@deliver"
+
+
+def test_a_dump_of_postgresql_is_not_brought_back_as_a_file_of_sqlite(tmp_path: Path) -> None:
+    dump = tmp_path / "outbox-now.sql"
+    dump.write_text("-- PostgreSQL database dump complete\n")
+
+    done = restore(dump, tmp_path, systemctl="echo")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "docs/larger.md" in done.stderr
+    assert list(tmp_path.iterdir()) == [dump]
+
+
+def test_the_site_goes_on_while_a_backup_cannot_be_copied_to_its_disk(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.write_text("SQLite format 3")
+
+    done = restore(copy, tmp_path / "nowhere", systemctl="echo")
+
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 def test_a_backup_that_failed_leaves_no_file_and_says_so(tmp_path: Path) -> None:
