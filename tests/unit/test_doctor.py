@@ -573,6 +573,19 @@ def test_a_form_that_waits_for_a_restart_is_named(site, running, content):
     assert all(line.endswith(": systemctl restart rjsite@serve.service") for line in lines)
 
 
+@pytest.mark.parametrize("days", [-1, 5])
+def test_a_new_certificate_that_needs_a_restart_is_named(days, site, reader, tmp_path, request, monkeypatch):
+    old = make_reader(tmp_path, "old", days=days)
+    monkeypatch.setenv("RJSITE_TEAM_CERTIFICATES", str(old.certificate))
+    request.getfixturevalue("running")
+    old.certificate.write_bytes(reader.certificate.read_bytes())
+
+    line = only(machine_checks.check_running_site(site()))
+
+    assert line.startswith("certificate old.pem expire")
+    assert line.endswith(": systemctl restart rjsite@serve.service")
+
+
 def test_a_site_that_says_itself_that_something_is_wrong_is_named(site, running, values):
     (Path(values["RJSITE_DATA_DIR"]) / "outbox.sqlite3.damaged-1").touch()
 

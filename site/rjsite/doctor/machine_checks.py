@@ -53,7 +53,7 @@ def check_running_site(site: Site) -> Iterator[str]:
         yield f"the running site says that something is wrong: {word}"
     for line in details:
         if RESTART in line:  # no other check knows what the process read when it started
-            yield f"{line.removeprefix('content: ')}: systemctl restart {SERVE}"
+            yield f"{line.partition(': ')[2]}: systemctl restart {SERVE}"
     versions = [line.removeprefix("version: ") for line in details if line.startswith("version: ")]
     if versions and versions[0] != full_version():
         yield f"the site that runs is {versions[0]}, and this is {full_version()}: systemctl restart {SERVE}"

@@ -179,13 +179,14 @@ class TeamCertificates:
     def warnings(self) -> list[str]:
         """Return a line for each certificate that expires within thirty days or has expired."""
         lines = []
+        then = "make a new one, and restart the site"  # `rjsite doctor` looks for the last three words
         for entry in self._all:
             name, day = f"certificate {entry.file.name}", f"{entry.ends:%-d %B %Y}"
             left = entry.ends - self._now()
             if left.total_seconds() <= 0:
-                lines.append(f"{name} expired on {day}: no mail is encrypted for it any more")
+                lines.append(f"{name} expired on {day}: no mail is encrypted for it any more; {then}")
             elif left.days < WARN_DAYS:
-                lines.append(f"{name} expires on {day}: make a new one now")
+                lines.append(f"{name} expires on {day}: {then}")
         return lines
 
     def _now(self) -> datetime:
