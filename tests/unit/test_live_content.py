@@ -58,6 +58,22 @@ def test_in_production_content_is_read_only_when_asked(content: Path):
     assert live.now().stories == ()
 
 
+def test_a_new_folder_of_content_with_the_inode_of_the_old_is_seen(content: Path, tmp_path, monkeypatch):
+    monkeypatch.setattr(live_content, "CHECK_EVERY", 0)
+    (tmp_path / "old").mkdir()
+    moved = content.rename(tmp_path / "old/content")
+    content.symlink_to(moved)
+    live = LiveLibrary(content, production=True)
+    assert len(live.now().stories) == 1
+
+    (moved / STORY).unlink()  # after three updates, ext4 gives a new folder the inode of the first
+    (tmp_path / "old").rename(tmp_path / "new")
+    content.unlink()
+    content.symlink_to(tmp_path / "new/content")
+
+    assert live.now().stories == ()
+
+
 def test_files_are_checked_for_edits_at_intervals(content: Path, monkeypatch):
     monkeypatch.setattr(live_content, "CHECK_EVERY", 3600)
     live = LiveLibrary(content, production=False)

@@ -56,7 +56,7 @@ class LiveLibrary:
         self._hidden = ListFile(data, HIDDEN_STORIES) if data else None
         self._reading = threading.Lock()
         self._replacing = threading.Lock()
-        self._inode = 0  # the inode of the content folder when it was last checked
+        self._place: object = None  # the path and inode of the content folder when last checked
         self._checked_at = time.monotonic()
         self._seen = self._state()
         self._library = self._whole = self._load(None)
@@ -160,17 +160,17 @@ class LiveLibrary:
             log.error("to mend: %s", problem)
         return library
 
-    def _state(self) -> tuple[date, int]:
-        """Return the date and a number for the folder or, in development, for the files in it.
+    def _state(self) -> tuple[date, object]:
+        """Return the date and what identifies the folder or, in development, the files in it.
 
-        The content is read again when either changes. `rjsite update-content` replaces the folder.
+        `rjsite update-content` replaces the folder: its new path counts, for a new inode may be an old one.
         """
         today = clock.today()
         if not self.production:
             return today, self._hash_of_files()
         with suppress(OSError):  # while the folder's disk is unavailable, the old library is shown
-            self._inode = self.folder.stat().st_ino
-        return today, self._inode
+            self._place = self.folder.resolve(strict=True), self.folder.stat().st_ino
+        return today, self._place
 
     def _hash_of_files(self) -> int:
         """Return a value that changes whenever a content file is changed, added or removed."""
