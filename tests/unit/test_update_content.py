@@ -474,3 +474,22 @@ def test_a_missing_git_is_named(project, data, monkeypatch):
     monkeypatch.setenv("PATH", "")
 
     assert "git is not installed" in update(expected=1)
+
+
+def test_pages_of_a_change_that_failed_go_when_main_is_set_back(project, published, monkeypatch):
+    before = project.git("rev-parse", "HEAD")
+    project.change("content/pages/index.md", "title: Home", "title: A mistake")
+    project.merge()
+
+    def fail(*_: object) -> None:
+        raise merged.CannotFetch("git failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merged, "program_on_main", fail)
+        update(expected=1)
+    assert "A mistake" in (published / ".html").read_text()
+    project.git("reset", "--hard", "--quiet", before)
+
+    update()
+
+    assert "A mistake" not in (published / ".html").read_text()

@@ -29,13 +29,13 @@ def update_content() -> None:
     data = settings.data_dir
     with merged.alone(data):
         before = merged.read_result(data) or merged.Update(0)
-        update = replace(before, ended=time.time(), failure="")
         try:
-            update = _updated(update, settings.content_repository, data)
+            update = _updated(before, settings.content_repository, data)
         except (merged.CannotFetch, OSError) as error:
-            update = replace(update, failure=str(error))
+            update = replace(before, failure=str(error))
         except Unreadable as unreadable:
-            update = replace(update, failure=str(unreadable.problems[0]))
+            update = replace(before, failure=str(unreadable.problems[0]))
+        update = replace(update, ended=time.time())
         merged.write_result(data, update)
     if update.commit != before.commit:
         click.echo(f"{update.summary()}.")
@@ -47,14 +47,15 @@ def update_content() -> None:
 def _updated(before: merged.Update, repository: str, data: Path) -> merged.Update:
     """Show and publish the content of main unless it is already shown, and return the result.
 
-    Problems are checked again each time, because a new day or a new release can resolve them.
+    Problems are checked again each time, because a new day or a new release can resolve them. After a
+    failure, the published pages may be those of any commit.
     """
     commit, not_shown = merged.take_up(repository, data), before.not_shown
-    if commit != before.commit or before.not_shown:
+    if commit != before.commit or before.not_shown or before.failure:
         _take_down_removed(data)
         not_shown = tuple(map(str, publish_again(data) or _not_shown(Settings.load())))
     program = merged.program_on_main(data, ROOT)
-    return replace(before, commit=commit, not_shown=not_shown, program=program)
+    return replace(before, commit=commit, failure="", not_shown=not_shown, program=program)
 
 
 def _take_down_removed(data: Path) -> None:
