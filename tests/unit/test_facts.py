@@ -50,7 +50,9 @@ FACTS = Facts(
         ("One.\n\nWe answer {hours}.\n\nTwo.\n", "One.\n\n\nTwo.\n"),
         # lists
         ("- one\n- at {hours}\n- three\n", "- one\n- three\n"),
-        ("1. one\n2. at {hours}\n3. three\n", "1. one\n3. three\n"),
+        ("1. one\n2. at {hours}\n3. three\n", "1. one\n2. three\n"),
+        ("1. at {hours}\n2. at {hours}\n\n    More.\n\n3. three\n", "\n    More.\n\n1. three\n"),
+        ("1. at {hours}\n\nNext:\n\n3. three\n", "\nNext:\n\n3. three\n"),
         ("- Call us. We answer {hours}.\n- two\n", "- Call us.\n- two\n"),
         # tables
         ("| a |\n|---|\n| {hours} |\n| {area} |\n", "| a |\n|---|\n| Nowhere |\n"),

@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from rjsite.content import fact_formats
 from rjsite.content.fact_formats import FactForm
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.sentences import MARKER, WHOLE, cut_sentences, cut_units
+from rjsite.content.sentences import MARKER, NUMBER, WHOLE, cut_sentences, cut_units
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, read_as
 
@@ -141,16 +141,24 @@ class Facts(dict[str, Fact]):
 
         Yields:
             The number of the first line, the source text, and the text to show, which is empty if the unit is
-            hidden. A hidden heading hides everything in its section.
+            hidden. A hidden heading hides its whole section. The item after a hidden one takes its number.
         """
-        line, hidden_level = 1, 0
+        line, hidden_level, number = 1, 0, ""
         for unit in cut_units(text):
             level = len(unit) - len(unit.lstrip("#"))
             if 0 < level <= hidden_level:
                 hidden_level = 0
             if level and not hidden_level and self._lacks(unit):
                 hidden_level = level
-            yield line, unit, "" if hidden_level else self._put(self._kept_unit(unit), plain=False)
+            shown = "" if hidden_level else self._put(self._kept_unit(unit), plain=False)
+            numbered = NUMBER.match(unit)
+            if numbered and not shown:
+                number = number or numbered[0]
+            elif numbered and number:
+                shown, number = number + shown[numbered.end() :], ""
+            elif unit[:1].strip():  # the list has ended
+                number = ""
+            yield line, unit, shown
             line += unit.count("\n")
 
     def _kept_unit(self, unit: str) -> str:

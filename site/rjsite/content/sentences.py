@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")  # marks a list item, quotation or definition
+NUMBER = re.compile(r"[ \t]*\d+\.(?=\s)")  # at the start of an item of a numbered list
 WHOLE = re.compile(r"\s*[#|]")  # headings and table rows are not split into sentences
 _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
 _SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=\S)")
