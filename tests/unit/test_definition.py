@@ -197,6 +197,13 @@ def test_no_name_that_the_form_has_for_itself_can_be_a_question(ours):
     assert own - asked <= set(TAKEN.split())
 
 
+@pytest.mark.parametrize("template", ["base.html", "form.html", "parts/form.html", "parts/frame.html"])
+def test_no_id_of_the_page_can_be_the_name_of_a_question(template):
+    html = (ROOT / "templates" / template).read_text()
+
+    assert set(re.findall(r'\sid="([a-z][a-z0-9_-]*)"', html)) <= set(TAKEN.split())
+
+
 def test_an_answer_that_a_question_needs_besides_its_opener_is_named_once(ours):
     assert {form: ours.forms[form].also for form in GOOD} == {
         A: (), B: (), C: (("knows", ("work",)), ("side", ("caused",))), CONTACT: ()

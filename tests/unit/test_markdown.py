@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from rjsite.content.markdown import opening_and_sections, parts_used, slug, to_html
+from rjsite.settings import ROOT
 from support.forms import Page, words
 
 DANGEROUS = [
@@ -195,6 +196,15 @@ def test_no_two_headings_have_the_same_id(headings):
 
     assert len(set(ids)) == len(ids) == len(headings)
     assert len(set(item_ids)) == len(item_ids) == len(headings) + 1
+
+
+def test_no_heading_has_an_id_of_the_page_around_it():
+    text = "".join(f"## {words}\n\nWords.\n\n" for words in ("Main", "Menu", "Leaving", "Live", "Help panel"))
+    base, frame = (ROOT / "templates" / name for name in ("base.html", "parts/frame.html"))
+    around = set(re.findall(r'\sid="([^"{]+)"', base.read_text() + frame.read_text()))
+
+    assert len(around) == 5
+    assert not around & {section.id for section in opening_and_sections(text, "Title")[1]}
 
 
 def test_parts_are_named_with_their_line():

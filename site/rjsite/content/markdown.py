@@ -26,6 +26,7 @@ from markupsafe import Markup
 # parts in which each "###" heading begins an item
 WITH_ITEMS = frozenset({"choices", "steps", "promises", "quotes", "questions", "pictures", "write"})
 PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map", "paper"}
+AROUND = ("help-panel", "leaving", "live", "main", "menu")  # the ids in the frame of every page
 
 _SECTION, _ENTRY = (re.compile(rf"^{level}[ \t]+(.*)$", re.MULTILINE) for level in ("##", "###"))
 _MARKS = re.compile(r"\{:([^}]*)\}$")  # at the end of a heading, like "{: .steps #how }"
@@ -149,7 +150,7 @@ def opening_and_sections(text: str, title: str) -> tuple[Markup, tuple[Section, 
         title: the heading of the page, above the opening text.
     """
     opening, blocks = _cut(text, _SECTION)
-    taken: set[str] = set()
+    taken = set(AROUND)
     return to_html(opening, title), tuple(_section(*block, taken, title) for block in blocks)
 
 

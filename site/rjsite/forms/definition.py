@@ -18,10 +18,11 @@ from pydantic_core import PydanticCustomError
 
 # Names that a question cannot have, because the form (rjsite/forms/form.py) or its page uses them. WTForms
 # would run `validate_on_submit` as the validator of a question named on_submit.
-TAKEN = """ asked blocks chosen data definition errors errors_in_order form form_errors form_token given
- help-panel hidden_tag holds is_submitted keys main menu meta notice on_submit opened populate_obj
- post_process problem process sent_token stop to_referral token token_expired validate validate_on_submit
- values website """
+TAKEN = """ asked blocks chosen data definition errors errors_in_order fill form form_errors form_token
+ given help-panel hidden_tag holds is_submitted keys leaving live main menu meta notice
+ notice-title on_submit opened populate_obj post_process print-hint problem problem-title
+ process progress-last sent_token stop to_referral token token_expired validate
+ validate_on_submit values website wrong """
 # static/site.css has rules for this many choices. A question that a later choice opens would stay hidden.
 CHOICES_THAT_OPEN = 8
 FURTHER_OPENERS = 2
