@@ -40,6 +40,9 @@ FACTS = Facts(
         ("One. We are\nthere {hours}. Two.\n", "One. Two.\n"),
         ("We answer {hours} and {phone}. Two.\n", "Two.\n"),
         ("We answer {nothing}. Two.\n", "Two.\n"),
+        ("We open at 9 a.m. on {hours}. Two.\n", "Two.\n"),
+        ("The [Why me? website](/me) answers {hours}. Two.\n", "Two.\n"),
+        ("“Is it free?” some ask {hours}. Two.\n", "Two.\n"),
         # a fact of whole sentences is a sentence of its own
         ("{limits} We listen.\n", "We listen.\n"),
         ("We listen. {limits} {cost} Ask us.\n", "We listen. It is free. Ask us.\n"),
