@@ -86,6 +86,22 @@ def test_files_are_checked_for_edits_at_intervals(content: Path, monkeypatch):
     assert live.now().stories == ()
 
 
+def test_pages_stay_while_the_folder_is_away_at_midnight_and_are_read_when_it_is_back(content, monkeypatch):
+    monkeypatch.setattr(live_content, "CHECK_EVERY", 0)
+    with time_machine.travel(at(19)) as clock:
+        live = LiveLibrary(content, production=True)
+        before = live.now().pages
+        away = content.rename(content.with_name("away"))
+        clock.move_to(at(20))
+        assert live.now().pages == before
+        assert live.now().pages == before
+
+        away.rename(content)
+        (content / "pages/cookies.md").write_bytes((content / "pages/index.md").read_bytes())
+
+        assert "/cookies" in live.now().pages
+
+
 def test_a_link_to_nothing_such_as_the_lock_of_an_editor_stops_no_page(content: Path, monkeypatch):
     monkeypatch.setattr(live_content, "CHECK_EVERY", 0)
     live = LiveLibrary(content, production=False)

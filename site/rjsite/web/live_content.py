@@ -103,9 +103,8 @@ class LiveLibrary:
         """
         with self._reading:
             self._read_again()
-        log.info(
-            "content taken up: %d pages, %d stories", len(self._library.pages), len(self._library.stories)
-        )
+        content = self._library
+        log.info("content taken up: %d pages, %d stories", len(content.pages), len(content.stories))
 
     def take_up_on_signal(self) -> None:
         """Read the content again on each SIGHUP, in a separate thread, so that the server keeps running."""
@@ -135,6 +134,7 @@ class LiveLibrary:
                 log.error("not taken up: %s", problem)
         except Exception as error:  # whatever a file contains, the site continues with the library it has
             log.error("not taken up: %s", type(error).__name__)
+            self._place = None  # a folder that is away is read when it is back
         self.keep_last_good()
 
     def _withdrawn(self) -> list[str]:
@@ -151,7 +151,7 @@ class LiveLibrary:
 
     def _load(self, kept: Library | None) -> Library:
         today = clock.today()
-        folder = self.folder.resolve()  # the folder may be a link whose target changes at any time
+        folder = self.folder.resolve(strict=bool(kept))  # it may be a link whose target changes at any time
         library = load(folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good)
         if self.production:
             library = for_the_public(library, folder, today, self._last_good)
