@@ -104,6 +104,12 @@ def test_words_that_a_form_shows_are_missed_at_the_start_and_kept_by_a_running_s
     assert after.errors[name].document is running.errors[name].document
 
 
+def test_a_space_or_line_break_in_a_new_address_breaks_no_redirect(content):
+    (content / "redirects.toml").write_text('"/old" = "/ "\n"/older" = "/case-studies/#a\\nb"\n')
+
+    assert load(content).redirects == {"/old": "/", "/older": "/case-studies/#ab"}
+
+
 @pytest.mark.parametrize("name", ["navigation.toml", "redirects.toml"])
 @pytest.mark.parametrize(("words", "said"), [("[[", "not TOML"), (None, "this file is missing")])
 def test_a_broken_table_is_a_problem_and_the_site_stays(content, name, words, said):
