@@ -370,9 +370,14 @@ def test_an_address_for_which_nothing_stands_any_more_says_that_it_is_gone(tmp_p
     shutil.copytree(SERVICE, folder)
     with (folder / "redirects.toml").open("a") as file:
         file.write('"/case-studies/taken-down" = "gone"\n')
+        file.write('"/case-studies/the-shop-window" = "gone"\n')  # not yet: it is still there
+    with (folder / "pages" / "questions.md").open("a") as file:
+        file.write("\n[One](/case-studies/taken-down) and [two](/case-studies/the-shop-window).\n")
     site = create_app(Settings.load(mode="development", data_dir=tmp_path / "var", content_dir=folder))
 
     answer = site.test_client().get("/case-studies/taken-down/")
 
     assert answer.status_code == 410
     assert PHONE in answer.text
+    linking = site.test_client().get("/questions").text
+    assert 'One and <a href="/case-studies/the-shop-window">two</a>.' in linking

@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from rjsite.content import clock
 from rjsite.content.last_good import LastGood, is_withdrawn
-from rjsite.content.library import HOME, STORIES, Library, address_of, load
+from rjsite.content.library import GONE, HOME, STORIES, Library, address_of, load
 from rjsite.content.lint.public_stories import for_the_public
 from rjsite.content.list_file import HIDDEN_STORIES, ListFile
 from rjsite.content.problem import Problem, Unreadable
@@ -97,10 +97,7 @@ class LiveLibrary:
                 self._library = replace(library, problems=(*library.problems, problem))
 
     def take_up(self) -> None:
-        """Read the content again.
-
-        Meanwhile, requests get the old library; in production, without the stories that were withdrawn.
-        """
+        """Read the content again. Meanwhile, production shows the old library without withdrawn stories."""
         with self._reading:
             self._read_again()
         content = self._library
@@ -247,14 +244,15 @@ def library() -> Library:
 
 
 def unlinked(html: str) -> str:
-    """Return a page with plain text in place of each link to a story or PDF that is not shown."""
+    """Return a page with plain text in place of each link to what is gone, or a story or PDF not shown."""
     return _LINK.sub(_only_to_what_is_shown, html)
 
 
 def _only_to_what_is_shown(link: re.Match[str]) -> str:
     content = library()
     address = link["address"].lower()
-    address = content.redirects.get(address, address).partition("#")[0]
+    if address not in content.pages and address.removeprefix(STORIES) not in content.by_slug:
+        address = content.redirects.get(address, address).partition("#")[0]
     slug = address.removeprefix(STORIES).rstrip("/") if address.startswith(STORIES) else ""
-    gone = slug and slug not in content.by_slug
+    gone = address == GONE or (slug and slug not in content.by_slug)
     return link["text"] if gone or address.removeprefix("/papers/") in content.withdrawn_papers else link[0]
