@@ -22,10 +22,11 @@ function say(words) {
 const control = (question) => question.querySelector("input, textarea");
 const answers = (name) => new FormData(theForm()).getAll(name).map(String).filter((answer) => answer.trim());
 const hold = (conditions = "{}") =>
-  Object.entries(JSON.parse(conditions)).every(([name, values]) =>
-    answers(name).some((answer) => values.includes(answer)),
-  );
-const asked = (question) => hold(question.dataset.when);
+  Object.entries(JSON.parse(conditions)).every(([name, values]) => {
+    const earlier = document.querySelector(`main [name="${name}"]`)?.closest(".question");
+    return asked(earlier) && answers(name).some((answer) => values.includes(answer));
+  });
+const asked = (question) => hold(question?.dataset.when);
 
 /** Show what an answer opens, and nothing else; returns whether that opened a question. */
 function unfold() {

@@ -137,6 +137,18 @@ def test_what_an_answer_opens_is_needed_too(page: Page) -> None:
     ]
 
 
+def test_a_question_is_asked_only_if_the_question_that_opens_it_is(page: Page) -> None:
+    page.goto(A)
+    last = page.locator(".question:has(> [name=safe_notes])")
+    last.evaluate("""part => { part.dataset.when = '{"leave_message": ["yes"]}'; }""")
+    fill(page, up_to(A, {"leave_message": "yes"}))
+    expect(last).to_be_visible()
+
+    answer(page, "contact_by", "call")  # nobody is asked about a message any more
+
+    expect(last).to_be_hidden()
+
+
 def test_enter_goes_on_and_never_sends_before_the_check(page: Page, asked_for: list[Request]) -> None:
     page.goto(A)
     del asked_for[:]
