@@ -290,6 +290,11 @@ function busy(form, now) {
 
 /** Show the page that came back, every part of the form open, as it would be without script. */
 function replace(page) {
+  const controls = ".question :is(input, textarea)";
+  const typed = /** @type {NodeListOf<HTMLInputElement>} */ (main().querySelectorAll(controls));
+  for (const { id, value, checked } of typed) {
+    Object.assign(page.getElementById(id) ?? {}, { value, checked }); // it may have changed since Send
+  }
   main().replaceWith(page.querySelector("main"));
   document.title = page.title;
   begin();

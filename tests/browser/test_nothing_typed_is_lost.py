@@ -159,6 +159,23 @@ def test_a_page_without_the_words_for_it_still_says_that_nothing_was_sent(page: 
     sent_reference(page)
 
 
+def test_what_is_changed_while_the_form_is_being_sent_outlasts_a_refusal(page: Page) -> None:
+    held: list[Route] = []
+    page.route(
+        f"**{CONTACT}",
+        lambda route: held.append(route) if route.request.method == "POST" else route.continue_(),
+    )
+    send(page, CONTACT, {**GOOD[CONTACT], "message": "x" * 2001, "say_who": "yes"})
+    expect(page.get_by_role("button", name="Sending", exact=True)).to_be_visible()
+    page.locator("[name=message]").fill("Shorter")
+    page.locator("[name=say_who][value=no]").check()
+
+    held[0].continue_()
+
+    expect(page.locator("#problem")).to_be_focused()
+    assert kept(page) == as_lists({**GOOD[CONTACT], "message": "Shorter", "say_who": "no"})
+
+
 @pytest.mark.parametrize("status", [500, 502, 200])
 def test_any_other_fault_on_the_way_keeps_all(page: Page, status: int) -> None:
     page.route(
