@@ -319,3 +319,8 @@ addEventListener("click", (event) => {
 addEventListener("change", () => {
   say(unfold() ? "A question has opened below" : "");
 });
+
+addEventListener("input", () => {
+  const fill = document.getElementById("fill"); // the link in it opens the form anew, without the answers
+  if (fill) fill.style.visibility = "hidden"; // nothing moves while somebody types
+});

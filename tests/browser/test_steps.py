@@ -179,6 +179,16 @@ def test_back_and_forward_go_one_step_and_keep_the_answers(page: Page) -> None:
     assert kept(page) == as_lists(up_to(A, {"link": ["live"]}))
 
 
+def test_once_something_is_typed_no_link_offers_to_open_the_form_anew(page: Page) -> None:
+    page.goto(CONTACT)
+    link = page.locator("#fill a")
+    expect(link).to_be_visible()
+
+    page.locator("[name=message]").press_sequentially("x")
+
+    expect(link).to_be_hidden()
+
+
 def test_an_answer_can_be_changed_from_the_check(page: Page) -> None:
     page.goto(A)
     fill(page, GOOD[A])
