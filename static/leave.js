@@ -1,5 +1,6 @@
 // The way out of every page. It loads first and imports nothing, and each of its steps is guarded: no error
-// of another script, of the page or of an old browser can stop it. It stores nothing and sends nothing.
+// of another script, of the page or of an old browser can stop it. It sends nothing, and stores nothing but a
+// cookie that lasts one second.
 
 const link = document.querySelector("a[data-exit]");
 const elsewhere = (link && link.getAttribute("data-exit")) || "/exit";
@@ -42,6 +43,8 @@ function leave() {
       icon.href = icon.getAttribute("data-blank");
     },
     forget,
+    // a changed cookie makes browsers drop any form that was left earlier by a link, and is still in memory
+    () => (document.cookie = "clear=1; Max-Age=1; Secure; SameSite=Strict; Path=/"),
     () => document.documentElement.setAttribute("data-left", ""), // form.js shows nothing after this
   );
 }

@@ -96,6 +96,23 @@ def test_back_shows_no_answer(
     assert shown_after == []
 
 
+def test_back_after_exit_from_a_later_page_shows_no_answer(
+    chromium_tab: Callable[[bool], Tab], https_site: Any
+) -> None:
+    """Firefox keeps no form in memory."""
+    tab = chromium_tab(True)
+    tab.goto(https_site.form_a)
+    fill(tab, by_step=True, steps=[["name"]])
+    tab.goto(https_site.base_url)
+
+    tab.click(EXIT)
+    arrives(tab, https_site.elsewhere)
+
+    pressed(tab.back)
+    assert shown(tab) == []
+    assert tab.url == https_site.form_a
+
+
 def test_back_after_exit_opens_the_page_that_was_left_only_where_it_took_several_places(
     open_tab: Callable[[bool], Tab], https_site: Any
 ) -> None:
