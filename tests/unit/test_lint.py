@@ -236,7 +236,7 @@ def test_a_number_of_months_that_no_calendar_has_is_named(content):
 def test_an_old_address_that_nobody_would_find_is_named(content, old, right):
     write(content, "redirects.toml", f'"{old}" = "/case-studies/"')
 
-    said = f"this old address is never found; write “{right}”, in small letters from the first /"
+    said = f"nobody can reach this old address; write “{right}”, with a / first, in small letters"
     assert findings(content) == ([f"content/redirects.toml:3: {said}"] if right else [])
 
 

@@ -33,7 +33,7 @@ class Program(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit, with a message if settings, content, database or disk cannot be used."""
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):  # so that no sign that a terminal lacks ends a command
+            if isinstance(stream, TextIOWrapper):  # a terminal may not have every character
                 stream.reconfigure(errors="replace")
         try:
             return super().main(*args, **extra)

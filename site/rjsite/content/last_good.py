@@ -13,8 +13,8 @@ from uuid import uuid4
 # The site and its forms need these files, so their copies are used even if the files are gone.
 NEEDED = ("service.toml", "house-rules.toml", "outcomes/", "errors/")
 
-# However it is written, also in a file with other mistakes: in curly quotes, after a space from a word
-# processor, or on the next line.
+# Finds the field in a file with other mistakes too, and however it is written: in curly quotes, after a
+# no-break space, or with its answer on the next line.
 _DRAFT = re.compile(
     rb"""(?:^|\r)[ \t]*["']?draft["']?[ \t]*:(?:[^\w#\r\n]|[\r\n]+[ \t])*(?:true|yes|on)\b""",
     re.IGNORECASE | re.MULTILINE,

@@ -50,7 +50,7 @@ class Library:
     ending: tuple[Problem, ...] = ()  # announcements of what has ended or will end soon
     withdrawn_papers: frozenset[str] = frozenset()  # names of PDFs that still contain an ended fact
     usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # usable files, by name
-    # a cache for what others make of this content, such as finished pages; every other library has its own
+    # a cache of what is made from this content, such as finished pages; each library has its own
     made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property

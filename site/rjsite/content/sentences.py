@@ -10,7 +10,7 @@ MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")  # marks a list item, qu
 NUMBER = re.compile(r"[ \t]*\d+\.(?=\s)")  # at the start of an item of a numbered list
 WHOLE = re.compile(r"\s*[#|]")  # headings and table rows are not split into sentences
 _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
-_SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=[^\sa-z])")  # not in “9 a.m. on”, or in “Why me? website”
+_SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=[^\sa-z])")  # not within “9 a.m. on” or “Why me? website”
 
 
 def sentences(text: str) -> Iterator[tuple[str, str]]:

@@ -56,7 +56,7 @@ class LiveLibrary:
         self._hidden = ListFile(data, HIDDEN_STORIES) if data else None
         self._reading = threading.Lock()
         self._replacing = threading.Lock()
-        self._place: object = None  # the path and inode of the content folder when last checked
+        self._place: object = None  # the path and inode of the content folder when it was last checked
         self._checked_at = time.monotonic()
         self._seen = self._state()
         self._library = self._whole = self._load(None)
@@ -244,7 +244,7 @@ def library() -> Library:
 
 
 def unlinked(html: str) -> str:
-    """Return a page with plain text in place of each link to what is gone, or a story or PDF not shown."""
+    """Return a page with plain text in place of each link to a page that is gone or not shown."""
     return _LINK.sub(_only_to_what_is_shown, html)
 
 

@@ -75,12 +75,12 @@ def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iter
             message = f"there is no page {new}; write the address of one there is, or “{GONE}”"
             yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), message)
         if (asked := _looked_up(old)) != (old.rstrip("/") or "/"):
-            message = f"this old address is never found; write “{asked}”, in small letters from the first /"
+            message = f"nobody can reach this old address; write “{asked}”, with a / first, in small letters"
             yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), message)
     for address in library.pages.keys() & library.forms.keys():
         shown = library.pages[address].document.shown
         yield Problem(shown, 1, f"{address} is the address of a form; give this file another name")
-    for address in (library.pages.keys() & OF_THE_SITE) - {"/sent"}:  # the words of /sent are a page
+    for address in (library.pages.keys() & OF_THE_SITE) - {"/sent"}:  # the text of /sent is a page
         shown = library.pages[address].document.shown
         yield Problem(shown, 1, f"the site itself uses {address}; give this file another name")
     yield from _unused(folder)
