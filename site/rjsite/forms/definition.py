@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 # Names that a question cannot have, because the form (rjsite/forms/form.py) or its page uses them. WTForms
@@ -31,6 +31,15 @@ _TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name 
 
 Kind = Literal["text", "long", "phone", "email", "one", "many", "tick"]
 Text = Annotated[str, Field(pattern=r"\S")]  # must not be blank
+
+
+def _without_facts(line: str) -> str:
+    if "{" in line:
+        raise ValueError("write this without { }: facts are not filled in where only the team reads it")
+    return line
+
+
+TeamText = Annotated[str, AfterValidator(_without_facts)]
 Conditions = dict[str, tuple[str, ...]]  # the accepted answers by question; every condition must be met
 _NAMED = re.compile(r"<([^<>]*)>")  # the name of a question in a headline, replaced by the answer
 
@@ -54,9 +63,9 @@ class Choice(_Part):
     hint: str = ""
     stop: str = ""  # the outcome to show instead of sending the form (content/outcomes/NAME.md)
     stop_when: Conditions = {}  # the choice leads to that outcome only under these conditions
-    flag: str = ""  # a line in the team's email that says what to look out for
-    headline: str = ""  # a line at the top of the email; <name> is replaced by the answer to question "name"
-    caution: str = ""  # what the team must or must not do, shown below the headlines
+    flag: TeamText = ""  # a line in the team's email that says what to look out for
+    headline: TeamText = ""  # a line at the top of the email; <name> becomes the answer to question "name"
+    caution: TeamText = ""  # what the team must or must not do, shown below the headlines
     no_reply: bool = False  # the email gets no Reply-To, because the address may be another person's
     needs_fact: str = ""  # the choice is offered only if this fact is set
 
@@ -82,10 +91,10 @@ class Question(_Part):
     optional_when: Conditions = {}  # needs no answer under these conditions
     spelling: bool = True  # for "long": whether the browser checks spelling (false for names)
     autofill: str = ""  # the autocomplete token, used only if the person asks for it
-    before: str = ""  # the label in the block "BEFORE YOU CONTACT" of the team's email
+    before: TeamText = ""  # the label in the block "BEFORE YOU CONTACT" of the team's email
     # the place of the answer in that block: 1 for how to reach the person, 2 for what else to know first
     before_rank: int = 1
-    caution: str = ""  # a line for the team, shown below the answer in "BEFORE YOU CONTACT"
+    caution: TeamText = ""  # a line for the team, shown below the answer in "BEFORE YOU CONTACT"
     after: str = ""  # a text below the question
 
     @model_validator(mode="after")
@@ -94,8 +103,6 @@ class Question(_Part):
             raise ValueError("give choices to the kinds “one” and “many”, and to no other")
         if self.limit and not self.noun:
             raise ValueError("add “noun”: it begins the message for an answer that is too long")
-        if self.kind in ("phone", "email") and not self.malformed:
-            raise ValueError("add “malformed”: the message for an answer that cannot be read")
         if self.kind in ("text", "long") and not self.limit:
             raise ValueError("add “limit”: the characters an answer may have")
         values = [choice.value for choice in self.choices]
@@ -103,6 +110,8 @@ class Question(_Part):
             raise ValueError("give each choice a “value” of its own")
         if self.alone and self.alone not in values:
             raise ValueError(f"“alone” names no choice; write one of: {', '.join(values)}")
+        if (self.kind in ("phone", "email") or self.alone) and not self.malformed:
+            raise ValueError("add “malformed”: the message for an answer that is not allowed")
         return self
 
     @property
