@@ -36,7 +36,7 @@ def outbox() -> None:
 
 @outbox.command("list")
 def list_mails() -> None:
-    """Show every email and its recipient, without any of its text."""
+    """List every email with its recipient and its state, but without its text."""
     from rjsite.outbox import operator
 
     box = _open(Settings.load())

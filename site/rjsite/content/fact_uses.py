@@ -1,4 +1,4 @@
-"""Finds every use of a fact in the content, with the sentence that the fact completes."""
+"""Finds every use of a fact in the content, with the sentence that contains the fact."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ class Reader:
         return {old: "".join(str(new).split()) for old, new in written.items()}  # a header has no line break
 
     def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
-        """Return the outcomes or errors by name, even those whose files are gone, because forms need them."""
+        """Return the outcomes or errors by name, with earlier versions of those whose files are gone."""
         copies = self._copy(kind)
         there = {path.name for path in (self.folder / kind).glob("*.md")}
         gone = [path for path in copies.glob("*.md") if path.name not in there] if copies else []

@@ -66,7 +66,7 @@ class Lines:
         known = next(place[:end] for end in range(len(place), -1, -1) if place[:end] in self._at)
         number = self._at[known]
         rest = place[len(known) :]
-        if rest and isinstance(rest[0], int):  # an item in a list of several lines
+        if rest and isinstance(rest[0], int):  # an item in a list, which may have several lines
             below = [
                 n for n, line in enumerate(self.written[number:], number + 1) if line.strip()[:1] in "{\"'"
             ]

@@ -53,5 +53,5 @@ def instead(value: str, name: str) -> str:
 
 
 def _plain(value: str) -> str:
-    """Return a number or an address in a form that does not depend on how it is written."""
+    """Return a phone number or email address in a normal form, so that different spellings are equal."""
     return value.lower() if "@" in value else fact_formats.digits(value)
