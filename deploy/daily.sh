@@ -10,6 +10,7 @@ backups=${RJSITE_BACKUP_DIR:-/var/backups/rjsite}
 # Backups on the other machine, too, are deleted after KEEP_DAYS. Newer backups stay there even if they are missing
 # here, because a server that has just been set up has none yet.
 copy_away() {
+    test "${KEEP_DAYS:-14}" -gt 0 || return 1 # backup.sh has said what to write
     set -- --filter="protect *"
     for day in $(seq "${KEEP_DAYS:-14}" 400); do
         set -- --filter="risk outbox-$(date --utc --date="-$day days" +%Y%m%d)T*" "$@"

@@ -199,6 +199,21 @@ def test_a_daily_run_copies_the_backups_away_and_deletes_only_old_ones_there(
     assert {path.name for path in there.iterdir()} == {*new, names[1], names[13], "somebody-elses"}
 
 
+@pytest.mark.parametrize("days", ["0", "fourteen"])
+def test_no_copy_elsewhere_is_deleted_while_it_is_unknown_how_long_to_keep_copies(
+    daily: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, days: str
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    yesterday = there / f"outbox-{datetime.now(UTC) - timedelta(days=1):%Y%m%d}T000500Z.sqlite3"
+    yesterday.touch()
+
+    done = daily("", BACKUP_TARGET=str(there), KEEP_DAYS=days)
+
+    assert "KEEP_DAYS: write a number of days, like 14" in done.stderr
+    assert (done.returncode, yesterday.exists()) == (1, True)
+
+
 def test_a_daily_run_whose_copies_do_not_get_away_fails(
     daily: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
