@@ -62,7 +62,7 @@ papers: ## make the PDFs again, also those in large print, where their words or 
 	@$(PREPARE) dev
 	@$(BIN)/python tools/papers.py
 
-bench: ## measure the site against what it stands on (docs/performance.md); writes var/bench.json
+bench: ## measure the site against what it is built on (docs/performance.md); writes var/bench.json
 	@$(PREPARE) dev
 	@PYTHONPATH=tests $(BIN)/python tests/bench.py
 

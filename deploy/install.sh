@@ -188,7 +188,7 @@ content() {
     step "Content"
     local status=0
     rjsite update-content || status=$?
-    test $status != 2 || stop "Mend these settings, and run this again: $settings"
+    test $status != 2 || stop "Correct these settings, and run this again: $settings"
     test -e $data/content || stop "The project could not be fetched as the user rjsite." \
         "Where it is private, let this key read it (a deploy key), and run this again:" "$(cat $data/.ssh/id_ed25519.pub)"
 }

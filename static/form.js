@@ -75,7 +75,7 @@ let byStep = false; // false: all of them are open at once
 let at = 0; // which one is shown or, of open ones, gone back to; -1: an outcome
 let changing = false; // one answer, on the way back to the check
 
-/** Take up the form that stands in the page. After a slip every part of it is open. */
+/** Set up the form in the page. If it came back with errors, every part of it is open. */
 function begin() {
   byStep = able && Boolean(theForm()?.hasAttribute("data-by-step"));
   byStep &&= !document.querySelector("#problem, #notice");

@@ -114,7 +114,7 @@ def test_a_story_is_written_mended_seen_and_handed_over_by_keyboard_alone(page: 
 
     keys.submit("check")
     expect(page.locator("#problem a")).to_have_count(2)
-    expect(page.locator("#body-error")).to_contain_text("an exclamation mark stands here")
+    expect(page.locator("#body-error")).to_contain_text("there is an exclamation mark here")
     expect(page.locator("#body-error")).to_contain_text("make two sentences")
 
     keys.write("body", MENDED)

@@ -39,7 +39,7 @@ def pages(client_app: Flask, library: Library) -> Mapping[str, str]:
     return {address: visitor.get(address).text for address in addresses}
 
 
-def test_the_check_has_nothing_to_mend() -> None:
+def test_the_check_has_nothing_to_fix() -> None:
     content, today = load(CLIENT, drafts=True), date.today()  # noqa: DTZ011 (a day in the service's own place)
 
     assert [str(problem) for problem in [*content.problems, *lint.check(content, CLIENT, today)]] == []

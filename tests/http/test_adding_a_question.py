@@ -67,7 +67,7 @@ def test_the_mail_and_its_copy_say_it(site):
     assert "best_time" in copy_of(message)["before_you_contact"]
 
 
-def test_the_check_finds_nothing_to_mend_in_it(site, monkeypatch):
+def test_the_check_finds_nothing_to_fix_in_it(site, monkeypatch):
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(services_of(site).settings.content_dir))
 
     assert "forms/a.toml" not in commands.run("check").stdout

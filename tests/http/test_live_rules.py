@@ -142,7 +142,7 @@ def test_a_link_to_a_story_that_is_not_there_is_plain_text(
     assert '<a href="/case-studies/?harm=theft">all</a>' in shown
 
 
-def test_what_is_only_to_mend_stops_nothing(visit: Callable[[], FlaskClient], content: Path) -> None:
+def test_what_is_only_to_fix_stops_nothing(visit: Callable[[], FlaskClient], content: Path) -> None:
     change(content, "last_checked:", "last_checked: 2001-01-31")
     words = "The perpetrator left! " + "He walked and " * 20
     change(content, "## Getting ready", f"{words}\n\n## What changed")

@@ -95,9 +95,9 @@ def change(path: Path, right: str, other: str) -> None:
 
 def take_up(site: Site) -> None:
     """Make the site read the changed content, and wait until it has done so."""
-    done = site.log.count("content taken up")
+    done = site.log.count("content loaded")
     os.kill(site.process_id, signal.SIGHUP)
-    wait_until(lambda: site.log.count("content taken up") > done, "the content to be taken up")
+    wait_until(lambda: site.log.count("content loaded") > done, "the content to be loaded")
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def test_a_broken_file_is_logged_and_left_out_and_the_rest_is_published(producti
 
     assert get(production, STORY_AT)[0] == 404
     assert "Is it free of charge?" in get(production, "/questions")[1]
-    assert f"to mend: content/{STORY}:4: “harmm” is not a field" in production.log
+    assert f"to fix: content/{STORY}:4: “harmm” is not a field" in production.log
 
 
 def test_a_story_taken_down_is_gone_at_once(production, content):

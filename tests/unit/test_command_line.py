@@ -150,7 +150,7 @@ def test_a_command_imports_nothing_slow_that_it_does_not_need(content, monkeypat
     done = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=False)
 
     assert done.stderr.splitlines() == ["--help set()", "keys new set()", "check set()"]
-    assert all(words in done.stdout for words in ("Usage: ", "RJSITE_SECRET_KEY=", "to mend"))
+    assert all(words in done.stdout for words in ("Usage: ", "RJSITE_SECRET_KEY=", "to fix"))
 
 
 # -- settings from a file ----------------------------------------------------------------------------------

@@ -325,7 +325,7 @@ def test_merged_content_that_did_not_arrive_is_named(site, values):
 
     line = only(content_checks.check_merged_content(site(content_repository="git@mending.org.uk:site.git")))
 
-    assert line.endswith("could not be taken up: Could not resolve host")
+    assert line.endswith("could not be put on the site: Could not resolve host")
     assert list(content_checks.check_merged_content(site())) == []
 
 

@@ -58,7 +58,7 @@ def test_a_file_that_is_old_or_hard_to_read_is_named_and_never_stops_anything(co
     found = lint.check(load(content, drafts=True), content, date(2028, 3, 1))
 
     assert len(found) > 1
-    assert {problem.severity for problem in found} == {Severity.PLEASE_MEND}
+    assert {problem.severity for problem in found} == {Severity.PLEASE_FIX}
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_a_file_that_is_old_or_hard_to_read_is_named_and_never_stops_anything(co
         (HOME, "last_checked: 2026-02-01", "last_checked: 2026-13-01", Severity.MUST_NOT_BE_SHOWN),
         (HOME, "Words of Home.", "Words of {home}.", Severity.MUST_NOT_BE_SHOWN),
         (STORY, "harm:", "harmm:", Severity.MUST_NOT_BE_SHOWN),
-        (HOME, "Words of Home.", "## Home {: .stairs }\n\nWords.", Severity.PLEASE_MEND),
-        ("navigation.toml", '"/", "/case', '"/gone", "/", "/case', Severity.PLEASE_MEND),
+        (HOME, "Words of Home.", "## Home {: .stairs }\n\nWords.", Severity.PLEASE_FIX),
+        ("navigation.toml", '"/", "/case', '"/gone", "/", "/case', Severity.PLEASE_FIX),
     ],
 )
 def test_a_problem_says_whether_the_file_may_be_shown(content, name, right, words, severity):
@@ -91,11 +91,11 @@ LONG = "We " + "walk and " * 10 + "stop."
 IN_PAGES = [
     (LONG, 9, "has 22 words; make two sentences of 20 at most"),
     ("It is. It was. It may be. It ends.", 9, "4 sentences stand together; begin a new paragraph after 3"),
-    ("The victim sat. Another victim stood.", 9, "“victim” stands here again, and once on a page is enough"),
+    ("The victim sat. Another victim stood.", 9, "“victim” is used here again, and once on a page is enough"),
     ("The perpetrator left.", 9, "“perpetrator” is not our word; write “person responsible”"),
     ("This is Easy.", 9, "“Easy” is not our word; leave the word out"),
     ("You should call.", 9, "“should” is not our word; say what the reader can do"),
-    ("All is well!", 9, "an exclamation mark stands here"),
+    ("All is well!", 9, "there is an exclamation mark here"),
     ("Ask the YJS.", 9, "say what YJS means: write the full words, then (YJS)"),
     ("See [our page](/nowhere).", 9, "there is no page /nowhere; take the link out, or write the page"),
     ("See [the stories](/case-studie/).", 9, "there is no page /case-studie/; write /case-studies/"),
@@ -105,12 +105,12 @@ IN_PAGES = [
     ("See [the site](www.example.org).", 9, "“www.example.org” leads nowhere; begin it with /"),
     ("Read about it [here](/case-studies/).", 9, "“here” does not say where the link goes"),
     ("[](/case-studies/)", 9, "“” does not say where the link goes"),
-    ("!!!", 9, "an exclamation mark stands here"),
-    ("![](/static/tree.png)", 9, "a picture without words stands here"),
+    ("!!!", 9, "there is an exclamation mark here"),
+    ("![](/static/tree.png)", 9, "there is a picture without words here"),
     ("# Another title", 9, "the title is the first heading of the page; begin this one with ##"),
     ("### A heading", 9, "a level is missing before this heading; begin it with ##"),
     ("## A\n\n#### B", 11, "a level is missing before this heading; begin it with ###"),
-    ("A\tB", 9, "a tab stands here; use spaces"),
+    ("A\tB", 9, "there is a tab here; use spaces"),
     ("This is <b>bold</b>.", 9, "<b> is shown as it is written"),
     ("## Real {: .stories }\n\n- no-such-story", 11, "there is no page /case-studies/no-such-story"),
     ("One line.\nAnother line.\nThe journey ends.", 11, "“journey” is not our word"),
@@ -402,7 +402,7 @@ def test_sentences_that_an_unset_fact_hides_are_not_read(content):
 
 FORM_MISTAKES = [
     ('label = "How do we reach you in {area}?"', 'label = "Please write"', 10, "“Please” is not our word"),
-    ('label = "Phone"', 'label = "Phone!"', 13, "an exclamation mark"),
+    ('label = "Phone"', 'label = "Phone!"', 13, "there is an exclamation mark"),
     ('missing = "Enter your number"', f'missing = "{LONG}"', 22, "“We walk and walk and walk…” has 22 words"),
     ('label = "I live elsewhere"', 'label = "I am with the NHS"', 15, "say what NHS means"),
 ]
@@ -517,14 +517,14 @@ def test_the_command_says_each_finding_and_fails(content, check):
     today = f"last_checked: {date.today()}"  # noqa: DTZ011
     for path in content.rglob("*.md"):
         path.write_text(path.read_text().replace("last_checked: 2026-02-01", today))
-    assert check() == (0, ["2 pages, 1 stories, 0 to mend"])
+    assert check() == (0, ["2 pages, 1 stories, 0 to fix"])
 
     write(content, HOME, "An easy page.")
 
     status, lines = check()
     assert status == 1
     assert lines[0].startswith(f"content/{HOME}:9: “easy” is not our word; ")
-    assert lines[1:] == ["2 pages, 1 stories, 1 to mend"]
+    assert lines[1:] == ["2 pages, 1 stories, 1 to fix"]
 
 
 def test_a_broken_page_is_one_line_though_the_menu_names_it(content, check):
@@ -605,7 +605,7 @@ def test_the_command_says_when_the_site_cannot_start(content, check):
 
     assert status == 1
     assert lines[0].startswith("content/forms/ask.toml:")
-    assert lines[-1] == "The site cannot start until this is mended."
+    assert lines[-1] == "The site cannot start until this is fixed."
 
 
 @pytest.mark.parametrize("table", ["step.questoin", "stepp"])

@@ -120,7 +120,7 @@ def test_whatever_goes_wrong_what_there_was_stays(content: Path, monkeypatch, ca
     live.take_up()
 
     assert live.now() is before
-    assert "not taken up: ZeroDivisionError" in caplog.text
+    assert "not loaded: ZeroDivisionError" in caplog.text
 
 
 def test_a_story_that_cannot_be_opened_is_left_out(content: Path):
@@ -161,8 +161,8 @@ def test_a_form_that_moves_waits_for_a_restart(content: Path):
 
     assert list(live.now().forms) == ["/ask"]
     assert [problem.message for problem in live.now().problems if "restart" in problem.message] == [
-        "restart the site: it takes up a change of the address /ask only when it starts",
-        "restart the site: it takes up a change of the address /question only when it starts",
+        "restart the site: a change to the address /ask takes effect only then",
+        "restart the site: a change to the address /question takes effect only then",
     ]
 
 

@@ -139,8 +139,8 @@ def test_words_of_the_new_file_that_nobody_replaced_are_named(story, rjsite):
     assert "“Write here” is from the new file; write the words of the story in its place" in lines[0]
 
 
-def test_a_filled_file_has_nothing_to_mend_and_goes_out(content, story, rjsite):
-    assert rjsite("check") == (0, ["2 pages, 2 stories, 0 to mend"])
+def test_a_filled_file_has_nothing_to_fix_and_goes_out(content, story, rjsite):
+    assert rjsite("check") == (0, ["2 pages, 2 stories, 0 to fix"])
     assert set(load(content).by_slug) == {"the-broken-fence", "the-shop-window"}
 
 
@@ -229,8 +229,8 @@ BREAKS = {
         None,
         'put the title in quotes, because it holds a colon: title: "..."',
     ),
-    "duplicate key": (changed("harm: [theft]", "harm: [theft]\nharm: [hate]"), None, "“harm” stands twice"),
-    "tab": (changed("harm: [theft]", "\tharm: [theft]"), None, "a tab stands here; use spaces"),
+    "duplicate key": (changed("harm: [theft]", "harm: [theft]\nharm: [hate]"), None, "“harm” is here twice"),
+    "tab": (changed("harm: [theft]", "\tharm: [theft]"), None, "there is a tab here; use spaces"),
     "video without https": (
         changed("video:\n", "video: videos.example/fence\n"),
         None,
@@ -263,7 +263,7 @@ def test_each_break_is_one_line_that_says_what_to_do(content, story, rjsite, nam
 
     assert status == 1
     assert len(lines) == 2, lines
-    assert lines[1].endswith(" 1 to mend")
+    assert lines[1].endswith(" 1 to fix")
     place, at, words = lines[0].split(":", 2)
     broken = "The Broken Fence.md" if name.startswith("two") else story.name
     assert place == f"content/case-studies/{broken}"

@@ -262,7 +262,7 @@ EXIT = Fact(value="mending.example", link="https://mending.example")
 def test_examples_for_servers_that_keep_an_old_fact_are_named_at_their_line(project, fact, new, files, said):
     found = list(differences(Facts({**OURS, fact: new}), project))
 
-    assert {problem.severity for problem in found} == {Severity.PLEASE_MEND}
+    assert {problem.severity for problem in found} == {Severity.PLEASE_FIX}
     assert [problem.path.name for problem in found] == files
     for problem in found:
         assert problem.message.startswith(said)

@@ -306,7 +306,7 @@ def test_without_any_page_on_main_the_site_stays_as_it_is(project, data, updated
     assert len(list((data / "content-versions").glob("part-*"))) == 1  # that of the first run was deleted
     assert started().now().pages["/"].title == "Home"
     (line,) = merged.warnings(data, "set")
-    assert line.startswith("the last change of the content could not be taken up: ")
+    assert line.startswith("the latest change to the content could not be put on the site: ")
 
 
 def test_without_a_network_the_site_stays_as_it_is_and_this_is_said(project, data, updated):
@@ -315,7 +315,7 @@ def test_without_a_network_the_site_stays_as_it_is_and_this_is_said(project, dat
     assert "does not appear to be a git repository" in update(expected=1)
 
     assert "/" in started().now().pages
-    assert "could not be taken up" in merged.warnings(data, "set")[0]
+    assert "could not be put on the site" in merged.warnings(data, "set")[0]
     project.folder.with_name("away").rename(project.folder)
     assert update() == ""
     assert merged.warnings(data, "set") == []
@@ -444,7 +444,10 @@ def test_an_address_without_a_password_is_a_repository(data, monkeypatch, addres
     [
         ({}, ""),
         ({"ended": -3 * 3600}, "nobody has asked main for changed content for 3 hours"),
-        ({"failure": "no network"}, "the last change of the content could not be taken up: no network"),
+        (
+            {"failure": "no network"},
+            "the latest change to the content could not be put on the site: no network",
+        ),
         ({"not_shown": ("a:1: b", "c")}, "keeps merged content from being shown: a:1: b and 1 more"),
         ({"program": ("site/a.py",)}, "changes of the program that nobody has released: site/a.py; run"),
         (None, "no content was fetched from main yet"),
@@ -467,7 +470,7 @@ def test_readyz_says_on_this_machine_what_is_taken_up(project, updated):
 
     details = client.get("/readyz", base_url="https://127.0.0.1").text
 
-    assert f"content: {project.git('rev-parse', 'HEAD')[:10]} of main is taken up, as of 20" in details
+    assert f"content: {project.git('rev-parse', 'HEAD')[:10]} of main is on the site, as of 20" in details
 
 
 def test_a_missing_git_is_named(project, data, monkeypatch):

@@ -44,16 +44,16 @@ def check(github: bool) -> None:
         library = load(folder, drafts=True, today=today)
         copies = [*out_of_date(library, ROOT), *differences(library.facts, ROOT)]
         problems = sorted({*library.problems, *library.ending, *lint.check(library, folder, today), *copies})
-        to_mend = sum(problem.severity is not Severity.ENDS for problem in problems)
-        result = f"{len(library.pages)} pages, {len(library.stories)} stories, {to_mend} to mend"
+        to_fix = sum(problem.severity is not Severity.ENDS for problem in problems)
+        result = f"{len(library.pages)} pages, {len(library.stories)} stories, {to_fix} to fix"
     except Unreadable as unreadable:
-        problems, result = list(unreadable.problems), "The site cannot start until this is mended."
-        to_mend = len(problems)
+        problems, result = list(unreadable.problems), "The site cannot start until this is fixed."
+        to_fix = len(problems)
     annotations = map(annotation, problems) if github else ()
     click.echo("\n".join([*map(str, problems), *annotations, result]))
     if problems and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
         add_to_summary(Path(summary), problems)
-    if to_mend:
+    if to_fix:
         sys.exit(1)
 
 
@@ -99,7 +99,7 @@ def new_story(title: str) -> None:
     click.echo(
         f"The story is in {os.path.relpath(path)}. What to do next:\n"
         "1. Fill in each field and write the words below; the file says how.\n"
-        "2. Run `make check`. It names each line to mend, and what to write there.\n"
+        "2. Run `make check`. It names each line to fix, and what to write there.\n"
         f"3. See it with `make serve`, at {STORIES}{path.stem}. It is marked as a draft.\n"
         "4. Take out the line `draft: true` when the people in it have agreed."
     )

@@ -106,7 +106,7 @@ def check(send: bool) -> None:
     """Connect and sign in to the mail server, step by step."""
     from rjsite.mail.check import check_mail
     from rjsite.mail.credentials import ending
-    from rjsite.mail.worker import MENDABLE
+    from rjsite.mail.worker import FIXABLE
     from rjsite.services import services_of
 
     settings = keep_keys(Settings.load())
@@ -121,7 +121,7 @@ def check(send: bool) -> None:
     end_soon = ending(settings)
     for line in end_soon:
         click.echo(f"Take care: {line}.")
-    if works and (count := services.outbox.retry_now(*MENDABLE)):
+    if works and (count := services.outbox.retry_now(*FIXABLE)):
         click.echo(f"Waiting emails that are due now: {count}.")
     if end_soon or not works:
         sys.exit(1)

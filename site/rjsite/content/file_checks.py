@@ -23,7 +23,7 @@ def lacking(
         for stop in form.stops:
             if stop not in outcomes:
                 line = line_of(folder / f"{form.key}.toml", f'stop = "{stop}"')
-                message = f"write content/outcomes/{stop}.md, or mend it"
+                message = f"write content/outcomes/{stop}.md, or correct it"
                 yield Problem(shown / f"{form.key}.toml", line, message)
 
 
@@ -31,7 +31,7 @@ def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -
     """Yield a problem for each address at which a form appeared or disappeared while the site was running."""
     for address in sorted(forms.keys() ^ before.keys()):
         form = forms.get(address) or before[address]
-        message = f"{RESTART}: it takes up a change of the address {address} only when it starts"
+        message = f"{RESTART}: a change to the address {address} takes effect only then"
         yield Problem(folder / f"{form.key}.toml", 1, message)
 
 
@@ -61,4 +61,4 @@ def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
     for number, part in markdown.parts_used(document.body):
         if part not in markdown.PARTS:
             message = f"there is no part “{part}”; use one of: {', '.join(sorted(markdown.PARTS))}"
-            yield Problem(document.shown, document.body_line + number - 1, message, Severity.PLEASE_MEND)
+            yield Problem(document.shown, document.body_line + number - 1, message, Severity.PLEASE_FIX)

@@ -141,7 +141,7 @@ def _fields(text: str, shown: Path, first: int) -> Read:
     for name, index, node in nodes:
         line = first + index
         if name in fields:
-            message = f"“{name}” stands twice; keep one of them (the other is line {where[name]})"
+            message = f"“{name}” is here twice; keep one of them (the other is line {where[name]})"
             raise Unreadable(Problem(shown, line, message))
         fields[name], where[name] = _plain(node), line
         if fields[name] is None:

@@ -155,7 +155,7 @@ class Reader:
     ) -> Shown | None:
         """Return `made` or, if a problem keeps `made` from being shown, any last good version of the page."""
         name = path.relative_to(self.folder).as_posix()
-        if all(problem.severity is Severity.PLEASE_MEND for problem in problems):
+        if all(problem.severity is Severity.PLEASE_FIX for problem in problems):
             self._note_usable(path)
         elif copy := self._copy(name):
             return self._made(copy, Path(self.folder.name, name), make)[0] or made
@@ -210,7 +210,7 @@ class Reader:
         faults = [*lacking(forms, outcomes, folder, shown), *moved(forms, self.kept_forms or forms, shown)]
         for name in (name for name in NOTICES if name not in errors):
             file = self.file(f"errors/{name}.md")[1]
-            faults.append(Problem(file, 1, "write this file, or mend it: forms show its words"))
+            faults.append(Problem(file, 1, "write this file, or correct it: forms show its words"))
         if faults:
             raise Unreadable(*([] if self.kept_forms else self.problems), *faults)
         return forms

@@ -60,7 +60,7 @@ class Update:
     def summary(self) -> str:
         """Return a line that names the commit and the time of the run."""
         when = f"{datetime.fromtimestamp(self.ended, UTC):%Y-%m-%d %H:%M} UTC"
-        return f"{self.commit[:10] or 'nothing'} of main is taken up, as of {when}"
+        return f"{self.commit[:10] or 'nothing'} of main is on the site, as of {when}"
 
     def warnings(self, now: float, *, with_mistakes: bool = True) -> list[str]:
         """Return a line for each thing that somebody has to do. All mistakes in content share one line.
@@ -71,7 +71,7 @@ class Update:
         """
         lines = []
         if self.failure:
-            lines.append(f"the last change of the content could not be taken up: {self.failure}")
+            lines.append(f"the latest change to the content could not be put on the site: {self.failure}")
         elif now - self.ended > OVERDUE:
             hours = (now - self.ended) // 3600
             lines.append(f"nobody has asked main for changed content for {hours:.0f} hours (update-content)")

@@ -54,8 +54,8 @@ def navigation_problems(
     for address in [*mapped, *(link.page for link in (*written.menu, *written.footer))]:
         if address not in pages and address not in left_out:
             message = f"there is no page {address}; write it or take it out"
-            yield Problem(shown, line_of(path, f'"{address}"'), message, Severity.PLEASE_MEND)
+            yield Problem(shown, line_of(path, f'"{address}"'), message, Severity.PLEASE_FIX)
     for address, page in sorted(pages.items()):
         if page.listed and address not in mapped:
             message = f"add {address} to a group, so that the site map has it"
-            yield Problem(shown, 1, message, Severity.PLEASE_MEND)
+            yield Problem(shown, 1, message, Severity.PLEASE_FIX)

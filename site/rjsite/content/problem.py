@@ -11,7 +11,7 @@ class Severity(StrEnum):
     """The effect of a problem on the live site."""
 
     MUST_NOT_BE_SHOWN = "must not be shown"  # a story is left out; other files keep their last good version
-    PLEASE_MEND = "please mend"  # only the check fails
+    PLEASE_FIX = "please fix"  # only the check fails
     ENDS = "ends"  # only an announcement; the check does not fail
 
 

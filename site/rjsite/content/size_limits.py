@@ -36,7 +36,7 @@ _TOO_DEEP = "lists or quotations stand too deep within each other here; use one 
 _IN_BODY = {
     _LONG_LINE: f"this line has more than {LINE} characters; begin a new paragraph within it",
     re.compile(r"[\x00-\x08\x0e-\x1f\x7f]"): (
-        "an invisible control character stands here; delete the line and type it again"
+        "there is an invisible control character here; delete the line and type it again"
     ),
     re.compile(r"^(?:[ \t]*(?:>|[-*+:][ \t]|\d+[.)][ \t])){9}", re.MULTILINE): _TOO_DEEP,
     re.compile(r"^(?: {4}| {0,3}\t){11}", re.MULTILINE): _TOO_DEEP,

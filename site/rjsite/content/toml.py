@@ -112,7 +112,7 @@ def _advice(line: str, error: str) -> str:
     name, _, value = (part.strip() for part in line.partition("="))
     name = name if re.fullmatch(r"[\w-]+", name) else f'"{name.strip(_QUOTES)}"'
     if "verwrite" in error or "twice" in error:
-        return f"not TOML: “{name.strip(_QUOTES)}” stands twice; keep one of them"
+        return f"not TOML: “{name.strip(_QUOTES)}” is here twice; keep one of them"
     if re.match(r"[“”„‘’«»]", value):
         return f'not TOML: the quotes are curly; write straight ones: {name} = "..."'
     if line.lstrip().startswith("["):

@@ -55,9 +55,9 @@ def _advice(line: str) -> str:
     known = name if re.fullmatch(r"\w+", name) else "title"
     straight = f'{known}: "..."'
     if "\t" in line:
-        return "a tab stands here; use spaces in its place"
+        return "there is a tab here; use spaces instead"
     if _CONTROL.search(line):
-        return "an invisible control character stands here; delete the line and type it again"
+        return "there is an invisible control character here; delete the line and type it again"
     if line[:1].isspace() and re.fullmatch(r"\w+", name):
         return f"take out the spaces before “{name}”"
     if colon and value[:1] and value[0] in _CURLY:

@@ -105,7 +105,7 @@ def count_text(day: date, forms: FormCount, waiting: Waiting, warnings: Sequence
         f"{total} yesterday, {numbers}, {still}.",
         "",
         f"Yesterday was {day:%A, %-d %B %Y}.",
-        "Each form has the next number. It stands at the end of its email.",
+        "Each form has the next number. It is at the end of its email.",
         "If a number is missing from the inbox, look in the junk folder, then ask whoever runs the website.",
         *[f"Take care: {line}." for line in warnings],
     ]

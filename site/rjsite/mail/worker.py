@@ -38,7 +38,7 @@ OUR_FAULT = "a fault of the site"
 NEEDS_SOMEBODY = (NO_CERTIFICATE_LEFT, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # waiting does not resolve these
 REFUSED_FOR_NOW = "refused (4"
 # The beginnings of all failures except a missing reply, after which the server may have the email.
-MENDABLE = (*ON_THE_WAY, *AT_THE_GATE, *NEEDS_SOMEBODY, "refused")
+FIXABLE = (*ON_THE_WAY, *AT_THE_GATE, *NEEDS_SOMEBODY, "refused")
 
 log = logging.getLogger("rjsite.delivery")
 
@@ -136,7 +136,7 @@ class Worker:
     def _begin(self) -> None:
         """Make emails due if their failure may have been resolved, and log warnings about certificates."""
         try:
-            self.outbox.retry_now(*MENDABLE)
+            self.outbox.retry_now(*FIXABLE)
         except Exception as error:
             log.error("mail that waits keeps its time (%s)", type(error).__name__)
         for line in self.certificates.warnings():

@@ -94,7 +94,7 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
     for problem in library().not_shown:
         yield f"content: {problem}"
     if count := len(library().problems) - len(library().not_shown):
-        yield f"content: {count} more to mend; the log and rjsite check name them"
+        yield f"content: {count} more to fix; the log and rjsite check name them"
     for line in [*warnings(services.settings, services.intake.certificates), *library().announcements]:
         yield f"warning: {line}"
 

@@ -101,7 +101,7 @@ class LiveLibrary:
         with self._reading:
             self._read_again()
         content = self._library
-        log.info("content taken up: %d pages, %d stories", len(content.pages), len(content.stories))
+        log.info("content loaded: %d pages, %d stories", len(content.pages), len(content.stories))
 
     def take_up_on_signal(self) -> None:
         """Read the content again on each SIGHUP, in a separate thread, so that the server keeps running."""
@@ -128,9 +128,9 @@ class LiveLibrary:
             self.taken_up = True
         except Unreadable as unreadable:
             for problem in unreadable.problems:
-                log.error("not taken up: %s", problem)
+                log.error("not loaded: %s", problem)
         except Exception as error:  # whatever a file contains, the site continues with the library it has
-            log.error("not taken up: %s", type(error).__name__)
+            log.error("not loaded: %s", type(error).__name__)
             self._place = None  # a folder that is away is read when it is back
         self.keep_last_good()
 
@@ -154,7 +154,7 @@ class LiveLibrary:
             library = for_the_public(library, folder, today, self._last_good)
         library = replace(library, withdrawn_papers=papers.withdrawn(library))
         for problem in library.problems:
-            log.error("to mend: %s", problem)
+            log.error("to fix: %s", problem)
         return library
 
     def _state(self) -> tuple[date, object]:
@@ -205,9 +205,9 @@ def _shown_at(path: Path, library: Library) -> Iterable[str]:
 def _plain_page(problems: Iterable[Problem]) -> Response:
     items = Markup("").join(Markup("<li>{}</li>\n").format(problem) for problem in problems)
     html = Markup(
-        '<!doctype html>\n<html lang="en-GB"><meta charset="utf-8"><title>To mend</title>\n'
-        "<h1>This page has something to mend</h1>\n<ul>\n{}</ul>\n"
-        "<p>Mend the file, save it and load this page again. The rest of the site goes on.</p>\n"
+        '<!doctype html>\n<html lang="en-GB"><meta charset="utf-8"><title>To fix</title>\n'
+        "<h1>This page has something to fix</h1>\n<ul>\n{}</ul>\n"
+        "<p>Correct the file, save it and load this page again. The rest of the site goes on.</p>\n"
         '<p><a href="/site-map">Site map</a></p>\n'
     ).format(items)
     return Response(html, 500, content_type="text/html; charset=utf-8", headers={"Cache-Control": NO_STORE})

@@ -101,4 +101,4 @@ def out_of_date(content: Library, root: Path = ROOT) -> Iterator[Problem]:
             message = (
                 "this PDF does not say what the site says now; run “make papers”, or ask who runs the site to"
             )
-            yield Problem(FOLDER / name, 1, message, Severity.PLEASE_MEND)
+            yield Problem(FOLDER / name, 1, message, Severity.PLEASE_FIX)

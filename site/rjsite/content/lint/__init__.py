@@ -37,7 +37,7 @@ def check(library: Library, folder: Path, today: date) -> list[Problem]:
         rules = load_rules(folder / "house-rules.toml", Path(folder.name, "house-rules.toml"))
         problems = _problems(library, folder, rules, today)
         live = [problem for story in library.stories for problem in live_problems(story, rules, today)]
-        return sorted([*live, *{replace(problem, severity=Severity.PLEASE_MEND) for problem in problems}])
+        return sorted([*live, *{replace(problem, severity=Severity.PLEASE_FIX) for problem in problems}])
     except Unreadable as unreadable:
         return sorted(unreadable.problems)
 

@@ -33,7 +33,7 @@ def differences(facts: Facts, root: Path) -> Iterator[Problem]:
             for other in _NUMBER.findall(line):
                 if fact_formats.digits(other) != fact_formats.digits(phone):
                     message = f"write “{phone}”, the phone number of the service, in place of “{other}”"
-                    yield Problem(shown, number, message, Severity.PLEASE_MEND)
+                    yield Problem(shown, number, message, Severity.PLEASE_FIX)
             if (way := _EXIT.search(line)) and (way[1] or way[2]) != leave:
                 message = f"write {leave}, where the exit leads, in place of {way[1] or way[2]}"
-                yield Problem(shown, number, message, Severity.PLEASE_MEND)
+                yield Problem(shown, number, message, Severity.PLEASE_FIX)

@@ -62,12 +62,12 @@ def banned(passages: Sequence[Passage], rules: Rules) -> Findings:
         unquoted = readability.unquoted(passage.words)
         if "!" in unquoted:
             line = passage.line_of("!")
-            yield line, "an exclamation mark stands here; end the sentence with a full stop"
+            yield line, "there is an exclamation mark here; end the sentence with a full stop"
         for word, instead, once in rules.banned_words(unquoted):
             if not once:
                 yield passage.line_of(word), f"“{word}” is not our word; {instead}"
             elif instead in used:
-                message = f"“{word}” stands here again, and once on a page is enough; {instead}"
+                message = f"“{word}” is used here again, and once on a page is enough; {instead}"
                 yield passage.line_of(word), message
             else:
                 used.add(instead)
