@@ -8,7 +8,8 @@ EXPORT := $(UV) export --quiet --frozen --format requirements.txt --no-emit-proj
 
 # Tests keep their compiled files, whatever the environment says: reading the tests takes half as long.
 export PYTHONDONTWRITEBYTECODE :=
-PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+# Three processes keep two cores busy, because tests often wait for a browser or a server.
+PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help serve staff test programs listen install-test unit check bench lint types style lock soak papers pictures
