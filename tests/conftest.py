@@ -1,11 +1,12 @@
 """Fixtures for all tests. Every server is real, on a free loopback port, with its own folder.
 
-tests/unit runs without the programs that support/needs.py installs, so the modules that run these programs
-are imported only where they are used.
+tests/unit and tests/integration run without the programs that support/needs.py installs, so the modules that
+run these programs are imported only where they are used.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -64,17 +65,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _invented_service() -> Iterator[None]:
-    """Use the content of the invented service unless a test sets other content."""
+def _environment() -> Iterator[None]:
+    """Use the content of the invented service and no settings from outside, unless a test sets others.
+
+    Problems in made-up content stay out of GitHub's summary of the run.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.upper().startswith("RJSITE_")]:
+            patch.delenv(name)
+        patch.delenv("GITHUB_STEP_SUMMARY", raising=False)
         patch.setenv("RJSITE_CONTENT_DIR", str(SERVICE))
         yield
-
-
-@pytest.fixture(autouse=True)
-def _no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep faults in made-up content out of GitHub's summary of the run."""
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
 
 # -- mail -------------------------------------------------------------------------------------------------

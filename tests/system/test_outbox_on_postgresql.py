@@ -1,4 +1,4 @@
-"""Runs the outbox tests in tests/unit, which use SQLite, on PostgreSQL.
+"""Runs the outbox tests in tests/integration, which use SQLite, on PostgreSQL.
 
 Tests that look into SQLite's file are left out.
 """
@@ -31,7 +31,7 @@ KEY = Fernet.generate_key().decode()
 
 
 def read_tests(name: str) -> ModuleType:
-    file = Path(__file__).parents[1] / "unit" / f"{name}.py"
+    file = Path(__file__).parents[1] / "integration" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"{name}_on_postgresql", file)
     assert spec
     assert spec.loader
@@ -41,18 +41,18 @@ def read_tests(name: str) -> ModuleType:
     return module
 
 
-UNIT = [read_tests(name) for name in ("test_outbox", "test_recovery", "test_sign_in_gate")]
+ON_SQLITE = [read_tests(name) for name in ("test_outbox", "test_recovery", "test_sign_in_gate")]
 globals().update(
     {
         name: function
-        for module in UNIT
+        for module in ON_SQLITE
         for name, function in vars(module).items()
         if name.startswith("test_")
         and name not in SQLITE_ONLY
         and "place" not in inspect.signature(function).parameters
     }
 )
-gates, breakable = UNIT[2].gates, UNIT[2].breakable
+gates, breakable = ON_SQLITE[2].gates, ON_SQLITE[2].breakable
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +119,12 @@ def test_a_commit_is_synced_whatever_the_database_is_set_to(box: Outbox) -> None
 
 
 def test_nobody_waits_long_for_a_lock(box: Outbox, opened: Callable[..., Outbox]) -> None:
-    UNIT[0].keep(box, 1)
+    ON_SQLITE[0].keep(box, 1)
     with box.engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE outbox_counters")
 
-        with pytest.raises(UNIT[1].DATABASE_ERRORS, match="lock timeout"):
-            UNIT[0].keep(opened(), 2)
+        with pytest.raises(ON_SQLITE[1].DATABASE_ERRORS, match="lock timeout"):
+            ON_SQLITE[0].keep(opened(), 2)
 
 
 def test_a_hundred_posts_of_one_page_at_two_sites_at_once_are_one_reference_and_one_mail(
