@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help serve staff test programs listen install-test unit check bench lint types style lock soak papers pictures
+.PHONY: help serve staff test programs listen install-test unit integration check bench lint types style lock soak papers pictures
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,9 +43,13 @@ pictures: ## keep how pages look now (tests/browser/pictures, trees): look at th
 	rm -rf tests/browser/pictures tests/browser/trees
 	MAKE_PICTURES=1 $(BIN)/pytest tests/browser/test_pictures.py
 
-unit: ## run the quick tests: no browser, no servers
+unit: ## run the unit tests: one module at a time, in ten seconds
 	@$(PREPARE) dev
-	$(PYTEST) tests/unit
+	$(BIN)/pytest tests/unit
+
+integration: ## run the tests of several parts together: databases, git and threads, but no browser
+	@$(PREPARE) dev
+	$(PYTEST) tests/integration
 
 check: ## check pages, stories, words and facts; names file and line
 	@$(PREPARE) run
