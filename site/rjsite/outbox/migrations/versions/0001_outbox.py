@@ -30,7 +30,3 @@ def upgrade() -> None:
     )
     op.create_index("outbox_due", "outbox", ["accepted_at", "due_at"])
     op.create_index("outbox_reference", "outbox", ["reference"])
-
-
-def downgrade() -> None:
-    op.drop_table("outbox")

@@ -17,8 +17,3 @@ def upgrade() -> None:
         sa.Column("name", sa.String(20), primary_key=True),
         sa.Column("value", sa.Integer, nullable=False),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("outbox_counters")
-    op.drop_column("outbox", "number")

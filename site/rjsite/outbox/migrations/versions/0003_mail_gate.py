@@ -20,7 +20,3 @@ def upgrade() -> None:
         sa.Column("failure", sa.String(40), nullable=False),
         sa.Column("next_mail_at", sa.Float, nullable=False),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("mail_gate")
