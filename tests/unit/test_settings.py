@@ -566,6 +566,9 @@ CANNOT_WORK = [
     ("MAIL_DEFAULT_SENDER", "w" * 65 + "@nowhere.example"),
     ("PUBLIC_URL", "https://www..nowhere.example"),
     ("PUBLIC_URL", "www.nowhere.example"),
+    ("PUBLIC_URL", "https://[2001:db8::1]"),
+    ("RATELIMIT_FORMS", "30 per 0 minutes"),
+    ("RATELIMIT_FORMS", "30 per 10 minutes; 100/00 days"),
     ("MAIL_TIMEOUT", "10s"),
     ("MAIL_TIMEOUT", "nan"),
 ]

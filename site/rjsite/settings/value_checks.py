@@ -18,7 +18,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")  # RFC 5322, section 3.4.1, without quoted strings
-_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/*")
+_ORIGIN = re.compile(r"https?://[a-z0-9._-]+(:[0-9]{1,5})?/*")  # werkzeug trusts no IPv6 address
+_PER_NONE = re.compile(r"(?:per|/)\s*0+(?![0-9])", re.IGNORECASE)  # `limits` reads 0 minutes as 1 minute
 
 
 def _is_host(name: str) -> bool:
@@ -104,7 +105,7 @@ def form_limit(value: str) -> str:
     if value.lower() == "off":
         return "off"
     try:
-        usable = all(limit.amount > 0 for limit in parse_many(value))
+        usable = all(limit.amount > 0 for limit in parse_many(value)) and not _PER_NONE.search(value)
     except ValueError:
         usable = False
     if not usable:
@@ -184,7 +185,7 @@ def origin(value: str) -> str:
     try:
         parts = urlsplit(value)
         host = parts.hostname or ""
-        usable = parts.port != 0 and _ORIGIN.fullmatch(value) and (_is_host(host) or _is_ipv6(host))
+        usable = parts.port != 0 and _ORIGIN.fullmatch(value) and _is_host(host)
     except ValueError:
         usable = False
     if value and not usable:
