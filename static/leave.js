@@ -123,7 +123,8 @@ function takeBack() {
   if (presses.length) restart();
 }
 
-function touch() {
+function touch(event) {
+  if (event.shiftKey) alone = false; // Shift with the wheel goes sideways
   touched = Date.now();
   moved = -Infinity;
 }
@@ -132,7 +133,7 @@ addEventListener("keydown", (event) => {
   const held = event.repeat || event.altKey || event.ctrlKey || event.metaKey; // Alt + Shift: next layout
   alone = event.key === "Shift" && !held;
   if (event.key === "Shift") return;
-  touch();
+  touch(event);
   if (presses.length || timer) restart();
 });
 addEventListener("keyup", (event) => {

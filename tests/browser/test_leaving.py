@@ -251,6 +251,14 @@ def select_with_the_mouse(page: Page) -> None:
         page.keyboard.up("Shift")
 
 
+def turn_the_wheel_sideways(page: Page) -> None:
+    for _ in range(3):
+        page.keyboard.down("Shift")
+        page.mouse.wheel(0, 20)
+        page.evaluate("() => new Promise((done) => setTimeout(done, 100))")
+        page.keyboard.up("Shift")
+
+
 def escape(page: Page) -> None:
     for _ in range(3):
         page.keyboard.press("Escape")
@@ -264,6 +272,7 @@ def escape(page: Page) -> None:
         change_the_language,
         press_something_between,
         select_with_the_mouse,
+        turn_the_wheel_sideways,
         escape,
     ],
 )
