@@ -128,7 +128,7 @@ function turn(number) {
 }
 
 addEventListener("popstate", ({ state }) => {
-  if (state === null || !screens.length) return; // a place in the page, to which the browser goes by itself
+  if (state === null || !screens.length || wasLeft()) return; // null: a place in the page; browsers go there
   changing = false;
   show(state);
 });

@@ -61,10 +61,13 @@ addEventListener("auxclick", (event) => {
   if (event.button === 1) follow(event); // no second tab beside this one
 });
 
-// A page that was left stays blank when a browser brings it back from memory, and leaves again.
-addEventListener("pageshow", () => {
-  if (left) leave();
-});
+// A page that was left stays blank when a browser brings it back from memory, or when Back is pressed while
+// the other site is slow, and leaves again.
+for (const kind of ["pageshow", "popstate"]) {
+  addEventListener(kind, () => {
+    if (left) leave();
+  });
+}
 
 document.addEventListener("forget", forget); // form.js asks for this when a form was sent
 

@@ -179,6 +179,20 @@ def test_a_page_that_comes_back_from_memory_stays_blank_and_leaves_again(
     assert unreachable == [https_site.elsewhere] * 2
 
 
+@pytest.mark.parametrize("get_to", [at_step_3, at_the_check, at_an_outcome])
+def test_back_while_the_other_site_is_slow_shows_nothing_and_leaves_again(
+    form: Page, https_site: Any, unreachable: list[str], get_to: Callable[[Page], None]
+) -> None:
+    get_to(form)
+    click(form)
+    expect(form).to_have_title("Loading")
+
+    form.evaluate("() => new Promise((done) => { addEventListener('popstate', done); history.back(); })")
+
+    assert is_blank(form)
+    wait_until(lambda: unreachable == [https_site.elsewhere] * 2, "the other site is asked for again")
+
+
 def test_nothing_asks_whether_to_leave_the_page(form: Page, https_site: Any) -> None:
     asked: list[str] = []
 
