@@ -290,10 +290,14 @@ function busy(form, now) {
 
 /** Show the page that came back, every part of the form open, as it would be without script. */
 function replace(page) {
-  const controls = ".question :is(input, textarea)";
+  const controls = ".question :is(input, textarea)"; // their answers may have changed since Send
   const typed = /** @type {NodeListOf<HTMLInputElement>} */ (main().querySelectorAll(controls));
-  for (const { id, value, checked } of typed) {
-    Object.assign(page.getElementById(id) ?? {}, { value, checked }); // it may have changed since Send
+  for (const { name, type, value, checked } of typed) {
+    for (const same of page.getElementsByName(name)) {
+      if (same.type !== type) continue;
+      if (type !== "radio" && type !== "checkbox") same.value = value;
+      else if (same.value === value) same.checked = checked; // by value: the choices may be others now
+    }
   }
   main().replaceWith(page.querySelector("main"));
   document.title = page.title;

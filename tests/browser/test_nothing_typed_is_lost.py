@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
+from shutil import copytree
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -18,6 +20,7 @@ from support.browser import BOTH_WAYS
 from support.forms import BAD_PHONE, CONTACT, GOOD, A, C
 from support.mail import text_of
 from support.processes import wait_until
+from support.service import SERVICE
 from support.site_process import Site
 from support.walk import as_lists, fill, kept, press, press_send, send
 
@@ -174,6 +177,24 @@ def test_what_is_changed_while_the_form_is_being_sent_outlasts_a_refusal(page: P
 
     expect(page.locator("#problem")).to_be_focused()
     assert kept(page) == as_lists({**GOOD[CONTACT], "message": "Shorter", "say_who": "no"})
+
+
+def test_answers_stay_with_their_words_though_a_choice_came_before_them(
+    page: Page, start_site: Callable[..., Site], tmp_path: Path
+) -> None:
+    content = copytree(SERVICE, tmp_path / "content")
+    page.goto(start_site(RJSITE_CONTENT_DIR=str(content)).base_url + CONTACT)
+    answers = {**GOOD[CONTACT], "message": "x" * 2001}
+    fill(page, answers)
+    file = content / "forms" / "contact.toml"
+    first = '{ value = "question", label = "A question" },'
+    file.write_text(file.read_text().replace(first, '{ value = "idea", label = "An idea" },' + first))
+
+    press(page, "Send to the team")
+
+    expect(page.get_by_label("An idea", exact=True)).not_to_be_checked()  # it came before all others
+    expect(page.get_by_label("A question", exact=True)).to_be_checked()
+    assert kept(page) == as_lists(answers)
 
 
 @pytest.mark.parametrize("status", [500, 502, 200])
