@@ -75,10 +75,11 @@ let byStep = false; // false: all of them are open at once
 let at = 0; // which one is shown or, of open ones, gone back to; -1: an outcome
 let changing = false; // one answer, on the way back to the check
 
-/** Set up the form in the page. If it came back with errors, every part of it is open. */
+/** Set up the form in the page. If it came back with errors, or somebody was quicker than this script, every
+ * part of it is open. */
 function begin() {
   byStep = able && Boolean(theForm()?.hasAttribute("data-by-step"));
-  byStep &&= !document.querySelector("#problem, #notice");
+  byStep &&= !document.querySelector("#problem, #notice, main form :focus, main form :checked");
   screens = all("[data-screen]").filter((screen) => byStep || !screen.hidden);
   at = 0;
   unfold();

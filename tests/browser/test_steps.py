@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from rjsite.content.library import Library
 from support.browser import BOTH_WAYS, press_back
@@ -147,6 +147,27 @@ def test_a_question_is_asked_only_if_the_question_that_opens_it_is(page: Page) -
     answer(page, "contact_by", "call")  # nobody is asked about a message any more
 
     expect(last).to_be_hidden()
+
+
+@pytest.mark.parametrize("begun", ["[name=name]", "[name=adult][value=yes]"])
+def test_a_form_begun_before_the_script_came_stays_as_it_is(page: Page, begun: str) -> None:
+    held: list[Route] = []
+    page.route("**/static/form.*", lambda route: held.append(route))
+    page.goto(A, wait_until="commit")
+    page.locator(begun).click()
+    if begun == "[name=name]":
+        page.keyboard.type("Zof")
+    place = page.locator(begun).bounding_box()
+
+    held[0].continue_()
+    page.wait_for_load_state()
+
+    assert page.locator(begun).bounding_box() == place
+    expect(page.locator(begun)).to_be_focused()
+    for name, value in GOOD[A].items():
+        answer(page, name, value)
+    press(page, "Send to the team")
+    expect(page).to_have_title(re.compile("^We have your message"))
 
 
 def test_enter_goes_on_and_never_sends_before_the_check(page: Page, asked_for: list[Request]) -> None:
