@@ -311,8 +311,9 @@ function replace(page) {
 addEventListener("click", (event) => {
   const on = (what) => /** @type {Element} */ (event.target).closest?.(what);
   const place = screens.length && on("a[href^='#']");
-  if (on("[data-back]")) history.back();
-  else if (on("[data-print]")) print();
+  if (on("[data-back]")) {
+    if (event.detail < 2) history.back(); // a double click would go one step too far
+  } else if (on("[data-print]")) print();
   else if (place) {
     const target = document.getElementById(place.hash.slice(1)); // the address of a form stays as it is
     target.focus();

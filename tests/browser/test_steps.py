@@ -200,6 +200,20 @@ def test_back_and_forward_go_one_step_and_keep_the_answers(page: Page) -> None:
     assert kept(page) == as_lists(up_to(A, {"link": ["live"]}))
 
 
+def test_a_double_click_on_back_goes_one_step_and_loses_nothing(page: Page) -> None:
+    page.goto("/stay-safe-online")
+    page.goto(A)
+    fill(page, {"name": "Zofia Ł"})
+
+    page.locator("[data-back]:visible").dblclick()
+
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    press(page, "Start")
+    assert kept(page) == {"name": ["Zofia Ł"]}
+    page.locator("[data-back]:visible").click()  # and Back works again
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+
+
 @BOTH_WAYS
 def test_once_something_is_typed_no_link_offers_to_open_the_form_anew(page: Page, script: bool) -> None:
     page.goto(CONTACT)
