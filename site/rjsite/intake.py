@@ -111,7 +111,7 @@ class Intake:
         return SentForm(referral.reference, referral.submission, referral.digest)
 
     def _take_without_outbox(self, referral: Referral, error: Exception) -> None:
-        log.error("the outbox cannot be written to (%s): handing over directly", type(error).__name__)
+        log.error("the outbox cannot be written to (%s): sending directly", type(error).__name__)
         self.failed_at = time.monotonic()
         with self._locks[hash(referral.submission) % LOCKS]:
             self._send_directly(referral)
@@ -165,7 +165,7 @@ class Intake:
             self.mail.deliver(OutgoingMail(referral.reference, to, message), within=left)
         except Exception as error:  # even an error in our own code must not stop delivery to the others
             why = error.failure if isinstance(error, MailFailure) else type(error).__name__
-            log.error("mail %s not taken: %s", referral.reference, why)
+            log.error("mail %s not accepted: %s", referral.reference, why)
             return False
         return True
 
@@ -195,7 +195,7 @@ class Intake:
         try:
             self.outbox.insert(self._form(referral), compose_missing, at=missing.version)
         except Exception as error:
-            log.error("mail %s still waits to be kept (%s)", referral.reference, type(error).__name__)
+            log.error("mail %s not stored (%s); it will be retried", referral.reference, type(error).__name__)
             return False
         self.on_stored()
         return True

@@ -92,7 +92,7 @@ def test_who_asks_on_this_machine_hears_what_waits(readyz: Asked, address: str) 
 
     assert first == "ok"
     assert "waiting: 1, the oldest for 0 minutes" in details
-    assert "worker: apart, as rjsite deliver" in details
+    assert "worker: in a separate process, rjsite deliver" in details
 
 
 @pytest.mark.parametrize(

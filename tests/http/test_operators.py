@@ -43,7 +43,7 @@ def test_the_text_is_wiped_once_the_mail_server_has_it_and_the_time_is_over(tmp_
     (mail,) = (tmp_path / "mail").glob("*.eml")
 
     assert "wiped" in commands.run("outbox", "list").stdout
-    assert "No mail with this reference" in commands.run("outbox", "resend", mail.stem).stdout
+    assert "No email with this reference" in commands.run("outbox", "resend", mail.stem).stdout
 
 
 def ready(client) -> tuple[int, str]:

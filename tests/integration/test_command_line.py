@@ -20,7 +20,7 @@ from support.service import SERVICE
 
 @pytest.mark.parametrize("port", ["x", "-1", "65536", "80 80"])
 def test_a_wrong_port_is_named_wherever_it_was_set(monkeypatch, port):
-    message = "write a number from 0 to 65535 (or set PORT to one)"
+    message = "write a number from 0 to 65535 (here or in PORT)"
     option = commands.run("serve", f"--port={port}")
     monkeypatch.setenv("PORT", port)
     variable = commands.run("serve")
@@ -36,7 +36,7 @@ def test_a_wrong_address_to_listen_on_is_named(monkeypatch, host):
     result = commands.run("serve")
 
     assert result.exit_code == 2
-    assert "there is no such address (or set HOST to one)" in result.stderr
+    assert "write a name or address of this machine (here or in HOST)" in result.stderr
 
 
 def test_a_wrong_port_stops_no_other_command(monkeypatch):

@@ -57,7 +57,7 @@ def test_who_left_the_team_gets_no_form_and_the_operator_is_told(site, caplog):
 
     assert sent(now) == [b"To: two@nowhere.example"]
     assert operator.waiting(now.outbox).failures == {NOT_IN_TEAM}
-    assert f"mail {REFERENCE} not taken: for nobody in RJSITE_TEAM_EMAIL" in caplog.text
+    assert f"mail {REFERENCE} not accepted: for nobody in RJSITE_TEAM_EMAIL" in caplog.text
     assert "@" not in caplog.text
 
 

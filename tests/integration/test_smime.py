@@ -143,10 +143,10 @@ def test_a_certificate_that_ends_within_thirty_days_is_told(readers, name, word)
 @pytest.mark.parametrize(
     ("names", "line"),
     [
-        ((), "mail is open: without RJSITE_TEAM_CERTIFICATES, mail servers can read it"),
-        (("one",), "mail is sealed to 1 reader"),
-        (("one", "two", "ended"), "mail is sealed to 2 readers"),
-        (("ended",), "mail is held: every certificate in RJSITE_TEAM_CERTIFICATES has expired"),
+        ((), "mail servers can read mail to the team: set RJSITE_TEAM_CERTIFICATES"),
+        (("one",), "mail is encrypted for 1 certificate"),
+        (("one", "two", "ended"), "mail is encrypted for 2 certificates"),
+        (("ended",), "mail is not sent: every certificate in RJSITE_TEAM_CERTIFICATES has expired"),
     ],
 )
 def test_the_start_says_in_one_line_who_can_read_the_mail(readers, caplog, names, line):

@@ -173,7 +173,7 @@ def test_a_mail_that_cannot_be_opened_is_shown_and_does_not_hold_up_the_others(b
     assert [outgoing.name for outgoing in server.taken] == ["REF-0002"]
     assert row(box, 1).failure == "cannot be opened"
     assert row(box, 1).accepted_at is None
-    assert "REF-0001 not taken: cannot be opened" in caplog.text
+    assert "REF-0001 not accepted: cannot be opened" in caplog.text
 
 
 def test_changed_versions_have_names_of_their_own(box, server, worker):
@@ -257,7 +257,7 @@ def test_a_fault_of_ours_holds_up_no_other_mail_and_is_shown(box, server, worker
 
     assert [outgoing.name for outgoing in server.taken] == ["REF-0002"]
     assert row(box, 1).failure == OUR_FAULT
-    assert "REF-0001 not taken: a fault of the site (ValueError)" in caplog.text
+    assert "REF-0001 not accepted: a fault of the site (ValueError)" in caplog.text
     assert SECRET not in caplog.text
 
 
@@ -343,8 +343,8 @@ def test_the_log_names_references_and_troubles_only(box, server, worker, caplog)
     worker.drain()
 
     assert [record.getMessage() for record in caplog.records] == [
-        "mail REF-0001 not taken: refused (554); it is kept and tried again",
-        "mail REF-0002 taken",
+        "mail REF-0001 not accepted: refused (554); it will be retried",
+        "mail REF-0002 accepted",
     ]
 
 

@@ -90,7 +90,7 @@ def test_a_form_survives_kill_9_between_thanks_and_mail_and_arrives_once(
 
     (received,) = mail_server.wait_for(seconds=60)
     assert reference in str(received.message["Subject"])
-    wait_until(lambda: f"mail {reference} taken" in site.log, "the worker to have marked it")
+    wait_until(lambda: f"mail {reference} accepted" in site.log, "the worker to have marked it")
     assert len(mail_server.received) == 1
 
 
@@ -117,14 +117,14 @@ def test_whoever_sends_by_hand_hears_that_it_did_not_work(start_site: Callable[.
 
     done = site.run("deliver", "--once")
 
-    assert (done.returncode, done.stdout) == (1, "1 still wait (unreachable).\n")
+    assert (done.returncode, done.stdout) == (1, "1 still waiting (unreachable).\n")
 
 
 def test_ctrl_c_ends_the_worker_without_a_traceback(start_site: Callable[..., Site]) -> None:
     site = start_site(RJSITE_DELIVER_IN_SERVER="false")
     worker = site.begin("deliver")
     reference = Visitor(site.base_url).reference(Visitor(site.base_url).send())
-    wait_until(lambda: f"mail {reference} taken" in worker.log.read_text(), "the worker to have sent it")
+    wait_until(lambda: f"mail {reference} accepted" in worker.log.read_text(), "the worker to have sent it")
 
     assert worker.stop(signal.SIGINT) == 0
     assert "Traceback" not in worker.log.read_text()
@@ -249,14 +249,14 @@ def test_after_a_mailbox_is_mended_only_its_owner_gets_the_mail_again(
 
     resent = site.run("outbox", "resend", reference)
     mail_server.wait_for(2)
-    wait_until(lambda: site.log.count(f"mail {reference} taken") == 2, "both to be marked")
+    wait_until(lambda: site.log.count(f"mail {reference} accepted") == 2, "both to be marked")
 
-    assert [("to one@example.org" in one, "taken" in one), "to two@example.org" in two] == [
+    assert [("to one@example.org" in one, "accepted" in one), "to two@example.org" in two] == [
         (True, True),
         True,
     ]
     assert "refused (550) for good" in two
-    assert resent.stdout == "1 email is tried again now. Whoever has it already gets no second one.\n"
+    assert resent.stdout == "1 email is being retried now. Recipients who have it do not get it again.\n"
     assert [got.recipients for got in mail_server.received] == [("one@example.org",), ("two@example.org",)]
     everyone = site.run("outbox", "resend", reference)
     assert everyone.stdout == "2 emails are sent again.\n"

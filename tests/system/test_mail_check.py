@@ -102,7 +102,7 @@ def test_implicit_tls_at_the_port_of_starttls_is_told(check: Check, mail_server:
     ("certificate", "said"),
     [
         ("wrong-name", "is for another name than RJSITE_MAIL_SERVER"),
-        ("self-signed", "is signed by nobody whom this machine knows"),
+        ("self-signed", "is not signed by an authority that this machine trusts"),
     ],
 )
 def test_a_certificate_that_cannot_be_trusted_is_told_with_the_reason(

@@ -105,13 +105,13 @@ FAULTS = [
 ]
 # The server accepts the email all the same. Such oddities must neither stop it nor cause a second copy.
 ODDITIES = [
-    Fault("closes at QUIT", "taken", {"quit": CLOSE}),
-    Fault("silent at QUIT", "taken", {"quit": SILENT}),
-    Fault("another good reply to the mail", "taken", {"body": "200 thank you"}),
-    Fault("no 8BITMIME, no SMTPUTF8, no SIZE, short lines", "taken", options={
+    Fault("closes at QUIT", "accepted", {"quit": CLOSE}),
+    Fault("silent at QUIT", "accepted", {"quit": SILENT}),
+    Fault("another good reply to the mail", "accepted", {"body": "200 thank you"}),
+    Fault("no 8BITMIME, no SMTPUTF8, no SIZE, short lines", "accepted", options={
         "offers": ("AUTH PLAIN",), "longest_line": 78,
     }),
-    Fault("plain text behind the STARTTLS answer", "taken", options={
+    Fault("plain text behind the STARTTLS answer", "accepted", options={
         "injected": "250-evil\r\n250 AUTH PLAIN\r\n235 in\r\n",
     }),
 ]  # fmt: skip
@@ -232,7 +232,7 @@ def test_a_fault_of_the_mail_server_costs_no_form(stage: Stage, fault: Fault, ca
     (row,) = stage.rows()
     assert row.accepted_at is None
     assert state(row).startswith(fault.operator)  # the operator
-    assert f"{row.reference} not taken: {fault.operator}" in caplog.text
+    assert f"{row.reference} not accepted: {fault.operator}" in caplog.text
     assert len(crooked.received) == int(fault.has_it)
     assert [part for part in crooked.plain if b"MAIL" in part or b"AUTH" in part] == []
 
@@ -243,7 +243,7 @@ def test_a_fault_of_the_mail_server_costs_no_form(stage: Stage, fault: Fault, ca
     assert good.received[0].recipients == (ONE,)
     assert "A window of the corner shop." in good.received[0].text
     assert set(ids(good)) | set(ids(crooked)) == set(ids(good))
-    assert state(stage.rows()[0]).startswith("taken")
+    assert state(stage.rows()[0]).startswith("accepted")
 
 
 @pytest.mark.parametrize("oddity", ODDITIES, ids=str)
@@ -256,7 +256,7 @@ def test_what_is_odd_about_a_mail_server_neither_stops_nor_doubles_mail(stage: S
 
     assert len(server.received) == 1
     assert "A window of the corner shop." in server.received[0].text
-    assert state(stage.rows()[0]).startswith("taken")
+    assert state(stage.rows()[0]).startswith("accepted")
     assert b"".join(server.plain).upper().split(b"\r\n")[-2:] == [b"STARTTLS", b""]
 
 
@@ -287,7 +287,7 @@ def test_one_of_two_recipients_refused_does_not_keep_the_mail_from_the_other(
     assert [one.recipients for one in server.received] == [(TWO,)]
     assert {row.recipient: state(row).split(",")[0].split(" 2")[0] for row in both.rows()} == {
         ONE: "refused (550 5.1.1) for good",
-        TWO: "taken",
+        TWO: "accepted",
     }
 
 

@@ -274,7 +274,7 @@ def test_two_workers_and_a_restart_ask_a_refusing_token_server_once(
     second.stop()
 
     assert tokens.asked == 1
-    assert by_hand.stdout == "10 still wait (token refused (AADSTS7000215)).\n"
+    assert by_hand.stdout == "10 still waiting (token refused (AADSTS7000215)).\n"
 
     site.env["RJSITE_MAIL_OAUTH_CLIENT_SECRET"] = SECRET
     site.restart()

@@ -59,7 +59,7 @@ def test_a_wrong_password_is_refused_once_though_many_mails_wait_and_all_is_star
         time.sleep(1)
 
     assert server.refused_sign_ins == 1
-    assert (by_hand.returncode, by_hand.stdout) == (1, "12 still wait (sign-in refused (535 5.7.8)).\n")
+    assert (by_hand.returncode, by_hand.stdout) == (1, "12 still waiting (sign-in refused (535 5.7.8)).\n")
     listed = site.run("outbox", "list").stdout.splitlines()
     *mails, advice = listed
     assert [line for line in mails if "sign-in refused (535 5.7.8), next try" not in line] == []

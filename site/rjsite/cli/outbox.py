@@ -19,7 +19,7 @@ from rjsite.settings import Settings
 if TYPE_CHECKING:
     from rjsite.outbox.store import Outbox
 
-NOT_KEPT = "No mail with this reference is kept any more."
+NOT_KEPT = "No email with this reference is stored, or its text was wiped: see “rjsite outbox list”."
 
 
 def _reference(text: str) -> str:
@@ -31,7 +31,7 @@ def _reference(text: str) -> str:
 
 @click.group()
 def outbox() -> None:
-    """Show and move waiting mail."""
+    """Show, retry and export stored emails."""
 
 
 @outbox.command("list")
@@ -77,7 +77,7 @@ def resend(reference: str) -> None:
     count, unsent = operator.resend(_open(Settings.load()), reference)
     mails = "1 email is" if count == 1 else f"{count} emails are"
     if count and unsent:
-        click.echo(f"{mails} tried again now. Whoever has it already gets no second one.")
+        click.echo(f"{mails} being retried now. Recipients who have it do not get it again.")
     elif count:
         click.echo(f"{mails} sent again.")
     elif unsent:
@@ -90,7 +90,7 @@ def resend(reference: str) -> None:
 @outbox.command("export")
 @click.argument("reference", type=_reference)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--sealed", is_flag=True, help="If no key opens it, write it as it is kept, still sealed.")
+@click.option("--sealed", is_flag=True, help="If no key decrypts it, write it still encrypted.")
 def export(reference: str, file: Path, sealed: bool) -> None:
     """Write a stored email to a file, and stop sending it."""
     from rjsite.outbox import operator
@@ -105,14 +105,14 @@ def export(reference: str, file: Path, sealed: bool) -> None:
         body = newest.sealed if sealed else box.open(newest)
     except CannotDecrypt:
         click.echo(
-            "No key in RJSITE_OUTBOX_KEYS opens this mail. Where it was closed to readers,\n"
+            "No key in RJSITE_OUTBOX_KEYS decrypts this email. If it was encrypted for certificates,\n"
             "RJSITE_TEAM_CERTIFICATES has to be set as it was then. If the key is lost, --sealed writes\n"
-            "the mail as it is kept, in case the key is found, and the site stops asking for it."
+            "the email as it is stored, in case the key is found, and the site stops trying to send it."
         )
         sys.exit(1)
     _write_private(file, body)
     given_up = ", ".join(operator.mark_exported(box, newest))
-    click.echo(f"Version {newest.version} is in the file, as it goes to {newest.recipient}.")
+    click.echo(f"The file contains version {newest.version}, addressed to {newest.recipient}.")
     if given_up:
         click.echo(f"The site does not try to send it to {given_up} any more.")
     click.echo("Delete the file when you have passed it on.")
@@ -156,7 +156,7 @@ def state(row: Any) -> str:
     if row.wiped_at:
         return f"wiped {_moment(row.wiped_at)}"
     if row.accepted_at:
-        return f"{row.failure or 'taken'} {_moment(row.accepted_at)}"
+        return f"{row.failure or 'accepted'} {_moment(row.accepted_at)}"
     if row.lease:
         return "being sent"
     why = f"{row.failure or 'waiting'}{' for good' if row.refused_at else ''}"

@@ -29,14 +29,14 @@ def _host(_context: click.Context, _option: click.Parameter, text: str) -> str:
     try:
         socket.getaddrinfo(text, None)
     except (OSError, UnicodeError):
-        raise click.BadParameter("there is no such address (or set HOST to one)") from None
+        raise click.BadParameter("write a name or address of this machine (here or in HOST)") from None
     return text
 
 
 def _port(_context: click.Context, _option: click.Parameter, text: str) -> int:
     """Return the port to listen on, if it is valid."""
     if not (text.isdecimal() and len(text) <= 5 and int(text) < 2**16):
-        raise click.BadParameter("write a number from 0 to 65535 (or set PORT to one)")
+        raise click.BadParameter("write a number from 0 to 65535 (here or in PORT)")
     return int(text)
 
 
@@ -87,7 +87,7 @@ def deliver(once: bool) -> None:
         worker.drain()
         waiting = operator.waiting(worker.outbox)
         if waiting.failures:  # an email that another worker is sending has no failure
-            click.echo(f"{waiting.mails} still wait ({', '.join(sorted(waiting.failures))}).")
+            click.echo(f"{waiting.mails} still waiting ({', '.join(sorted(waiting.failures))}).")
             sys.exit(1)
         return
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -141,7 +141,7 @@ def publish(folder: Path) -> None:
     count, changed, not_shown = publish_content(settings, folder)
     click.echo(f"{count} files are in {folder}, {changed} of them new or changed.")
     if not_shown:
-        message = "Not shown as they are now: pages, forms and facts stay as they were, stories are left out."
+        message = "Files with problems: pages, forms and facts stay as they were, and stories are left out."
         click.echo("\n".join([message, *map(str, not_shown)]), err=True)
         sys.exit(1)
 

@@ -170,11 +170,11 @@ class TeamCertificates:
         """Log whether mail is encrypted and for how many certificates, because one setting decides this."""
         usable = sum(entry.ends > self._now() for entry in self._all)
         if usable:
-            log.info("mail is sealed to %d reader%s", usable, "s" if usable > 1 else "")
+            log.info("mail is encrypted for %d certificate%s", usable, "s" if usable > 1 else "")
         elif self._all:
-            log.warning("mail is held: every certificate in RJSITE_TEAM_CERTIFICATES has expired")
+            log.warning("mail is not sent: every certificate in RJSITE_TEAM_CERTIFICATES has expired")
         else:
-            log.warning("mail is open: without RJSITE_TEAM_CERTIFICATES, mail servers can read it")
+            log.warning("mail servers can read mail to the team: set RJSITE_TEAM_CERTIFICATES")
 
     def warnings(self) -> list[str]:
         """Return a line for each certificate that expires within thirty days or has expired."""

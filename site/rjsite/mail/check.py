@@ -76,25 +76,25 @@ def _connect(connection: VerifiedConnection) -> str:
     try:
         connection.open()
     except ssl.SSLCertVerificationError as error:
-        why = _UNTRUSTED.get(error.verify_code, "is signed by nobody whom this machine knows")
+        why = _UNTRUSTED.get(error.verify_code, "is not signed by an authority that this machine trusts")
         raise MailFailure(f"The certificate of the mail server {why}") from None
     except (smtplib.SMTPException, OSError) as error:
         if settings.mail_port == PORT_OF_TLS and settings.mail_use_tls:
             text = "This port begins with TLS: set RJSITE_MAIL_USE_TLS=false and RJSITE_MAIL_USE_SSL=true"
             raise MailFailure(text) from None
         if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
-            text = "It begins without TLS: set RJSITE_MAIL_USE_TLS=true and RJSITE_MAIL_USE_SSL=false"
+            text = "This port begins without TLS: set RJSITE_MAIL_USE_TLS=true and RJSITE_MAIL_USE_SSL=false"
             raise MailFailure(text) from None
         raise mail_failure(error, given=False) from None
     encrypted = settings.mail_use_tls or settings.mail_use_ssl
-    how = "encrypted, and the certificate is in order" if encrypted else "not encrypted, on this machine only"
+    how = "encrypted, and the certificate is valid" if encrypted else "not encrypted, on this machine only"
     return f"Port {settings.mail_port} answers: {how}."
 
 
 def _sign_in(connection: VerifiedConnection) -> str:
     connection.sign_in()
     if not connection.settings.mail_username:
-        return "None is set, and none was asked for."
+        return "No user name is set, so the site did not sign in."
     return f"The server accepted {'a token' if connection.settings.mail_oauth_token_url else 'a password'}."
 
 
@@ -115,7 +115,7 @@ def _offer_addresses(connection: VerifiedConnection) -> str:
 
 def _send(mail: TeamMail, address: str) -> str:
     mail.deliver(OutgoingMail("test", address, _test_mail(mail.settings.sender, address)))
-    return f"The server accepted one for {address}. Look into the inbox, and into junk."
+    return f"The server accepted an email for {address}. Look in the inbox and the junk folder."
 
 
 def _test_mail(sender: str, address: str) -> bytes:

@@ -125,10 +125,10 @@ class Worker:
             try:
                 more = self.run_once()
             except DATABASE_ERRORS as error:
-                log.error("delivery goes on after %s of the outbox", type(error).__name__)
+                log.error("the outbox failed (%s); delivery continues", type(error).__name__)
                 self._reconnect()
             except Exception as error:
-                log.error("delivery goes on after %s", type(error).__name__)
+                log.error("an error in delivery (%s); delivery continues", type(error).__name__)
             if not more:
                 self._new_mail.wait(POLL_EVERY)
                 self._new_mail.clear()
@@ -138,7 +138,7 @@ class Worker:
         try:
             self.outbox.retry_now(*FIXABLE)
         except Exception as error:
-            log.error("mail that waits keeps its time (%s)", type(error).__name__)
+            log.error("waiting emails could not be retried at once (%s)", type(error).__name__)
         for line in self.certificates.warnings():
             log.warning("%s", line)
 
@@ -187,7 +187,7 @@ class Worker:
         else:
             self._last_failure = ""
             self._accepted.append(row)
-            log.info("mail %s taken", row.reference)
+            log.info("mail %s accepted", row.reference)
             self._record_accepted()
 
     def _record_accepted(self) -> None:
@@ -219,7 +219,7 @@ class Worker:
         wait = _wait_before_retry(row.attempts, failure)
         self.outbox.reschedule(row, failure.failure, wait, permanent=failure.permanent)
         why = failure.failure if failure.failure != OUR_FAULT else f"{OUR_FAULT} ({type(error).__name__})"
-        log.warning("mail %s not taken: %s; it is kept and tried again", row.reference, why)
+        log.warning("mail %s not accepted: %s; it will be retried", row.reference, why)
         if self._last_failure != failure.failure and (text := advice(failure.failure)):
             log.warning("%s: %s", failure.failure, text)
         self._last_failure = failure.failure

@@ -41,7 +41,7 @@ def _aside(file: Path) -> Path | None:
     for ending in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):
             file.with_name(file.name + ending).rename(aside.with_name(aside.name + ending))
-    log.error("the outbox was damaged: it is kept aside as %s, and a new one is begun", aside.name)
+    log.error("the outbox was damaged: it was moved aside as %s, and a new one was made", aside.name)
     return aside
 
 

@@ -32,7 +32,7 @@ class Figures(Collector):
         Raises:
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be used.
         """
-        forms = CounterMetricFamily("rjsite_forms", "Forms taken by this process", labels=["form"])
+        forms = CounterMetricFamily("rjsite_forms", "Forms accepted by this process", labels=["form"])
         for form in self.services.content.now().forms.values():
             forms.add_metric([form.name], self.services.intake.taken[form.name])
         waiting = operator.waiting(self.services.outbox)

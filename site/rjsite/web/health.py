@@ -81,7 +81,7 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
     """Yield lines that help to find the cause. They contain nothing from any form."""
     yield f"version: {full_version()}"
     if not services.settings.deliver_in_server:
-        yield "worker: apart, as rjsite deliver"
+        yield "worker: in a separate process, rjsite deliver"
     else:
         yield f"worker: {'runs' if services.background.sends() else 'does not run'} in this process"
     if waiting and waiting.mails:
