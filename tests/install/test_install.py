@@ -185,7 +185,7 @@ def test_backups_leave_the_machine_once_its_key_is_let_in(server: Server) -> Non
     done = server.install()
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "is in order" in done.stdout
+    assert " to do. This is rjsite " in done.stdout
     assert len(server.type("ls /srv/copies/copies/outbox-*.sqlite3").stdout.split()) >= 1
 
 

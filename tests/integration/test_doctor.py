@@ -218,7 +218,7 @@ def test_the_version_is_that_of_the_project_with_the_commit_of_a_release(monkeyp
 
 
 def test_open_mail_is_named(site):
-    assert "mail to the team is open" in only(mail_checks.check_sealing(site(team_certificates=())))
+    assert "mail is not encrypted for the team" in only(mail_checks.check_sealing(site(team_certificates=())))
 
 
 def test_a_certificate_that_ends_soon_is_named(site, tmp_path):
@@ -258,7 +258,7 @@ def test_a_closed_gate_is_named_and_nobody_signs_in(site, box, monkeypatch):
     gate.reopen()
     opened = only(mail_checks.check_outbox(site()))
 
-    assert f"refused the site ({SIGN_IN_REFUSED}); it signs in again at " in closed
+    assert f"refused the site ({SIGN_IN_REFUSED}); the site tries again at " in closed
     assert opened.startswith("the last 1 sign-ins at the mail server failed")
 
 
@@ -278,7 +278,7 @@ def test_a_damaged_outbox_is_named(site, values):
 
     for _ in range(2):
         line = only(mail_checks.check_outbox(site()))
-        assert line.startswith("a damaged outbox was kept aside: outbox.sqlite3.damaged-")
+        assert line.startswith("a damaged outbox was moved aside: outbox.sqlite3.damaged-")
 
 
 def test_a_missing_outbox_is_named_and_not_made(site, values):
@@ -402,7 +402,7 @@ def test_units_that_cannot_be_looked_at_are_no_fault(site, programs, monkeypatch
     without_systemd = report.examine(site())
 
     assert refused.not_seen == ["units: this user may not look at rjsite@deliver.service"]
-    assert without_systemd.not_seen == ["the units of systemd, which has not started this machine"]
+    assert without_systemd.not_seen == ["the systemd units, because systemd did not start this machine"]
     assert (refused.to_do, without_systemd.to_do) == ([], [])
 
 
@@ -425,7 +425,7 @@ def test_security_updates_that_do_not_come_by_themselves_are_named(site, program
     monkeypatch.setattr(machine_checks, "_properties", lambda *_: {})  # needs programs outside this PATH
     monkeypatch.setenv("PATH", str(programs))
 
-    assert only(machine_checks.check_debian(site())).startswith("security updates do not come by themselves")
+    assert only(machine_checks.check_debian(site())).startswith("security updates are not automatic")
 
 
 def test_a_proxy_that_the_settings_do_not_know_is_named(site):
@@ -467,13 +467,13 @@ def test_a_backup_that_no_key_opens_is_named(site, box, values):
 
     line = only(machine_checks.check_backup(site(outbox_keys=Fernet.generate_key().decode())))
 
-    assert "holds mail that no key in RJSITE_OUTBOX_KEYS opens" in line
+    assert "contains mail that no key in RJSITE_OUTBOX_KEYS decrypts" in line
 
 
 def test_a_dump_that_broke_off_is_named(site, values):
     file = Path(values["RJSITE_BACKUP_DIR"]) / "outbox-20261128T000500Z.sql"
     file.write_text("COPY ...\n")
-    assert "is not whole" in only(machine_checks.check_backup(site()))
+    assert "is incomplete" in only(machine_checks.check_backup(site()))
 
     file.write_text("COPY ...\n-- PostgreSQL database dump complete\n")
 
@@ -516,7 +516,7 @@ def https(
 
 @pytest.mark.parametrize(
     ("days", "expected"),
-    [(25, []), (9, ["the certificate of localhost ends in 8 days"]), (0, ["browsers refuse"])],
+    [(25, []), (9, ["the certificate of localhost expires in 8 days"]), (0, ["browsers refuse"])],
 )
 def test_a_certificate_of_the_site_that_ends_soon_is_named(site, https, days, expected):
     https(days)
@@ -559,7 +559,7 @@ def test_another_version_that_still_runs_is_named(site, running, monkeypatch):
     monkeypatch.setattr(machine_checks, "full_version", lambda: "9.9.9")
 
     line = only(machine_checks.check_running_site(site()))
-    assert line.startswith(f"the site that runs is {rjsite.full_version()}, and this is 9.9.9")
+    assert line.startswith(f"the site runs {rjsite.full_version()}, but 9.9.9")
 
 
 def test_a_form_that_waits_for_a_restart_is_named(site, running, content):
@@ -609,8 +609,8 @@ def test_one_line_says_that_all_is_well(healthy):
     result = commands.run("doctor")
 
     assert result.stderr == ""
-    assert result.stdout.startswith(f"Everything is in order: rjsite {rjsite.full_version()} on Python 3.")
-    assert result.stdout.endswith(", mail is sealed to anna.pem.\n")
+    assert result.stdout.startswith(f"Nothing to do. This is rjsite {rjsite.full_version()} on Python 3.")
+    assert result.stdout.endswith(", mail is encrypted for anna.pem.\n")
     assert result.stdout.count("\n") == 1
     assert result.exit_code == 0
 
@@ -627,13 +627,13 @@ def test_what_is_broken_is_all_named_at_once(healthy, values, programs, content,
     assert result.exit_code == 1
     for part in (
         "To do:\n- RJSITE_TEAM_EMAIL: write your own value in place of example.org\n",
-        "\n- mail to the team is open",
+        "\n- mail is not encrypted for the team",
         "\n- content/pages/index.md:1: ",
         "\n- rjsite-daily.timer is not installed",
         "\n- there is no backup",
-        "\nIn order: version, running site, address of the site, certificates and secrets, ",
+        "\nPassed: version, running site, address of the site, certificates and secrets, ",
         f" This is rjsite {rjsite.full_version()} on Python 3.",
-        ", mail is open.\n",
+        ", mail is not encrypted for the team.\n",
     ):
         assert part in result.stdout
 

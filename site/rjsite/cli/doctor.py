@@ -43,19 +43,19 @@ def doctor() -> None:
     if report.not_seen:
         click.echo("\n".join(["Could not be checked:", *(f"- {line}" for line in report.not_seen)]))
     if report.to_do:
-        click.echo(f"In order: {', '.join(report.in_order)}. This is {_state(settings)}.{facts}")
+        click.echo(f"Passed: {', '.join(report.in_order)}. This is {_state(settings)}.{facts}")
         sys.exit(1)
-    everything = "Everything else" if report.not_seen else "Everything"
-    click.echo(f"{everything} is in order: {_state(settings)}.{facts}")
+    nothing = "Nothing else" if report.not_seen else "Nothing"
+    click.echo(f"{nothing} to do. This is {_state(settings)}.{facts}")
 
 
 def _state(settings: Settings) -> str:
     """Return the version, who can read outgoing mail, and which content is shown, as one text."""
-    mail = "mail is open"
+    mail = "mail is not encrypted for the team"
     if settings.folder_for_mail:
         mail = "mail is written to files"
     elif settings.team_certificates:
-        mail = f"mail is sealed to {', '.join(file.name for file in settings.team_certificates)}"
+        mail = f"mail is encrypted for {', '.join(file.name for file in settings.team_certificates)}"
     update = merged.read_result(settings.data_dir) if settings.content_repository else None
     parts = [f"rjsite {full_version()} on Python {platform.python_version()}", mail]
     return ", ".join([*parts, update.summary()] if update else parts)

@@ -52,7 +52,8 @@ def check_settings(site: Site) -> Iterator[str]:
 def check_version(_site: Site) -> Iterator[str]:
     """Yield a line if the site was not tested with this version of Python or of a package."""
     if sys.version_info[:2] > NEWEST_PYTHON:
-        yield f"the site was not tested with Python {sys.version.split()[0]}: ask for a newer version of it"
+        python = sys.version.split()[0]
+        yield f"the site was not tested with Python {python}: ask for a newer version of the site"
     pinned = _PINNED.findall((ROOT / "requirements.lock").read_text())
     others = [name for name, version in pinned if _installed(name) != version]
     if others:

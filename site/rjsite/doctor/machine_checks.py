@@ -56,7 +56,7 @@ def check_running_site(site: Site) -> Iterator[str]:
             yield f"{line.partition(': ')[2]}: systemctl restart {SERVE}"
     versions = [line.removeprefix("version: ") for line in details if line.startswith("version: ")]
     if versions and versions[0] != full_version():
-        yield f"the site that runs is {versions[0]}, and this is {full_version()}: systemctl restart {SERVE}"
+        yield f"the site runs {versions[0]}, but {full_version()} is installed: systemctl restart {SERVE}"
 
 
 def check_units(site: Site) -> Iterator[str]:
@@ -64,7 +64,7 @@ def check_units(site: Site) -> Iterator[str]:
     if not site.settings.production:
         return
     if not SYSTEMD.is_dir():
-        yield NotSeen("the units of systemd, which has not started this machine")
+        yield NotSeen("the systemd units, because systemd did not start this machine")
         return
     timers = [DAILY, CONTENT] if site.settings.content_repository else [DAILY]
     apart = not site.settings.deliver_in_server and site.settings.outbox_url.startswith("sqlite")
@@ -109,7 +109,7 @@ def check_debian(site: Site) -> Iterator[str]:
     if shutil.which("apt-config"):
         periodic = _printed("apt-config", "dump", "--format=%v", "APT::Periodic::Unattended-Upgrade") or "0"
         if periodic == "0" or not shutil.which("unattended-upgrade"):
-            yield "security updates do not come by themselves: install and configure unattended-upgrades"
+            yield "security updates are not automatic: install and configure unattended-upgrades"
     nginx = _properties("nginx", "ActiveState").get("ActiveState")
     if nginx == "active" and not site.settings.trusted_proxies:
         yield "RJSITE_TRUSTED_PROXIES: set it to 1, because all visitors share one limit behind nginx"
@@ -136,7 +136,7 @@ def check_https(site: Site) -> Iterator[str]:
         return
     days = int((ends - time.time()) // 86400)
     if days < WARN_DAYS:
-        yield f"the certificate of {url.hostname} ends in {days} days: certbot renew"
+        yield f"the certificate of {url.hostname} expires in {days} days: certbot renew"
 
 
 def check_backup(site: Site) -> Iterator[str]:
@@ -173,13 +173,13 @@ def _sqlite_fault(site: Site, file: Path) -> str:
         for (sealed,) in rows:
             cipher.rotate(sealed)
     except CannotDecrypt:
-        return "holds mail that no key in RJSITE_OUTBOX_KEYS opens"
+        return "contains mail that no key in RJSITE_OUTBOX_KEYS decrypts"
     return ""
 
 
 def _dump_fault(file: Path) -> str:
     whole = b"-- PostgreSQL database dump complete" in file.read_bytes()[-1000:]
-    return "" if whole else "is not whole"
+    return "" if whole else "is incomplete"
 
 
 def check_disk(site: Site) -> Iterator[str]:

@@ -23,7 +23,7 @@ def check_sealing(site: Site) -> Iterator[str]:
     """Yield a line if the team's mail provider could read what people send."""
     if site.settings.production and not site.settings.team_certificates:
         yield (
-            "mail to the team is open: whoever can read its mailboxes can read every form. Set "
+            "mail is not encrypted for the team: whoever can read its mailboxes can read every form. Set "
             "RJSITE_TEAM_CERTIFICATES (docs/reading-sealed-mail.md)"
         )
 
@@ -33,7 +33,7 @@ def check_certificates(site: Site) -> Iterator[str]:
     yield from TeamCertificates(site.settings.team_certificates).warnings()
     yield from ending(site.settings)
     if site.settings.mail_oauth_client_secret and not site.settings.mail_oauth_secret_ends:
-        yield "Set RJSITE_MAIL_OAUTH_SECRET_ENDS: without it nobody is warned before mail stops that day"
+        yield "Set RJSITE_MAIL_OAUTH_SECRET_ENDS: without it, nobody is warned before the secret expires"
 
 
 def check_outbox(site: Site) -> Iterator[str]:
@@ -53,13 +53,13 @@ def check_outbox(site: Site) -> Iterator[str]:
     elif site.settings.production:
         yield "there is no outbox yet: start the site"
     for corrupt in corrupt_files(url):  # after the first use, which moves a corrupt file aside
-        yield f"a damaged outbox was kept aside: {corrupt.name} (docs/running-it.md)"
+        yield f"a damaged outbox was moved aside: {corrupt.name} (docs/running-it.md)"
 
 
 def _waiting(box: Outbox) -> Iterator[str]:
     waiting = operator.waiting(box)
     if waiting.failures or waiting.oldest > LATE:
-        why = ", ".join(sorted(waiting.failures)) or "nothing tried to send them"
+        why = ", ".join(sorted(waiting.failures)) or "the site has not tried to send them"
         yield f"emails waiting: {waiting.mails}, the oldest for {waiting.oldest / 60:.0f} minutes: {why}"
     for failure in sorted(waiting.failures):
         if text := advice(failure):
@@ -71,6 +71,6 @@ def _sign_in(site: Site, box: Outbox) -> Iterator[str]:
     state = Gate(lambda: box.engine, lambda: credentials_digest(site.settings)).state()
     if state.failure:
         until = f"{datetime.fromtimestamp(state.closed_until, UTC):%H:%M} UTC"
-        yield f"the mail server refused the site ({state.failure}); it signs in again at {until}"
+        yield f"the mail server refused the site ({state.failure}); the site tries again at {until}"
     elif state.refusals:
         yield f"the last {state.refusals} sign-ins at the mail server failed: rjsite mail check"
