@@ -39,8 +39,8 @@ def seen(content):
             ("published: 2026-02-01", "published: 2026-03-10"),
             "Not published until 10 March 2026",
         ),
-        (("permission: 2026-01-31", "permission:"), "Not shown as it is now, because of a problem"),
-        (("known: full", "known: perhaps"), "Not shown as it is now, because of a problem"),
+        (("permission: 2026-01-31", "permission:"), "This version is not shown, because of a problem"),
+        (("known: full", "known: perhaps"), "This version is not shown, because of a problem"),
     ],
 )
 def test_a_story_has_the_state_in_which_the_public_sees_it(content, change, state):

@@ -79,7 +79,7 @@ def _rows(
 
 def _state(page: Page | None, problems: Sequence[Problem]) -> str:
     if any(problem.severity is Severity.MUST_NOT_BE_SHOWN for problem in problems):
-        return "Not shown as it is now, because of a problem"
+        return "This version is not shown, because of a problem"
     if page is None:
         return "Hidden"
     return page.not_public or "Public"

@@ -174,19 +174,19 @@ class StoryFields(_Titled):
         DayOrNone,
         _asked(
             "On which day did the people in it agree that the website may show it?",
-            "Only a draft can do without this day.",
+            "You can leave this empty only in a draft.",
         ),
     ]
     agreed_by: Annotated[
         Agreed | None,
         FixedOrNone,
-        _asked("Who agreed?", "A draft can do without this."),
+        _asked("Who agreed?", "You can leave this empty in a draft."),
     ] = None
     ask_again: Annotated[
         DayOrNone,
         _asked(
             "From which day do you have to ask them again?",
-            "The story is hidden from that day. Leave this empty if they agreed without an end.",
+            "The story is hidden from that day. Leave this empty if they set no end date.",
         ),
     ] = None
     video: Annotated[
@@ -207,7 +207,7 @@ class StoryFields(_Titled):
     published: Annotated[
         Day,
         Field(default_factory=lambda given: given.get("last_checked", date.min)),
-        _asked("From which day can readers see it?", "If this day is still to come, the story waits for it."),
+        _asked("From which day can readers see it?", "Until this day, the story is hidden."),
     ]
     draft: Annotated[
         Flag, _asked("Is it still a draft?", "Only people who work on the site see a draft.")

@@ -33,7 +33,7 @@ CHECKLIST: Mapping[str, Sequence[str]] = {
         "Names are changed or left out: people, pets, schools, employers, streets and pubs.",
         "The place is a town or larger. If few people live there, it is “not stated”.",
         "Ages, dates and sums are left out, or are not exact.",
-        "Nothing in it was in a newspaper with a name.",
+        "No newspaper has reported any of it with a name.",
         "Someone who does not know the case has read it. They think that a neighbour, a relative or a "
         "colleague would not be sure who it is.",
         "Nobody under 18 can be recognised, on either side.",
