@@ -91,14 +91,14 @@ ask_everything() {
     local url
     url=$(get RJSITE_PUBLIC_URL)
     ask host "Name of the site, without https://" "${url#https://}"
-    [[ $host =~ ^[a-z0-9-]+(\.[a-z0-9-]+)+$ ]] || stop "The name of a site is like www.example.org, and not: $host"
+    [[ $host =~ ^[a-z0-9-]+(\.[a-z0-9-]+)+$ ]] || stop "Write a host name like www.example.org, not: $host"
     ask team "Address that receives the forms" "$(get RJSITE_TEAM_EMAIL)"
-    ask mail_server "Mail server that the site sends by" "$(get RJSITE_MAIL_SERVER)"
+    ask mail_server "Mail server that the site uses" "$(get RJSITE_MAIL_SERVER)"
     ask sender "Address that the mail is from" "$(get RJSITE_MAIL_DEFAULT_SENDER)"
     ask_sign_in
     ask backup "Where copies of the backups go, as USER@HOST:FOLDER, or none" "$(get BACKUP_TARGET)"
     if test -z "$certificate" && ! test -e /etc/rjsite/tls/fullchain.pem; then
-        ask certbot "Your address, for notices of Let's Encrypt about the certificate" ""
+        ask certbot "Your email address, for notices from Let's Encrypt" ""
     fi
 }
 
@@ -107,7 +107,7 @@ ask_sign_in() {
     local name password
     test -z "$(get RJSITE_MAIL_SERVER)" -a -t 0 || return 0
     case " ${more[*]-}" in *" RJSITE_MAIL_USERNAME="* | *" RJSITE_MAIL_OAUTH"*) return 0 ;; esac
-    read -rp "Name to sign in there with (empty for none, and for the ways in docs/mail.md): " name
+    read -rp "User name for the mail server (leave empty for none, or for another way in docs/mail.md): " name
     test -n "$name" || return 0
     read -rsp "Its password: " password
     echo
@@ -140,7 +140,7 @@ firewall() {
     local ports='' port
     if command -v sshd >/dev/null; then
         ports=$(sshd -T | sed -n 's/^port //p')
-        test -n "$ports" || stop "On which port sshd listens is unknown, so the firewall could lock you out: sshd -T"
+        test -n "$ports" || stop "The port of sshd is unknown, so the firewall could lock you out: sshd -T"
     fi
     for port in $ports 80 443; do ufw allow "$port/tcp" >/dev/null; done
     ufw --force enable
@@ -190,7 +190,7 @@ content() {
     rjsite update-content || status=$?
     test $status != 2 || stop "Correct these settings, and run this again: $settings"
     test -e $data/content || stop "The project could not be fetched as the user rjsite." \
-        "Where it is private, let this key read it (a deploy key), and run this again:" "$(cat $data/.ssh/id_ed25519.pub)"
+        "If it is private, add this key to it as a deploy key, and run this again:" "$(cat $data/.ssh/id_ed25519.pub)"
 }
 
 # Without the keys nobody can decrypt waiting mail or a backup. So nothing is started before a copy of them is safe.
@@ -202,7 +202,7 @@ confirm_keys() {
             "and run this again with --keys-are-kept."
         step "A copy of the keys, away from this server: in a safe or a password store"
         grep -E '^RJSITE_(SECRET_KEY|OUTBOX_KEYS)=' $settings
-        read -rp "Without them nobody can open what waits, or a backup. Type kept when you have a copy: " answer
+        read -rp "Without them, nobody can decrypt waiting mail or a backup. Type kept when you have a copy: " answer
         test "$answer" = kept || stop "Nothing was started. Run this again when you have a copy."
     fi
     date --iso-8601 >$kept
@@ -246,14 +246,14 @@ web_server() {
     test "$text" = "$(cat $file 2>/dev/null)" ||
         echo "$text" | install --backup --suffix=.before -m 644 /dev/stdin $file
     rm -f /etc/nginx/sites-enabled/default
-    nginx -t -q || stop "nginx does not take its settings; the lines above say why. It goes on as it was."
+    nginx -t -q || stop "nginx does not accept its new settings; the lines above say why. It was not reloaded."
     systemctl --quiet enable nginx
     systemctl reload-or-restart nginx
 }
 
 say_whom_to_let_in() {
     test "$backup" = none || printf '\n%s\n%s\n' \
-        "Let this key in at ${backup%%:*}, so that copies of the backups get there (authorized_keys):" \
+        "Add this key to authorized_keys at ${backup%%:*}, so that backups can be copied there:" \
         "$(cat $data/.ssh/id_ed25519.pub)"
 }
 

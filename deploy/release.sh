@@ -100,18 +100,18 @@ undo() {
         stop "Nothing has changed: $commit could not be made ready."
     fi
     why="Why: see above, and journalctl -u 'rjsite@*'"
-    test -n "$before" || stop "$commit did not come up, and there is no version to go back to. $why"
+    test -n "$before" || stop "$commit did not start, and there is no version to go back to. $why"
     mv --no-target-directory current.back current
     if ! comes_up; then
-        ended="is put back, and does not come up either"
+        ended="is restored, but does not start either"
     elif [ -z "$running" ]; then
-        ended="is put back, and not started"
+        ended="is restored, but not started"
     else
         ended="runs again"
     fi
     publish || ended="$ended. Its pages could not be published for nginx"
     rm -rf "$new"
-    stop "$commit did not come up, or not whole. $(name_of "$before") $ended. $why"
+    stop "$commit did not start properly. $(name_of "$before") $ended. $why"
 }
 trap undo EXIT
 trap 'exit 1' HUP INT TERM

@@ -7,7 +7,7 @@ data=/var/lib/rjsite
 before=$data/outbox.sqlite3.damaged-before
 
 test -s "${1-}" || { echo "Name a backup: ls /var/backups/rjsite" >&2 && exit 2; }
-test "$(head -c 15 "$1")" = "SQLite format 3" || { echo "This is no backup of SQLite: docs/larger.md" >&2 && exit 2; }
+test "$(head -c 15 "$1")" = "SQLite format 3" || { echo "Not an SQLite backup: see docs/larger.md" >&2 && exit 2; }
 test ! -e $before || { echo "$before is still there. Look into it first, as docs/running-it.md says." >&2 && exit 1; }
 # The copy is made before the site is stopped, because the disk may be full.
 install -o rjsite -g rjsite -m 600 "$1" $data/restored || { rm -f $data/restored && exit 1; }
@@ -20,4 +20,4 @@ hidden=$(dirname "$1")/hidden-stories # hidden stories stay hidden on a new mach
 test -e $data/hidden-stories || test ! -e "$hidden" || install -o rjsite -g rjsite -m 644 "$hidden" $data/
 systemctl start rjsite@serve
 if systemctl --quiet is-enabled rjsite@deliver; then systemctl start rjsite@deliver; fi
-test ! -e $before || echo "The file from before is $before. What to do with it: docs/running-it.md."
+test ! -e $before || echo "The previous database is now $before. docs/running-it.md says what to do with it."

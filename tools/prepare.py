@@ -172,7 +172,7 @@ def run(command: list[str]) -> None:
     # Otherwise the packages could be installed into another venv that happens to be active.
     kept = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
     if subprocess.run(command, env=kept, close_fds=False, check=False).returncode:
-        stop(f"{Path(command[0]).name} failed; its words are above. Put that right and run this again.")
+        stop(f"{Path(command[0]).name} failed; its message is above. Fix that and run this again.")
 
 
 def stop(message: str, status: int = 1) -> NoReturn:

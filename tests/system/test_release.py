@@ -278,7 +278,7 @@ def test_a_version_that_does_not_come_up_whole_gives_way_to_the_one_before(
     done = server.release("main")
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"{second} did not come up, or not whole. {first} runs again. Why: " in done.stderr
+    assert f"{second} did not start properly. {first} runs again. Why: " in done.stderr
     assert server.runs("v1")
     assert [path.resolve() for path in (server.srv / "versions").iterdir()] == [server.whole()]
     server.commit("v3")
@@ -300,7 +300,7 @@ def test_what_does_not_come_up_either_is_not_said_to_run(server: Server) -> None
     done = server.release("main")
 
     assert done.returncode == 1
-    assert f"{second} did not come up, or not whole. {first} is put back, and does not come up either." in (
+    assert f"{second} did not start properly. {first} is restored, but does not start either." in (
         done.stderr
     )
 
@@ -312,7 +312,7 @@ def test_a_first_version_that_does_not_come_up_says_that_there_is_none_before(tm
     done = server.release("main")
 
     assert done.returncode == 1
-    assert "did not come up, and there is no version to go back to." in done.stderr
+    assert "did not start, and there is no version to go back to." in done.stderr
 
 
 @pytest.mark.parametrize("state", ["inactive", "failed"])
