@@ -33,7 +33,7 @@ def mail_faults(settings: Settings) -> list[str]:
         try:
             ssl.create_default_context(cafile=settings.mail_ca_file)
         except OSError:  # including ssl.SSLError
-            faults.append(f"{PREFIX}MAIL_CA_FILE: there is no file of certificates in PEM form here")
+            faults.append(f"{PREFIX}MAIL_CA_FILE: there is no PEM file with certificates here")
     return faults + _client_certificate_faults(settings) + _oauth_faults(settings)
 
 
@@ -51,7 +51,7 @@ def _client_certificate_faults(settings: Settings) -> list[str]:
             "certificate and its key, which no password protects"
         )
     if not (settings.mail_use_tls or settings.mail_use_ssl):
-        faults.append(f"{PREFIX}MAIL_CLIENT_CERT: it can be shown only where mail is encrypted")
+        faults.append(f"{PREFIX}MAIL_CLIENT_CERT: it needs an encrypted connection; see {PREFIX}MAIL_USE_TLS")
     return faults
 
 

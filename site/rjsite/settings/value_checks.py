@@ -68,8 +68,8 @@ def _typed(value: str) -> None:
     """Check that smtplib can sign in with a value, which has to be printable ASCII."""
     if not (value.isascii() and value.isprintable()):
         raise ValueError(
-            "only letters a to z, digits and plain signs can be used to sign in; what was pasted may hold a "
-            "character that nobody sees, so type it"
+            "only letters a to z, digits and plain signs can be used to sign in; pasted text may contain an "
+            "invisible character, so type it"
         )
 
 
