@@ -90,7 +90,7 @@ def test_our_own_content_has_no_problem():
 LONG = "We " + "walk and " * 10 + "stop."
 IN_PAGES = [
     (LONG, 9, "has 22 words; make two sentences of 20 at most"),
-    ("It is. It was. It may be. It ends.", 9, "4 sentences stand together; begin a new paragraph after 3"),
+    ("It is. It was. It may be. It ends.", 9, "this paragraph has 4 sentences; begin a new one after 3"),
     ("The victim sat. Another victim stood.", 9, "“victim” is used here again, and once on a page is enough"),
     ("The perpetrator left.", 9, "“perpetrator” is not our word; write “person responsible”"),
     ("This is Easy.", 9, "“Easy” is not our word; leave the word out"),
@@ -283,9 +283,9 @@ def test_a_word_calls_for_the_first_of_the_notes_that_list_it():
 @pytest.mark.parametrize(
     ("right", "slip", "said"),
     [
-        ('"death" = [', '"death" = ["", ', "content_notes.death: write a word between each two quotation"),
+        ('"death" = [', '"death" = ["", ', "content_notes.death: there is no word between two"),
         ('"death" = [', '"deaths" = [', "content_notes.deaths: write one of: 'sexual harm', 'child abuse', "),
-        ("find = 'Write here'", "find = ''", "find: this finds a sign in every line; write the sign"),
+        ("find = 'Write here'", "find = ''", "find: this pattern matches every line; write one for"),
     ],
 )
 def test_a_rule_that_would_keep_every_story_off_is_named_where_it_stands(content, right, slip, said):

@@ -341,4 +341,4 @@ def test_a_full_disk_loses_no_page(content: Path, monkeypatch, caplog):
     live = started(content)
 
     assert "/" in live.now().pages
-    assert "cannot be kept: No space left" in caplog.text
+    assert "cannot be saved: No space left" in caplog.text

@@ -184,4 +184,4 @@ def test_a_team_at_cjsm_without_a_client_certificate_is_named_before_the_release
     result = commands.run("release-check")
 
     assert result.exit_code == 1
-    assert "RJSITE_TEAM_EMAIL: CJSM takes mail from servers" in result.stdout
+    assert "RJSITE_TEAM_EMAIL: CJSM accepts mail only from servers" in result.stdout

@@ -151,7 +151,7 @@ def test_a_title_that_cannot_be_written_leaves_no_file(content, rjsite, title):
     status, (*_usage, line) = rjsite("new-story", title)
 
     assert status == 2
-    assert "This makes no story: write the title in letters that can be printed" in line
+    assert "This title cannot be used: write the title in letters that can be printed" in line
     assert sorted(content.rglob("*")) == before
 
 
@@ -248,7 +248,7 @@ BREAKS = {
     "two stories with one address": (
         same_address,
         1,
-        "the-broken-fence.md has the same address; name this file otherwise, or delete one of the two",
+        "the-broken-fence.md has the same address; rename this file, or delete one of the two",
     ),
 }  # fmt: skip
 STAYS = {"banned word", "dead link", "two stories with one address"}  # the story can still be shown

@@ -53,7 +53,7 @@ def add(path: Path, words: str) -> None:
 
 
 def test_where_nothing_is_missing_it_says_so(run):
-    assert run() == (0, ["0 to settle before release"])
+    assert run() == (0, ["0 to resolve before release"])
 
 
 def test_an_unset_fact_is_asked_for_with_the_pages_that_wait(content, run):
@@ -69,7 +69,7 @@ def test_an_unset_fact_is_asked_for_with_the_pages_that_wait(content, run):
     assert lines[0].endswith(
         ": pets: May people bring pets?, for “About {pets}” and “Bring {pets}.” (for /ask, /)"
     )
-    assert lines[1:] == ["1 to settle before release"]
+    assert lines[1:] == ["1 to resolve before release"]
 
 
 def test_a_fact_to_be_confirmed_is_listed_with_what_it_says_now(content, run):
@@ -157,7 +157,7 @@ def test_a_certificate_that_ends_within_thirty_days_or_has_ended_is_listed(
 
     assert status == 1
     assert lines[0].startswith(f"certificate near.pem {word} ")
-    assert lines[1:] == ["1 to settle before release"]
+    assert lines[1:] == ["1 to resolve before release"]
 
 
 @pytest.fixture

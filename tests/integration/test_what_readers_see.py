@@ -50,7 +50,7 @@ HEADING = "this is shown as a heading; write ## Heading, or put an empty line ab
 SHOWN = "is shown as it is written"
 PROGRAM = "is shown as program text"
 PART_OF = "this is shown as part of the"
-NO_LINK = "is no link"
+NO_LINK = "is not a link"
 
 IN_TEXT = [
     # lists

@@ -114,7 +114,7 @@ def test_the_release_check_announces_what_ends_and_does_not_count_it(content: Pa
         "the permission for “The shop window” ends",
         "hours ends",
     ]
-    assert lines[-1] == f"{len(lines) - 3} to settle before release"
+    assert lines[-1] == f"{len(lines) - 3} to resolve before release"
 
 
 def test_a_draft_that_nobody_sees_announces_nothing(content: Path):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "--github",
     is_flag=True,
     envvar="GITHUB_ACTIONS",
-    help="Also show problems on their lines in GitHub (by itself where GitHub runs this).",
+    help="Also show each problem on its line in GitHub (the default in GitHub Actions).",
 )
 def check(github: bool) -> None:
     """Check the content. Each problem names the file, the line and what to write."""
@@ -73,7 +73,7 @@ def consent() -> None:
 
 def _permission(story: Story) -> str:
     """Return a line that names the story, who agreed to it, when, and until when."""
-    who = story.agreed_by or "not said who agreed"
+    who = story.agreed_by or "who agreed is not stated"
     given = f", {story.permission:%-d %B %Y}" if story.permission else ""
     ends = f", ends on {story.ask_again:%-d %B %Y}" if story.ask_again else ""
     return f"  {story.document.shown}: {who}{given}{ends}{' (a draft)' if story.draft else ''}"
@@ -95,7 +95,7 @@ def new_story(title: str) -> None:
         click.echo(f"There is a story of that name already: {error.filename}. Choose another title.")
         sys.exit(1)
     except ValueError as error:
-        raise click.UsageError(f"This makes no story: {error}.") from None
+        raise click.UsageError(f"This title cannot be used: {error}.") from None
     click.echo(
         f"The story is in {os.path.relpath(path)}. What to do next:\n"
         "1. Fill in each field and write the words below; the file says how.\n"
@@ -107,10 +107,10 @@ def new_story(title: str) -> None:
 
 @click.command()
 @click.option(
-    "--write", metavar="FILE", type=click.Path(path_type=Path), help="Write what the content lacks as a page."
+    "--write", metavar="FILE", type=click.Path(path_type=Path), help="Write the open questions to a file."
 )
 def release_check(write: Path | None) -> None:
-    """List what the service still has to say, and the settings that are missing."""
+    """List the questions that the service still has to answer, and the settings that are missing."""
     from rjsite.content.library import load
     from rjsite.content.open_questions import as_document, open_questions
 
@@ -119,10 +119,10 @@ def release_check(write: Path | None) -> None:
     questions = open_questions(library, folder, ROOT / "templates")
     if write:
         write.write_text(as_document(questions), encoding="utf-8")
-        click.echo(f"What the content lacks is in {write}.")
+        click.echo(f"The open questions are in {write}.")
         return
     lines = [*(str(question.problem) for question in questions), *_missing_settings()]
-    click.echo("\n".join([*lines, *map(str, library.ending), f"{len(lines)} to settle before release"]))
+    click.echo("\n".join([*lines, *map(str, library.ending), f"{len(lines)} to resolve before release"]))
     if lines:
         sys.exit(1)
 
@@ -136,8 +136,8 @@ def _missing_settings() -> list[str]:
     lines = TeamCertificates(settings.team_certificates).warnings()
     if any(address.endswith(".cjsm.net") for address in settings.team) and not settings.mail_client_cert:
         lines.append(
-            "RJSITE_TEAM_EMAIL: CJSM takes mail from servers that show a client certificate "
-            "(RJSITE_MAIL_CLIENT_CERT, docs/mail.md)"
+            "RJSITE_TEAM_EMAIL: CJSM accepts mail only from servers with a client certificate; "
+            "set RJSITE_MAIL_CLIENT_CERT (docs/mail.md)"
         )
     return lines
 
@@ -178,7 +178,7 @@ def _take_off(hidden: ListFile, slug: str, content: Path) -> None:
     hidden.add(slug)
     with suppress(OSError):  # if the story cannot be replaced either, `publish_again` says so
         in_each_published_folder(hidden.path.parent, lambda folder: take_down(folder, lambda s: s == slug))
-    click.echo(f"{slug} is hidden, on this machine and in whatever version runs. “--undo” shows it again.")
+    click.echo(f"{slug} is hidden on this machine, also after a release. “--undo” shows it again.")
     publish_again(hidden.path.parent)
     stories = [path.stem for path in (content / "case-studies").glob("*.md")]
     if slug not in stories:

@@ -46,7 +46,7 @@ def named_well(path: Path, shown: Path) -> None:
         return
     message = f"name the file {name}.md: small letters, figures and hyphens only"
     if path.with_name(f"{name}.md").exists():
-        message = f"{name}.md has the same address; name this file otherwise, or delete one of the two"
+        message = f"{name}.md has the same address; rename this file, or delete one of the two"
     raise Unreadable(Problem(shown, 1, message))
 
 

@@ -146,7 +146,7 @@ def _clone(repository: str, versions: Path) -> Path:
     # Symbolic links become small text files, which are then reported like any mistake in the content.
     _git("-C", str(part), "-c", "core.symlinks=false", "checkout", "--quiet", "HEAD", "--", "content")
     if not any((part / "content" / "pages").glob("*.md")):
-        raise CannotFetch("main has no pages in content/pages, so this cannot be meant")
+        raise CannotFetch("main has no pages in content/pages; put them back")
     _git("-C", str(part), "read-tree", "HEAD")
     clone = versions / _git("-C", str(part), "rev-parse", "HEAD").strip()
     os.sync()

@@ -31,7 +31,7 @@ CLOSED = "this file cannot be opened; put it back, or delete it"
 _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|(?!\())")
 _EMPTY_LINES = re.compile(r"\n\s*\n")
 _LONG_LINE = re.compile(rf"^.{{{LINE + 1}}}", re.MULTILINE)
-_TOO_DEEP = "lists or quotations stand too deep within each other here; use one or two levels"
+_TOO_DEEP = "there are too many levels of lists or quotations here; use one or two levels"
 # The order matters: the first pattern finds lines that are too long, for which the others would be slow.
 _IN_BODY = {
     _LONG_LINE: f"this line has more than {LINE} characters; begin a new paragraph within it",
@@ -46,7 +46,7 @@ _IN_BODY = {
     re.compile(rf"^#.{{{HEADING}}}", re.MULTILINE): (
         f"this heading has more than {HEADING} characters; make it shorter"
     ),
-    re.compile(rf"(?<!\S)\S{{{WORD + 1}}}"): f"{WORD} characters stand here without a space; write words",
+    re.compile(rf"(?<!\S)\S{{{WORD + 1}}}"): f"more than {WORD} characters without a space; write words",
 }
 
 
@@ -122,4 +122,4 @@ def _too_many(body: str) -> Iterator[str]:
     if sum(body.count(sign) for sign in "*_`\\") > SIGNS:
         yield f"this page has more than {SIGNS} signs * _ ` and \\; take out those that it does not need"
     if any(lines.count("\n") >= TOGETHER for lines in _EMPTY_LINES.split(body)):
-        yield f"more than {TOGETHER} lines stand together; put an empty line between paragraphs"
+        yield f"more than {TOGETHER} lines without an empty one; put an empty line between paragraphs"

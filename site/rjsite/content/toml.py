@@ -98,7 +98,7 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise Unreadable(Problem(shown, 1, "lists stand too deep within each other; use one level")) from None
+        raise Unreadable(Problem(shown, 1, "there are too many levels of lists; use one level")) from None
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"line (\d+)", str(error))
         lines = text.splitlines()

@@ -114,7 +114,7 @@ class LiveLibrary:
             try:
                 self._last_good.keep(files)
             except OSError as error:
-                log.error("the last good version of the content cannot be kept: %s", error.strerror)
+                log.error("the last good version of the content cannot be saved: %s", error.strerror)
 
     def _read_again(self) -> None:
         self.keep_last_good()

@@ -98,7 +98,5 @@ def out_of_date(content: Library, root: Path = ROOT) -> Iterator[Problem]:
     """Yield a problem for each PDF that is missing or was not made from the current form or page."""
     for name, html in documents(content).items():
         if made_from(root / FOLDER / name) != digest(html):
-            message = (
-                "this PDF does not say what the site says now; run “make papers”, or ask who runs the site to"
-            )
+            message = "this PDF is out of date; run “make papers”, or ask whoever runs the site to do it"
             yield Problem(FOLDER / name, 1, message, Severity.PLEASE_FIX)

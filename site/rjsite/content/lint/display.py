@@ -41,7 +41,7 @@ def _marks_in(block: Block, written: dict[int, str]) -> Findings:
             yield line, message
     for address in _WEB_ADDRESS.finditer(block.text):
         if not any(link.begin <= address.start() < link.end for link in block.links):
-            message = f"“{address[0]}” is no link; write [words](https://...)"
+            message = f"“{address[0]}” is not a link; write [words](https://...)"
             yield block.line_at(address.start()), message
 
 

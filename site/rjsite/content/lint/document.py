@@ -55,7 +55,7 @@ def _long_paragraphs(blocks: Sequence[Block], rules: Rules) -> Findings:
     most = rules.length.paragraph
     for block in blocks:
         if not block.is_cell and (count := len(block.sentences)) > most:
-            message = f"{count} sentences stand together; begin a new paragraph after {most} at most"
+            message = f"this paragraph has {count} sentences; begin a new one after {most} at most"
             yield block.lines[0], message
 
 
@@ -68,11 +68,11 @@ def _whole_page(page: Page, blocks: Sequence[Block], rules: Rules) -> Findings:
     if (grade := readability.grade(spoken)) > page.grade:
         hardest = start(max(spoken, key=lambda sentence: readability.grade([sentence])))
         message = f"the page reads at grade {grade:.1f}, and {page.grade} is allowed"
-        yield line, f"{message}; use shorter words and sentences, first in “{hardest}”"
+        yield line, f"{message}; use shorter words and sentences, beginning with “{hardest}”"
     if (average := readability.average(spoken)) > most:
         longest = start(max(spoken, key=lambda sentence: len(readability.words(sentence))))
         message = f"sentences have {average:.1f} words on average, and {most:g} is the most"
-        yield line, f"{message}; make two of the long ones, first of “{longest}”"
+        yield line, f"{message}; split the long ones, beginning with “{longest}”"
 
 
 def _is_sentence(text: str) -> bool:
@@ -133,7 +133,7 @@ def _links(page: Page, blocks: Sequence[Block], rules: Rules, addresses: Address
                 yield line, f"“{text}” does not say where the link goes; name the page it leads to"
             if not link.href:
                 where = "write one in the text, to an address with / or https://"
-                yield line, f"“{text}” is no link on the page; {where}"
+                yield line, f"“{text}” is not a link on the page; {where}"
             elif message := addresses.problem(link.href, page):
                 yield line, message
 
@@ -168,7 +168,7 @@ def _published(story: Story, today: date) -> Findings:
     """Yield a finding if the date of publication must be a mistake: decades ago, or years from now."""
     if not today.year - 30 <= story.published.year <= today.year + 2:
         line = story.document.lines.get("published", 1)
-        yield line, f"published: is this the right year? write the day on which it goes out, like {today}"
+        yield line, f"published: is this the right year? write the day readers first see it, like {today}"
 
 
 def _story(story: Story, rules: Rules, today: date) -> Findings:

@@ -24,7 +24,7 @@ def either(words: Any) -> re.Pattern[str]:
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError("write a list of words in quotation marks")
     if not all(map(str.strip, words)):
-        raise ValueError("write a word between each two quotation marks, or take these two out")
+        raise ValueError("there is no word between two quotation marks; write one, or take them out")
     longest_first = sorted(words, key=len, reverse=True)
     any_of = "|".join(re.escape(word).replace("'", "['’]") for word in longest_first) or "(?!)"
     return re.compile(rf"(?<![\w-])(?:{any_of})(?![\w-])", re.IGNORECASE)
@@ -32,7 +32,7 @@ def either(words: Any) -> re.Pattern[str]:
 
 def _finds_something(sign: re.Pattern[str]) -> re.Pattern[str]:
     if sign.search(""):
-        raise ValueError("this finds a sign in every line; write the sign")
+        raise ValueError("this pattern matches every line; write one for the sign")
     return sign
 
 
