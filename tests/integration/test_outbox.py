@@ -603,10 +603,12 @@ def test_migrating_again_does_no_harm(box):
 
 def test_processes_that_start_together_make_one_table(place):
     ready, go = os.pipe()
+    waiting, begun = os.pipe()
 
     def start(_: int) -> bool:
         def work() -> bool:
             os.close(go)
+            os.write(begun, b".")
             os.read(ready, 1)  # returns in both when the test closes its end
             migrate(open_database(f"sqlite:///{place}"))
             return True
@@ -615,10 +617,12 @@ def test_processes_that_start_together_make_one_table(place):
 
     with ThreadPoolExecutor(2) as pool:
         starts = pool.map(start, range(2))
-        time.sleep(0.05)
+        for _ in range(2):
+            os.read(waiting, 1)
         os.close(go)
         assert list(starts) == [True, True]
-    os.close(ready)
+    for end in (ready, waiting, begun):
+        os.close(end)
     assert place.exists()
 
 
