@@ -99,7 +99,7 @@ def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
     failed or overdue daily run or content update, and changes on main that the site does not show or run.
     """
     lines = [*certificates.warnings(), *ending(settings)]
-    lines += [f"a damaged outbox was kept aside: {file.name}" for file in corrupt_files(settings.outbox_url)]
+    lines += [f"a damaged outbox was moved aside: {file.name}" for file in corrupt_files(settings.outbox_url)]
     if daily := daily_run_warning(settings.data_dir):
         lines.append(daily)
     return lines + merged.warnings(settings.data_dir, settings.content_repository)

@@ -606,7 +606,7 @@ def test_bringing_a_copy_back_loses_nothing_of_the_old_file_and_lets_nobody_forg
     ]
     status, listed, sent, _ = [run("sh", "-c", step, env=site.env) for step in steps]
 
-    assert "a damaged outbox was kept aside: outbox.sqlite3.damaged-before" in status.stdout
+    assert "a damaged outbox was moved aside: outbox.sqlite3.damaged-before" in status.stdout
     assert late not in site.run("outbox", "list").stdout
     assert late in listed.stdout
     assert sent.returncode == 0, sent.stderr

@@ -39,7 +39,7 @@ def check_certificates(site: Site) -> Iterator[str]:
 def check_outbox(site: Site) -> Iterator[str]:
     """Yield a line for each problem with the outbox, or with the last sign-in to the mail server.
 
-    The problems are waiting mail, a database that is missing or cannot be used, and corrupt files kept aside.
+    The problems are waiting mail, a database that is missing or cannot be used, and corrupt files beside it.
     """
     url = site.settings.outbox_url
     file = sqlite_file(url)
