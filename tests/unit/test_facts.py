@@ -54,12 +54,33 @@ FACTS = Facts(
         # lists
         ("- one\n- at {hours}\n- three\n", "- one\n- three\n"),
         ("1. one\n2. at {hours}\n3. three\n", "1. one\n2. three\n"),
-        ("1. at {hours}\n2. at {hours}\n\n    More.\n\n3. three\n", "\n    More.\n\n1. three\n"),
+        ("1. at {hours}\n2. at {hours}\n\n    More.\n\n3. three\n", "\n\n1. three\n"),
+        ("- at {hours}\n    - sub\n- two\n", "- two\n"),
+        ("- one:\n    - at {hours}\n- two\n", "- two\n"),
+        ("1. one\n    1. at {hours}\n2. two\n", "1. one\n2. two\n"),
         ("1. at {hours}\n\nNext:\n\n3. three\n", "\nNext:\n\n3. three\n"),
         ("- Call us. We answer {hours}.\n- two\n", "- Call us.\n- two\n"),
         # tables
         ("| a |\n|---|\n| {hours} |\n| {area} |\n", "| a |\n|---|\n| Nowhere |\n"),
-        # headings take their section with them
+        ("| a | {hours} |\n|---|---|\n| b | c |\n\nEnd.\n", "\nEnd.\n"),
+        ("| a |\n|---|\n| {hours} |\n\nEnd.\n", "\nEnd.\n"),
+        # a sentence and the list that completes it
+        ("Two. Reach us:\n\n- at {hours}\n\nEnd.\n", "Two.\n\n\nEnd.\n"),
+        ("One. At {hours}:\n\n- call\n- Monday\n\n    More.\n\n- Call us.\n", "One.\n\n\n\n- Call us.\n"),
+        ("Term\n:   At {hours}.\n\nEnd.\n", "\nEnd.\n"),
+        ("At {hours}\n:   What it is.\n\nEnd.\n", "\nEnd.\n"),
+        # no half of a quotation, a link, bold words or a sentence with an abbreviation
+        ("“We answer {hours}. Come.” Two.\n", "Two.\n"),
+        ("> One sentence is\n> there {hours}. Two.\n> Three.\n", "> Two.\n> Three.\n"),
+        ("> One {hours}.\n> Two.\n", "> Two.\n"),
+        ("See [Why me? At {hours}](/me). Two.\n", "Two.\n"),
+        ("**Call us. We answer {hours}.** Two. **Three.**\n", "Two. **Three.**\n"),
+        ("_Call us. We answer {hours}._ Two.\n", "Two.\n"),
+        ("Call us (at {hours}. Do call). Two.\n", "Two.\n"),
+        ("Ask Mr. Smith at {hours}. We open at 9 a.m. Monday. Two.\n", "We open at 9 a.m. Monday. Two.\n"),
+        ("One (two. Three {hours}. Four.\n", "One (two. Four.\n"),
+        # headings take their section with them, and a section without words its heading
+        ("One.\n\n## Two\n\nWe answer {hours}.\n\n## Three\n\nEnd.\n", "One.\n\n## Three\n\nEnd.\n"),
         ("## At {hours}\n\nWords.\n\n### More\n\nWords.\n\n## Next\n\nEnd.\n", "## Next\n\nEnd.\n"),
         ("## One\n\n### At {hours}\n\nGone.\n\n### Two\n\nStays.\n", "## One\n\n### Two\n\nStays.\n"),
         ("### At {hours}\n\nGone.\n\n## Next\n", "## Next\n"),

@@ -17,9 +17,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from rjsite.content import fact_formats
+from rjsite.content.belongings import without_belongings
 from rjsite.content.fact_formats import FactForm
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.sentences import MARKER, NUMBER, WHOLE, cut_sentences, cut_units
+from rjsite.content.sentences import MARKER, WHOLE, cut_units, cut_whole_sentences
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, read_as
 
@@ -141,23 +142,12 @@ class Facts(dict[str, Fact]):
 
         Yields:
             The number of the first line, the source text, and the text to show, which is empty if the unit is
-            hidden. A hidden heading hides its whole section. The item after a hidden one takes its number.
+            hidden. What belongs to a hidden unit is hidden with it (see `belongings`).
         """
-        line, hidden_level, number = 1, 0, ""
-        for unit in cut_units(text):
-            level = len(unit) - len(unit.lstrip("#"))
-            if 0 < level <= hidden_level:
-                hidden_level = 0
-            if level and not hidden_level and self._lacks(unit):
-                hidden_level = level
-            shown = "" if hidden_level else self._put(self._kept_unit(unit), plain=False)
-            numbered = NUMBER.match(unit)
-            if numbered and not shown:
-                number = number or numbered[0]
-            elif numbered and number:
-                shown, number = number + shown[numbered.end() :], ""
-            elif unit[:1].strip():  # the list has ended
-                number = ""
+        units = list(cut_units(text))
+        line = 1
+        filled = [self._put(self._kept_unit(unit), plain=False) for unit in units]
+        for unit, shown in zip(units, without_belongings(units, filled), strict=True):
             yield line, unit, shown
             line += unit.count("\n")
 
@@ -176,7 +166,7 @@ class Facts(dict[str, Fact]):
 
     def _sentences(self, text: str) -> Iterator[str]:
         """Yield each sentence. A fact of the form “sentence” that begins a sentence is yielded separately."""
-        for sentence in cut_sentences(text):
+        for sentence in cut_whole_sentences(text):
             while (match := _FIRST.match(sentence)) and self.get(match["name"], Fact()).form == "sentence":
                 yield match[0]
                 sentence = sentence[match.end() :]

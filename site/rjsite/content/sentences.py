@@ -10,7 +10,15 @@ MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")  # marks a list item, qu
 NUMBER = re.compile(r"[ \t]*\d+\.(?=\s)")  # at the start of an item of a numbered list
 WHOLE = re.compile(r"\s*[#|]")  # headings and table rows are not split into sentences
 _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
-_SENTENCE_END = re.compile(r"[.!?][\"”’)\]*]*\s+(?=[^\sa-z])")  # not within “9 a.m. on” or “Why me? website”
+_IN_QUOTATION = re.compile(r"\s*>[ \t]*(?![\s#|>]|[-*+]\s|\d+\.\s)")  # another line of it
+# Not within “9 a.m. on” or “Why me? website”; after the > of a further line of a quotation.
+_SENTENCE_END = re.compile(r"[.!?][\"”’)\]*_]*\s+(?:> )?(?=[^\sa-z])")
+_ABBREVIATED = re.compile(
+    r"(?:^|[\s(“])(?:[ap]\.m|e\.g|i\.e|etc|approx|Mrs?|Ms|Dr|St|Prof|Rev|Tel|Ext|[A-Z])\.\s+$"
+)
+_MARKS = tuple(  # each pair, with a group for the mark that opens, and marks that open and close
+    map(re.compile, (r"(\()|\)", r"(\[)|\]", "(“)|”", r"\*\*", r"(?<!\*)\*(?!\*)", r"(?<![\w{])_|_(?![\w}])"))
+)
 
 
 def sentences(text: str) -> Iterator[tuple[str, str]]:
@@ -30,11 +38,40 @@ def cut_sentences(text: str) -> Iterator[str]:
     return (text[start:end] for start, end in pairwise(starts))
 
 
+def cut_whole_sentences(text: str) -> Iterator[str]:
+    """Yield each sentence as `cut_sentences` does, but never a part of a quotation, a link or bold words.
+
+    An abbreviation ends no sentence either. Each sentence can be hidden without damage to the others.
+    """
+    closed = [mark for mark in _MARKS if not _is_open(mark, _balance(mark, text))]
+    whole: list[str] = []
+    balances = [0] * len(closed)
+    for sentence in cut_sentences(text):
+        whole.append(sentence)
+        balances = [before + _balance(mark, sentence) for before, mark in zip(balances, closed, strict=True)]
+        if not (_ABBREVIATED.search(sentence) or any(map(_is_open, closed, balances))):
+            yield "".join(whole)
+            whole.clear()
+    if whole:
+        yield "".join(whole)
+
+
+def _balance(mark: re.Pattern[str], text: str) -> int:
+    """Return how many more marks open than close or, for a mark that does both, how many there are."""
+    return sum(1 if not mark.groups or match[1] else -1 for match in mark.finditer(text))
+
+
+def _is_open(mark: re.Pattern[str], balance: int) -> bool:
+    return balance > 0 if mark.groups else balance % 2 == 1
+
+
 def cut_units(text: str) -> Iterator[str]:
     """Yield each paragraph, list item, heading and table row, with its line endings."""
     unit = ""
     for line in text.splitlines(keepends=True):
-        if unit and (not line.strip() or not unit.strip() or _UNIT_START.match(line) or WHOLE.match(unit)):
+        quoted = unit.lstrip()[:1] == ">" and unit.strip() != ">" and _IN_QUOTATION.match(line)
+        begins = not line.strip() or not unit.strip() or _UNIT_START.match(line) or WHOLE.match(unit)
+        if unit and begins and not quoted:
             yield unit
             unit = ""
         unit += line
