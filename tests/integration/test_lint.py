@@ -17,7 +17,7 @@ from rjsite.content.library import load
 from rjsite.content.lint import readability
 from rjsite.content.lint.github_report import add_to_summary
 from rjsite.content.lint.rules import load_rules
-from rjsite.content.problem import Problem, Severity
+from rjsite.content.problem import Problem, Severity, Unreadable
 from support import commands
 from support.forms import Page, words
 from support.service import SERVICE
@@ -444,6 +444,48 @@ def test_an_old_address_that_leads_nowhere_is_named(content):
     ]
 
 
+@pytest.mark.parametrize("name", ["pages/sent.md", "errors/404.md", "errors/500.md"])
+def test_a_missing_page_that_no_link_leads_to_is_named(content, name):
+    (content / name).unlink()
+
+    (found,) = findings(content)
+
+    assert found.startswith(f"content/{name}:1: put this file back; the page ")
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ('[[menu]]\nlabel = "Start"\npage = "/"\n', "the menu"),
+        ('[[footer]]\nlabel = "Start"\npage = "/"\n' * 2, "the footer"),
+        ('[[group]]\ntitle = "More"\npages = ["/"]\n', "the site map"),
+    ],
+)
+def test_a_page_that_the_navigation_names_twice_is_named(content, words, place):
+    write(content, "navigation.toml", words)
+
+    (found,) = load(content).problems
+
+    assert found.message == f"/ is in {place} twice; keep one of them"
+
+
+def test_a_page_that_was_pasted_into_a_file_twice_is_named(content):
+    write(content, "pages/index.md", (content / "pages" / "index.md").read_text())
+
+    (found, *_) = map(str, load(content).problems)
+
+    assert found == (
+        "content/pages/index.md:9: a second page begins here; keep one page in a file, and delete the rest"
+    )
+
+
+def test_a_control_character_in_a_list_of_facts_is_named_as_one(content):
+    write(content, "service.toml", '[hours]\nvalue = "from 9am\x07"\n')
+
+    with pytest.raises(Unreadable, match="there is an invisible control character here"):
+        load(content)
+
+
 @pytest.mark.parametrize("name", ["case-studies/new.txt", "case-studies/2026/new.md", "new.md"])
 def test_a_file_that_nothing_uses_is_named(content, name):
     (content / name).parent.mkdir(exist_ok=True)
@@ -517,14 +559,14 @@ def test_the_command_says_each_finding_and_fails(content, check):
     today = f"last_checked: {date.today()}"  # noqa: DTZ011
     for path in content.rglob("*.md"):
         path.write_text(path.read_text().replace("last_checked: 2026-02-01", today))
-    assert check() == (0, ["2 pages, 1 stories, 0 to fix"])
+    assert check() == (0, ["3 pages, 1 stories, 0 to fix"])
 
     write(content, HOME, "An easy page.")
 
     status, lines = check()
     assert status == 1
     assert lines[0].startswith(f"content/{HOME}:9: “easy” is not our word; ")
-    assert lines[1:] == ["2 pages, 1 stories, 1 to fix"]
+    assert lines[1:] == ["3 pages, 1 stories, 1 to fix"]
 
 
 def test_a_broken_page_is_one_line_though_the_menu_names_it(content, check):

@@ -140,7 +140,7 @@ def test_words_of_the_new_file_that_nobody_replaced_are_named(story, rjsite):
 
 
 def test_a_filled_file_has_nothing_to_fix_and_goes_out(content, story, rjsite):
-    assert rjsite("check") == (0, ["2 pages, 2 stories, 0 to fix"])
+    assert rjsite("check") == (0, ["3 pages, 2 stories, 0 to fix"])
     assert set(load(content).by_slug) == {"the-broken-fence", "the-shop-window"}
 
 
@@ -277,7 +277,7 @@ def test_the_rest_of_the_site_goes_on_after_each_break(content, story, name):
 
     library = load(content)
 
-    assert set(library.pages) == {"/", "/case-studies/"}
+    assert set(library.pages) == {"/", "/case-studies/", "/sent"}
     assert set(library.forms) == {"/ask"}
     assert set(library.by_slug) == {"the-shop-window"} | ({"the-broken-fence"} if name in STAYS else set())
 

@@ -109,9 +109,11 @@ def write_content(parent: Path) -> Path:
         "forms/ask.md": page("Ask us"),
         "pages/index.md": page("Home"),
         "pages/case-studies.md": page("Stories"),
+        "pages/sent.md": page("Sent").replace("\nlast_checked", "\nlisted: false\nlast_checked"),
         "case-studies/the-shop-window.md": STORY,
         "outcomes/outside.md": plain("Outside"),
         "errors/404.md": plain("Not found"),
+        "errors/500.md": plain("Fault"),
         **{f"errors/{name}.md": plain(f"Notice {name}") for name in NOTICES},
     }
     for name, words in files.items():

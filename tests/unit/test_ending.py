@@ -165,8 +165,8 @@ def test_the_check_fails_only_once_a_permission_has_ended(content: Path):
     assert soon.exit_code == 0
     assert soon.stdout.startswith(PLACE + said.format("ends"))
     assert f"::warning file=content/{STORY},line=15::the permission" in soon.stdout
-    assert soon.stdout.endswith("2 pages, 1 stories, 0 to fix\n")
+    assert soon.stdout.endswith("3 pages, 1 stories, 0 to fix\n")
     assert ended.exit_code == 1
     assert ended.stdout.startswith(PLACE + said.format("ended"))
     assert f"::error file=content/{STORY},line=15::the permission" in ended.stdout
-    assert ended.stdout.endswith("2 pages, 1 stories, 1 to fix\n")
+    assert ended.stdout.endswith("3 pages, 1 stories, 1 to fix\n")

@@ -167,7 +167,7 @@ def test_a_broken_story_is_left_out_and_the_rest_is_there(content, story):
     library = load(content)
 
     assert list(library.by_slug) == ["another"]
-    assert set(library.pages) == {"/", "/case-studies/"}
+    assert set(library.pages) == {"/", "/case-studies/", "/sent"}
     assert list(library.forms) == ["/ask"]
 
 

@@ -41,7 +41,7 @@ class Navigation(BaseModel):
 def navigation_problems(
     written: Navigation, path: Path, shown: Path, pages: Mapping[str, Page], left_out: Container[str]
 ) -> Iterator[Problem]:
-    """Yield a problem for each link to a page that does not exist, and each listed page that is in no group.
+    """Yield a problem for each link without a page, each page named twice, and each listed page in no group.
 
     Args:
         written: the navigation as read from the file.
@@ -54,6 +54,11 @@ def navigation_problems(
     for address in [*mapped, *(link.page for link in (*written.menu, *written.footer))]:
         if address not in pages and address not in left_out:
             message = f"there is no page {address}; write it or take it out"
+            yield Problem(shown, line_of(path, f'"{address}"'), message, Severity.PLEASE_FIX)
+    menu, footer = ([link.page for link in links] for links in (written.menu, written.footer))
+    for place, addresses in (("the menu", menu), ("the footer", footer), ("the site map", mapped)):
+        for address in sorted({address for address in addresses if addresses.count(address) > 1}):
+            message = f"{address} is in {place} twice; keep one of them"
             yield Problem(shown, line_of(path, f'"{address}"'), message, Severity.PLEASE_FIX)
     for address, page in sorted(pages.items()):
         if page.listed and address not in mapped:

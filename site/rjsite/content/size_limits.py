@@ -26,6 +26,8 @@ COLUMNS = 50
 OPEN_BRACKETS = 20
 SIGNS = 2_000  # the signs * _ ` and \ together
 
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+CONTROL_HERE = "there is an invisible control character here; delete the line and type it again"
 CLOSED = "this file cannot be opened; put it back, or delete it"
 
 _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|(?!\())")
@@ -35,8 +37,9 @@ _TOO_DEEP = "there are too many levels of lists or quotations here; use one or t
 # The order matters: the first pattern finds lines that are too long, for which the others would be slow.
 _IN_BODY = {
     _LONG_LINE: f"this line has more than {LINE} characters; begin a new paragraph within it",
-    re.compile(r"[\x00-\x08\x0e-\x1f\x7f]"): (
-        "there is an invisible control character here; delete the line and type it again"
+    CONTROL: CONTROL_HERE,
+    re.compile(r"^---[ \t]*\n(?:\w+:.*\n){2,}---[ \t]*$", re.MULTILINE): (
+        "a second page begins here; keep one page in a file, and delete the rest"
     ),
     re.compile(r"^(?:[ \t]*(?:>|[-*+:][ \t]|\d+[.)][ \t])){9}", re.MULTILINE): _TOO_DEEP,
     re.compile(r"^(?: {4}| {0,3}\t){11}", re.MULTILINE): _TOO_DEEP,
@@ -96,7 +99,7 @@ def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
     """
     if len(fields) > FIELDS:
         yield 0, f"the fields have more than {FIELDS} characters; make them shorter"
-    above = fields.count("\n") + 2
+    above = fields.count("\n") + 3
     for pattern, message in _IN_BODY.items():
         if match := pattern.search(body):
             yield above + body.count("\n", 0, match.start()), message

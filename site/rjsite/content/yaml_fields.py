@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import yaml
 
+from rjsite.content.size_limits import CONTROL, CONTROL_HERE
+
 _FIELD = re.compile(r"[^\s#\-\]}\"'][^:]*:(?:\s|$)")
 _CURLY = "“”„‟‘’‚‛«»"
 _ENCLOSED = re.compile(rf"[{_CURLY}][^“”\"]*[{_CURLY}\"']")
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\[^\"\\/])")
 _LONGEST = 50  # at most this many lines of a field are tried one by one
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 def nodes(text: str) -> Iterator[tuple[str, int, yaml.Node]]:
@@ -56,8 +57,8 @@ def _advice(line: str) -> str:
     straight = f'{known}: "..."'
     if "\t" in line:
         return "there is a tab here; use spaces instead"
-    if _CONTROL.search(line):
-        return "there is an invisible control character here; delete the line and type it again"
+    if CONTROL.search(line):
+        return CONTROL_HERE
     if line[:1].isspace() and re.fullmatch(r"\w+", name):
         return f"take out the spaces before “{name}”"
     if colon and value[:1] and value[0] in _CURLY:

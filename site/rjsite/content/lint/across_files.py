@@ -22,6 +22,12 @@ _USED = (
     "forms/*.md", "forms/*.toml", "forms/shared/*.toml",
 )  # fmt: skip
 
+_NEEDED = {  # files that no link leads to, and what lacks words without them
+    "pages/sent.md": "the page after a form was sent",
+    "errors/404.md": "the page for an address that does not exist",
+    "errors/500.md": "the page for a fault of the site",
+}
+
 
 class Addresses:
     """All addresses on the site."""
@@ -67,7 +73,7 @@ def _ids(page: Page) -> set[str]:
 
 
 def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iterator[Problem]:
-    """Yield a problem for each duplicate title or address, redirect that leads nowhere, and unused file."""
+    """Yield a problem for each duplicate title or address, lost redirect, and missing or unused file."""
     yield from _titles(library)
     path = folder / "redirects.toml"
     for old, new in library.redirects.items():
@@ -83,6 +89,9 @@ def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iter
     for address in (library.pages.keys() & OF_THE_SITE) - {"/sent"}:  # the text of /sent is a page
         shown = library.pages[address].document.shown
         yield Problem(shown, 1, f"the site itself uses {address}; give this file another name")
+    for name, what in _NEEDED.items():
+        if not (folder / name).exists():
+            yield Problem(Path(folder.name, name), 1, f"put this file back; {what} has no words without it")
     yield from _unused(folder)
 
 
