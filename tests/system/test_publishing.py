@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rjsite.web.live_content import CHECK_EVERY
-from support.processes import LOOPBACK, listens, wait_until
+from support.processes import LOOPBACK, free_port, listens, wait_until
 from support.service import SERVICE
 from support.site_process import Site, production_settings
 
@@ -159,8 +159,22 @@ def test_the_worker_goes_on_with_its_mail_when_every_part_of_the_site_is_told(pr
         assert worker.stop() == 0
 
 
+def test_a_site_that_is_told_while_it_starts_goes_on_and_reads_the_content_again(production):
+    port = free_port()
+    other = production.begin("serve", "--port", str(port))
+    try:
+        wait_until(lambda: told(other.process.pid, "SigBlk", signal.SIGHUP), "the site to begin")
+        assert not listens(port)
+        os.kill(other.process.pid, signal.SIGHUP)
+
+        wait_until(lambda: "content loaded" in other.log.read_text(), "the content to be loaded")
+        wait_until(lambda: listens(port), "the site to answer")
+    finally:
+        assert other.stop() == 0
+
+
 def told(process: int, kind: str, number: signal.Signals) -> bool:
-    """Return whether a process catches (SigCgt) or ignores (SigIgn) a signal; see proc(5)."""
+    """Return whether a process catches (SigCgt), ignores (SigIgn) or blocks (SigBlk) a signal: proc(5)."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     (mask,) = (line.split()[1] for line in lines if line.startswith(f"{kind}:"))
     return bool(int(mask, 16) & 1 << number - 1)
