@@ -398,6 +398,19 @@ def test_the_version_before_is_kept_until_the_next_run(project, data, updated):
     assert [path.name for path in (data / "content-versions").iterdir()] == [newest]
 
 
+def test_a_stray_file_beside_the_versions_stops_nothing_and_goes(project, data, updated):
+    versions = data / "content-versions"
+    (versions / "notes.txt").write_text("Words.")
+    (versions / "part-of-a-note").write_text("Words.")
+    (versions / "elsewhere").symlink_to(project.folder)
+
+    update()
+
+    (newest,) = project.git("log", "-1", "--format=%H").split()
+    assert [path.name for path in versions.iterdir()] == [newest]
+    assert project.folder.is_dir()
+
+
 def test_without_a_repository_the_command_says_what_to_set(data, monkeypatch):
     monkeypatch.delenv("RJSITE_CONTENT_REPOSITORY")
 

@@ -111,8 +111,16 @@ def alone(data: Path) -> Iterator[None]:
     versions.mkdir(mode=0o755, exist_ok=True)
     with locked(versions):
         for part in versions.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(part)
+            _delete(part)
         yield
+
+
+def _delete(old: Path) -> None:
+    """Delete a clone, or a file or link that somebody left beside the clones."""
+    if old.is_dir() and not old.is_symlink():
+        shutil.rmtree(old)
+    else:
+        old.unlink()
 
 
 def take_up(repository: str, data: Path) -> str:
@@ -132,7 +140,7 @@ def take_up(repository: str, data: Path) -> str:
     in_use = (clone.resolve(), before)  # requests may still read the previous clone
     for old in (data / VERSIONS).iterdir():
         if old.resolve() not in in_use:
-            shutil.rmtree(old)
+            _delete(old)
     if clone.resolve() != before:
         _lead_to(data, clone)
     return clone.name
