@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,17 @@ def test_a_certificate_proves_who_asks_and_no_secret_is_sent(server: TokenServer
 
 
 ODD_SECRET = "a+b/c=d~e.f&g %h\"i'j"
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda file: file.write_text(file.read_text()[:900])])
+def test_a_key_file_that_is_gone_or_not_whole_has_a_failure_of_its_own(
+    server: TokenServer, tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    file, _ = client_key(tmp_path)
+    tokens = source(server, mail_oauth_client_secret="", mail_oauth_client_key=file)
+    spoil(file)
+
+    assert failure(tokens) == "token key file not readable"
 
 
 def test_a_secret_arrives_as_it_was_set(server: TokenServer) -> None:

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from rjsite.mail.smtp_errors import (
     TOKEN_BUSY,
+    TOKEN_KEY,
     TOKEN_MISSING,
     TOKEN_NOT_TRUSTED,
     TOKEN_REFUSED,
@@ -119,12 +120,18 @@ def client_assertion(settings: Settings) -> str:
     """Return a signed JWT that proves the identity of the client (RFC 7523, section 3).
 
     The header identifies the certificate by its SHA-256 digest, which Microsoft requires for PS256.
+
+    Raises:
+        MailFailure: if the file can no longer be used, for example while somebody replaces it.
     """
     assert settings.mail_oauth_client_key  # noqa: S101 - the caller looks
-    pem = settings.mail_oauth_client_key.read_bytes()
-    key = serialization.load_pem_private_key(pem, None)
+    try:
+        pem = settings.mail_oauth_client_key.read_bytes()
+        key = serialization.load_pem_private_key(pem, None)
+        thumbprint = x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256())
+    except (OSError, ValueError):
+        raise MailFailure(TOKEN_KEY) from None
     assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 - the settings were checked at the start
-    thumbprint = x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256())
     now, client = int(time.time()), settings.mail_oauth_client_id
     header = {"alg": "PS256", "typ": "JWT", "x5t#S256": _base64url(thumbprint)}
     claims = {

@@ -23,6 +23,7 @@ TOKEN_BUSY = "token server busy"  # noqa: S105
 TOKEN_MISSING = "token server gave no token"  # noqa: S105
 TOKEN_UNREACHABLE = "token server unreachable"  # noqa: S105
 TOKEN_NOT_TRUSTED = "token server not trusted"  # noqa: S105
+TOKEN_KEY = "token key file not readable"  # noqa: S105 - RJSITE_MAIL_OAUTH_CLIENT_KEY
 NOT_IN_TEAM = "for nobody in RJSITE_TEAM_EMAIL"
 # The failures that do not close the gate but affect all emails. `TeamMail.check` shows when they are over.
 ON_THE_WAY = (
