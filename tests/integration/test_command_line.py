@@ -125,6 +125,12 @@ def test_a_database_that_cannot_be_used_is_named_by_its_kind_of_error_alone(monk
     assert str(tmp_path) not in result.stderr
 
 
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    result = commands.run("release-check", "--write", str(tmp_path))
+
+    assert (result.exit_code, result.stderr) == (1, f"That did not work: {tmp_path}: Is a directory.\n")
+
+
 def test_content_that_cannot_be_read_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("RJSITE_CONTENT_DIR", str(tmp_path))
     result = commands.run("release-check")

@@ -147,6 +147,24 @@ def test_pages_are_published_over_nothing_that_somebody_else_put_there(data, tmp
     assert ListFile(data, PUBLISHED_FOLDERS).read() == set()
 
 
+def test_the_first_pages_are_published_to_an_empty_folder_only(data, content):
+    result = commands.run("publish", str(content))
+
+    assert result.exit_code == 1
+    assert f"{content} has other files in it; name a folder for the pages alone" in result.stderr
+    assert not (content / "current").exists()
+
+
+@pytest.mark.parametrize("arguments", [[SLUG], ["--list"], ["--undo", SLUG]])
+def test_a_damaged_list_is_named_with_what_to_do(data, arguments):
+    (data / HIDDEN_STORIES).write_bytes(b"\xff\xfe")
+
+    result = commands.run("hide", *arguments)
+
+    assert result.exit_code == 1
+    assert f"{data / HIDDEN_STORIES} is damaged; put a copy back, or move it away" in result.stderr
+
+
 def test_a_story_is_hidden_from_a_terminal_that_has_no_curly_quotes(data, tmp_path):
     published = tmp_path / "published"
     commands.run("publish", str(published))

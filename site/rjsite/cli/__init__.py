@@ -47,7 +47,8 @@ class Program(click.Group):
             if not isinstance(error, DATABASE_ERRORS):
                 raise
             name = f"the database of the outbox cannot be used ({type(error).__name__})"
-            _fail(1, f"That did not work: {getattr(error, 'strerror', '') or name}.")
+            where = f"{file}: " if isinstance(file := getattr(error, "filename", ""), str) and file else ""
+            _fail(1, f"That did not work: {where}{getattr(error, 'strerror', '') or name}.")
 
 
 def _fail(status: int, message: str) -> NoReturn:

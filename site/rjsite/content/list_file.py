@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from errno import EILSEQ
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,13 +44,15 @@ class ListFile:
         """Return the entries.
 
         Raises:
-            OSError: if the list exists but cannot be read.
-            UnicodeError: if the list is not UTF-8.
+            OSError: if the list exists but cannot be read, or is not UTF-8.
         """
         try:
             return set(self.path.read_text(encoding="utf-8").split("\n")) - {""}
         except FileNotFoundError:
             return set()
+        except UnicodeError:
+            message = f"{self.path} is damaged; put a copy back, or move it away and make the list again"
+            raise OSError(EILSEQ, message) from None
 
     def add(self, entry: str) -> None:
         """Add an entry to the list."""

@@ -89,7 +89,7 @@ class LiveLibrary:
             self._hidden_stamp = self._hidden.stamp() if self._hidden else None
             try:
                 self._library = whole.without(self._hidden.read() if self._hidden else ())
-            except (OSError, UnicodeError):  # it is unknown which stories are hidden
+            except OSError:  # it is unknown which stories are hidden
                 message = "this list in the data folder cannot be read, so no story is shown"
                 problem = Problem(Path(HIDDEN_STORIES), 1, message)
                 log.error("%s", problem)

@@ -54,7 +54,8 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
     """
     take_down(folder, lambda slug: _is_over(settings.content_dir / "case-studies" / f"{slug}.md"))
     folder.mkdir(parents=True, exist_ok=True)
-    if any(map(_is_foreign, (folder / CURRENT, *folder.glob("release-*")))):
+    first = not os.path.lexists(folder / CURRENT)
+    if any(map(_is_foreign, folder.iterdir() if first else (folder / CURRENT, *folder.glob("release-*")))):
         raise OSError(EEXIST, f"{folder} has other files in it; name a folder for the pages alone")
     with suppress(OSError):  # so that `rjsite hide` publishes to this folder again
         ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
