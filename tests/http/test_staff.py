@@ -161,6 +161,19 @@ def test_every_problem_stands_at_its_question_and_every_answer_stays(staff):
     assert as_lists(sent).items() <= typed(answer.text).items()
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"agreed_by": ""}, "Who agreed? Write who agreed, one of: person harmed, "),
+        ({"title": "A" * 301}, "What is the title of the story? Use 300 characters at most; these are 301"),
+    ],
+)
+def test_a_problem_is_said_in_the_words_of_the_form(staff, answer, said):
+    page = staff.post("/staff/story", data={**GOOD, **answer, "do": "check"})
+
+    assert f">{said}" in page.text
+
+
 def test_without_a_good_title_or_with_one_that_is_taken_the_page_says_so(staff, old):
     for title, said in (
         ("???", "Write a title with letters in it"),

@@ -345,7 +345,7 @@ def test_a_story_goes_out_only_if_it_says_who_agreed(content):
 
     (found,) = lint.check(load(content, drafts=True), content, TODAY)
 
-    assert str(found).startswith(f"content/{STORY}:13: add a line “agreed_by: ...” with who agreed, one of: ")
+    assert str(found).startswith(f"content/{STORY}:14: agreed_by: write who agreed, one of: ")
     assert found.severity is Severity.MUST_NOT_BE_SHOWN
 
 

@@ -43,7 +43,7 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
             return f"add a line {line.format(name)}"
         case "extra_forbidden":
             return not_a_field(name, _within(kind, around))
-        case "string_too_long":
+        case "string_too_long" | "too_long":
             return f"use {given['max_length']} characters at most; these are {len(str(fault['input']))}"
         case "tuple_type" if isinstance(fault["input"], dict):
             return f"begin each of them with a line of its own: [[{name}]]"

@@ -25,8 +25,10 @@ def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
             message = f"write the day on which the people in it agreed, like {today}; or keep it as a draft"
             yield problem("permission", message)
         elif not story.agreed_by:
-            message = f"add a line “agreed_by: ...” with who agreed, one of: {', '.join(get_args(Agreed))}"
-            yield problem("permission", message)
+            who = f"who agreed, one of: {', '.join(get_args(Agreed))}"
+            there = "agreed_by" in document.lines  # as it is in the staff copy, where nobody sees lines
+            message = f"agreed_by: write {who}" if there else f"add a line “agreed_by: ...” with {who}"
+            yield problem("agreed_by" if there else "permission", message)
     if story.permission and story.permission > today:
         message = f"this day is still to come; write the day on which they agreed, like {today}"
         yield problem("permission", f"permission: {message}")
