@@ -444,6 +444,15 @@ def test_an_old_address_that_leads_nowhere_is_named(content):
     ]
 
 
+@pytest.mark.parametrize("old", ["/case-studies/", "/ask", "/case-studies/the-shop-window"])
+def test_an_old_address_at_which_there_is_a_page_is_named(content, old):
+    write(content, "redirects.toml", f'"{old}" = "gone"')
+
+    (found,) = (said for said in findings(content) if "/redirects.toml:" in said)
+
+    assert found.endswith(f":3: there is a page at {old}; take this line out, or delete the page")
+
+
 @pytest.mark.parametrize("name", ["pages/sent.md", "errors/404.md", "errors/500.md"])
 def test_a_missing_page_that_no_link_leads_to_is_named(content, name):
     (content / name).unlink()

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote
 
-from rjsite.content.library import GONE, Library
+from rjsite.content.library import GONE, HOME, Library
 from rjsite.content.markdown import slug
 from rjsite.content.model import Page
 from rjsite.content.problem import Problem
@@ -82,6 +82,9 @@ def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iter
             yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), message)
         if (asked := _looked_up(old)) != (old.rstrip("/") or "/"):
             message = f"nobody can reach this old address; write “{asked}”, with a / first, in small letters"
+            yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), message)
+        if old != HOME and (page := addresses.pages.get(old)) and not page.not_public:
+            message = f"there is a page at {old}; take this line out, or delete the page"
             yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), message)
     for address in library.pages.keys() & library.forms.keys():
         shown = library.pages[address].document.shown
