@@ -78,6 +78,8 @@ FACTS = Facts(
         ("_Call us. We answer {hours}._ Two.\n", "Two.\n"),
         ("Call us (at {hours}. Do call). Two.\n", "Two.\n"),
         ("Ask Mr. Smith at {hours}. We open at 9 a.m. Monday. Two.\n", "We open at 9 a.m. Monday. Two.\n"),
+        ("We answer {hours} to 5 p.m. Call 999 in danger.\n", "Call 999 in danger.\n"),
+        ("We answer from 9 a.m. Monday to {hours}. Two.\n", "Two.\n"),
         ("One (two. Three {hours}. Four.\n", "One (two. Four.\n"),
         # headings take their section with them, and a section without words its heading
         ("One.\n\n## Two\n\nWe answer {hours}.\n\n## Three\n\nEnd.\n", "One.\n\n## Three\n\nEnd.\n"),

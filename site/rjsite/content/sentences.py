@@ -13,8 +13,9 @@ _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
 _IN_QUOTATION = re.compile(r"\s*>[ \t]*(?![\s#|>]|[-*+]\s|\d+\.\s)")  # another line of it
 # Not within “9 a.m. on” or “Why me? website”; after the > of a further line of a quotation.
 _SENTENCE_END = re.compile(r"[.!?][\"”’)\]*_]*\s+(?:> )?(?=[^\sa-z])")
-_ABBREVIATED = re.compile(
-    r"(?:^|[\s(“])(?:[ap]\.m|e\.g|i\.e|etc|approx|Mrs?|Ms|Dr|St|Prof|Rev|Tel|Ext|[A-Z])\.\s+$"
+_ABBREVIATION = re.compile(
+    r"(?<![^\s(“])(?:e\.g|i\.e|etc|approx|Mrs?|Ms|Dr|St|Prof|Rev|Tel|Ext|[A-Z])\.\s+"
+    r"|[ap]\.m\.\s+(?=(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)"
 )
 _MARKS = tuple(  # each pair, with a group for the mark that opens, and marks that open and close
     map(re.compile, (r"(\()|\)", r"(\[)|\]", "(“)|”", r"\*\*", r"(?<!\*)\*(?!\*)", r"(?<![\w{])_|_(?![\w}])"))
@@ -43,26 +44,25 @@ def cut_whole_sentences(text: str) -> Iterator[str]:
 
     An abbreviation ends no sentence either. Each sentence can be hidden without damage to the others.
     """
-    closed = [mark for mark in _MARKS if not _is_open(mark, _balance(mark, text))]
-    whole: list[str] = []
-    balances = [0] * len(closed)
+    marks = [mark for mark in _MARKS if not _is_open(mark, text)]
+    after_abbreviations = {match.end() for match in _ABBREVIATION.finditer(text)} - {len(text)}
+    start = end = 0
     for sentence in cut_sentences(text):
-        whole.append(sentence)
-        balances = [before + _balance(mark, sentence) for before, mark in zip(balances, closed, strict=True)]
-        if not (_ABBREVIATED.search(sentence) or any(map(_is_open, closed, balances))):
-            yield "".join(whole)
-            whole.clear()
-    if whole:
-        yield "".join(whole)
+        end += len(sentence)
+        if end not in after_abbreviations and not any(_is_open(mark, text[start:end]) for mark in marks):
+            yield text[start:end]
+            start = end
+    if start < end:
+        yield text[start:end]
 
 
-def _balance(mark: re.Pattern[str], text: str) -> int:
-    """Return how many more marks open than close or, for a mark that does both, how many there are."""
-    return sum(1 if not mark.groups or match[1] else -1 for match in mark.finditer(text))
-
-
-def _is_open(mark: re.Pattern[str], balance: int) -> bool:
-    return balance > 0 if mark.groups else balance % 2 == 1
+def _is_open(mark: re.Pattern[str], text: str) -> bool:
+    """Return whether more marks open than close. Of marks that do both, an odd number is open."""
+    found = list(mark.finditer(text))
+    if not mark.groups:
+        return len(found) % 2 == 1
+    opening = sum(match[1] is not None for match in found)
+    return opening > len(found) - opening
 
 
 def cut_units(text: str) -> Iterator[str]:
