@@ -17,8 +17,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from rjsite.content import fact_formats
-from rjsite.content.belongings import without_belongings
 from rjsite.content.fact_formats import FactForm
+from rjsite.content.hiding import hide_dependents
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.sentences import MARKER, WHOLE, cut_units, cut_whole_sentences
 from rjsite.content.source import read_source
@@ -142,12 +142,12 @@ class Facts(dict[str, Fact]):
 
         Yields:
             The number of the first line, the source text, and the text to show, which is empty if the unit is
-            hidden. What belongs to a hidden unit is hidden with it (see `belongings`).
+            hidden. What depends on a hidden unit is hidden with it (see `hiding.py`).
         """
         units = list(cut_units(text))
         line = 1
         filled = [self._put(self._kept_unit(unit), plain=False) for unit in units]
-        for unit, shown in zip(units, without_belongings(units, filled), strict=True):
+        for unit, shown in zip(units, hide_dependents(units, filled), strict=True):
             yield line, unit, shown
             line += unit.count("\n")
 

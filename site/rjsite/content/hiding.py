@@ -1,4 +1,4 @@
-"""Hides what belongs to a hidden unit of Markdown: its section, its table, its list, or what is within it."""
+"""Hides what depends on a hidden unit of Markdown: the section of a heading, a table, a list or sub-items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROW = re.compile(r"\s*\|")
 _DEFINITION = re.compile(r"[ \t]*:\s")
 
 
-def without_belongings(units: list[str], shown: list[str]) -> list[str]:
+def hide_dependents(units: list[str], shown: list[str]) -> list[str]:
     """Return what to show of each unit, given what facts leave of it.
 
     Args:
