@@ -100,5 +100,5 @@ def test_a_server_that_is_told_to_stop_finishes_the_mail_in_hand(
     os.kill(site.process_id, signal.SIGTERM)
     wait_until(lambda: site.ended, "the server to end")
 
-    assert "tries 1  taken" in site.run("outbox", "list").stdout
+    assert "tries 1  accepted" in site.run("outbox", "list").stdout
     assert len(mail_server.received) == 1
