@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
-from rjsite.content.library import STORIES, Library
+from rjsite.content.library import STORIES, Library, load
 from rjsite.content.stories import ON_A_PAGE
 from rjsite.web.pages import OTHERS
 from rjsite.web.story_form import sent_form
@@ -20,14 +21,22 @@ from support.staff import BANNER, URL, make_public_app, make_staff_app, typed
 
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the client's content, in which each story was opened and saved in the form."""
+    """Return a copy of the content in which each story was saved in the form and nothing is a draft."""
     folder = tmp_path_factory.mktemp("edited")
     staff = make_staff_app(folder, content_dir=CLIENT).test_client()
     shutil.copytree(CLIENT, folder / "content")
     for path in sorted((folder / "content" / "case-studies").glob("*.md")):
         sent = typed(staff.get(f"/staff/story/{path.stem}").text)
         path.write_text(sent_form(MultiDict(sent)).text, encoding="utf-8")
+    for path in (folder / "content").rglob("*.md"):  # readers would not see a draft
+        path.write_text(re.sub("(?m)^draft:.*\n", "", path.read_text(encoding="utf-8")), encoding="utf-8")
     return folder / "content"
+
+
+@pytest.fixture(scope="module")
+def library(edited: Path) -> Library:
+    """Return the copy as it is shown."""
+    return load(edited)
 
 
 @pytest.fixture(scope="module")
