@@ -82,13 +82,13 @@ class Reader:
         kept: Made | None = None,
         otherwise: Made | None = None,
     ) -> Made:
-        """Return the content of a file or folder or, if it cannot be used, the first available replacement.
+        """Return what is in a file or, if that cannot be used, `kept`, the last good version or `otherwise`.
 
         Args:
-            name: the file or folder, relative to the content folder.
-            make: a function that reads the file.
-            kept: what the site shows now, the first replacement. The second is the last good version.
-            otherwise: the third replacement.
+            name: the file or folder, relative to the content folder. If it is replaced, `unusable` has its name.
+            make: a function that reads the file or folder.
+            kept: what the site shows now. If it is empty, it is no replacement.
+            otherwise: a default.
 
         Raises:
             Unreadable: if the file or folder cannot be used and there is no replacement.

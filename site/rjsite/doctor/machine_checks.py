@@ -1,4 +1,4 @@
-"""Checks the machine: the running site and its certificate, systemd units, Debian, backups and disks."""
+"""Checks the machine: the running site, its certificate, systemd units, updates, nginx, backups and disks."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Encryption of the bodies in the outbox and of the mail for the team."""
+"""Encryption of the bodies in the outbox and, if the team has certificates, of the emails with forms."""

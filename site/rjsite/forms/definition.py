@@ -178,11 +178,11 @@ OF_THE_SITE = frozenset((
     "/case-studies", "/exit", "/healthz", "/readyz", "/sent", "/site-away", "/staff", "/styleguide",
     "/too-long",
 ))  # fmt: skip
-_UNDER = ("/case-studies/", "/papers/", "/staff/", "/static/")  # the beginnings of more such addresses
+_UNDER = ("/case-studies/", "/papers/", "/staff/", "/static/")  # no form may begin with these either
 
 
 class Form(_Part):
-    """A form: its name, its address and its steps in order."""
+    """A form: its name and address, its steps in order, and how it is shown, sent and answered."""
 
     key: str = Field(exclude=True)  # from the names of its files, KEY.toml and KEY.md; not written in them
     name: Text  # the name of the form in the team's email

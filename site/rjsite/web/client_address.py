@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# IPv4 addresses embedded in IPv6 addresses (RFC 4291, section 2.5.5.2; RFC 6052, section 2.1)
+# networks of IPv6 addresses that contain an IPv4 address (RFC 4291, section 2.5.5.2; RFC 6052, section 2.1)
 _IPV4_INSIDE = (ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96"))
 _FOR = re.compile(r"(?:^|;)\s*for\s*=\s*([^;]*)", re.IGNORECASE)  # in Forwarded: RFC 7239, section 4
 _PORT = re.compile(r":[0-9]*$")

@@ -83,7 +83,7 @@ def _answered(address: str) -> bool:
 
 
 def cache_of(shown: Page) -> str:
-    """Return the Cache-Control of a page. Browsers must not store a page that people write in."""
+    """Return the Cache-Control of a page. Browsers must not store a page with a field to write in."""
     parts = parts_used(shown.document.body)
     return NO_STORE if any(part == "write" for _, part in parts) else page_cache.FRESH
 

@@ -64,7 +64,7 @@ def forget_the_form(response: AnyResponse) -> None:
 
     The cookie lasts one second and contains nothing about anyone.
     """
-    # `set_cookie` would also add Expires, which reveals the time
+    # `set_cookie` would also add Expires, and a stored copy would show when the form was left
     response.headers.add("Set-Cookie", "clear=1; Max-Age=1; Secure; HttpOnly; SameSite=Strict; Path=/")
 
 

@@ -91,7 +91,7 @@ def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
 
 
 def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
-    """Yield a finding if a value is not an answer or does not fit the form of its fact."""
+    """Yield a finding if a value is a placeholder, such as “tbc”, or does not fit the form of its fact."""
     start = " ".join(value.split())[:_SHOWN]
     if value and not fact_formats.is_answer(value):
         give = f"write {GIVE[fact.form]}" if fact.form else "write the answer"

@@ -31,7 +31,7 @@ def sentences(text: str) -> list[str]:
 
 
 def words(sentence: str) -> list[str]:
-    """Return the words of a sentence. A phone number counts as one word."""
+    """Return the words of a sentence. Digits with only spaces between them, as in a number, are one word."""
     return _WORD.findall(_LONG_NUMBER.sub("", sentence))
 
 
