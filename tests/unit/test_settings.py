@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import subprocess
-import sys
 import traceback
 from pathlib import Path
 
@@ -286,61 +283,6 @@ def test_two_folders_have_keys_of_their_own(tmp_path):
 
 
 # A program that prints the effects of reading the settings outside the process. Python audits such events.
-WATCH = """
-import json, os, sys, threading, time
-
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-EFFECTS = ("socket.", "sqlite3.", "subprocess.", "os.mkdir", "os.rename", "os.remove", "os.chmod", "os.link")
-
-def note(event, arguments):
-    writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING
-    if writes or event.startswith(EFFECTS):
-        print(event, *arguments)
-
-def start(thread, begin=threading.Thread.start):
-    print("thread", thread.name)
-    begin(thread)
-
-sys.addaudithook(note)
-threading.Thread.start = start
-from rjsite.settings import Settings, SettingsError
-time.time = lambda: print("clock")
-for environment in json.loads(sys.argv[1]) * 2:
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
-        Settings.load()
-    except SettingsError as error:
-        print(error)
-"""
-STORES = {
-    "files": {},
-    "postgresql": {"DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:9/none"},
-    "redis": {"RATELIMIT_STORAGE_URI": "redis://127.0.0.1:9"},
-    "memory": {"RATELIMIT_STORAGE_URI": "memory://"},
-}
-
-
-def test_reading_settings_only_reads(tmp_path):
-    certificate = str(make_reader(tmp_path, "one").certificate)
-    data, new = tmp_path / "data", tmp_path / "new"
-    data.mkdir()
-    development = {"MODE": "development", "DATA_DIR": str(new), "SECRET_KEY": "", "OUTBOX_KEYS": ""}
-    files = {"TEAM_CERTIFICATES": certificate, "MAIL_CA_FILE": certificate}
-    sites = [development, *({"DATA_DIR": str(data), **store} for store in STORES.values())]
-    environments = [
-        PRODUCTION | {f"RJSITE_{name}": value for name, value in {**files, **site}.items()} for site in sites
-    ]
-
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", WATCH, json.dumps(environments)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
-    assert not new.exists()
-
-
 def test_a_folder_for_mail_keeps_mail_from_leaving_whatever_server_is_named(tmp_path):
     settings = Settings.load(
         mode="development", data_dir=tmp_path, mail_server="mail.nowhere.example", mail_folder=tmp_path / "m"

@@ -85,7 +85,7 @@ class Reader:
         """Return what is in a file or, if that cannot be used, `kept`, the last good version or `otherwise`.
 
         Args:
-            name: the file or folder, relative to the content folder. If it is replaced, `unusable` has its name.
+            name: the file or folder in the content folder. If it is replaced, `unusable` gets its name.
             make: a function that reads the file or folder.
             kept: what the site shows now. If it is empty, it is no replacement.
             otherwise: a default.
