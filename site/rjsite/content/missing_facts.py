@@ -1,4 +1,4 @@
-"""Hides what depends on a hidden unit of Markdown: the section of a heading, a table, a list or sub-items."""
+"""Hides what depends on text that a missing fact hides: a section, a table, a list or sub-items."""
 
 from __future__ import annotations
 
