@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from rjsite.content.library import Library
 from support.browser import BOTH_WAYS, press_back
+from support.firefox import Firefox
 from support.forms import BAD_PHONE, CONTACT, GOOD, STOPS, A, Answers, B, C
 from support.processes import wait_until
 from support.site_process import Site
@@ -234,6 +235,16 @@ def test_once_something_is_chosen_no_link_offers_to_open_the_form_anew(page: Pag
     page.locator("[name=topic]").first.check()
 
     expect(page.locator("#fill a")).to_be_hidden()
+
+
+@BOTH_WAYS
+def test_firefox_too_offers_the_link_to_autofill_on_an_empty_form(
+    firefox: Firefox, base_url: str, script: bool
+) -> None:
+    firefox.new_tab(script, close=True)
+    firefox.goto(base_url + CONTACT)
+
+    assert firefox.run("return getComputedStyle(document.querySelector('#fill')).visibility") == "visible"
 
 
 @pytest.mark.no_script
