@@ -178,7 +178,7 @@ OF_THE_SITE = frozenset((
     "/case-studies", "/exit", "/healthz", "/readyz", "/sent", "/site-away", "/staff", "/styleguide",
     "/too-long",
 ))  # fmt: skip
-_UNDER = ("/case-studies/", "/papers/", "/staff/", "/static/")  # no form may begin with these either
+_UNDER = ("/case-studies/", "/papers/", "/staff/", "/static/")  # nor may an address begin with one of these
 
 
 class Form(_Part):
