@@ -7,6 +7,7 @@ run these programs are imported only where they are used.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -68,8 +69,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def _environment() -> Iterator[None]:
     """Use the content of the invented service and no settings from outside, unless a test sets others.
 
-    Problems in made-up content stay out of GitHub's summary of the run.
+    Problems in made-up content stay out of GitHub's summary of the run. Programs that the tests start do not
+    ignore SIGHUP, as everything does that is started under nohup.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.upper().startswith("RJSITE_")]:
             patch.delenv(name)
