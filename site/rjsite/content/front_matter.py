@@ -131,10 +131,8 @@ def _fields(text: str, shown: Path, first: int) -> Read:
     """Return the values and line numbers of the fields. `first` is the number of their first line."""
     try:
         nodes = list(yaml_fields.nodes(text))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        general = mark.line if mark else 0, "this line cannot be read; write “name: words”"
-        at, message = yaml_fields.find_unreadable_line(text.splitlines()) or general
+    except yaml.YAMLError:
+        at, message = yaml_fields.find_unreadable_line(text)
         raise Unreadable(Problem(shown, first + at, message)) from None
     fields: dict[str, Any] = {}
     where: dict[str, int] = {}

@@ -9,11 +9,9 @@ import yaml
 
 from rjsite.content.size_limits import CONTROL, CONTROL_HERE
 
-_FIELD = re.compile(r"[^\s#\-\]}\"'][^:]*:(?:\s|$)")
 _CURLY = "“”„‟‘’‚‛«»"
 _ENCLOSED = re.compile(rf"[{_CURLY}][^“”\"]*[{_CURLY}\"']")
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\[^\"\\/])")
-_LONGEST = 50  # at most this many lines of a field are tried one by one
 
 
 def nodes(text: str) -> Iterator[tuple[str, int, yaml.Node]]:
@@ -24,30 +22,29 @@ def nodes(text: str) -> Iterator[tuple[str, int, yaml.Node]]:
     """
     node = yaml.compose(text, Loader=yaml.CBaseLoader)
     if not isinstance(node, yaml.MappingNode | None):
-        raise yaml.YAMLError
+        raise yaml.MarkedYAMLError(problem_mark=node.start_mark)
     for key, value in node.value if node else ():
         if not isinstance(key, yaml.ScalarNode):
-            raise yaml.YAMLError
+            raise yaml.MarkedYAMLError(problem_mark=key.start_mark)
         yield "_".join(key.value.lower().replace("-", " ").split()), key.start_mark.line, value
 
 
-def find_unreadable_line(lines: list[str]) -> tuple[int, str] | None:
-    """Return the index of the first line that YAML cannot read, with a message, or None if none is found."""
-    starts = [number for number, line in enumerate(lines) if number == 0 or _FIELD.match(line)]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        if not _readable(lines[start:end]):
-            tried = range(start, min(end, start + _LONGEST))
-            good = [number for number in tried if _readable(lines[start:number])]
-            return good[-1], _advice(lines[good[-1]])
-    return None
-
-
-def _readable(lines: list[str]) -> bool:
+def find_unreadable_line(text: str) -> tuple[int, str]:
+    """Return the index of the line that YAML cannot read, with a message. The text has such a line."""
+    text = f"a: b\n{text}"  # below a field, a first line that is no field is not read as one with the next
+    line = 1
     try:
-        list(nodes("\n".join(lines)))
-    except yaml.YAMLError:
-        return False
-    return True
+        list(nodes(text))
+    except yaml.reader.ReaderError as error:  # a character that YAML does not allow
+        line = text.encode()[: error.position].count(b"\n")
+    except yaml.MarkedYAMLError as error:
+        # If brackets or quotes are not closed, their context says where they begin.
+        unclosed = not re.search("block|plain", error.context or "")
+        mark = (unclosed and error.context_mark) or error.problem_mark
+        line = mark.line if mark else line
+    lines = text.splitlines()
+    line = min(line, len(lines) - 1)
+    return line - 1, _advice(lines[line])
 
 
 def _advice(line: str) -> str:
