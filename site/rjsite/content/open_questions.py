@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from rjsite.content.fact_formats import GIVE
 from rjsite.content.fact_uses import Use, fact_uses
 from rjsite.content.facts import USED, Facts, Urgency
@@ -18,8 +20,13 @@ from rjsite.content.toml import lines_in
 
 _IN_TEMPLATE = re.compile(r"\bfacts\.(?:get\(\")?(?P<name>[a-z_]+)")
 _SENTENCES = 3  # at most this many sentences are shown for one fact
-_BLANK = "____________________"
-_DOCUMENT = Path(__file__).with_suffix(".md")
+_TEMPLATES = Environment(  # noqa: S701 (it writes Markdown, not HTML)
+    loader=FileSystemLoader(Path(__file__).parent),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +52,6 @@ class Question:
     give: str = ""
     used_on: Sequence[str] = ()
 
-    def markdown(self, number: int) -> str:
-        """Return the question in Markdown, with blanks for the answer, who gave it and when."""
-        sentences = " ".join(f"“{sentence}”" for sentence in self.completes)
-        full_stop = "" if self.text.endswith(("?", ".")) else "."
-        lines = [
-            f"**{number}.** {self.text}{full_stop}\n",
-            f"- The website says now: {sentences or self.value}" if self.value else "",
-            f"- It completes: {sentences}" if sentences and not self.value else "",
-            f"- For example: {self.example}" if self.example else "",
-            f"- Right, or what to write instead: {_BLANK}" if self.value else f"- Answer: {_BLANK}",
-            f"- Who answered, and when: {_BLANK}\n",
-        ]
-        return "\n".join(filter(None, lines))
-
-    def row(self, number: int) -> str:
-        """Return a row for the table that shows where to write each answer."""
-        cells = [str(number), f"`{self.goes_into}`", self.give, ", ".join(self.used_on) or "no page"]
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
-
 
 def open_questions(library: Library, folder: Path, templates: Path) -> list[Question]:
     """Return all open questions about facts and stories.
@@ -78,14 +66,8 @@ def open_questions(library: Library, folder: Path, templates: Path) -> list[Ques
 
 def as_document(questions: Sequence[Question]) -> str:
     """Return a document in Markdown that the service can fill in and send back."""
-    parts = dict.fromkeys(get_args(Urgency), "")
-    names = ""
-    in_order = sorted(questions, key=lambda question: list(parts).index(question.urgency))
-    for number, question in enumerate(in_order, 1):
-        parts[question.urgency] += f"{question.markdown(number)}\n"
-        names += question.row(number)
-    parts = {urgency: part or "No questions are left here.\n\n" for urgency, part in parts.items()}
-    return _DOCUMENT.read_text(encoding="utf-8").format(names=names, **parts)
+    in_order = sorted(questions, key=lambda question: get_args(Urgency).index(question.urgency))
+    return _TEMPLATES.get_template("open_questions.md").render(questions=list(enumerate(in_order, 1)))
 
 
 def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question]:
