@@ -26,8 +26,6 @@ COLUMNS = 50
 OPEN_BRACKETS = 20
 SIGNS = 2_000  # the signs * _ ` and \ together
 
-CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-CONTROL_HERE = "there is an invisible control character here; delete the line and type it again"
 CLOSED = "this file cannot be opened; put it back, or delete it"
 
 _LINK = re.compile(r"\[[^\[\]]*\](?:\([^()]*\)|(?!\())")
@@ -37,7 +35,6 @@ _TOO_DEEP = "there are too many levels of lists or quotations here; use one or t
 # The order matters: the first pattern finds lines that are too long, for which the others would be slow.
 _IN_BODY = {
     _LONG_LINE: f"this line has more than {LINE} characters; begin a new paragraph within it",
-    CONTROL: CONTROL_HERE,
     re.compile(r"^---[ \t]*\n(?:\w+:.*\n){2,}---[ \t]*$", re.MULTILINE): (
         "a second page begins here; keep one page in a file, and delete the rest"
     ),

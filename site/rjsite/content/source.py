@@ -9,6 +9,12 @@ from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.size_limits import read_bytes
 
 CONFLICT = re.compile(r"^(?:<{7,}|={7,}|>{7,}|\|{7,})(?:[ \t]|$)", re.MULTILINE)
+_REFUSED = {
+    CONFLICT: "Git has left two versions here; keep one, and delete the lines of <<<, === and >>> signs",
+    re.compile(r"[\x00-\x08\x0e-\x1f\x7f]"): (
+        "there is an invisible control character here; delete the line and type it again"
+    ),
+}
 
 _LINE_END = re.compile(r"\r\n?")
 # Some programs treat these characters as line endings, but editors do not count them in line numbers.
@@ -29,7 +35,7 @@ def read_source(path: Path, shown: Path) -> str:
 
     Raises:
         Unreadable: if the file cannot be read (see `read_bytes`), is not UTF-8, or contains a Git merge
-            conflict.
+            conflict or a control character.
     """
     return clean(read_bytes(path, shown), shown)
 
@@ -42,13 +48,13 @@ def clean(written: bytes, shown: Path) -> str:
         shown: the file's name in messages.
 
     Raises:
-        Unreadable: if the file is not UTF-8 or contains a Git merge conflict.
+        Unreadable: if the file is not UTF-8, or contains a Git merge conflict or a control character.
     """
     text = _LINE_END.sub("\n", _decoded(written, shown))
     text = _PASTED.sub(lambda match: " " if match[1] else "", text)
-    if conflict := CONFLICT.search(text):
-        message = "Git has left two versions here; keep one, and delete the lines of <<<, === and >>> signs"
-        raise Unreadable(Problem(shown, text.count("\n", 0, conflict.start()) + 1, message))
+    for pattern, message in _REFUSED.items():
+        if match := pattern.search(text):
+            raise Unreadable(Problem(shown, text.count("\n", 0, match.start()) + 1, message))
     return text
 
 

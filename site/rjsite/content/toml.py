@@ -113,8 +113,6 @@ def _advice(line: str, error: str) -> str:
     name = name if re.fullmatch(r"[\w-]+", name) else f'"{name.strip(_QUOTES)}"'
     if "verwrite" in error or "twice" in error:
         return f"not TOML: “{name.strip(_QUOTES)}” is here twice; keep one of them"
-    if size_limits.CONTROL.search(line):
-        return size_limits.CONTROL_HERE
     if re.match(r"[“”„‘’«»]", value):
         return f'not TOML: the quotes are curly; write straight ones: {name} = "..."'
     if line.lstrip().startswith("["):

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 import yaml
 
-from rjsite.content.size_limits import CONTROL, CONTROL_HERE
-
 _CURLY = "“”„‟‘’‚‛«»"
 _ENCLOSED = re.compile(rf"[{_CURLY}][^“”\"]*[{_CURLY}\"']")
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\[^\"\\/])")
@@ -54,8 +52,6 @@ def _advice(line: str) -> str:
     straight = f'{known}: "..."'
     if "\t" in line:
         return "there is a tab here; use spaces instead"
-    if CONTROL.search(line):
-        return CONTROL_HERE
     if line[:1].isspace() and re.fullmatch(r"\w+", name):
         return f"take out the spaces before “{name}”"
     if colon and value[:1] and value[0] in _CURLY:
