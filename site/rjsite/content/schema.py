@@ -12,18 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 Harm = Literal[
-    "burglary",
-    "theft",
-    "violence",
-    "threats",
-    "dangerous driving",
-    "sexual harm",
-    "child sexual abuse",
-    "domestic abuse",
-    "hate",
-    "neighbours",
-    "not known",
-]
+    "burglary", "theft", "violence", "threats", "dangerous driving", "sexual harm", "child sexual abuse",
+    "domestic abuse", "hate", "neighbours", "not known",
+]  # fmt: skip
 Way = Literal["meeting", "letter", "messages passed on", "talk with our team", "not known"]
 Beginner = Literal["person harmed", "person responsible", "family", "police", "our team", "not known"]
 Ending = Literal[
