@@ -11,6 +11,21 @@ _CURLY = "“”„‟‘’‚‛«»"
 _ENCLOSED = re.compile(rf"[{_CURLY}][^“”\"]*[{_CURLY}\"']")
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\[^\"\\/])")
 
+# What to write instead of a line that YAML cannot read. The first pattern that matches the line counts.
+_ADVICE = {
+    r".*\t": "there is a tab here; use spaces instead",
+    r"\s+\w+\s*(?::|$)": "take out the spaces before “{name}”",
+    rf"[^:]*:\s*[{_CURLY}]": "the quotes “ ” around the {known} are curly; write straight ones: {straight}",
+    r"[^:]*:\s*[\[{]": "this line cannot be read; write the list like [one, two], with both brackets",
+    r"[^:]*:\s*[\"']": (
+        "write one straight quote before the {known}, one after it, and none within: {straight}"
+    ),
+    r".*:.*:": "put the {known} in quotes, because it holds a colon: {straight}",
+    r"[^:]*:\S": "write a space after the colon: {name}: {value}",
+    r".*:": "this line cannot be read; put the {known} in straight quotes: {straight}",
+    "": "this line cannot be read; write “name: words”; or, if the text begins here, a line --- above it",
+}
+
 
 def nodes(text: str) -> Iterator[tuple[str, int, yaml.Node]]:
     """Yield the name, the line index and the YAML node of each field.
@@ -47,28 +62,10 @@ def find_unreadable_line(text: str) -> tuple[int, str]:
 
 def _advice(line: str) -> str:
     """Return a message that says why a line cannot be read, and what to write instead."""
-    name, colon, value = (part.strip() for part in line.partition(":"))
+    name, _, value = (part.strip() for part in line.partition(":"))
     known = name if re.fullmatch(r"\w+", name) else "title"
-    straight = f'{known}: "..."'
-    if "\t" in line:
-        return "there is a tab here; use spaces instead"
-    if line[:1].isspace() and re.fullmatch(r"\w+", name):
-        return f"take out the spaces before “{name}”"
-    if colon and value[:1] and value[0] in _CURLY:
-        return f"the quotes “ ” around the {known} are curly; write straight ones: {straight}"
-    if colon and value[:1] in ("[", "{"):
-        return "this line cannot be read; write the list like [one, two], with both brackets"
-    if colon and value[:1] in ('"', "'"):
-        return f"write one straight quote before the {known}, one after it, and none within: {straight}"
-    if colon and line.count(":") > 1:
-        return f"put the {known} in quotes, because it holds a colon: {straight}"
-    if colon and value and not re.search(r":\s", line):
-        return f"write a space after the colon: {name}: {value}"
-    if not colon:
-        return (
-            "this line cannot be read; write “name: words”; or, if the text begins here, a line --- above it"
-        )
-    return f"this line cannot be read; put the {known} in straight quotes: {straight}"
+    message = next(message for pattern, message in _ADVICE.items() if re.match(pattern, line))
+    return message.format(name=name, value=value, known=known, straight=f'{known}: "..."')
 
 
 def read_otherwise(text: str) -> dict[str, str]:
