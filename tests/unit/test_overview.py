@@ -58,8 +58,8 @@ def test_a_story_that_cannot_be_read_is_named_by_its_file(content):
 
     first, second = seen(content).stories
 
-    assert (first.title, first.address) == ("a-torn-page.md", "")
-    assert second.address == "/case-studies/the-shop-window"
+    assert (first.title, first.page) == ("a-torn-page.md", None)
+    assert second.page.address == "/case-studies/the-shop-window"
 
 
 def test_a_file_name_in_another_encoding_is_shown_in_letters_that_can_be_sent(content):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from rjsite.content.library import Library
@@ -19,16 +18,14 @@ class Row:
 
     Attributes:
         name: the name of the file, without `.md`, as it can be printed.
-        address: where the page is shown; empty if it is hidden or its file cannot be used.
+        page: the story or page; None if it is hidden or its file cannot be used.
         state: words that say whether the page is public.
     """
 
     name: str
     title: str
-    address: str
+    page: Page | None
     state: str
-    last_checked: date | None
-    permission: date | None
     problems: Sequence[Problem]
 
 
@@ -69,10 +66,8 @@ def _rows(
         yield Row(
             name=printable(Path(path.stem)),
             title=page.title if page else printable(Path(path.name)),
-            address=page.address if page else "",
+            page=page,
             state=_state(page, here),
-            last_checked=page.last_checked if page else None,
-            permission=getattr(page, "permission", None),
             problems=here,
         )
 
