@@ -8,7 +8,6 @@ rollback to an older version of the program.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -16,9 +15,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from rjsite.content.lock import locked
 
@@ -83,6 +84,9 @@ class Update:
         return lines
 
 
+_UPDATE = TypeAdapter(Update)  # reads and writes it as JSON
+
+
 def _first_of(lines: tuple[str, ...]) -> str:
     """Return the first line and the number of further lines."""
     return lines[0] + (f" and {len(lines) - 1} more" if lines[1:] else "")
@@ -91,16 +95,15 @@ def _first_of(lines: tuple[str, ...]) -> str:
 def read_result(data: Path) -> Update | None:
     """Return the result of the last run, or None if it is missing or unreadable."""
     try:
-        stored = json.loads((data / RESULT).read_text(encoding="utf-8"))
-        return Update(**{**stored, **{name: tuple(stored[name]) for name in ("not_shown", "program")}})
-    except (OSError, ValueError, TypeError, KeyError):
+        return _UPDATE.validate_json((data / RESULT).read_bytes())
+    except (OSError, ValueError):
         return None
 
 
 def write_result(data: Path, update: Update) -> None:
     """Save the result of a run."""
     part = data / f"{RESULT}.part"
-    part.write_text(json.dumps(asdict(update)), encoding="utf-8")
+    part.write_bytes(_UPDATE.dump_json(update))
     part.replace(data / RESULT)
 
 
