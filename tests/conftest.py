@@ -35,7 +35,7 @@ from support.service import SERVICE, ClientContent
 from support.site_process import Site
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserType, Page
+    from playwright.sync_api import Browser, BrowserType, Page
 
     from support.databases import Postgres, Redis
     from support.firefox import Firefox
@@ -175,21 +175,38 @@ def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Use the system's headless Chromium, because Playwright's is not installed. See also `whole`."""
+def certificate(authority: Authority) -> Path:
+    """Return the certificate of this machine that Chromium trusts."""
+    return authority.sign()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any], certificate: Path) -> dict[str, Any]:
+    """Use the system's headless Chromium, because Playwright's is not installed. See also `whole_browser`."""
     from support.browser import chromium_launch
 
-    return {**browser_type_launch_args, **chromium_launch("Chromium without windows")}
+    return {**browser_type_launch_args, **chromium_launch("Chromium without windows", certificate)}
+
+
+@pytest.fixture(scope="session")
+def whole_browser(browser_type: BrowserType, certificate: Path) -> Iterator[Browser]:
+    """Run the full Chromium, which keeps pages in memory for Back as people's browsers do.
+
+    It takes twice as much processor time as the headless one.
+    """
+    from support.browser import chromium_launch
+
+    browser = browser_type.launch(**chromium_launch("Chromium", certificate))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
-def whole(browser_type: BrowserType, base_url: str) -> Iterator[Page]:
-    """Open a page of the full Chromium, which keeps pages in memory for Back as people's browsers do."""
-    from support.browser import chromium_launch
-
-    browser = browser_type.launch(**chromium_launch())
-    yield browser.new_page(base_url=base_url)
-    browser.close()
+def whole(whole_browser: Browser, base_url: str) -> Iterator[Page]:
+    """Open a page of the full Chromium."""
+    page = whole_browser.new_page(base_url=base_url)
+    yield page
+    page.close()
 
 
 @pytest.fixture

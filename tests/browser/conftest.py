@@ -1,17 +1,15 @@
-"""The site over HTTPS, a Chromium that trusts its certificate, and a check for uncaught script errors."""
+"""The site over HTTPS, and a check for uncaught script errors."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, WebError
+from playwright.sync_api import Browser, BrowserContext, Page, WebError
 
-from support.authority import Authority
-from support.browser import chromium_launch, trusts
 from support.nginx import Nginx
 from support.processes import LOOPBACK
 from support.service import EXIT, SERVICE
@@ -47,7 +45,6 @@ class Https:
     base_url: str
     elsewhere: str
     site: Site
-    trust: str  # Chromium's argument for trusting the certificate
 
     @property
     def form_a(self) -> str:
@@ -56,11 +53,10 @@ class Https:
 
 
 @pytest.fixture(scope="session")
-def https_site(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Https]:
+def https_site(certificate: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Https]:
     """Run the site behind nginx over HTTPS. Exit leads to a page on another host name of this machine."""
     folder = tmp_path_factory.mktemp("https")
     site = Site(folder)
-    certificate = authority.sign()
     http = HTTPS.replace("$certificate", str(certificate)).replace("$port", str(site.port))
     with Nginx(folder, http, scheme="https") as nginx:
         elsewhere = f"https://{LOOPBACK}:{nginx.port}/"
@@ -77,7 +73,7 @@ def https_site(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -
             "RJSITE_TRUSTED_PROXIES": "1",
         }
         with site:
-            yield Https(nginx.base_url, elsewhere, site, trusts(certificate))
+            yield Https(nginx.base_url, elsewhere, site)
 
 
 @pytest.fixture(scope="session")
@@ -96,18 +92,13 @@ def no_script_throws(script_errors: list[str]) -> Iterator[None]:
 
 def watched(browser: Browser, errors: list[str]) -> Browser:
     """Make a browser add the uncaught errors on every page to the list, and return the browser."""
-    browser.on("context", lambda context: watch(context, errors))
-    return browser
-
-
-def watch(context: BrowserContext, errors: list[str]) -> None:
-    """Make a context add the uncaught errors on all its pages to the list."""
 
     def note(thrown: WebError) -> None:
         where = thrown.page.url if thrown.page else "a page now closed"
         errors.append(f"{where}: {thrown.error.stack or thrown.error}")
 
-    context.on("weberror", note)
+    browser.on("context", lambda context: context.on("weberror", note))
+    return browser
 
 
 @pytest.fixture(scope="session")
@@ -116,53 +107,21 @@ def browser(browser: Browser, script_errors: list[str]) -> Browser:
     return watched(browser, script_errors)
 
 
-@pytest.fixture
-def whole(whole: Page, script_errors: list[str]) -> Iterator[Page]:
-    """Watch for script errors in the page of the full Chromium."""
-    watch(whole.context, script_errors)
-    yield whole
-    whole.close()
-
-
-@contextmanager
-def trusting(browser_type: BrowserType, which: str, site: Https, errors: list[str]) -> Iterator[Browser]:
-    """Run a Chromium that trusts the certificate, as people's browsers do, instead of ignoring its errors."""
-    launch = chromium_launch(which)
-    launch["args"].append(site.trust)
-    browser = watched(browser_type.launch(**launch), errors)
-    yield browser
-    browser.close()
-
-
 @pytest.fixture(scope="session")
-def trusting_browser(
-    browser_type: BrowserType, https_site: Https, script_errors: list[str]
-) -> Iterator[Browser]:
-    """Run a headless Chromium, which needs half the processor time of the full one."""
-    with trusting(browser_type, "Chromium without windows", https_site, script_errors) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="session")
-def whole_trusting_browser(
-    browser_type: BrowserType, https_site: Https, script_errors: list[str]
-) -> Iterator[Browser]:
-    """Run the full Chromium, which keeps pages in memory for Back as people's browsers do."""
-    with trusting(browser_type, "Chromium", https_site, script_errors) as browser:
-        yield browser
+def whole_browser(whole_browser: Browser, script_errors: list[str]) -> Browser:
+    """Watch for script errors in the full Chromium."""
+    return watched(whole_browser, script_errors)
 
 
 @pytest.fixture
 def tab(request: pytest.FixtureRequest) -> Iterator[Page]:
-    """Open a tab in a new context of a Chromium that trusts the certificate.
+    """Open a tab without a history, in a context of its own.
 
     The marker `no_script` switches JavaScript off. The marker `keeps_pages` chooses the full Chromium.
     """
     script = request.node.get_closest_marker("no_script") is None
     keeps_pages = request.node.get_closest_marker("keeps_pages") is not None
-    browser: Browser = request.getfixturevalue(
-        "whole_trusting_browser" if keeps_pages else "trusting_browser"
-    )
+    browser: Browser = request.getfixturevalue("whole_browser" if keeps_pages else "browser")
     context: BrowserContext = browser.new_context(java_script_enabled=script)
     yield context.new_page()
     context.close()

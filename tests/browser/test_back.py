@@ -21,12 +21,12 @@ from support.typing_in import EXIT, FORWARDS, MARKERS, SEND, STEPS, Tab, arrives
 
 
 @pytest.fixture
-def chromium_tab(whole_trusting_browser: Browser) -> Iterator[Callable[[bool], Tab]]:
+def chromium_tab(whole_browser: Browser) -> Iterator[Callable[[bool], Tab]]:
     """Return a function that opens a Chromium tab without a history, with or without JavaScript."""
     contexts = []
 
     def open_tab(script: bool) -> Tab:
-        contexts.append(whole_trusting_browser.new_context(java_script_enabled=script))
+        contexts.append(whole_browser.new_context(java_script_enabled=script))
         return Chromium(contexts[-1].new_page())
 
     yield open_tab

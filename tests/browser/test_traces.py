@@ -178,9 +178,10 @@ def holds_telltale(files: Iterable[Path]) -> bool:
     return any(TELLTALE in words_of(file) for file in files)
 
 
-def test_chromium_keeps_no_answer_on_disk(playwright: Playwright, https_site: Any, tmp_path: Path) -> None:
-    launch = chromium_launch()
-    launch["args"].append(https_site.trust)
+def test_chromium_keeps_no_answer_on_disk(
+    playwright: Playwright, https_site: Any, certificate: Path, tmp_path: Path
+) -> None:
+    launch = chromium_launch("Chromium", certificate)
     with playwright.chromium.launch_persistent_context(tmp_path, **launch) as context:
         page = context.new_page()
         context.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})

@@ -57,18 +57,24 @@ WAKE_TIMERS = """() => {
 }"""
 
 
-def chromium_launch(which: str = "Chromium") -> dict[str, Any]:
-    """Return the launch arguments for the system's Chromium, full or headless."""
+def chromium_launch(which: str = "Chromium", certificate: Path | None = None) -> dict[str, Any]:
+    """Return the launch arguments for the system's Chromium.
+
+    Args:
+        which: its name in support/needs.py: the full or the headless one.
+        certificate: a certificate that it trusts.
+    """
     as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
+    trust = (_trusts(certificate),) if certificate else ()
     return {
         "executable_path": program(which),
         # Playwright disables the back/forward cache, but a test of Back proves nothing without it.
         "ignore_default_args": ["--disable-back-forward-cache"],
-        "args": [*OFFLINE, "--disable-gpu", "--font-render-hinting=none", *as_root],
+        "args": [*OFFLINE, "--disable-gpu", "--font-render-hinting=none", *trust, *as_root],
     }
 
 
-def trusts(certificate: Path) -> str:
+def _trusts(certificate: Path) -> str:
     """Return the argument that makes Chromium trust this certificate.
 
     If Chromium only ignored certificate errors, it would not cache pages as usual.

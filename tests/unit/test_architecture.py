@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -23,23 +23,30 @@ def modules() -> dict[str, Path]:
     return {".".join(path.relative_to(SITE).with_suffix("").parts): path for path in paths}
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Return the nodes of a module's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imported(path: Path) -> Iterator[str]:
     """Yield the modules of the site that a module imports, including imports in functions and for types."""
-    yield from _imported(ast.parse(path.read_text(encoding="utf-8")))
+    yield from _imported(nodes(path))
 
 
 def imported_when_it_runs(path: Path) -> Iterator[str]:
     """Yield the modules of the site that a module imports when it runs, and not only for types."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = [
-        node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-    ]
-    tree.body = [node for node in tree.body if node not in for_types]
-    yield from _imported(tree)
+    for_types = {
+        inside
+        for node in nodes(path)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inside in ast.walk(node)
+    }
+    yield from _imported(node for node in nodes(path) if node not in for_types)
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imported(found: Iterable[ast.AST]) -> Iterator[str]:
+    for node in found:
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 names = (f"{node.module}.{alias.name}", node.module, f"{node.module}.__init__")
@@ -72,8 +79,7 @@ def test_a_module_imports_only_from_its_own_layer_and_those_below_it(name):
 
 @pytest.mark.parametrize("name", sorted(modules()))
 def test_a_module_has_260_lines_at_most_and_a_function_30(name):
-    text = modules()[name].read_text(encoding="utf-8")
-    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in nodes(modules()[name]) if isinstance(node, ast.FunctionDef)]
 
-    assert text.count("\n") <= 260
+    assert modules()[name].read_text(encoding="utf-8").count("\n") <= 260
     assert [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 30] == []
