@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support import site_process
 from support.authority import Authority, server_context
-from support.crooked_mail import CLOSE, LOGIN, SILENT, CrookedServer
 from support.disk import damaged, full, locked, mend_aside, outbox_rows_are_due
+from support.faulty_mail_server import CLOSE, LOGIN, SILENT, CrookedServer
 from support.forms import CONTACT, Page, lost
 from support.mail import Received
 from support.processes import free_port, wait_until

@@ -11,7 +11,7 @@ from typing import Protocol
 from flask import Flask, current_app
 from flask_limiter import Limiter
 
-from rjsite.content import merged
+from rjsite.content import git_update
 from rjsite.content.library import Library
 from rjsite.encryption.at_rest import RowCipher
 from rjsite.encryption.smime import TeamCertificates
@@ -102,7 +102,7 @@ def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
     lines += [f"a damaged outbox was moved aside: {file.name}" for file in corrupt_files(settings.outbox_url)]
     if daily := daily_run_warning(settings.data_dir):
         lines.append(daily)
-    return lines + merged.warnings(settings.data_dir, settings.content_repository)
+    return lines + git_update.warnings(settings.data_dir, settings.content_repository)
 
 
 def daily_run_warning(data_dir: Path) -> str | None:

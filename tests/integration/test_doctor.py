@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 
 import rjsite
 from rjsite import create_app
-from rjsite.content import merged
+from rjsite.content import git_update
 from rjsite.content.list_file import HIDDEN_STORIES, ListFile
 from rjsite.doctor import NotSeen, Site, content_checks, machine_checks, mail_checks, report
 from rjsite.mail.credentials import credentials_digest
@@ -321,7 +321,7 @@ def test_a_hidden_story_that_the_project_still_has_is_named(site, content, value
 
 def test_merged_content_that_did_not_arrive_is_named(site, values):
     data = Path(values["RJSITE_DATA_DIR"])
-    merged.write_result(data, merged.Update(time.time(), failure="Could not resolve host"))
+    git_update.write_result(data, git_update.Update(time.time(), failure="Could not resolve host"))
 
     line = only(content_checks.check_merged_content(site(content_repository="git@mending.org.uk:site.git")))
 

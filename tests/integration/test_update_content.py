@@ -15,9 +15,9 @@ import pytest
 import time_machine
 
 from rjsite import create_app
-from rjsite.content import merged
+from rjsite.content import git_update
+from rjsite.content.git_update import Update
 from rjsite.content.library import load
-from rjsite.content.merged import Update
 from rjsite.settings import Settings, SettingsError
 from rjsite.web import live_content, page_cache
 from rjsite.web.live_content import LiveLibrary
@@ -163,7 +163,7 @@ def test_only_the_content_comes_and_the_changed_program_is_named(project, data, 
     clone = (data / "content").resolve().parent
     assert sorted(path.name for path in clone.iterdir()) == [".git", "content"]
     assert started().now().pages["/"].title == "A new home"
-    (line,) = merged.warnings(data, "set")
+    (line,) = git_update.warnings(data, "set")
     assert line.startswith("main has changes of the program that nobody has released: ")
     assert "site/rjsite/__init__.py and 1 more; run release.sh" in line
 
@@ -175,12 +175,12 @@ def test_a_program_that_was_released_is_named_no_more(project, data, updated, tm
     project.merge()
     update()
     root.mkdir()
-    assert merged.program_on_main(data, root) == ("deploy", "site/app.py")
+    assert git_update.program_on_main(data, root) == ("deploy", "site/app.py")
     root.rmdir()
 
     shutil.copytree(project.folder, root, symlinks=True)
 
-    assert merged.program_on_main(data, root) == ()
+    assert git_update.program_on_main(data, root) == ()
 
 
 def test_a_removed_story_goes_in_one_run_although_everything_else_is_wrong(project, published):
@@ -305,7 +305,7 @@ def test_without_any_page_on_main_the_site_stays_as_it_is(project, data, updated
 
     assert len(list((data / "content-versions").glob("part-*"))) == 1  # that of the first run was deleted
     assert started().now().pages["/"].title == "Home"
-    (line,) = merged.warnings(data, "set")
+    (line,) = git_update.warnings(data, "set")
     assert line.startswith("the latest change to the content could not be put on the site: ")
 
 
@@ -315,10 +315,10 @@ def test_without_a_network_the_site_stays_as_it_is_and_this_is_said(project, dat
     assert "does not appear to be a git repository" in update(expected=1)
 
     assert "/" in started().now().pages
-    assert "could not be put on the site" in merged.warnings(data, "set")[0]
+    assert "could not be put on the site" in git_update.warnings(data, "set")[0]
     project.folder.with_name("away").rename(project.folder)
     assert update() == ""
-    assert merged.warnings(data, "set") == []
+    assert git_update.warnings(data, "set") == []
 
 
 def test_a_main_that_was_pushed_by_force_is_taken_up(project, updated):
@@ -342,7 +342,7 @@ def test_a_run_that_was_killed_is_finished_by_the_next_one(project, data, publis
     """MemoryError stands for the end of the process, because nothing catches it."""
     project.change("content/pages/index.md", "title: Home", "title: A new home")
     project.merge()
-    real = getattr(merged, step)
+    real = getattr(git_update, step)
 
     def killed(*arguments: str) -> str:
         if step != "_git":
@@ -353,7 +353,7 @@ def test_a_run_that_was_killed_is_finished_by_the_next_one(project, data, publis
         return done
 
     with monkeypatch.context() as patched:
-        patched.setattr(merged, step, killed)
+        patched.setattr(git_update, step, killed)
         with pytest.raises(MemoryError):
             commands.run("update-content")
     assert "/" in started().now().pages
@@ -375,7 +375,7 @@ def test_a_request_reads_one_version_although_another_replaces_it_meanwhile(
 
     def replaced_meanwhile(folder, **how):
         if not replaced:
-            replaced.append(merged.take_up(str(project.folder), data))
+            replaced.append(git_update.take_up(str(project.folder), data))
         return load(folder, **how)
 
     monkeypatch.setattr(live_content, "load", replaced_meanwhile)
@@ -469,13 +469,13 @@ def test_an_address_without_a_password_is_a_repository(data, monkeypatch, addres
 def test_what_somebody_has_to_do_is_in_the_warnings(tmp_path, result, expected):
     if result is not None:
         ended = time.time() + result.get("ended", 0)
-        merged.write_result(tmp_path, replace(Update(ended), **{**result, "ended": ended}))
+        git_update.write_result(tmp_path, replace(Update(ended), **{**result, "ended": ended}))
 
-    lines = merged.warnings(tmp_path, "a repository")
+    lines = git_update.warnings(tmp_path, "a repository")
 
     assert len(lines) == bool(expected)
     assert expected in "".join(lines)
-    assert merged.warnings(tmp_path, "") == []
+    assert git_update.warnings(tmp_path, "") == []
 
 
 def test_readyz_says_on_this_machine_what_is_taken_up(project, updated):
@@ -498,10 +498,10 @@ def test_pages_of_a_change_that_failed_go_when_main_is_set_back(project, publish
     project.merge()
 
     def fail(*_: object) -> None:
-        raise merged.CannotFetch("git failed")
+        raise git_update.CannotFetch("git failed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(merged, "program_on_main", fail)
+        patch.setattr(git_update, "program_on_main", fail)
         update(expected=1)
     assert "A mistake" in (published / ".html").read_text()
     project.git("reset", "--hard", "--quiet", before)

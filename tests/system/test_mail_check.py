@@ -12,7 +12,7 @@ from rjsite.mail.advice import _sentences, advice
 from rjsite.settings import ROOT
 from support import commands
 from support.authority import Authority, server_context
-from support.crooked_mail import LOGIN, CrookedServer
+from support.faulty_mail_server import LOGIN, CrookedServer
 from support.mail import MailServer
 from support.processes import free_port
 from support.site_process import Site

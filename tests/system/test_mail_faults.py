@@ -30,7 +30,7 @@ from rjsite.outbox import database, operator
 from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.authority import Authority, server_context
-from support.crooked_mail import CLOSE, DRIP, ECHO, LOGIN, SILENT, CrookedServer
+from support.faulty_mail_server import CLOSE, DRIP, ECHO, LOGIN, SILENT, CrookedServer
 from support.forms import GOOD, A, Page, lost, send
 from support.mail import MailServer
 from support.processes import free_port

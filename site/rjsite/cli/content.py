@@ -60,7 +60,7 @@ def check(github: bool) -> None:
 @click.command()
 def consent() -> None:
     """List the state of each story's permission: active, ending or ended."""
-    from rjsite.content.ending import Permission, permission
+    from rjsite.content.expiry import Permission, permission
     from rjsite.content.library import load
 
     today = clock.today()

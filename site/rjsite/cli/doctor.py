@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from rjsite import full_version
-from rjsite.content import merged
+from rjsite.content import git_update
 from rjsite.settings import ROOT, Settings
 from rjsite.settings.file import FILE, PREFIX, read_given
 
@@ -56,7 +56,7 @@ def _state(settings: Settings) -> str:
         mail = "mail is written to files"
     elif settings.team_certificates:
         mail = f"mail is encrypted for {', '.join(file.name for file in settings.team_certificates)}"
-    update = merged.read_result(settings.data_dir) if settings.content_repository else None
+    update = git_update.read_result(settings.data_dir) if settings.content_repository else None
     parts = [f"rjsite {full_version()} on Python {platform.python_version()}", mail]
     return ", ".join([*parts, update.summary()] if update else parts)
 

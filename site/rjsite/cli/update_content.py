@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from rjsite.cli.content import in_each_published_folder, publish_again
-from rjsite.content import merged
+from rjsite.content import git_update
 from rjsite.content.last_good import is_withdrawn
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.settings import ROOT, Settings
@@ -27,16 +27,16 @@ def update_content() -> None:
     if not settings.content_repository:
         raise click.UsageError("Set RJSITE_CONTENT_REPOSITORY to the address of the project.")
     data = settings.data_dir
-    with merged.alone(data):
-        before = merged.read_result(data) or merged.Update(0)
+    with git_update.alone(data):
+        before = git_update.read_result(data) or git_update.Update(0)
         try:
             update = _updated(before, settings.content_repository, data)
-        except (merged.CannotFetch, OSError) as error:
+        except (git_update.CannotFetch, OSError) as error:
             update = replace(before, failure=str(error))
         except Unreadable as unreadable:
             update = replace(before, failure=str(unreadable.problems[0]))
         update = replace(update, ended=time.time())
-        merged.write_result(data, update)
+        git_update.write_result(data, update)
     if update.commit != before.commit:
         click.echo(f"{update.summary()}.")
     if update.failure or update.not_shown:
@@ -44,17 +44,17 @@ def update_content() -> None:
         sys.exit(1)
 
 
-def _updated(before: merged.Update, repository: str, data: Path) -> merged.Update:
+def _updated(before: git_update.Update, repository: str, data: Path) -> git_update.Update:
     """Show and publish the content of main unless it is already shown, and return the result.
 
     Problems are checked again each time, because a new day or a new release can resolve them. After a
     failure, the published pages may be those of any commit.
     """
-    commit, not_shown = merged.take_up(repository, data), before.not_shown
+    commit, not_shown = git_update.take_up(repository, data), before.not_shown
     if commit != before.commit or before.not_shown or before.failure:
         _take_down_removed(data)
         not_shown = tuple(map(str, publish_again(data) or _not_shown(Settings.load())))
-    program = merged.program_on_main(data, ROOT)
+    program = git_update.program_on_main(data, ROOT)
     return replace(before, commit=commit, failure="", not_shown=not_shown, program=program)
 
 
@@ -62,7 +62,7 @@ def _take_down_removed(data: Path) -> None:
     """Delete withdrawn stories from the published pages, even if the other pages cannot be published."""
     from rjsite.web.publish import take_down
 
-    stories = data / merged.LINK / "case-studies"
+    stories = data / git_update.LINK / "case-studies"
     with suppress(OSError):  # `publish_again` says which folder cannot be changed
         in_each_published_folder(
             data, lambda folder: take_down(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from rjsite import create_app
-from rjsite.content import merged
+from rjsite.content import git_update
 from rjsite.content.list_file import HIDDEN_STORIES, PUBLISHED_FOLDERS, ListFile
 from rjsite.content.problem import Unreadable
 from rjsite.doctor import Site
@@ -90,7 +90,8 @@ def check_content(site: Site) -> Iterator[str]:
 def check_merged_content(site: Site) -> Iterator[str]:
     """Yield a line if merged content does not arrive, or a change of the program has to be released."""
     data, repository = site.settings.data_dir, site.settings.content_repository
-    yield from merged.warnings(data, repository, with_mistakes=False)  # check_content reports each problem
+    # check_content reports each problem
+    yield from git_update.warnings(data, repository, with_mistakes=False)
 
 
 def check_published_pages(site: Site) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Flask, Response, request
 
 from rjsite import full_version
-from rjsite.content.merged import read_result
+from rjsite.content.git_update import read_result
 from rjsite.mail.worker import NEEDS_SOMEBODY
 from rjsite.outbox import operator
 from rjsite.outbox.database import DATABASE_ERRORS

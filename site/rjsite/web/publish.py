@@ -23,7 +23,7 @@ from flask import Flask
 
 from rjsite import create_app
 from rjsite.content import clock
-from rjsite.content.ending import permission_has_ended
+from rjsite.content.expiry import permission_has_ended
 from rjsite.content.last_good import is_withdrawn
 from rjsite.content.list_file import PUBLISHED_FOLDERS, ListFile
 from rjsite.content.lock import locked

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from rjsite.content.library import Library
-from rjsite.content.lint.across_files import Addresses, whole_findings
+from rjsite.content.lint.cross_file import Addresses, whole_findings
 from rjsite.content.lint.document import document_findings
 from rjsite.content.lint.facts import fact_findings
 from rjsite.content.lint.hard_coded_facts import HardCodedFacts
