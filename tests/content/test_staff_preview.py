@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
 from rjsite.content.library import STORIES, Library, load
-from rjsite.content.stories import ON_A_PAGE
+from rjsite.content.stories import PAGE_SIZE
 from rjsite.web.pages import OTHERS
 from rjsite.web.story_form import sent_form
 from support.service import CLIENT
@@ -82,5 +82,5 @@ def test_the_list_with_the_card_of_a_story_is_the_published_list(
     for number in (0, len(library.stories) - 1):
         seen = see(staff, library.stories[number].slug, "list")
 
-        page = number // ON_A_PAGE + 1
+        page = number // PAGE_SIZE + 1
         assert BANNER.sub("", seen) == public(STORIES if page == 1 else f"{STORIES}?page={page}")

@@ -27,8 +27,8 @@ UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress}
 
 
 def kept(app: Flask) -> dict[str, object]:
-    made = services_of(app).content.now().made
-    return {key: page for key, page in made.items() if key.startswith("http")}
+    cache = services_of(app).content.now().cache
+    return {key: page for key, page in cache.items() if key.startswith("http")}
 
 
 @pytest.fixture

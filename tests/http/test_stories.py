@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from rjsite.content.library import STORIES, Library
 from rjsite.content.model import Story
-from rjsite.content.stories import ASPECTS, ON_A_PAGE, StoryIndex
+from rjsite.content.stories import FACETS, PAGE_SIZE, StoryIndex
 from rjsite.services import services_of
 from rjsite.web.feeds import feed
 from support.forms import Page, words
@@ -34,13 +34,13 @@ def stories(content: Library) -> tuple[Story, ...]:
     return content.stories
 
 
-@pytest.mark.parametrize("aspect", ASPECTS, ids=lambda aspect: aspect.name)
+@pytest.mark.parametrize("facet", FACETS, ids=lambda facet: facet.name)
 def test_each_choice_leads_to_just_as_many_stories_as_its_count_says(
-    client: FlaskClient, stories: tuple[Story, ...], aspect
+    client: FlaskClient, stories: tuple[Story, ...], facet
 ) -> None:
     whole = StoryIndex(stories).listing("Stories", STORIES, {})
     assert whole is not None
-    options = dict(whole.aspects)[aspect.title]
+    options = dict(whole.facets)[facet.title]
 
     for option in options:
         page = client.get(option.href)
@@ -48,7 +48,7 @@ def test_each_choice_leads_to_just_as_many_stories_as_its_count_says(
         assert page.status_code == 200
         assert f"{option.count} {words}." in page.text
 
-    said = [story for story in stories if set(aspect.of(story)) != {"not known"}]
+    said = [story for story in stories if set(facet.values_of(story)) != {"not known"}]
     assert sum(option.count for option in options) >= len(said)
     assert "Not known" not in [option.label for option in options]
 
@@ -62,7 +62,7 @@ def test_choices_combine_and_lead_back(stories: tuple[Story, ...]) -> None:
     assert found is not None
     assert told in found.stories
     assert all(told.harm[0] in story.harm and story.began_by == told.began_by for story in found.stories)
-    (back,) = [option for _, options in found.aspects for option in options if option.chosen][:1]
+    (back,) = [option for _, options in found.facets for option in options if option.chosen][:1]
     assert told.harm[0] not in back.href
 
 
@@ -110,7 +110,7 @@ def test_a_long_list_comes_in_pages_of_twelve(stories: tuple[Story, ...]) -> Non
 
     pages = [StoryIndex(many).listing("Stories", STORIES, {"page": str(n)}) for n in (1, 2, 3, 4)]
 
-    assert [len(page.stories) if page else None for page in pages] == [ON_A_PAGE, ON_A_PAGE, 6, None]
+    assert [len(page.stories) if page else None for page in pages] == [PAGE_SIZE, PAGE_SIZE, 6, None]
     assert pages[1] is not None
     assert (pages[1].before, pages[1].after) == (STORIES, f"{STORIES}?page=3")
 

@@ -187,7 +187,7 @@ def test_the_longest_text_within_the_limits_is_rendered_in_a_moment():
         *["[a](b) & < " * 20] * 190,
     ]
     text = "\n".join(lines)[: size_limits.MARKDOWN_BYTES - 1000]
-    assert list(size_limits.beyond("", text)) == []
+    assert list(size_limits.exceeded_limits("", text)) == []
     began = time.thread_time()
 
     markdown.opening_and_sections(text, "Title")

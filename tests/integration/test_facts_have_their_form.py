@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rjsite.content import lint
-from rjsite.content.fact_formats import GIVE, fits
+from rjsite.content.fact_formats import FORMAT_HINTS, fits
 from rjsite.content.facts import load_facts
 from rjsite.content.library import load
 from support.service import CLIENT, SERVICE
@@ -93,7 +93,7 @@ def test_a_value_that_has_not_its_form_is_named_at_its_line(content):
     value = "Samaritans free on 116 123, day and night."
 
     assert found_in(content, "phone", value) == [
-        f"content/service.toml:{LINE + 2}: “{value}”: write {GIVE['phone']}"
+        f"content/service.toml:{LINE + 2}: “{value}”: write {FORMAT_HINTS['phone']}"
     ]
 
 
@@ -126,7 +126,7 @@ def test_a_word_that_keeps_the_place_of_an_answer_is_named(content, form, value)
     (found,) = found_in(content, form, value)
 
     assert found.startswith(
-        f"content/service.toml:{LINE + 2}: “{value}” is not an answer; write {GIVE[form]}, or take"
+        f"content/service.toml:{LINE + 2}: “{value}” is not an answer; write {FORMAT_HINTS[form]}, or take"
     )
 
 
@@ -235,11 +235,13 @@ def test_other_figures_are_not_named(content, words):
 def test_each_fact_of_ours_says_what_form_its_value_has():
     path = CLIENT / "service.toml"
 
-    assert [name for name, fact in load_facts(path, path).items() if fact.form not in GIVE] == []
+    assert [name for name, fact in load_facts(path, path).items() if fact.form not in FORMAT_HINTS] == []
 
 
 @pytest.mark.client_content
 def test_service_toml_explains_every_form():
     written = (CLIENT / "service.toml").read_text()
 
-    assert re.findall(r"^#   (\w+)  ", written, re.MULTILINE) == sorted(GIVE, key=list(GIVE).index)
+    assert re.findall(r"^#   (\w+)  ", written, re.MULTILINE) == sorted(
+        FORMAT_HINTS, key=list(FORMAT_HINTS).index
+    )

@@ -686,7 +686,7 @@ def test_a_story_full_of_mistakes_is_checked_in_seconds(content, words):
     assert time.thread_time() - began < 10
 
 
-FOR_A_TIME = '[notice]\nform = "{form}"\nvalue = "{value}"\nuntil = "{until}"\n'
+TEMPORARY_FACT = '[notice]\nform = "{form}"\nvalue = "{value}"\nuntil = "{until}"\n'
 
 
 @pytest.mark.parametrize(
@@ -705,7 +705,7 @@ FOR_A_TIME = '[notice]\nform = "{form}"\nvalue = "{value}"\nuntil = "{until}"\n'
     ],
 )
 def test_words_for_a_time_may_be_empty_and_need_an_end(content, value, until, form, said):
-    write(content, "service.toml", FOR_A_TIME.format(value=value, until=until, form=form))
+    write(content, "service.toml", TEMPORARY_FACT.format(value=value, until=until, form=form))
 
     found = findings(content)
 

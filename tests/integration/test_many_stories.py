@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from rjsite.content.library import STORIES, Library, load
-from rjsite.content.stories import ON_A_PAGE, Listing
+from rjsite.content.stories import PAGE_SIZE, Listing
 from support.many_stories import write_stories
 
 COUNT = 1_000
@@ -36,9 +36,9 @@ def test_a_thousand_stories_load_and_list_correctly(content):
     first = listing(library)
     last = listing(library, page=str(first.pages))
     assert first.total == COUNT
-    assert first.pages == -(-COUNT // ON_A_PAGE)
-    assert first.stories == library.stories[:ON_A_PAGE]
-    assert last.stories == library.stories[-(COUNT % ON_A_PAGE or ON_A_PAGE) :]
+    assert first.pages == -(-COUNT // PAGE_SIZE)
+    assert first.stories == library.stories[:PAGE_SIZE]
+    assert last.stories == library.stories[-(COUNT % PAGE_SIZE or PAGE_SIZE) :]
     chosen = listing(library, harm="hate", ended="met")
     assert chosen.total == sum("hate" in s.harm and s.ended == "met" for s in library.stories) > 10
 

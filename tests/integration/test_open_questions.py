@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.content.fact_formats import GIVE, fits
+from rjsite.content.fact_formats import FORMAT_HINTS, fits
 from rjsite.content.library import load
 from rjsite.content.open_questions import as_document, open_questions
 from rjsite.settings import ROOT
@@ -94,10 +94,10 @@ def test_who_answers_reads_what_form_the_answer_has_and_the_sentence_it_complete
     add(content / "service.toml", f'[line]\nform = "{form}"\nask = "Which?"')
     add(content / "pages" / "index.md", written)
 
-    assert run()[1][0].endswith(f": line: Which?; give {GIVE[form]}, for “{shown}” (for /)")
+    assert run()[1][0].endswith(f": line: Which?; give {FORMAT_HINTS[form]}, for “{shown}” (for /)")
     run("--write", str(tmp_path / "page.md"))
     page = (tmp_path / "page.md").read_text()
-    assert f"| 1 | `line` | {GIVE[form]} | `/` |" in page
+    assert f"| 1 | `line` | {FORMAT_HINTS[form]} | `/` |" in page
     with_blank = shown.replace("{line}", "___").replace("{phone}", "01632 960 001")
     completes = f"- It completes: “{with_blank}”\n" if with_blank != "___" else ""
     assert f"**1.** Which?\n\n{completes}- Answer: ____" in page

@@ -98,7 +98,7 @@ def test_every_answer_can_be_read_back_from_the_file(values, body):
     for name, value in values.items():
         read = document.fields.get(name, "")
         assert read == value if is_list(name) else printed(read) == printed(str(value))
-    assert document.otherwise() == {}
+    assert document.misread_fields() == {}
 
 
 def printed(text: str) -> str:

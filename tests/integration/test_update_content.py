@@ -337,7 +337,7 @@ def test_a_main_that_was_pushed_by_force_is_taken_up(project, updated):
     assert started().now().pages["/"].title == "Home"
 
 
-@pytest.mark.parametrize("step", ["_git", "_lead_to", "program_on_main"])
+@pytest.mark.parametrize("step", ["_git", "_switch_link", "program_on_main"])
 def test_a_run_that_was_killed_is_finished_by_the_next_one(project, data, published, monkeypatch, step):
     """MemoryError stands for the end of the process, because nothing catches it."""
     project.change("content/pages/index.md", "title: Home", "title: A new home")
@@ -375,7 +375,7 @@ def test_a_request_reads_one_version_although_another_replaces_it_meanwhile(
 
     def replaced_meanwhile(folder, **how):
         if not replaced:
-            replaced.append(git_update.take_up(str(project.folder), data))
+            replaced.append(git_update.fetch_content(str(project.folder), data))
         return load(folder, **how)
 
     monkeypatch.setattr(live_content, "load", replaced_meanwhile)

@@ -86,7 +86,7 @@ def test_the_end_of_a_fact_is_announced_for_thirty_days_and_from_then_on(
     write(content, "service.toml", "[phone]\n", "[phone]\nuntil = 2026-05-09\n")
     write(content, "service.toml", "[exit_url]", f"{FACTS}[exit_url]")
 
-    found = load(content, today=at(month, day).date()).ending
+    found = load(content, today=at(month, day).date()).expiry_notices
 
     lines = (content / "service.toml").read_text().splitlines()
     assert {lines[problem.line - 1] for problem in found} <= {"until = 2026-05-09"}
@@ -120,7 +120,7 @@ def test_the_release_check_announces_what_ends_and_does_not_count_it(content: Pa
 def test_a_draft_that_nobody_sees_announces_nothing(content: Path):
     write(content, STORY, "names_changed", "draft: true\nnames_changed")
 
-    assert load(content, drafts=True, today=at(5, 9).date()).ending == ()
+    assert load(content, drafts=True, today=at(5, 9).date()).expiry_notices == ()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rjsite.content.fact_formats import GIVE
+from rjsite.content.fact_formats import FORMAT_HINTS
 from rjsite.content.facts import REQUIRED, Fact, Facts, load_facts
 from rjsite.content.problem import Unreadable
 
@@ -168,7 +168,7 @@ def test_a_fact_that_nothing_works_without_is_asked_for(tmp_path, missing):
 def test_a_needed_fact_that_names_one_without_a_value_is_a_problem(tmp_path, value):
     (problem,) = refused(tmp_path, name=value)
 
-    assert problem == f"2: name: “{value}” is not an answer; write {GIVE['name']}"
+    assert problem == f"2: name: “{value}” is not an answer; write {FORMAT_HINTS['name']}"
 
 
 def test_a_needed_fact_that_only_waits_for_another_needed_one_is_no_second_problem(tmp_path):

@@ -43,7 +43,9 @@ def check(github: bool) -> None:
     try:
         library = load(folder, drafts=True, today=today)
         copies = [*out_of_date(library, ROOT), *differences(library.facts, ROOT)]
-        problems = sorted({*library.problems, *library.ending, *lint.check(library, folder, today), *copies})
+        problems = sorted(
+            {*library.problems, *library.expiry_notices, *lint.check(library, folder, today), *copies}
+        )
         to_fix = sum(problem.severity is not Severity.ENDS for problem in problems)
         result = f"{len(library.pages)} pages, {len(library.stories)} stories, {to_fix} to fix"
     except Unreadable as unreadable:
@@ -122,7 +124,9 @@ def release_check(write: Path | None) -> None:
         click.echo(f"The open questions are in {write}.")
         return
     lines = [*(str(question.problem) for question in questions), *_missing_settings()]
-    click.echo("\n".join([*lines, *map(str, library.ending), f"{len(lines)} to resolve before release"]))
+    click.echo(
+        "\n".join([*lines, *map(str, library.expiry_notices), f"{len(lines)} to resolve before release"])
+    )
     if lines:
         sys.exit(1)
 

@@ -27,7 +27,7 @@ def update_content() -> None:
     if not settings.content_repository:
         raise click.UsageError("Set RJSITE_CONTENT_REPOSITORY to the address of the project.")
     data = settings.data_dir
-    with git_update.alone(data):
+    with git_update.update_lock(data):
         before = git_update.read_result(data) or git_update.Update(0)
         try:
             update = _updated(before, settings.content_repository, data)
@@ -50,7 +50,7 @@ def _updated(before: git_update.Update, repository: str, data: Path) -> git_upda
     Problems are checked again each time, because a new day or a new release can resolve them. After a
     failure, the published pages may be those of any commit.
     """
-    commit, not_shown = git_update.take_up(repository, data), before.not_shown
+    commit, not_shown = git_update.fetch_content(repository, data), before.not_shown
     if commit != before.commit or before.not_shown or before.failure:
         _take_down_removed(data)
         not_shown = tuple(map(str, publish_again(data) or _not_shown(Settings.load())))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from rjsite.content import front_matter
-from rjsite.content.facts import FOR_A_TIME, Fact, Facts
+from rjsite.content.facts import TEMPORARY, Fact, Facts
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.content.schema import StoryFields
@@ -39,16 +39,16 @@ def permission(story: Story, today: date) -> Permission:
 def permission_has_ended(path: Path, today: date) -> bool:
     """Return whether the permission in a story's file has ended, or False if the file cannot be used."""
     try:
-        fields = front_matter.read(path, path).typed(StoryFields)
+        fields = front_matter.read(path, path).validate_fields(StoryFields)
     except Unreadable:
         return False
     return fields.ask_again is not None and fields.ask_again <= today
 
 
-def ending(facts: Facts, stories: Iterable[Story], folder: Path, today: date) -> tuple[Problem, ...]:
-    """Return an announcement for each fact and permission that has ended or will end soon.
+def expiry_notices(facts: Facts, stories: Iterable[Story], folder: Path, today: date) -> tuple[Problem, ...]:
+    """Return a notice for each fact and permission that has ended or will end soon.
 
-    Temporary facts (see `FOR_A_TIME`) are announced however far away their end is. Permissions for
+    Temporary facts (see `TEMPORARY`) are announced however far away their end is. Permissions for
     drafts are not announced.
 
     Args:
@@ -64,7 +64,7 @@ def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
     path, shown = folder / "service.toml", Path(folder.name, "service.toml")
     lines = lines_in(path, shown)
     for name, fact in {**facts, **facts.ended}.items():
-        announced = fact.has_ended(today + SOON) or name in FOR_A_TIME
+        announced = fact.has_ended(today + SOON) or name in TEMPORARY
         if fact and fact.until and announced:
             message = f"{name} {_of_fact(name, fact, f'{fact.until:%-d %B %Y}', ended=fact.has_ended(today))}"
             yield Problem(shown, lines.of((name, "until")), message, Severity.ENDS)
@@ -77,7 +77,7 @@ def _of_fact(name: str, fact: Fact, day: str, *, ended: bool) -> str:
         return f"{'ended' if ended else 'ends'} on {day} {kept}; check it, then write a later day in until"
     if not ended:
         return f"ends on {day}, and what needs it is left out then; to keep it, write a later day in until"
-    papers = "" if name in FOR_A_TIME else " after “make papers”"
+    papers = "" if name in TEMPORARY else " after “make papers”"
     return f"ended on {day} and is no longer shown; write its new value and day, or empty both{papers}"
 
 

@@ -14,7 +14,7 @@ FactForm = Literal[
 ]  # fmt: skip
 
 # What to write as a value of each form (kind of value). Messages list the forms in this order.
-GIVE: Mapping[str, str] = {
+FORMAT_HINTS: Mapping[str, str] = {
     "name": "a name, with a capital at its start and without a full stop at its end",
     "phrase": "part of a sentence, without a full stop; a capital begins it only in a name",
     "sentence": "one or more whole sentences, each with a capital and a full stop",
@@ -97,7 +97,7 @@ def _tel(value: str) -> str:
 
 
 def fits(form: FactForm | None, value: str) -> bool:
-    """Return whether a value fits its form. If it does not, `GIVE` says what to write."""
+    """Return whether a value fits its form. If it does not, `FORMAT_HINTS` says what to write."""
     check = _CHECKS.get(form or "note")
     return check is None or bool(check(value))
 
@@ -146,7 +146,7 @@ def optional_day(value: Any) -> date | None:
         return None
     day = as_day(str(value))
     if day is None:
-        raise ValueError(f"write {GIVE['date']}")
+        raise ValueError(f"write {FORMAT_HINTS['date']}")
     return day
 
 

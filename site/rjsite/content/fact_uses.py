@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rjsite.content.facts import USED
+from rjsite.content.facts import FACT_REFERENCE
 from rjsite.content.library import Library
 from rjsite.content.problem import Unreadable
 from rjsite.content.sentences import sentences
@@ -67,7 +67,7 @@ def _in_words(text: str, place: str) -> Iterator[Use]:
     if "{" not in text:
         return
     for sentence, before in sentences(text):
-        for match in USED.finditer(sentence):
+        for match in FACT_REFERENCE.finditer(sentence):
             alone = sentence.strip() == match[0]
             plain = _MARKS.sub("", (before * alone + sentence).replace(".text}", "}"))
             yield Use(match["name"], place, "" if match["quiet"] else " ".join(plain.split()))

@@ -24,7 +24,7 @@ from rjsite.content.sentences import MARKER, WHOLE, cut_units, cut_whole_sentenc
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, read_as
 
-USED = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
+FACT_REFERENCE = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
 _FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # a fact, then a sentence or the end
 
 # How soon the service has to answer a question. An open question “before launch” delays the launch.
@@ -44,7 +44,7 @@ REQUIRED: Mapping[str, FactForm] = {
 }
 
 # Temporary facts: a notice on every page, and a text shown instead of the questions in forms.
-FOR_A_TIME: Mapping[str, FactForm] = {"notice": "sentence", "forms_paused": "sentence"}
+TEMPORARY: Mapping[str, FactForm] = {"notice": "sentence", "forms_paused": "sentence"}
 
 # Values of these kinds are contact details, which are shown even after the day in `until`.
 CONTACT: frozenset[FactForm] = frozenset({"phone", "relay", "text", "email", "address"})
@@ -124,16 +124,16 @@ class Facts(dict[str, Fact]):
 
     def all_checked(self, text: str) -> bool:
         """Return whether somebody has tried every number and address in a text (see `Fact.checked`)."""
-        shown = (self.get(match["name"]) for match in USED.finditer(text))
+        shown = (self.get(match["name"]) for match in FACT_REFERENCE.finditer(text))
         return all(self.has(fact.checked) for fact in shown if fact and fact.checked)
 
     def fill(self, text: str) -> str:
         """Return plain text with facts filled in, without the sentences that facts hide."""
-        return self._put(self._kept(text), plain=True)
+        return self._substitute(self._visible_text(text), plain=True)
 
     def fill_markdown(self, text: str) -> str:
         """Return Markdown with facts filled in, without the sentences and sections that facts hide."""
-        if not USED.search(text):
+        if not FACT_REFERENCE.search(text):
             return text
         return "".join(shown for _, _, shown in self.units(text))
 
@@ -146,23 +146,25 @@ class Facts(dict[str, Fact]):
         """
         units = list(cut_units(text))
         line = 1
-        filled = [self._put(self._kept_unit(unit), plain=False) for unit in units]
+        filled = [self._substitute(self._visible_unit(unit), plain=False) for unit in units]
         for unit, shown in zip(units, hide_dependents(units, filled), strict=True):
             yield line, unit, shown
             line += unit.count("\n")
 
-    def _kept_unit(self, unit: str) -> str:
+    def _visible_unit(self, unit: str) -> str:
         if WHOLE.match(unit):
-            return "" if self._lacks(unit) else unit
+            return "" if self._is_hidden(unit) else unit
         unmarked = MARKER.sub("", unit, count=1)
-        if not any(map(self._lacks, self._sentences(unmarked))):
+        if not any(map(self._is_hidden, self._sentences(unmarked))):
             return unit
-        sentences = self._kept(unmarked)
+        sentences = self._visible_text(unmarked)
         return f"{unit.removesuffix(unmarked)}{sentences}\n" if sentences.strip() else ""
 
-    def _kept(self, text: str) -> str:
+    def _visible_text(self, text: str) -> str:
         """Return a text without the sentences that facts hide."""
-        return "".join(sentence for sentence in self._sentences(text) if not self._lacks(sentence)).rstrip()
+        return "".join(
+            sentence for sentence in self._sentences(text) if not self._is_hidden(sentence)
+        ).rstrip()
 
     def _sentences(self, text: str) -> Iterator[str]:
         """Yield each sentence. A fact of the form “sentence” that begins a sentence is yielded separately."""
@@ -172,21 +174,21 @@ class Facts(dict[str, Fact]):
                 sentence = sentence[match.end() :]
             yield sentence
 
-    def _lacks(self, text: str) -> bool:
-        needed = {match["name"]: match["quiet"] == "!" for match in USED.finditer(text)}
+    def _is_hidden(self, text: str) -> bool:
+        needed = {match["name"]: match["quiet"] == "!" for match in FACT_REFERENCE.finditer(text)}
         until = [name for name, negative in needed.items() if negative]
         if until and all(map(self.has, until)):
             return True
         return any(not self.has(name) for name, negative in needed.items() if not negative)
 
-    def _put(self, text: str, *, plain: bool) -> str:
+    def _substitute(self, text: str, *, plain: bool) -> str:
         def put(match: re.Match[str]) -> str:
             fact = self.get(match["name"], Fact())
             if match["quiet"]:
                 return ""
             return fact.value if plain or match["text"] else fact.markdown
 
-        return re.sub(r"[ \t]+(?=\n|$)", "", USED.sub(put, text))
+        return re.sub(r"[ \t]+(?=\n|$)", "", FACT_REFERENCE.sub(put, text))
 
 
 def load_facts(path: Path, shown: Path) -> Facts:
@@ -202,24 +204,26 @@ def load_facts(path: Path, shown: Path) -> Facts:
     written = read_as(dict[str, Fact], path, shown)
     for name in REQUIRED.keys() & written.keys():
         written[name] = written[name].model_copy(update={"form": REQUIRED[name], "needed": True})
-    facts = Facts({name: _settled(fact, written) for name, fact in written.items()})
-    if lacking := list(_lacking(facts, written, path, shown)):
-        raise Unreadable(*lacking)
+    facts = Facts({name: _resolved(fact, written) for name, fact in written.items()})
+    if problems := list(_required_fact_problems(facts, written, path, shown)):
+        raise Unreadable(*problems)
     return facts
 
 
-def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
+def _resolved(fact: Fact, written: Mapping[str, Fact]) -> Fact:
     """Return a fact with its link, and with the facts that its value names filled in.
 
     The value becomes empty if it is only a placeholder or names a fact that cannot be filled in. `until`
     becomes the earliest `until` of this fact and the named facts, leaving out facts that stay.
     """
-    named = {match["name"]: written.get(match["name"], Fact()) for match in USED.finditer(fact.value)}
+    named = {
+        match["name"]: written.get(match["name"], Fact()) for match in FACT_REFERENCE.finditer(fact.value)
+    }
     known = all(
-        other and fact_formats.is_answer(other.value) and not USED.search(other.value)
+        other and fact_formats.is_answer(other.value) and not FACT_REFERENCE.search(other.value)
         for other in named.values()
     )
-    value = USED.sub(lambda match: fact_formats.dialled(named[match["name"]].value), fact.value)
+    value = FACT_REFERENCE.sub(lambda match: fact_formats.dialled(named[match["name"]].value), fact.value)
     value = " ".join(value.split())
     if not (known and fact_formats.is_answer(value)):
         value = ""
@@ -232,18 +236,22 @@ def _settled(fact: Fact, written: Mapping[str, Fact]) -> Fact:
     return fact.model_copy(update={"value": value, "link": link, "until": until})
 
 
-def _lacking(facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path) -> Iterator[Problem]:
+def _required_fact_problems(
+    facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path
+) -> Iterator[Problem]:
     """Yield a problem for each required fact that is missing or cannot be used."""
     lines = Lines(read_source(path, shown))
     for name, form in REQUIRED.items():
         fact, value = facts.get(name, Fact()), written.get(name, Fact()).value
-        named = {match["name"] for match in USED.finditer(value)} & REQUIRED.keys()
+        named = {match["name"] for match in FACT_REFERENCE.finditer(value)} & REQUIRED.keys()
         if not fact and not all(map(facts.has, named)):
             continue  # the problem is reported for a required fact that this value names
         if value and not fact:
-            message = f"“{value}” is not an answer; write {fact_formats.GIVE[form]}"
+            message = f"“{value}” is not an answer; write {fact_formats.FORMAT_HINTS[form]}"
             yield Problem(shown, lines.of((name, "value")), f"{name}: {message}")
         elif not fact:
             yield Problem(shown, lines.of((name,)), f'add [{name}] with a value = "..."')
         elif fact_formats.link(form, fact.value) == "":
-            yield Problem(shown, lines.of((name, "value")), f"{name}: write {fact_formats.GIVE[form]}")
+            yield Problem(
+                shown, lines.of((name, "value")), f"{name}: write {fact_formats.FORMAT_HINTS[form]}"
+            )

@@ -28,7 +28,7 @@ _MESSAGES = {
 }
 
 
-def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
+def correction_message(fault: ErrorDetails, kind: Any, line: str) -> str:
     """Return a message that says how to correct an error.
 
     Args:
@@ -42,7 +42,7 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
         case "missing":
             return f"add a line {line.format(name)}"
         case "extra_forbidden":
-            return not_a_field(name, _within(kind, around))
+            return unknown_field_message(name, _within(kind, around))
         case "string_too_long" | "too_long":
             return f"use {given['max_length']} characters at most; these are {len(str(fault['input']))}"
         case "tuple_type" if isinstance(fault["input"], dict):
@@ -59,7 +59,7 @@ def in_words(fault: ErrorDetails, kind: Any, line: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: str(given.get(match[1], "")), message)
 
 
-def not_a_field(name: str, kind: Any) -> str:
+def unknown_field_message(name: str, kind: Any) -> str:
     """Return a message about an unknown name in a table, with the names that the type of the table allows."""
     known = list(_fields(kind))
     near = get_close_matches(name, known, 1)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from rjsite.content import markdown
-from rjsite.content.facts import USED, Facts
+from rjsite.content.facts import FACT_REFERENCE, Facts
 from rjsite.content.front_matter import Document
 from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.content.toml import line_of
@@ -15,7 +15,7 @@ from rjsite.forms.definition import Form
 RESTART = "restart the site"
 
 
-def lacking(
+def missing_outcomes(
     forms: Mapping[str, Form], outcomes: Collection[str], folder: Path, shown: Path
 ) -> Iterator[Problem]:
     """Yield a problem for each answer that leads to an outcome that is missing or cannot be used."""
@@ -27,7 +27,9 @@ def lacking(
                 yield Problem(shown / f"{form.key}.toml", line, message)
 
 
-def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -> Iterator[Problem]:
+def changed_addresses(
+    forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path
+) -> Iterator[Problem]:
     """Yield a problem for each address at which a form appeared or disappeared while the site was running."""
     for address in sorted(forms.keys() ^ before.keys()):
         form = forms.get(address) or before[address]
@@ -35,7 +37,7 @@ def moved(forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path) -
         yield Problem(folder / f"{form.key}.toml", 1, message)
 
 
-def named_well(path: Path, shown: Path) -> None:
+def check_file_name(path: Path, shown: Path) -> None:
     """Check that the name of a file can be used in an address.
 
     Raises:
@@ -52,7 +54,7 @@ def named_well(path: Path, shown: Path) -> None:
 
 def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
     """Yield a problem for each use of an unknown fact or part in a body."""
-    for match in USED.finditer(document.body):
+    for match in FACT_REFERENCE.finditer(document.body):
         if match["name"] not in facts:
             number = document.body_line + document.body.count("\n", 0, match.start())
             yield Problem(

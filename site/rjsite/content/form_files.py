@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rjsite.content.field_messages import not_a_field
+from rjsite.content.field_messages import unknown_field_message
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
-from rjsite.content.toml import Lines, line_of, read_as, read_toml, typed_problems
+from rjsite.content.toml import Lines, line_of, read_as, read_toml, validation_problems
 from rjsite.forms.definition import Form, Question, SharedQuestions
 
 
@@ -53,7 +53,7 @@ def _load(path: Path, shown: Path) -> Form:
     tables = read_toml(path, shown)
     if "key" in tables:  # not a field in the file: the key is the file's name
         line = Lines(read_source(path, shown)).of(("key",))
-        raise Unreadable(Problem(shown, line, not_a_field("key", Form)))
+        raise Unreadable(Problem(shown, line, unknown_field_message("key", Form)))
     _put_shared_questions(tables, path.parent / "shared", shown.parent / "shared")
     try:
         return Form.model_validate({**tables, "key": path.stem})
@@ -77,7 +77,7 @@ def _shared(name: str, folder: Path, shown: Path) -> tuple[Question, ...]:
 def _form_problems(error: ValidationError, path: Path, shown: Path) -> Iterator[Problem]:
     """Yield the problems in a form. An error that names a question is reported at the question's line."""
     lines = Lines(read_source(path, shown))
-    problems = typed_problems(error, Form, lines, shown)
+    problems = validation_problems(error, Form, lines, shown)
     for problem, fault in zip(problems, error.errors(), strict=True):
         named = f'name = "{fault.get("ctx", {}).get("question")}"'
         at = [number for number, line in enumerate(lines.written, 1) if line.strip() == named]

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from rjsite.content import size_limits, yaml_fields
-from rjsite.content.field_messages import in_words
+from rjsite.content.field_messages import correction_message
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
 
@@ -45,11 +45,11 @@ class Document:
     body_line: int = 1
     above: str = field(default="", repr=False)
 
-    def otherwise(self) -> dict[str, str]:
+    def misread_fields(self) -> dict[str, str]:
         """Return a correction for each field that readers would not see as intended, by field name."""
-        return yaml_fields.read_otherwise(self.above)
+        return yaml_fields.misread_fields(self.above)
 
-    def typed(self, model: type[Fields]) -> Fields:
+    def validate_fields(self, model: type[Fields]) -> Fields:
         """Return the fields as an instance of a model.
 
         Raises:
@@ -68,12 +68,12 @@ class Document:
     def _problem(self, model: type[BaseModel], fault: Any) -> Problem:
         name = str(fault["loc"][0])
         line = self.lines.get(name, 1)
-        message = in_words(fault, model, "“{}: ...” between the two lines of dashes")
+        message = correction_message(fault, model, "“{}: ...” between the two lines of dashes")
         if fault["type"] == "too_short":
             values, *_ = get_args(model.model_fields[name].annotation)
             message = f"write one or more, like [{', '.join(get_args(values)[:2])}]"
         if fault["type"] not in ("missing", "extra_forbidden"):
-            message = f"{name}: {self.otherwise().get(name, message)}"
+            message = f"{name}: {self.misread_fields().get(name, message)}"
         return Problem(self.shown, line, message)
 
 
@@ -99,7 +99,7 @@ def parse(text: str, shown: Path) -> Document:
     lines = text.splitlines()
     begin, end = _fences(lines, shown)
     above, body = "\n".join(lines[begin + 1 : end]), "\n".join(lines[end + 1 :]) + "\n"
-    for line, message in size_limits.beyond(above, body):
+    for line, message in size_limits.exceeded_limits(above, body):
         raise Unreadable(Problem(shown, begin + line + 1, message))
     fields, where = _fields(above, shown, begin + 2)
     return Document(shown, fields, where, body, end + 2, above)

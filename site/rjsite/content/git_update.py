@@ -26,8 +26,8 @@ from rjsite.content.lock import locked
 LINK, VERSIONS, RESULT = "content", "content-versions", "content-update"  # in the data folder
 PROGRAM = ("site", "static", "templates", "deploy", "tools", "requirements.lock")  # replaced by releases only
 OVERDUE = 2 * 60 * 60  # seconds
-SECONDS = 300  # timeout of each git command
-QUIET = {
+GIT_TIMEOUT = 300  # timeout of each git command
+GIT_ENV = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=20",
@@ -108,7 +108,7 @@ def write_result(data: Path, update: Update) -> None:
 
 
 @contextmanager
-def alone(data: Path) -> Iterator[None]:
+def update_lock(data: Path) -> Iterator[None]:
     """Wait for any other run to end, keep new runs out, and delete the leftovers of interrupted runs."""
     versions = data / VERSIONS
     versions.mkdir(mode=0o755, exist_ok=True)
@@ -126,7 +126,7 @@ def _delete(old: Path) -> None:
         old.unlink()
 
 
-def take_up(repository: str, data: Path) -> str:
+def fetch_content(repository: str, data: Path) -> str:
     """Fetch the content of main, point the link to it, and return the commit.
 
     Raises:
@@ -145,7 +145,7 @@ def take_up(repository: str, data: Path) -> str:
         if old.resolve() not in in_use:
             _delete(old)
     if clone.resolve() != before:
-        _lead_to(data, clone)
+        _switch_link(data, clone)
     return clone.name
 
 
@@ -164,7 +164,7 @@ def _clone(repository: str, versions: Path) -> Path:
     return clone if clone.is_dir() else part.rename(clone)
 
 
-def _lead_to(data: Path, clone: Path) -> None:
+def _switch_link(data: Path, clone: Path) -> None:
     """Point the link to a clone in one atomic step."""
     part = data / f"{LINK}.part"
     part.unlink(missing_ok=True)
@@ -194,7 +194,7 @@ def _git(*arguments: str) -> str:
         CannotFetch: if Git is not installed, fails or takes too long.
     """
     ours = ("GIT_", "RJSITE_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | QUIET
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | GIT_ENV
     try:
         done = subprocess.run(  # noqa: S603 (no shell, and an address that looks like an option is refused)
             ["git", *arguments],  # noqa: S607 (where git is depends on the system)
@@ -202,13 +202,13 @@ def _git(*arguments: str) -> str:
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            timeout=SECONDS,
+            timeout=GIT_TIMEOUT,
             check=False,
         )
     except FileNotFoundError:
         raise CannotFetch("git is not installed") from None
     except subprocess.TimeoutExpired:
-        raise CannotFetch(f"git had no answer within {SECONDS // 60} minutes") from None
+        raise CannotFetch(f"git had no answer within {GIT_TIMEOUT // 60} minutes") from None
     if done.returncode:
         why = " ".join(done.stderr.split())[:300]
         raise CannotFetch("".join(filter(str.isprintable, why)) or "git failed without a word")

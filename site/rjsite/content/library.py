@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rjsite.content.expiry import ending
+from rjsite.content.expiry import expiry_notices
 from rjsite.content.facts import Facts
 from rjsite.content.last_good import LastGood
 from rjsite.content.loader import HOME, NOTICES, STORIES, Reader, address_of, bare_page
@@ -47,11 +47,11 @@ class Library:
     errors: Mapping[str, Page] = field(default_factory=dict)
     redirects: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    ending: tuple[Problem, ...] = ()  # announcements of what has ended or will end soon
+    expiry_notices: tuple[Problem, ...] = ()  # about what has ended or will end soon
     withdrawn_papers: frozenset[str] = frozenset()  # names of PDFs that still contain an ended fact
     usable: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # usable files, by name
-    # a cache of what is made from this content, such as finished pages; each library has its own
-    made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # what is made from this content, such as finished pages; each library has its own
+    cache: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def by_slug(self) -> Mapping[str, Story]:
@@ -105,7 +105,7 @@ class Library:
     @property
     def announcements(self) -> list[str]:
         """Return the messages about what has ended or will end soon."""
-        return [problem.message for problem in self.ending]
+        return [problem.message for problem in self.expiry_notices]
 
     @property
     def every_page(self) -> Iterator[Page]:
@@ -134,7 +134,7 @@ def load(
     Raises:
         Unreadable: if the facts or a form cannot be used, and `kept` and `last_good` have no replacement.
     """
-    kept = kept or NOTHING
+    kept = kept or EMPTY_LIBRARY
     reader = Reader(folder, kept.facts, kept.written_forms, last_good, drafts=drafts, today=today)
     return _read(reader, kept, drafts=drafts)
 
@@ -157,7 +157,7 @@ def _read(reader: Reader, kept: Library, *, drafts: bool) -> Library:
         errors=errors,
         redirects=reader.redirects(),
         problems=tuple(sorted(set(reader.problems))),
-        ending=ending(reader.facts, every_story, reader.folder, reader.today),
+        expiry_notices=expiry_notices(reader.facts, every_story, reader.folder, reader.today),
         usable=reader.usable,
     )
 
@@ -167,4 +167,4 @@ def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
     return {address: form.filled(facts.fill, facts.has) for address, form in forms.items()}
 
 
-NOTHING = Library(Facts())  # the content of a site before anything is loaded
+EMPTY_LIBRARY = Library(Facts())  # the content of a site before anything is loaded

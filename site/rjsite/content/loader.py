@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from rjsite.content import clock, front_matter
 from rjsite.content.facts import Facts, load_facts
-from rjsite.content.file_checks import body_problems, lacking, moved, named_well
+from rjsite.content.file_checks import body_problems, changed_addresses, check_file_name, missing_outcomes
 from rjsite.content.form_files import load_forms
 from rjsite.content.front_matter import Document
 from rjsite.content.last_good import LastGood
@@ -144,7 +144,7 @@ class Reader:
     def _made(self, path: Path, shown: Path, make: Make[Shown]) -> tuple[Shown | None, list[Problem]]:
         """Return the page in a file (None if the file cannot be used) and the problems in the file."""
         try:
-            named_well(path, shown)
+            check_file_name(path, shown)
             document = front_matter.read(path, shown)
             return make(document, path.stem, self.facts), list(body_problems(document, self.facts))
         except Unreadable as unreadable:
@@ -207,7 +207,8 @@ class Reader:
     ) -> Mapping[str, Form]:
         there = {path.stem for path in (self.folder / "forms").glob("*.toml")}
         forms = {a: form for a, form in load_forms(folder, shown).items() if form.key in there}
-        faults = [*lacking(forms, outcomes, folder, shown), *moved(forms, self.kept_forms or forms, shown)]
+        faults = list(missing_outcomes(forms, outcomes, folder, shown))
+        faults += changed_addresses(forms, self.kept_forms or forms, shown)
         for name in (name for name in NOTICES if name not in errors):
             file = self.file(f"errors/{name}.md")[1]
             faults.append(Problem(file, 1, "write this file, or correct it: forms show its words"))
@@ -239,11 +240,11 @@ def bare_page(address: str, title: str, facts: Facts) -> Page:
 
 
 def _page(document: Document, name: str, facts: Facts) -> Page:
-    return Page(address_of(name), document, facts, **dict(document.typed(PageFields)))
+    return Page(address_of(name), document, facts, **dict(document.validate_fields(PageFields)))
 
 
 def _plain(document: Document, name: str, facts: Facts) -> Page:
-    return Page(name, document, facts, listed=False, **dict(document.typed(PlainFields)))
+    return Page(name, document, facts, listed=False, **dict(document.validate_fields(PlainFields)))
 
 
 def make_story(document: Document, name: str, facts: Facts) -> Story:
@@ -252,6 +253,6 @@ def make_story(document: Document, name: str, facts: Facts) -> Story:
     Raises:
         Unreadable: if the fields are invalid or the body is empty.
     """
-    fields = dict(document.typed(StoryFields))
+    fields = dict(document.validate_fields(StoryFields))
     about = {"slug": name, "crumbs": STORY_CRUMBS, "description": fields["summary"]}
     return Story(f"{STORIES}{name}", document, facts, **about, **fields)

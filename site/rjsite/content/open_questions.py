@@ -10,9 +10,9 @@ from typing import get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from rjsite.content.fact_formats import GIVE
+from rjsite.content.fact_formats import FORMAT_HINTS
 from rjsite.content.fact_uses import Use, fact_uses
-from rjsite.content.facts import USED, Facts, Urgency
+from rjsite.content.facts import FACT_REFERENCE, Facts, Urgency
 from rjsite.content.library import Library
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem
@@ -79,7 +79,7 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question
         here = [use for use in uses if use.name == name]
         places = list(dict.fromkeys(use.place for use in here))
         sentences = list(dict.fromkeys(use.sentence for use in here if use.sentence))[:_SENTENCES]
-        give = GIVE[fact.form] if fact.form else ""
+        give = FORMAT_HINTS[fact.form] if fact.form else ""
         line = f"{name}: {fact.ask}" + (f"; give {give}" if give else "")
         line += f", for “{'” and “'.join(sentences)}”" if sentences else ""
         line += f" (for {', '.join(places)})" if places else ""
@@ -111,7 +111,7 @@ def _with_blank(sentence: str, name: str, facts: Facts) -> str:
         unknown = "___" if use["name"] == name else "(…)"
         return facts[use["name"]].value or unknown if use["name"] in facts else use[0]
 
-    return USED.sub(put, sentence)
+    return FACT_REFERENCE.sub(put, sentence)
 
 
 def _stories(stories: Sequence[Story]) -> Iterator[Question]:

@@ -87,7 +87,7 @@ def too_large(size: int, most: int = MARKDOWN_BYTES) -> str:
     return f"this file has {size // 1000} KB, and {most // 1000} is the most; make it shorter"
 
 
-def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
+def exceeded_limits(fields: str, body: str) -> Iterator[tuple[int, str]]:
     """Yield a line index and a message for each limit that a Markdown file exceeds.
 
     Args:
@@ -103,7 +103,7 @@ def beyond(fields: str, body: str) -> Iterator[tuple[int, str]]:
     yield from ((above, message) for message in _too_many(body))
 
 
-def beyond_in_table(text: str) -> Iterator[tuple[int, str]]:
+def exceeded_limits_in_toml(text: str) -> Iterator[tuple[int, str]]:
     """Yield a line index and a message for each limit that a TOML file exceeds."""
     if text.count("\n") > LINES:
         yield LINES, f"this file has more than {LINES} lines; make it shorter"

@@ -15,21 +15,21 @@ from urllib.parse import urlencode
 from rjsite.content.model import Story
 from rjsite.content.schema import Beginner, Ending, Harm, Way
 
-ON_A_PAGE = 12
+PAGE_SIZE = 12
 NOT_KNOWN = "not known"  # not offered as a filter
 MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Aspect:
+class Facet:
     """A property by which stories can be filtered."""
 
     name: str  # in the query string
     title: str
-    says: str  # a template for a value in the heading of a filtered list
+    heading: str  # a template for a value, for the heading of a filtered list
     values: tuple[str, ...]
-    of: Callable[[Story], tuple[str, ...]]  # returns the values of a story
-    phrases: Mapping[str, str] = field(default_factory=dict, hash=False)  # words for values in `says`
+    values_of: Callable[[Story], tuple[str, ...]]
+    phrases: Mapping[str, str] = field(default_factory=dict, hash=False)  # words for values in `heading`
 
 
 _WAYS = {"meeting": "a meeting", "letter": "a letter", "talk with our team": "a talk with our team"}
@@ -40,11 +40,11 @@ _ENDINGS = {
     "letter written": "with a letter",
     "the other person did not take part": "when the other person did not take part",
 }
-ASPECTS = (
-    Aspect("harm", "Kind of harm", "about {}", get_args(Harm), lambda story: story.harm),
-    Aspect("way", "Way of communicating", "with {}", get_args(Way), lambda story: story.way, _WAYS),
-    Aspect("began", "Who began it", "begun by {}", get_args(Beginner), lambda s: (s.began_by,), _PEOPLE),
-    Aspect("ended", "How it ended", "that ended {}", get_args(Ending), lambda s: (s.ended,), _ENDINGS),
+FACETS = (
+    Facet("harm", "Kind of harm", "about {}", get_args(Harm), lambda story: story.harm),
+    Facet("way", "Way of communicating", "with {}", get_args(Way), lambda story: story.way, _WAYS),
+    Facet("began", "Who began it", "begun by {}", get_args(Beginner), lambda s: (s.began_by,), _PEOPLE),
+    Facet("ended", "How it ended", "that ended {}", get_args(Ending), lambda s: (s.ended,), _ENDINGS),
 )
 
 
@@ -66,7 +66,7 @@ class Listing:
     address: str
     stories: tuple[Story, ...]
     total: int
-    aspects: tuple[tuple[str, tuple[Option, ...]], ...]
+    facets: tuple[tuple[str, tuple[Option, ...]], ...]
     page: int
     pages: int
     before: str  # the address of the previous page, or empty
@@ -88,10 +88,10 @@ class StoryIndex:
 
     def __init__(self, stories: Sequence[Story]) -> None:
         self.stories = stories
-        self.having = {aspect: dict.fromkeys(aspect.values, 0) for aspect in ASPECTS}
+        self.masks = {facet: dict.fromkeys(facet.values, 0) for facet in FACETS}
         for number, story in enumerate(stories):
-            for aspect, values in self.having.items():
-                for value in aspect.of(story):
+            for facet, values in self.masks.items():
+                for value in facet.values_of(story):
                     values[value] |= 1 << number
 
     def listing(self, title: str, address: str, asked: Mapping[str, str]) -> Listing | None:
@@ -102,20 +102,20 @@ class StoryIndex:
             address: the address of the whole list.
             asked: the query. Unknown names in it are ignored.
         """
-        chosen = {aspect.name: asked[aspect.name] for aspect in ASPECTS if asked.get(aspect.name)}
-        matching = self._fitting(chosen)
+        chosen = {facet.name: asked[facet.name] for facet in FACETS if asked.get(facet.name)}
+        matching = self._matching_mask(chosen)
         total = matching.bit_count()
-        pages = max(1, -(-total // ON_A_PAGE))
+        pages = max(1, -(-total // PAGE_SIZE))
         page = _page(asked.get("page", ""))
         if (chosen and not matching) or not 1 <= page <= pages:
             return None
-        fitting = compress(self.stories, map(int, reversed(f"{matching:b}")))
+        matching_stories = compress(self.stories, map(int, reversed(f"{matching:b}")))
         return Listing(
             title=_title(title, chosen, page),
             address=_address(address, chosen, page),
-            stories=tuple(islice(fitting, (page - 1) * ON_A_PAGE, page * ON_A_PAGE)),
+            stories=tuple(islice(matching_stories, (page - 1) * PAGE_SIZE, page * PAGE_SIZE)),
             total=total,
-            aspects=tuple((aspect.title, self._options(aspect, chosen, address)) for aspect in ASPECTS),
+            facets=tuple((facet.title, self._options(facet, chosen, address)) for facet in FACETS),
             page=page,
             pages=pages,
             before=_address(address, chosen, page - 1) if page > 1 else "",
@@ -123,27 +123,27 @@ class StoryIndex:
             chosen=bool(chosen),
         )
 
-    def _fitting(self, chosen: Mapping[str, str]) -> int:
+    def _matching_mask(self, chosen: Mapping[str, str]) -> int:
         """Return a bit mask of the stories that match every chosen value."""
         matching = (1 << len(self.stories)) - 1
-        for aspect, values in self.having.items():
-            if aspect.name in chosen:
-                matching &= values.get(chosen[aspect.name], 0)
+        for facet, values in self.masks.items():
+            if facet.name in chosen:
+                matching &= values.get(chosen[facet.name], 0)
         return matching
 
-    def _options(self, aspect: Aspect, chosen: Mapping[str, str], address: str) -> tuple[Option, ...]:
-        others = {name: value for name, value in chosen.items() if name != aspect.name}
-        left = self._fitting(others)
-        now = chosen.get(aspect.name)
+    def _options(self, facet: Facet, chosen: Mapping[str, str], address: str) -> tuple[Option, ...]:
+        others = {name: value for name, value in chosen.items() if name != facet.name}
+        left = self._matching_mask(others)
+        now = chosen.get(facet.name)
         return tuple(
             Option(
                 label=value[0].upper() + value[1:],
                 count=count,
-                href=_address(address, others if value == now else {**others, aspect.name: value}, 1),
+                href=_address(address, others if value == now else {**others, facet.name: value}, 1),
                 chosen=value == now,
             )
-            for value, having in self.having[aspect].items()
-            if value != NOT_KNOWN and (count := (left & having).bit_count())
+            for value, mask in self.masks[facet].items()
+            if value != NOT_KNOWN and (count := (left & mask).bit_count())
         )
 
 
@@ -155,13 +155,13 @@ def _page(asked: str) -> int:
 
 
 def _title(title: str, chosen: Mapping[str, str], page: int) -> str:
-    values = [(aspect, chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
-    filters = [aspect.says.format(aspect.phrases.get(value, value)) for aspect, value in values]
+    values = [(facet, chosen[facet.name]) for facet in FACETS if facet.name in chosen]
+    filters = [facet.heading.format(facet.phrases.get(value, value)) for facet, value in values]
     return title + (f" {', '.join(filters)}" if filters else "") + (f" (page {page})" if page > 1 else "")
 
 
 def _address(address: str, chosen: Mapping[str, str], page: int) -> str:
     """Return the canonical URL (without the host) of a filtered list, with the filters in a fixed order."""
-    query = [(aspect.name, chosen[aspect.name]) for aspect in ASPECTS if aspect.name in chosen]
+    query = [(facet.name, chosen[facet.name]) for facet in FACETS if facet.name in chosen]
     query += [("page", str(page))] if page > 1 else []
     return address + (f"?{urlencode(query)}" if query else "")

@@ -11,7 +11,7 @@ from rjsite.content import front_matter, lint, size_limits
 from rjsite.content.file_checks import body_problems
 from rjsite.content.front_matter import FENCE, Document
 from rjsite.content.library import Library, load
-from rjsite.content.lint.public_stories import for_the_public
+from rjsite.content.lint.public_stories import public_library
 from rjsite.content.loader import make_story
 from rjsite.content.model import Story
 from rjsite.content.problem import Problem, Severity, Unreadable
@@ -131,5 +131,5 @@ def published_with(story: Story, folder: Path, today: date) -> Library:
     Raises:
         Unreadable: if the facts or the forms cannot be used.
     """
-    public = for_the_public(load(folder, today=today), folder, today)
+    public = public_library(load(folder, today=today), folder, today)
     return public.with_story(replace(story, draft=False, not_public=""))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from rjsite.content import size_limits
-from rjsite.content.field_messages import in_words
+from rjsite.content.field_messages import correction_message
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
 
@@ -93,7 +93,7 @@ def read_toml(path: Path, shown: Path) -> dict[str, Any]:
         Unreadable: if the file cannot be read (see `read_source`), exceeds a size limit, or is not TOML.
     """
     text = read_source(path, shown)
-    for line, message in size_limits.beyond_in_table(text):
+    for line, message in size_limits.exceeded_limits_in_toml(text):
         raise Unreadable(Problem(shown, line + 1, message))
     try:
         return tomllib.loads(text)
@@ -142,10 +142,10 @@ def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
         return TypeAdapter(kind).validate_python(raw)
     except ValidationError as error:
         lines = Lines(read_source(path, shown))
-        raise Unreadable(*typed_problems(error, kind, lines, shown)) from None
+        raise Unreadable(*validation_problems(error, kind, lines, shown)) from None
 
 
-def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path) -> Iterator[Problem]:
+def validation_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path) -> Iterator[Problem]:
     """Yield a problem for each value that is missing, unknown or invalid.
 
     Args:
@@ -160,7 +160,9 @@ def typed_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path)
         yield Problem(
             shown,
             lines.of(fault["loc"]),
-            ": ".join(filter(None, [".".join(map(str, reversed(names))), in_words(fault, kind, LINE)])),
+            ": ".join(
+                filter(None, [".".join(map(str, reversed(names))), correction_message(fault, kind, LINE)])
+            ),
         )
 
 

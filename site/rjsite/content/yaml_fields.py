@@ -68,14 +68,14 @@ def _advice(line: str) -> str:
     return message.format(name=name, value=value, known=known, straight=f'{known}: "..."')
 
 
-def read_otherwise(text: str) -> dict[str, str]:
+def misread_fields(text: str) -> dict[str, str]:
     """Return a correction for each field that readers would not see as intended, by field name."""
     scalars = [(name, node) for name, _, node in nodes(text) if isinstance(node, yaml.ScalarNode)]
-    messages = {name: _read_otherwise(name, node, text.splitlines()) for name, node in scalars}
+    messages = {name: _misread_correction(name, node, text.splitlines()) for name, node in scalars}
     return {name: message for name, message in messages.items() if message}
 
 
-def _read_otherwise(name: str, node: yaml.ScalarNode, lines: list[str]) -> str:
+def _misread_correction(name: str, node: yaml.ScalarNode, lines: list[str]) -> str:
     start, end = node.start_mark, node.end_mark
     if node.style == '"':
         escaped = _ESCAPED.search(lines[start.line][start.column :])

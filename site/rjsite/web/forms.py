@@ -105,10 +105,10 @@ def _too_many(form: QuestionForm) -> Response:
 def _form() -> QuestionForm:
     """Return the form at this URL with the answers that were sent. New content gets a new form class."""
     content, name = library(), f"class of {request.path}"
-    made: type[QuestionForm] | None = content.made.get(name)
+    made: type[QuestionForm] | None = content.cache.get(name)
     if made is None:
         keys = current_services().settings.secrets
-        made = content.made[name] = form_class(content.forms[request.path], keys)
+        made = content.cache[name] = form_class(content.forms[request.path], keys)
     return made(request.form if request.method == "POST" else None)
 
 

@@ -24,7 +24,7 @@ from markupsafe import Markup
 from rjsite.content import clock
 from rjsite.content.last_good import LastGood, is_withdrawn
 from rjsite.content.library import GONE, HOME, STORIES, Library, address_of, load
-from rjsite.content.lint.public_stories import for_the_public
+from rjsite.content.lint.public_stories import public_library
 from rjsite.content.list_file import HIDDEN_STORIES, ListFile
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.services import page_services_of
@@ -151,7 +151,7 @@ class LiveLibrary:
         folder = self.folder.resolve(strict=bool(kept))  # it may be a link whose target changes at any time
         library = load(folder, drafts=not self.production, today=today, kept=kept, last_good=self._last_good)
         if self.production:
-            library = for_the_public(library, folder, today, self._last_good)
+            library = public_library(library, folder, today, self._last_good)
         library = replace(library, withdrawn_papers=papers.withdrawn(library))
         for problem in library.problems:
             log.error("to fix: %s", problem)

@@ -134,7 +134,7 @@ def answer(address: str, make: Callable[[], Page | FormPage], *, keep: bool = Tr
         make: creates a new response.
         keep: whether to cache a new response.
     """
-    pages, key = library().made, site_url() + address
+    pages, key = library().cache, site_url() + address
     cached: Page | FormPage | None = pages.get(key)
     if cached is None:
         cached = make()
@@ -192,7 +192,7 @@ class Layer:
         if method not in ("GET", "HEAD") or not self.is_ours(host):
             return None
         site = self.public_url or f"{environ['wsgi.url_scheme']}://{host}"
-        pages: dict[str, Page | FormPage] = page_services_of(self.app).content.now().made
+        pages: dict[str, Page | FormPage] = page_services_of(self.app).content.now().cache
         return pages.get(f"{site}{environ['PATH_INFO']}{query and '?'}{query}")
 
 

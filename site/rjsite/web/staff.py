@@ -20,7 +20,7 @@ from rjsite.content.new_story import BODY, first_values
 from rjsite.content.open_questions import open_questions
 from rjsite.content.overview import overview
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.stories import ON_A_PAGE
+from rjsite.content.stories import PAGE_SIZE
 from rjsite.content.story_check import CheckedStory, check_story, published_with, read_story
 from rjsite.content.story_file import story_name, values_of
 from rjsite.services import page_services_of
@@ -121,7 +121,7 @@ def _preview(checked: CheckedStory, *, in_list: bool) -> Response:
     if not in_list:
         return make_response(pages.render(story))
     every = content.pages.get(STORIES) or abort(404)
-    number = content.stories.index(story) // ON_A_PAGE + 1
+    number = content.stories.index(story) // PAGE_SIZE + 1
     asked = content.story_index.listing(every.title, STORIES, {"page": str(number)}) or abort(404)
     return make_response(pages.render_list(every, asked))
 
@@ -194,9 +194,9 @@ def _length() -> Length | None:
 
 def _known(content: Library) -> list[Problem]:
     """Return the problems in all files. A check takes a second or two, so it runs once for each library."""
-    known: list[Problem] | None = content.made.get("problems")
+    known: list[Problem] | None = content.cache.get("problems")
     if known is None:
-        known = content.made["problems"] = lint.check(content, _folder(), clock.today())
+        known = content.cache["problems"] = lint.check(content, _folder(), clock.today())
     return known
 
 

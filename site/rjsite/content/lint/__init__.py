@@ -11,10 +11,10 @@ from datetime import date
 from pathlib import Path
 
 from rjsite.content.library import Library
-from rjsite.content.lint.cross_file import Addresses, whole_findings
+from rjsite.content.lint.cross_file import Addresses, cross_file_problems
 from rjsite.content.lint.document import document_findings
 from rjsite.content.lint.facts import fact_findings
-from rjsite.content.lint.hard_coded_facts import HardCodedFacts
+from rjsite.content.lint.hard_coded_facts import HardCodedFactFinder
 from rjsite.content.lint.live_rules import live_problems
 from rjsite.content.lint.rules import Rules, load_rules
 from rjsite.content.lint.toml_files import table_findings
@@ -44,10 +44,10 @@ def check(library: Library, folder: Path, today: date) -> list[Problem]:
 
 def _problems(library: Library, folder: Path, rules: Rules, today: date) -> Iterator[Problem]:
     addresses = Addresses(library, rules.allowed.addresses)
-    hard_coded = HardCodedFacts(library.facts)
+    hard_coded = HardCodedFactFinder(library.facts)
     for page in library.every_page:
         for line, message in document_findings(page, rules, addresses, hard_coded, today):
             yield Problem(page.document.shown, line, message)
     yield from table_findings(library, folder, rules, hard_coded)
     yield from fact_findings(library, folder, rules, hard_coded)
-    yield from whole_findings(library, folder, addresses)
+    yield from cross_file_problems(library, folder, addresses)

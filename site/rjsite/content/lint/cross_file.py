@@ -72,7 +72,7 @@ def _ids(page: Page) -> set[str]:
     return {"main", *_ID.findall(html), *(section.id for section in page.sections), *items}
 
 
-def whole_findings(library: Library, folder: Path, addresses: Addresses) -> Iterator[Problem]:
+def cross_file_problems(library: Library, folder: Path, addresses: Addresses) -> Iterator[Problem]:
     """Yield a problem for each duplicate title or address, lost redirect, and missing or unused file."""
     yield from _titles(library)
     path = folder / "redirects.toml"

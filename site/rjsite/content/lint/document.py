@@ -8,7 +8,7 @@ from itertools import chain
 
 from rjsite.content.lint import readability
 from rjsite.content.lint.cross_file import Addresses
-from rjsite.content.lint.hard_coded_facts import HardCodedFacts
+from rjsite.content.lint.hard_coded_facts import HardCodedFactFinder
 from rjsite.content.lint.rendered import Block, RenderedPage
 from rjsite.content.lint.rendering_faults import body_lines, marks_shown, words_lost
 from rjsite.content.lint.rules import Rules
@@ -22,7 +22,7 @@ _ENDS_AS_SENTENCE = (".", "!", "?")
 
 
 def document_findings(
-    page: Page, rules: Rules, addresses: Addresses, hard_coded: HardCodedFacts, today: date
+    page: Page, rules: Rules, addresses: Addresses, hard_coded: HardCodedFactFinder, today: date
 ) -> Findings:
     """Return a finding for each problem in one file: the line, and what to write there."""
     rendered = RenderedPage(page)
@@ -101,18 +101,18 @@ def _each_line_once(*checks: Findings) -> Findings:
         named.update(line for line, _ in findings)
 
 
-def _written_out(page: Page, hard_coded: HardCodedFacts) -> Findings:
+def _written_out(page: Page, hard_coded: HardCodedFactFinder) -> Findings:
     """Yield a finding for each phone number or email address in the body that should be a fact."""
     for number, line in body_lines(page):
         yield from ((number, message) for message in hard_coded.messages(line))
 
 
-def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFacts) -> Findings:
+def _as_written(page: Page, names: Sequence[str], hard_coded: HardCodedFactFinder) -> Findings:
     """Yield a finding for each mark in a field that is not shown as written, and each number or address."""
-    otherwise = page.document.otherwise()
+    corrections = page.document.misread_fields()
     for name in names:
         line = page.document.lines.get(name, 1)
-        if message := otherwise.get(name):
+        if message := corrections.get(name):
             yield line, message
         text = str(page.document.fields.get(name, ""))
         for match, message in marks(text):

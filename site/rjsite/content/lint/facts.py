@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rjsite.content import fact_formats
-from rjsite.content.fact_formats import GIVE
+from rjsite.content.fact_formats import FORMAT_HINTS
 from rjsite.content.fact_uses import Use, fact_uses
-from rjsite.content.facts import FOR_A_TIME, REQUIRED, USED, Fact, Facts, load_facts
+from rjsite.content.facts import FACT_REFERENCE, REQUIRED, TEMPORARY, Fact, Facts, load_facts
 from rjsite.content.library import Library
-from rjsite.content.lint.hard_coded_facts import HardCodedFacts, instead
+from rjsite.content.lint.hard_coded_facts import HardCodedFactFinder, replacement_advice
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.toml_files import TomlFile
 from rjsite.content.lint.wording import Passage, entries
@@ -24,7 +24,7 @@ _WORD = re.compile(r"[\w’'-]+")
 
 
 def fact_findings(
-    library: Library, folder: Path, rules: Rules, hard_coded: HardCodedFacts
+    library: Library, folder: Path, rules: Rules, hard_coded: HardCodedFactFinder
 ) -> Iterator[Problem]:
     """Yield the problems in service.toml.
 
@@ -58,7 +58,7 @@ Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of a line, and what to 
 
 def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
     """Yield a finding for each line missing from an entry, and for a form that the fact must not have."""
-    if name in FOR_A_TIME:
+    if name in TEMPORARY:
         if written.get("value") and not fact.until:
             yield (
                 (),
@@ -68,22 +68,22 @@ def _entry(name: str, fact: Fact, written: Mapping[str, Any]) -> Keyed:
         yield (), f'add to [{name}] a value = "..." or an ask = "..." for the service'
     if name.startswith("figure_") and not (fact.source and fact.year):
         yield (), f'add to [{name}] a source = "..." and a year = "..."'
-    form, needed = written.get("form"), {**REQUIRED, **FOR_A_TIME}.get(name)
+    form, needed = written.get("form"), {**REQUIRED, **TEMPORARY}.get(name)
     if needed and form != needed:
         yield (("form",) if form else ()), f'write form = "{needed}" in [{name}]'
     elif not form:
-        yield (), f'add to [{name}] a form = "...", with one of: {", ".join(GIVE)}'
+        yield (), f'add to [{name}] a form = "...", with one of: {", ".join(FORMAT_HINTS)}'
 
 
 def _named(value: str, written: Mapping[str, Mapping[str, Any]]) -> Keyed:
     """Yield a finding for each fact in a value that does not exist or whose own value names a fact."""
-    for match in USED.finditer(value):
+    for match in FACT_REFERENCE.finditer(value):
         if match["name"] not in written:
             yield (
                 ("value",),
                 f"there is no fact “{match['name']}”; write {{name}} with the name of one in this file",
             )
-        elif USED.search(str(written[match["name"]].get("value", ""))):
+        elif FACT_REFERENCE.search(str(written[match["name"]].get("value", ""))):
             yield (
                 ("value",),
                 f"write the words of {{{match['name']}}} here; its own value names a fact as well",
@@ -94,14 +94,17 @@ def _value(fact: Fact, value: str, facts: Facts) -> Keyed:
     """Yield a finding if a value is a placeholder, such as “tbc”, or does not fit the form of its fact."""
     start = " ".join(value.split())[:_SHOWN]
     if value and not fact_formats.is_answer(value):
-        give = f"write {GIVE[fact.form]}" if fact.form else "write the answer"
+        give = f"write {FORMAT_HINTS[fact.form]}" if fact.form else "write the answer"
         yield ("value",), f"“{start}” is not an answer; {give}, or take this line out until it is known"
     elif fact.form == "relay":
         right = f"18001 {fact_formats.dialled(facts['phone'].value)}"
         if fact_formats.digits(fact.value) != fact_formats.digits(right):
-            yield ("value",), f"this is not the phone number with 18001 before it; write {GIVE['relay']}"
+            yield (
+                ("value",),
+                f"this is not the phone number with 18001 before it; write {FORMAT_HINTS['relay']}",
+            )
     elif fact.value and fact.form and not fact_formats.fits(fact.form, fact.value):
-        yield ("value",), f"“{start}”: write {GIVE[fact.form]}"
+        yield ("value",), f"“{start}”: write {FORMAT_HINTS[fact.form]}"
 
 
 def _link(fact: Fact, written: str) -> Keyed:
@@ -110,12 +113,12 @@ def _link(fact: Fact, written: str) -> Keyed:
         yield ("link",), "write a web address that begins with https://"
 
 
-def _written_out(fact: Fact, value: str, hard_coded: HardCodedFacts) -> Keyed:
+def _written_out(fact: Fact, value: str, hard_coded: HardCodedFactFinder) -> Keyed:
     """Yield a finding for each number or address in a text, if another fact already has it as its value."""
     if fact.form in ("sentence", "phrase", "address"):
         for number, name in hard_coded.find(value):
             if name:
-                yield ("value",), instead(number, name)
+                yield ("value",), replacement_advice(number, name)
 
 
 def _beside(fact: Fact, uses: Sequence[Use]) -> Keyed:

@@ -15,7 +15,7 @@ _SHORTEST = 5  # digits; shorter numbers such as 999 never change, and they occu
 _MADE_UP = re.compile(r"01632960|07700900|08081570|02079460|.*@(?:.*\.)?example(?:\.(?:com|org|net))?$")
 
 
-class HardCodedFacts:
+class HardCodedFactFinder:
     """Finds phone numbers and email addresses that would stay in a text if the facts changed."""
 
     def __init__(self, facts: Facts) -> None:
@@ -42,10 +42,10 @@ class HardCodedFacts:
     def messages(self, text: str) -> Iterator[str]:
         """Yield what to write instead of each number or address in the text."""
         for value, name in self.find(text):
-            yield instead(value, name)
+            yield replacement_advice(value, name)
 
 
-def instead(value: str, name: str) -> str:
+def replacement_advice(value: str, name: str) -> str:
     """Return what to write instead of a value: the name of its fact, or a new fact."""
     if name:
         return f"write {{{name}}} in place of “{value}”, so that it changes where the fact does"

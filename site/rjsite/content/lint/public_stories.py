@@ -21,7 +21,7 @@ _NONE: dict[str, Any] = {"no_permission_yet": (), "sign": (), "content_notes": {
 NO_RULES = Rules.model_construct(**_NONE)  # for a content folder without house-rules.toml
 
 
-def for_the_public(library: Library, folder: Path, today: date, last_good: LastGood | None = None) -> Library:
+def public_library(library: Library, folder: Path, today: date, last_good: LastGood | None = None) -> Library:
     """Return the library without the stories that must not be shown, with a problem for each of them.
 
     Args:
@@ -42,12 +42,12 @@ def for_the_public(library: Library, folder: Path, today: date, last_good: LastG
         problems.update(unreadable.problems)
         rules = load_rules(copy, shown) if copy else None
     for story in library.stories:
-        problems.update(_against(story, rules, shown, today))
+        problems.update(_reasons_to_hide(story, rules, shown, today))
     left_out = {problem.path.stem for problem in problems if _of_a_story(problem)}
     return replace(library.without(left_out), problems=tuple(sorted(problems)), usable=usable)
 
 
-def _against(story: Story, rules: Rules | None, shown: Path, today: date) -> Iterator[Problem]:
+def _reasons_to_hide(story: Story, rules: Rules | None, shown: Path, today: date) -> Iterator[Problem]:
     """Yield the reasons why a story must not be shown. If the rules cannot be used, no story may be shown."""
     if rules:
         yield from live_problems(story, rules, today)

@@ -13,7 +13,7 @@ from rjsite.content.schema import Note
 from rjsite.content.toml import read_as
 
 
-def either(words: Any) -> re.Pattern[str]:
+def any_word_pattern(words: Any) -> re.Pattern[str]:
     """Return a pattern that finds any of these whole words, in upper or lower case.
 
     A straight apostrophe in a word also matches a curly one. Without words, the pattern finds nothing.
@@ -36,7 +36,7 @@ def _finds_something(sign: re.Pattern[str]) -> re.Pattern[str]:
     return sign
 
 
-AnyOf = Annotated[re.Pattern[str], BeforeValidator(either)]
+AnyOf = Annotated[re.Pattern[str], BeforeValidator(any_word_pattern)]
 
 
 class _Part(BaseModel):

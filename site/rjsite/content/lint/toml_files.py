@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rjsite.content.facts import USED
+from rjsite.content.facts import FACT_REFERENCE
 from rjsite.content.library import Library
-from rjsite.content.lint.hard_coded_facts import HardCodedFacts
+from rjsite.content.lint.hard_coded_facts import HardCodedFactFinder
 from rjsite.content.lint.rendered import RenderedPage
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
@@ -45,7 +45,7 @@ class TomlFile:
 
 
 def table_findings(
-    library: Library, folder: Path, rules: Rules, hard_coded: HardCodedFacts
+    library: Library, folder: Path, rules: Rules, hard_coded: HardCodedFactFinder
 ) -> Iterator[Problem]:
     """Yield the problems in the definitions of the forms and in navigation.toml."""
     for path in [folder / "navigation.toml", *sorted((folder / "forms").rglob("*.toml"))]:
@@ -79,7 +79,7 @@ def _form(library: Library, file: TomlFile, rules: Rules) -> Findings:
 
 def _facts_named(library: Library, line: int, text: str) -> Findings:
     """Yield a finding for each fact in a text, if the fact does not exist or hides the text while unset."""
-    for match in USED.finditer(text):
+    for match in FACT_REFERENCE.finditer(text):
         name = match["name"]
         if name not in library.facts:
             yield line, f"there is no fact “{name}”; see content/service.toml"
