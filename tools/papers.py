@@ -16,7 +16,7 @@ from pypdf import PdfReader
 
 from rjsite.content.library import load
 from rjsite.settings import ROOT
-from rjsite.web.papers import FOLDER, digest, documents, made_from
+from rjsite.web.papers import FOLDER, digest, documents, source_digest
 
 FOOTERS = 2  # lines at the foot of each page
 
@@ -36,7 +36,7 @@ def main() -> None:
     """Make the files that have changed, and print the length of each."""
     for name, html in documents(load(ROOT / "content")).items():
         path = ROOT / FOLDER / name
-        if made_from(path) != digest(html):
+        if source_digest(path) != digest(html):
             from weasyprint import (
                 HTML,
             )  # imported here, so that the test of this file does not need Pango

@@ -34,15 +34,15 @@ class LiveContent(Protocol):
     """The content that the app shows. `LiveLibrary` in rjsite/web/live_content.py implements it."""
 
     folder: Path
-    taken_up: bool
+    last_reload_succeeded: bool
 
     def now(self) -> Library:
         """Return the current library."""
 
-    def take_up(self) -> None:
+    def reload(self) -> None:
         """Read the content again."""
 
-    def take_up_on_signal(self) -> None:
+    def reload_on_sighup(self) -> None:
         """Read the content again on SIGHUP."""
 
     def keep_last_good(self) -> None:

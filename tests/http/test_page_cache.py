@@ -231,7 +231,7 @@ def test_a_change_of_content_swaps_everything_at_once(tmp_path: Path):
     facts.write_text(facts.read_text().replace(name, "Another Name"))
     assert all("Another Name" not in client.get(address, **there).text for address in addresses)
 
-    services_of(site).content.take_up()
+    services_of(site).content.reload()
 
     after = {address: client.get(address, **there).text for address in addresses}
     assert all("Another Name" in words for words in after.values())

@@ -565,7 +565,7 @@ def test_another_version_that_still_runs_is_named(site, running, monkeypatch):
 def test_a_form_that_waits_for_a_restart_is_named(site, running, content):
     form = content / "forms" / "ask.toml"
     form.write_text(form.read_text().replace('address = "/ask"', 'address = "/question"'))
-    running.take_up()
+    running.reload()
 
     lines = list(machine_checks.check_running_site(site()))
 

@@ -115,7 +115,7 @@ def test_a_form_that_was_open_before_the_pause_keeps_its_answers_and_is_sent_aft
     visitor = app.test_client()
     given = {**ANSWERS, "form_token": token(visitor.get("/ask", base_url=HOST).text)}
     write(content, "forms_paused", PAUSED)
-    services_of(app).content.take_up()
+    services_of(app).content.reload()
 
     answer = visitor.post("/ask", data=given, base_url=HOST)
 

@@ -45,7 +45,7 @@ def test_a_story_that_is_hidden_stays_hidden_until_that_is_undone(content, data)
     commands.run("hide", SLUG)
     live = LiveLibrary(content, production=True, data=data)
     (content / f"case-studies/{SLUG}.md").touch()
-    live.take_up()
+    live.reload()
 
     assert live.now().stories == ()
     assert LiveLibrary(before, production=True, data=data).now().stories == ()  # after a rollback

@@ -53,7 +53,7 @@ def test_in_production_content_is_read_only_when_asked(content: Path):
     (content / STORY).unlink()
     assert live.now() is before
 
-    live.take_up()
+    live.reload()
 
     assert live.now().stories == ()
 
@@ -117,7 +117,7 @@ def test_whatever_goes_wrong_what_there_was_stays(content: Path, monkeypatch, ca
     before = live.now()
     monkeypatch.setattr(live_content, "load", lambda *_, **__: 1 / 0)
 
-    live.take_up()
+    live.reload()
 
     assert live.now() is before
     assert "not loaded: ZeroDivisionError" in caplog.text
@@ -142,7 +142,7 @@ def test_facts_and_forms_that_cannot_be_used_stay_as_they_were(content: Path):
     (content / "outcomes" / "outside.md").write_text("")
     (content / STORY).unlink()
 
-    live.take_up()
+    live.reload()
 
     after = live.now()
     assert after.facts == before.facts
@@ -157,7 +157,7 @@ def test_a_form_that_moves_waits_for_a_restart(content: Path):
     form = content / "forms" / "ask.toml"
     form.write_text(form.read_text().replace('address = "/ask"', 'address = "/question"'))
 
-    live.take_up()
+    live.reload()
 
     assert list(live.now().forms) == ["/ask"]
     assert [problem.message for problem in live.now().problems if "restart" in problem.message] == [
@@ -171,7 +171,7 @@ def test_a_good_change_of_a_form_is_taken_up(content: Path):
     form = content / "forms" / "ask.toml"
     form.write_text(form.read_text().replace("About you", "About yourself"))
 
-    live.take_up()
+    live.reload()
 
     assert live.now().forms["/ask"].steps[0].title == "About yourself"
 
@@ -216,7 +216,7 @@ def test_a_page_form_or_fact_with_a_mistake_stays_as_it_was_also_after_a_restart
     path = content / name
     path.write_text(path.read_text().replace(right, slip, 1))
 
-    live.take_up()
+    live.reload()
 
     for now in (live.now(), started(content).now(), started(content).now()):
         assert {str(problem.path) for problem in now.not_shown} == {f"content/{name}"}
@@ -230,7 +230,7 @@ def test_a_page_form_or_fact_with_a_mistake_stays_as_it_was_also_after_a_restart
         assert now.outcomes.keys() == before.outcomes.keys()
 
     path.write_text(path.read_text().replace(slip, right, 1) if slip else f"---\n{path.read_text()}")
-    live.take_up()
+    live.reload()
     assert live.now().problems == ()
 
 
@@ -238,7 +238,7 @@ def test_a_mended_file_is_the_last_good_version_from_then_on(content: Path):
     live, page = started(content), content / "pages" / "index.md"
     for title in ("Second", "Third"):
         page.write_text(page.read_text().replace("title: ", f"title: {title} "))
-        live.take_up()
+        live.reload()
     page.write_text("no fields")
 
     assert started(content).now().pages["/"].title == "Third Second Home"
@@ -248,7 +248,7 @@ def test_a_story_with_a_mistake_is_never_shown_in_an_older_version(content: Path
     live, story = started(content), content / STORY
     story.write_text(story.read_text().replace("harm:", "harmm:"))
 
-    live.take_up()
+    live.reload()
 
     assert live.now().stories == started(content).now().stories == ()
     assert not list((content.parent / "data").rglob("*window*"))
@@ -278,11 +278,11 @@ def test_what_was_withdrawn_is_never_brought_back(content: Path, how: str):
     else:
         page.write_text(words.replace("title: Help", f"titel: Help\n{how}"))
 
-    live.take_up()
+    live.reload()
 
     assert "/help" not in live.now().pages
     page.write_text(words.replace("title: Help", "titel: Help"))
-    live.take_up()
+    live.reload()
     assert "/help" not in live.now().pages
     assert "/help" not in started(content).now().pages
 
@@ -328,11 +328,11 @@ def test_a_story_taken_away_goes_first_whatever_is_wrong_with_the_rest(content: 
     (content / STORY).unlink()
     monkeypatch.setattr(live_content, "load", lambda *_, **__: 1 / 0)
 
-    live.take_up()
+    live.reload()
 
     assert live.now().stories == ()
     assert "/" in live.now().pages
-    assert not live.taken_up
+    assert not live.last_reload_succeeded
 
 
 def test_a_full_disk_loses_no_page(content: Path, monkeypatch, caplog):

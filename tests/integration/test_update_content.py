@@ -379,7 +379,7 @@ def test_a_request_reads_one_version_although_another_replaces_it_meanwhile(
         return load(folder, **how)
 
     monkeypatch.setattr(live_content, "load", replaced_meanwhile)
-    live.take_up()
+    live.reload()
 
     assert replaced
     assert (live._library.facts["phone"].value, live._library.pages["/"].title) == ("01632 960 001", "Home")

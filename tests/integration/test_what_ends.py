@@ -238,7 +238,7 @@ def test_a_fact_ends_also_while_a_file_with_a_mistake_is_shown_as_it_was(
     services_of(app).content.keep_last_good()
     visitor = app.test_client()
     (with_hours / broken).write_bytes(words)
-    services_of(app).content.take_up()
+    services_of(app).content.reload()
     assert "9am" in get(visitor, "/ask")
     assert "9am" in visitor.get("/nowhere", base_url="https://127.0.0.1").text
 
@@ -294,7 +294,7 @@ def test_a_pdf_that_holds_an_ended_fact_is_gone_until_it_is_made_again(
     assert not list(files.glob("current/files/static/papers/form-ask.*"))
 
     make_pdf(pdf, with_hours)
-    services_of(app).content.take_up()
+    services_of(app).content.reload()
     assert link in get(visitor, "/")
 
 

@@ -59,7 +59,7 @@ def running_development(folder: Path) -> Iterator[Site]:
 @pytest.fixture
 def production(running_production: Site, content: Path) -> Site:
     """Return the site in production, with the new copy of the content."""
-    take_up(running_production)
+    reload_content(running_production)
     running_production.forget_log()
     return running_production
 
@@ -93,7 +93,7 @@ def change(path: Path, right: str, other: str) -> None:
     time.sleep(CHECK_EVERY)  # a person who saves a file and loads its page again takes longer
 
 
-def take_up(site: Site) -> None:
+def reload_content(site: Site) -> None:
     """Make the site read the changed content, and wait until it has done so."""
     done = site.log.count("content loaded")
     os.kill(site.process_id, signal.SIGHUP)
@@ -136,7 +136,7 @@ def test_changed_content_is_taken_up_under_load_without_a_failed_request(product
                 "title: " + ("A broken fence" if number == 0 else f"Story {number - 1}"),
                 f"title: Story {number}",
             )
-            take_up(production)
+            reload_content(production)
             assert f"<h1>Story {number}" in get(production, STORY_AT)[1]
 
     assert len(answers) > 30
@@ -184,7 +184,7 @@ def test_a_broken_file_is_logged_and_left_out_and_the_rest_is_published(producti
     change(content / STORY, "harm:", "harmm:")
     change(content / "pages" / "questions.md", "Is it free?", "Is it free of charge?")
 
-    take_up(production)
+    reload_content(production)
 
     assert get(production, STORY_AT)[0] == 404
     assert "Is it free of charge?" in get(production, "/questions")[1]
@@ -195,7 +195,7 @@ def test_a_story_taken_down_is_gone_at_once(production, content):
     assert STORY_AT in get(production, "/case-studies/")[1]
     (content / STORY).unlink()
 
-    take_up(production)
+    reload_content(production)
 
     assert get(production, STORY_AT)[0] == 404
     assert STORY_AT not in get(production, "/case-studies/")[1]
@@ -218,7 +218,7 @@ def test_whatever_breaks_the_forms_stay_and_the_rest_is_published(production, co
     change(content / name, right, slip)
     change(content / "pages" / "questions.md", "Is it free?", "Is it free of charge?")
 
-    take_up(production)
+    reload_content(production)
 
     asked = [get(production, path) for path in (*forms, "/sent")]
     assert [status for status, _ in asked] == [200] * 5

@@ -177,13 +177,15 @@ def _slug(story: str) -> str:
 
 
 def _take_off(hidden: ListFile, slug: str, content: Path) -> None:
-    from rjsite.web.publish import take_down
+    from rjsite.web.publish import delete_stories
 
     hidden.add(slug)
-    with suppress(OSError):  # if the story cannot be replaced either, `publish_again` says so
-        in_each_published_folder(hidden.path.parent, lambda folder: take_down(folder, lambda s: s == slug))
+    with suppress(OSError):  # if the story cannot be replaced either, `republish` says so
+        for_each_published_folder(
+            hidden.path.parent, lambda folder: delete_stories(folder, lambda s: s == slug)
+        )
     click.echo(f"{slug} is hidden on this machine, also after a release. “--undo” shows it again.")
-    publish_again(hidden.path.parent)
+    republish(hidden.path.parent)
     stories = [path.stem for path in (content / "case-studies").glob("*.md")]
     if slug not in stories:
         near = get_close_matches(slug, stories, 1)
@@ -198,7 +200,7 @@ def _show_again(hidden: ListFile, slug: str) -> None:
         sys.exit(1)
     hidden.remove(slug)
     click.echo(f"{slug} is no longer hidden; it is shown if its file allows that.")
-    publish_again(hidden.path.parent)
+    republish(hidden.path.parent)
 
 
 def published_folders(data: Path) -> list[Path]:
@@ -207,7 +209,7 @@ def published_folders(data: Path) -> list[Path]:
     return [folder for folder in folders if (folder / "current").is_dir()]
 
 
-def in_each_published_folder(data: Path, change: Callable[[Path], None]) -> None:
+def for_each_published_folder(data: Path, change: Callable[[Path], None]) -> None:
     """Change each published folder, even if another cannot be changed, such as one on a full disk.
 
     Raises:
@@ -223,11 +225,11 @@ def in_each_published_folder(data: Path, change: Callable[[Path], None]) -> None
         raise errors[0]
 
 
-def publish_again(data: Path) -> list[Problem]:
+def republish(data: Path) -> list[Problem]:
     """Publish again to each published folder, and return the problems that keep content from being shown.
 
     Raises:
-        OSError: see `in_each_published_folder`.
+        OSError: see `for_each_published_folder`.
     """
     from rjsite.web.publish import publish_content
 
@@ -238,5 +240,5 @@ def publish_again(data: Path) -> list[Problem]:
         _, _, not_shown[:] = publish_content(Settings.load(), folder)
         click.echo(f"The pages in {folder} are published again.")
 
-    in_each_published_folder(data, publish)
+    for_each_published_folder(data, publish)
     return not_shown

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from rjsite.cli.content import in_each_published_folder, publish_again
+from rjsite.cli.content import for_each_published_folder, republish
 from rjsite.content import git_update
 from rjsite.content.last_good import is_withdrawn
 from rjsite.content.problem import Problem, Unreadable
@@ -52,20 +52,20 @@ def _updated(before: git_update.Update, repository: str, data: Path) -> git_upda
     """
     commit, not_shown = git_update.fetch_content(repository, data), before.not_shown
     if commit != before.commit or before.not_shown or before.failure:
-        _take_down_removed(data)
-        not_shown = tuple(map(str, publish_again(data) or _not_shown(Settings.load())))
+        _delete_withdrawn_stories(data)
+        not_shown = tuple(map(str, republish(data) or _not_shown(Settings.load())))
     program = git_update.program_on_main(data, ROOT)
     return replace(before, commit=commit, failure="", not_shown=not_shown, program=program)
 
 
-def _take_down_removed(data: Path) -> None:
+def _delete_withdrawn_stories(data: Path) -> None:
     """Delete withdrawn stories from the published pages, even if the other pages cannot be published."""
-    from rjsite.web.publish import take_down
+    from rjsite.web.publish import delete_stories
 
     stories = data / git_update.LINK / "case-studies"
-    with suppress(OSError):  # `publish_again` says which folder cannot be changed
-        in_each_published_folder(
-            data, lambda folder: take_down(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))
+    with suppress(OSError):  # `republish` says which folder cannot be changed
+        for_each_published_folder(
+            data, lambda folder: delete_stories(folder, lambda slug: is_withdrawn(stories / f"{slug}.md"))
         )
 
 

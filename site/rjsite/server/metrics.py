@@ -20,7 +20,7 @@ from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.services import Services
 
 
-class Figures(Collector):
+class SiteCollector(Collector):
     """Collects the metrics whenever Prometheus asks."""
 
     def __init__(self, services: Services) -> None:
@@ -51,7 +51,7 @@ def serve(services: Services, port: int) -> None:
         OSError: if the port is already in use.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Figures(services))
+    registry.register(SiteCollector(services))
 
     @Request.application
     def answer(_request: Request) -> Response:

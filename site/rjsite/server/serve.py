@@ -43,7 +43,7 @@ def serve(app: Flask, host: str, port: int) -> None:
     services = services_of(app)
     settings = services.settings
     if settings.production:  # in development, SIGHUP means that the terminal was closed, and stops the site
-        services.content.take_up_on_signal()
+        services.content.reload_on_sighup()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `rjsite serve` lets it wait
     try:
         services.outbox.prepare()

@@ -11,7 +11,7 @@ from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
 from rjsite.settings import Settings
-from rjsite.web.live_content import library, unlinked
+from rjsite.web.live_content import library, without_dead_links
 from rjsite.web.security import NO_STORE
 
 OUR_CODE = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ def show(status: int) -> Response:
         return _plain(content.facts["phone"].value, status)
     if request_ctx.url_adapter is None:  # for an unknown host; the links of the page need no host
         request_ctx.url_adapter = current_app.url_map.bind("")
-    response = make_response(unlinked(render_template("page.html", page=page, here="")), status)
+    response = make_response(without_dead_links(render_template("page.html", page=page, here="")), status)
     response.headers["Cache-Control"] = NO_STORE
     return response
 

@@ -85,8 +85,8 @@ def _xml(template: str, **given: object) -> str:
 def show() -> Response:
     """Return the file at the URL of the request."""
     make, kind = FILES[request.path]
-    return page_cache.answer(
-        request.path, lambda: page_cache.page(make(library(), page_cache.site_url()), kind)
+    return page_cache.cached_response(
+        request.path, lambda: page_cache.cached_page(make(library(), page_cache.site_url()), kind)
     )
 
 

@@ -19,9 +19,9 @@ from rjsite.intake import NotStored
 from rjsite.services import current_services, services_of
 from rjsite.settings import Settings
 from rjsite.web import page_cache
-from rjsite.web.live_content import library, unlinked
+from rjsite.web.live_content import library, without_dead_links
 from rjsite.web.rate_limit import limited, seconds_to_wait
-from rjsite.web.security import NO_STORE, forget_the_form
+from rjsite.web.security import NO_STORE, evict_form_from_bfcache
 
 SENT_PAGE_LIVES = 600  # seconds
 BACK = "_back"  # sent by the Back button of an outcome, together with the answers; no question has this name
@@ -63,23 +63,25 @@ def form_view(send: Callable[[QuestionForm], Response]) -> ResponseReturnValue:
 def _empty_form() -> Response:
     """Return the page of an empty form from the page cache, with a new token."""
 
-    def make() -> page_cache.FormPage:
+    def make() -> page_cache.CachedFormPage:
         form = _form()
         fresh = Signer(current_services().settings.secrets, form.definition.key).fresh
-        return page_cache.FormPage(_show(form).data, fresh)
+        return page_cache.CachedFormPage(_show(form).data, fresh)
 
-    return page_cache.answer(request.path + ("?fill=1" if request.args.get("fill") == "1" else ""), make)
+    return page_cache.cached_response(
+        request.path + ("?fill=1" if request.args.get("fill") == "1" else ""), make
+    )
 
 
 def _paused_form() -> Response:
     """Return the page of a form that accepts no answers now, from the page cache."""
 
-    def make() -> page_cache.Page:
+    def make() -> page_cache.CachedPage:
         page = library().form_pages[request.path]
         html = _private("paused.html", 200, page=page, here=request.path).data
-        return page_cache.page(html, cache=NO_STORE)
+        return page_cache.cached_page(html, cache=NO_STORE)
 
-    return page_cache.answer(request.path, make)
+    return page_cache.cached_response(request.path, make)
 
 
 def _send(form: QuestionForm) -> Response:
@@ -91,7 +93,7 @@ def _send(form: QuestionForm) -> Response:
         return _show(form, 503, notice="503")
     encrypted = _reference_cipher().encrypt(form.sent_token.reference.encode()).decode()
     response = make_response(redirect(url_for("refer.sent", r=encrypted), 303))
-    forget_the_form(response)
+    evict_form_from_bfcache(response)
     return response
 
 
@@ -144,7 +146,7 @@ def _outcome(form: QuestionForm, name: str) -> Response:
 def _private(template: str, status: int, **context: object) -> Response:
     """Return a response that no cache may store and no search engine may index."""
     html = render_template(template, noindex=True, bare=True, **context)
-    response = make_response(unlinked(html), status)
+    response = make_response(without_dead_links(html), status)
     response.headers["Cache-Control"] = NO_STORE
     return response
 
@@ -179,7 +181,7 @@ def _reference_cipher() -> MultiFernet:
 def leave() -> ResponseReturnValue:
     """Redirect to the exit address, for browsers without JavaScript."""
     response = redirect(library().facts["exit_url"].link, 303)
-    forget_the_form(response)
+    evict_form_from_bfcache(response)
     return response
 
 

@@ -51,8 +51,10 @@ def ready() -> Response:
     services = current_services()
     waiting = _waiting(services)
     error = _error(services, waiting)
-    details = _details(services, waiting) if asked_on_this_machine(request.environ) else ()
-    word = error or ("ok" if services.content.taken_up and not library().not_shown else "content")
+    details = _details(services, waiting) if is_local_request(request.environ) else ()
+    word = error or (
+        "ok" if services.content.last_reload_succeeded and not library().not_shown else "content"
+    )
     return _plain([word, *details], 503 if error else 200)
 
 
@@ -89,7 +91,7 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
         yield f"waiting: {waiting.mails}, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
     if services.settings.content_repository and (update := read_result(services.settings.data_dir)):
         yield f"content: {update.summary()}"
-    if not services.content.taken_up:
+    if not services.content.last_reload_succeeded:
         yield "content: the changed content could not be read; the log says why"
     for problem in library().not_shown:
         yield f"content: {problem}"
@@ -99,7 +101,7 @@ def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
         yield f"warning: {line}"
 
 
-def asked_on_this_machine(environ: WSGIEnvironment) -> bool:
+def is_local_request(environ: WSGIEnvironment) -> bool:
     """Return whether a request came from this machine and not through a proxy on it."""
     if any(
         name.startswith(("HTTP_FORWARDED", "HTTP_X_FORWARDED", "HTTP_VIA")) or name.endswith("_IP")

@@ -51,7 +51,7 @@ class LiveLibrary:
     def __init__(self, folder: Path, *, production: bool, data: Path | None = None) -> None:
         self.folder = folder
         self.production = production
-        self.taken_up = True  # whether the content could be read at the last attempt
+        self.last_reload_succeeded = True  # whether the content could be read at the last attempt
         self._last_good = LastGood(folder, data / "content-last-good") if production and data else None
         self._hidden = ListFile(data, HIDDEN_STORIES) if data else None
         self._reading = threading.Lock()
@@ -59,8 +59,8 @@ class LiveLibrary:
         self._place: object = None  # the path and inode of the content folder when it was last checked
         self._checked_at = time.monotonic()
         self._seen = self._state()
-        self._library = self._whole = self._load(None)
-        self._to_keep = self._whole.usable
+        self._library = self._loaded = self._load(None)
+        self._to_keep = self._loaded.usable
         self._show()
 
     def now(self) -> Library:
@@ -76,7 +76,7 @@ class LiveLibrary:
         if self._seen != self._state() and self._reading.acquire(blocking=not self.production):
             try:
                 if self._seen != self._state():
-                    self._read_again()
+                    self._reload_locked()
             finally:
                 self._reading.release()
         if self._hidden is not None and self._hidden.stamp() != self._hidden_stamp:
@@ -85,27 +85,27 @@ class LiveLibrary:
     def _show(self, read: Library | None = None) -> None:
         """Show the given library, or else the last one that was read, without hidden stories."""
         with self._replacing:
-            self._whole = whole = read or self._whole
+            self._loaded = loaded = read or self._loaded
             self._hidden_stamp = self._hidden.stamp() if self._hidden else None
             try:
-                self._library = whole.without(self._hidden.read() if self._hidden else ())
+                self._library = loaded.without(self._hidden.read() if self._hidden else ())
             except OSError:  # it is unknown which stories are hidden
                 message = "this list in the data folder cannot be read, so no story is shown"
                 problem = Problem(Path(HIDDEN_STORIES), 1, message)
                 log.error("%s", problem)
-                library = whole.without(whole.by_slug)
+                library = loaded.without(loaded.by_slug)
                 self._library = replace(library, problems=(*library.problems, problem))
 
-    def take_up(self) -> None:
+    def reload(self) -> None:
         """Read the content again. Meanwhile, production shows the old library without withdrawn stories."""
         with self._reading:
-            self._read_again()
+            self._reload_locked()
         content = self._library
         log.info("content loaded: %d pages, %d stories", len(content.pages), len(content.stories))
 
-    def take_up_on_signal(self) -> None:
+    def reload_on_sighup(self) -> None:
         """Read the content again on each SIGHUP, in a separate thread, so that the server keeps running."""
-        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.take_up).start())
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.reload).start())
 
     def keep_last_good(self) -> None:
         """Copy usable files to the data folder, once each time the content has been read."""
@@ -116,16 +116,16 @@ class LiveLibrary:
             except OSError as error:
                 log.error("the last good version of the content cannot be saved: %s", error.strerror)
 
-    def _read_again(self) -> None:
+    def _reload_locked(self) -> None:
         self.keep_last_good()
         self._seen = self._state()
         if self.production:
-            self._show(self._whole.without(self._withdrawn()))
-        self.taken_up = False
+            self._show(self._loaded.without(self._withdrawn()))
+        self.last_reload_succeeded = False
         try:
-            self._show(self._load(self._whole))
-            self._to_keep = self._whole.usable
-            self.taken_up = True
+            self._show(self._load(self._loaded))
+            self._to_keep = self._loaded.usable
+            self.last_reload_succeeded = True
         except Unreadable as unreadable:
             for problem in unreadable.problems:
                 log.error("not loaded: %s", problem)
@@ -142,7 +142,7 @@ class LiveLibrary:
         files, today = self.folder / "case-studies", clock.today()
         return [
             story.slug
-            for story in self._whole.stories
+            for story in self._loaded.stories
             if story.has_ended(today) or is_withdrawn(files / f"{story.slug}.md")
         ]
 
@@ -243,7 +243,7 @@ def library() -> Library:
     return current
 
 
-def unlinked(html: str) -> str:
+def without_dead_links(html: str) -> str:
     """Return a page with plain text in place of each link to a page that is gone or not shown."""
     return _LINK.sub(_only_to_what_is_shown, html)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HTML = "text/html; charset=utf-8"
-FRESH = "private, no-cache"
+PRIVATE_NO_CACHE = "private, no-cache"
 COMPRESSED_KINDS = ("application/pdf", "font/", "image/png")
 MAX_PAGES = 500  # pages, lists and stories; about 30 kB each
 GZIP = 16 + zlib.MAX_WBITS  # zlib's number for the gzip format
@@ -59,7 +59,7 @@ def compressed(body: bytes, kind: str, *, small: bool = True) -> dict[str, bytes
     }
 
 
-class Page:
+class CachedPage:
     """A page or file that is the same for everyone, with the compressed copies that `compressed` makes.
 
     Args:
@@ -80,7 +80,7 @@ class Page:
             tag = [("ETag", f'"{digest}{coding and "-"}{coding}"')] if cache != NO_STORE else []
             self.by_coding[coding] = [*tag, ("Cache-Control", cache), *vary], data
 
-    def answer(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
+    def response(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
         """Return the page, or 304 if the browser has it already."""
         coding = _coding(environ.get("HTTP_ACCEPT_ENCODING", ""), self.codings)
         headers, body = self.by_coding[coding]
@@ -91,7 +91,7 @@ class Page:
         return 200, [("Content-Type", self.kind), *headers, *extra], body
 
 
-class FormPage:
+class CachedFormPage:
     """A form page with a new token in each response. The part before the token is compressed only once.
 
     Compression does not enable the BREACH attack here: the token changes with each response, and the page
@@ -108,7 +108,7 @@ class FormPage:
         self.gzip = zlib.compressobj(level=9, wbits=GZIP)
         self.before_in_gzip = self.gzip.compress(self.before) + self.gzip.flush(zlib.Z_SYNC_FLUSH)
 
-    def answer(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
+    def response(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
         """Return the status, the headers and the page with a new token."""
         rest = self.new_token().encode() + self.after
         headers = [("Content-Type", HTML), ("Cache-Control", NO_STORE), ("Vary", "Accept-Encoding")]
@@ -126,7 +126,9 @@ def _coding(accepted: str, offered: tuple[str, ...]) -> str:
     return next((coding for coding in offered if accept.quality(coding) > 0), "")
 
 
-def answer(address: str, make: Callable[[], Page | FormPage], *, keep: bool = True) -> Response:
+def cached_response(
+    address: str, make: Callable[[], CachedPage | CachedFormPage], *, keep: bool = True
+) -> Response:
     """Return the cached response of a view, or a new one if none is cached.
 
     Args:
@@ -135,20 +137,22 @@ def answer(address: str, make: Callable[[], Page | FormPage], *, keep: bool = Tr
         keep: whether to cache a new response.
     """
     pages, key = library().cache, site_url() + address
-    cached: Page | FormPage | None = pages.get(key)
+    cached: CachedPage | CachedFormPage | None = pages.get(key)
     if cached is None:
         cached = make()
         if keep:
             while len(pages) >= MAX_PAGES:
                 pages.pop(next(iter(pages), ""), None)
             pages[key] = cached
-    status, headers, body = cached.answer(request.environ)
+    status, headers, body = cached.response(request.environ)
     return Response(body, status, headers)
 
 
-def page(body: str | bytes, kind: str = HTML, *, cache: str = FRESH, small: bool = True) -> Page:
+def cached_page(
+    body: str | bytes, kind: str = HTML, *, cache: str = PRIVATE_NO_CACHE, small: bool = True
+) -> CachedPage:
     """Return a body as a page that can be cached."""
-    return Page(body.encode() if isinstance(body, str) else body, kind, cache, small=small)
+    return CachedPage(body.encode() if isinstance(body, str) else body, kind, cache, small=small)
 
 
 def site_url() -> str:
@@ -159,18 +163,18 @@ def site_url() -> str:
         return ""
 
 
-class Layer:
+class CacheMiddleware:
     """WSGI middleware that sends cached pages and passes every other request on.
 
     Args:
         app: the app whose content is shown.
         settings: the settings of that app.
-        below: the WSGI application for all other requests.
+        wsgi_app: the WSGI application for all other requests.
     """
 
-    def __init__(self, app: Flask, settings: Settings, below: WSGIApplication) -> None:
+    def __init__(self, app: Flask, settings: Settings, wsgi_app: WSGIApplication) -> None:
         self.app = app
-        self.below = below
+        self.wsgi_app = wsgi_app
         self.public_url = settings.public_url
         self.fixed = list(fixed_headers(settings).items())
         self.is_ours = lru_cache(maxsize=256)(lambda host: host_is_trusted(host, settings.hosts))
@@ -180,22 +184,22 @@ class Layer:
         method, started = environ["REQUEST_METHOD"], time.perf_counter()
         cached = self._cached(method, environ)
         if cached is None:
-            return self.below(environ, start_response)
-        status, headers, body = cached.answer(environ)
+            return self.wsgi_app(environ, start_response)
+        status, headers, body = cached.response(environ)
         length = [("Content-Length", str(len(body)))] if status == 200 else []
         start_response(f"{status} {HTTPStatus(status).phrase}", [*headers, *length, *self.fixed])
         log_line(method, environ["PATH_INFO"], status, started)
         return [body] if method == "GET" else []
 
-    def _cached(self, method: str, environ: WSGIEnvironment) -> Page | FormPage | None:
+    def _cached(self, method: str, environ: WSGIEnvironment) -> CachedPage | CachedFormPage | None:
         host, query = environ.get("HTTP_HOST", ""), environ.get("QUERY_STRING", "")
         if method not in ("GET", "HEAD") or not self.is_ours(host):
             return None
         site = self.public_url or f"{environ['wsgi.url_scheme']}://{host}"
-        pages: dict[str, Page | FormPage] = page_services_of(self.app).content.now().cache
+        pages: dict[str, CachedPage | CachedFormPage] = page_services_of(self.app).content.now().cache
         return pages.get(f"{site}{environ['PATH_INFO']}{query and '?'}{query}")
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Put the cache in front of Flask."""
-    app.wsgi_app = Layer(app, settings, app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = CacheMiddleware(app, settings, app.wsgi_app)  # type: ignore[method-assign]

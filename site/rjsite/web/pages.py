@@ -14,7 +14,7 @@ from rjsite.content.model import Page, Story
 from rjsite.content.stories import Listing
 from rjsite.settings import Settings
 from rjsite.web import page_cache
-from rjsite.web.live_content import library, unlinked
+from rjsite.web.live_content import library, without_dead_links
 from rjsite.web.security import NO_STORE
 from rjsite.web.template_filters import day
 
@@ -34,9 +34,9 @@ def stories() -> ResponseReturnValue:
     if request.full_path.rstrip("?") != listing.address:
         return redirect(listing.address, 301)
     unfiltered = not listing.chosen  # there are too many combinations of filters to cache all of them
-    return page_cache.answer(
+    return page_cache.cached_response(
         listing.address,
-        lambda: page_cache.page(render_list(shown, listing), small=unfiltered),
+        lambda: page_cache.cached_page(render_list(shown, listing), small=unfiltered),
         keep=unfiltered,
     )
 
@@ -49,12 +49,12 @@ def page(path: str) -> ResponseReturnValue:
     content = library()
     shown = _find(content, address)
     if shown is None:
-        return _elsewhere(content, address)
+        return _redirect_or_abort(content, address)
 
-    def make() -> page_cache.Page:
-        return page_cache.page(render(shown), cache=cache_of(shown))
+    def make() -> page_cache.CachedPage:
+        return page_cache.cached_page(render(shown), cache=cache_control_of(shown))
 
-    return page_cache.answer(address, make)
+    return page_cache.cached_response(address, make)
 
 
 def _find(content: Library, address: str) -> Page | None:
@@ -63,29 +63,29 @@ def _find(content: Library, address: str) -> Page | None:
     return None if address == "/sent" else content.pages.get(address)
 
 
-def _elsewhere(content: Library, address: str) -> ResponseReturnValue:
+def _redirect_or_abort(content: Library, address: str) -> ResponseReturnValue:
     """Return a permanent redirect from an old or misspelt URL, or abort with 410 or 404."""
     plain = re.sub("/+", "/", address.lower()).rstrip("/") or HOME
     for candidate in (plain, f"{plain}/"):
         target = content.redirects.get(candidate, candidate)
         if target == GONE:
             return abort(410)
-        if target != address and (_find(content, target.partition("#")[0]) or _answered(target)):
+        if target != address and (_find(content, target.partition("#")[0]) or _has_other_view(target)):
             query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
             return redirect(target + (query if target == candidate else ""), 301)
     return abort(404)
 
 
-def _answered(address: str) -> bool:
+def _has_other_view(address: str) -> bool:
     """Return whether another module, such as rjsite.web.forms, has a view for a URL."""
     adapter = current_app.create_url_adapter(request)
     return adapter is not None and adapter.match(address, "GET")[0] not in ("pages.page", "pages.stories")
 
 
-def cache_of(shown: Page) -> str:
+def cache_control_of(shown: Page) -> str:
     """Return the Cache-Control of a page. Browsers must not store a page with a field to write in."""
     parts = parts_used(shown.document.body)
-    return NO_STORE if any(part == "write" for _, part in parts) else page_cache.FRESH
+    return NO_STORE if any(part == "write" for _, part in parts) else page_cache.PRIVATE_NO_CACHE
 
 
 def render(shown: Page) -> str:
@@ -105,7 +105,7 @@ def render_list(shown: Page, listing: Listing) -> str:
 
 def _template(name: str, shown: Page, **context: object) -> str:
     defaults = {"here": shown.address, "noindex": not shown.listed, "description": shown.description}
-    return unlinked(render_template(name, page=shown, **{**defaults, **context}))
+    return without_dead_links(render_template(name, page=shown, **{**defaults, **context}))
 
 
 def init_app(app: Flask, _settings: Settings) -> None:

@@ -75,7 +75,7 @@ def digest(html: str) -> bytes:
     return hashlib.sha256(html.encode()).hexdigest().encode()
 
 
-def made_from(path: Path) -> bytes:
+def source_digest(path: Path) -> bytes:
     """Return the digest of the document that a PDF was made from, or b"" if none is found."""
     match = _IDENTIFIER.search(path.read_bytes()) if path.exists() else None
     return match[1] if match else b""
@@ -90,13 +90,13 @@ def withdrawn(content: Library) -> frozenset[str]:
     return frozenset(
         name
         for name, html in now.items()
-        if html != before[name] and made_from(ROOT / FOLDER / name) != digest(html)
+        if html != before[name] and source_digest(ROOT / FOLDER / name) != digest(html)
     )
 
 
 def out_of_date(content: Library, root: Path = ROOT) -> Iterator[Problem]:
     """Yield a problem for each PDF that is missing or was not made from the current form or page."""
     for name, html in documents(content).items():
-        if made_from(root / FOLDER / name) != digest(html):
+        if source_digest(root / FOLDER / name) != digest(html):
             message = "this PDF is out of date; run “make papers”, or ask whoever runs the site to do it"
             yield Problem(FOLDER / name, 1, message, Severity.PLEASE_FIX)

@@ -52,7 +52,7 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
         Unreadable: if there is no content that could be shown.
         OSError: if the folder cannot be used, or contains something else that would be replaced or deleted.
     """
-    take_down(folder, lambda slug: _is_over(settings.content_dir / "case-studies" / f"{slug}.md"))
+    delete_stories(folder, lambda slug: _is_over(settings.content_dir / "case-studies" / f"{slug}.md"))
     folder.mkdir(parents=True, exist_ok=True)
     first = not os.path.lexists(folder / CURRENT)
     if any(map(_is_foreign, folder.iterdir() if first else (folder / CURRENT, *folder.glob("release-*")))):
@@ -78,7 +78,7 @@ def _is_over(story: Path) -> bool:
     return is_withdrawn(story) or permission_has_ended(story, clock.today())
 
 
-def take_down(folder: Path, gone: Callable[[str], bool]) -> None:
+def delete_stories(folder: Path, gone: Callable[[str], bool]) -> None:
     """Delete the published files of stories that are gone, with their compressed copies."""
     for page in (folder / CURRENT / "pages" / "case-studies").glob("*.html"):
         slug = page.name.removesuffix(".html")  # empty for the list of stories
@@ -128,7 +128,7 @@ def _files(app: Flask, settings: Settings) -> Iterator[tuple[str, bytes]]:
         content = library()
         for page in [*content.pages.values(), *content.stories]:
             if page.address not in pages.OTHERS:
-                place = "unkept" if pages.cache_of(page) == NO_STORE else "pages"
+                place = "unkept" if pages.cache_control_of(page) == NO_STORE else "pages"
                 yield f"{place}{page.address}.html", pages.render(page).encode()
         for name, status in (("site-away", 500), ("too-long", 413)):
             yield f"unkept/{name}.html", errors.show(status).data

@@ -59,7 +59,7 @@ def fixed_headers(settings: Settings) -> dict[str, str]:
     return headers
 
 
-def forget_the_form(response: AnyResponse) -> None:
+def evict_form_from_bfcache(response: AnyResponse) -> None:
     """Add a cookie that makes the browser remove the form page from its back/forward cache.
 
     The cookie lasts one second and contains nothing about anyone.
@@ -80,8 +80,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     def _start_clock() -> None:
         g.started = time.perf_counter()
 
-    app.before_request(_refuse_what_is_too_large)
-    app.before_request(_refuse_other_sites)
+    app.before_request(_reject_large_body)
+    app.before_request(_reject_cross_site)
 
     @app.after_request
     def _finish(response: Response) -> Response:
@@ -92,12 +92,12 @@ def init_app(app: Flask, settings: Settings) -> None:
         return response
 
 
-def _refuse_what_is_too_large() -> None:
+def _reject_large_body() -> None:
     if TOO_LARGE in request.environ:
         abort(413)
 
 
-def _refuse_other_sites() -> None:
+def _reject_cross_site() -> None:
     """Abort with 403 if another site started this POST request.
 
     Because of the Referrer-Policy, browsers send even the site's own forms with `Origin: null`. So only

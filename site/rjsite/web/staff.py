@@ -27,7 +27,7 @@ from rjsite.services import page_services_of
 from rjsite.settings import ROOT, Settings
 from rjsite.web import forms, health, pages
 from rjsite.web.live_content import library
-from rjsite.web.story_form import QuestionsOfAStory, sent_form, story_form
+from rjsite.web.story_form import BaseStoryForm, sent_form, story_form
 
 ADDRESS = "/staff/"
 BRANCH = "main"  # the branch on GitHub into which changes are merged
@@ -90,13 +90,13 @@ def _begin(name: str) -> Response:
     return _ask(story_form(values_of(document), document.body.strip("\n")), name)
 
 
-def _ask(form: QuestionsOfAStory, name: str, status: int = 200, **context: object) -> Response:
+def _ask(form: BaseStoryForm, name: str, status: int = 200, **context: object) -> Response:
     title = "Change a story" if name else "Write a story"
     given = {"others": (), "good": False, "length": _length(), **context}
     return _show("story", title, status, form=form, **given)
 
 
-def _read(form: QuestionsOfAStory, name: str) -> CheckedStory:
+def _read(form: BaseStoryForm, name: str) -> CheckedStory:
     """Return the story that was sent, with its problems."""
     problem, title = "", form["title"].data or ""
     try:

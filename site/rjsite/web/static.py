@@ -80,7 +80,9 @@ def init_app(app: Flask, _settings: Settings) -> None:
         if is_withdrawn(own, library()):
             abort(404)
         _, body = files[own]
-        return page_cache.answer(request.path, lambda: page_cache.page(body, kind_of(own), cache=A_YEAR))
+        return page_cache.cached_response(
+            request.path, lambda: page_cache.cached_page(body, kind_of(own), cache=A_YEAR)
+        )
 
     @app.get("/papers/<name>")
     def paper(name: str) -> ResponseReturnValue:

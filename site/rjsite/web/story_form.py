@@ -62,7 +62,7 @@ class _Choice(RadioField):
         self.data = next((choice.value for choice in self.choices if choice.value in valuelist), "")
 
 
-class QuestionsOfAStory(Form):
+class BaseStoryForm(Form):
     """The questions, the text and the checklist of a story. `StoryForm` has a field for each question."""
 
     body = TextAreaField("What is the story?", render_kw={"rows": 24})
@@ -154,17 +154,17 @@ _BOXES = {
     for group, sentences in enumerate(CHECKLIST.values())
     for number, sentence in enumerate(sentences)
 }
-StoryForm: type[QuestionsOfAStory] = type(
-    "StoryForm", (QuestionsOfAStory,), {**{name: _field(name) for name in StoryFields.model_fields}, **_BOXES}
+StoryForm: type[BaseStoryForm] = type(
+    "StoryForm", (BaseStoryForm,), {**{name: _field(name) for name in StoryFields.model_fields}, **_BOXES}
 )
 
 
-def story_form(values: Values, body: str) -> QuestionsOfAStory:
+def story_form(values: Values, body: str) -> BaseStoryForm:
     """Return the form, filled in with the values and the body of a story."""
     return StoryForm(data={**values, "draft": values.get("draft") or "false", BODY: body})
 
 
-def sent_form(sent: MultiDict[str, str]) -> QuestionsOfAStory:
+def sent_form(sent: MultiDict[str, str]) -> BaseStoryForm:
     """Return the form that was sent. The line endings of its text are normalised."""
     form = StoryForm(sent)
     form.body.data = re.sub("\r\n?", "\n", form.body.data or "").strip("\n")
