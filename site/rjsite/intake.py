@@ -32,7 +32,7 @@ class NotStored(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Missing:
+class _Undelivered:
     """A version that was sent directly to some of the team, and the recipients who did not receive it."""
 
     referral: Referral
@@ -54,7 +54,7 @@ class Intake:
 
     Attributes:
         failed_at: when the last write to the outbox failed, in seconds of `time.monotonic`; 0 if it did not.
-        taken: how many forms this process has accepted, by form name. A changed version counts again.
+        accepted: how many forms this process has accepted, by form name. A changed version counts again.
     """
 
     outbox: Outbox
@@ -64,7 +64,7 @@ class Intake:
     certificates: TeamCertificates
     on_stored: Callable[[], None]
     failed_at: float = 0.0
-    taken: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     # the version and the digest of the answers that were last sent directly, by submission
     _sent_directly: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict, repr=False)
@@ -72,10 +72,10 @@ class Intake:
         default_factory=lambda: tuple(threading.Lock() for _ in range(LOCKS)), repr=False
     )
     # kept only in memory; the log has each reference, in case the process ends before the outbox works again
-    _missing: deque[_Missing] = field(default_factory=deque, repr=False)
-    _storing_missing: bool = False  # whether the thread that stores them is running
+    _undelivered: deque[_Undelivered] = field(default_factory=deque, repr=False)
+    _storing_undelivered: bool = False  # whether the thread that stores them is running
 
-    def take(self, referral: Referral) -> None:
+    def accept(self, referral: Referral) -> None:
         """Store a referral, or deliver it directly to at least one recipient if the outbox fails.
 
         Raises:
@@ -97,20 +97,20 @@ class Intake:
             log.error("the outbox is full: forms are answered with the phone number")
             raise NotStored from None
         except (*DATABASE_ERRORS, RuntimeError) as error:
-            self._take_without_outbox(referral, error)
+            self._accept_without_outbox(referral, error)
             new = True
         else:
             self.failed_at = 0.0
             self._sent_directly.pop(referral.submission, None)
             self.on_stored()
         with self._lock:
-            self.taken[referral.form] += new
+            self.accepted[referral.form] += new
 
     @staticmethod
     def _form(referral: Referral) -> SentForm:
         return SentForm(referral.reference, referral.submission, referral.digest)
 
-    def _take_without_outbox(self, referral: Referral, error: Exception) -> None:
+    def _accept_without_outbox(self, referral: Referral, error: Exception) -> None:
         log.error("the outbox cannot be written to (%s): sending directly", type(error).__name__)
         self.failed_at = time.monotonic()
         with self._locks[hash(referral.submission) % LOCKS]:
@@ -139,13 +139,13 @@ class Intake:
         if stored_digest == digest and not last:  # the outbox failed after it had stored the form
             return
         version = max(stored, last) + 1
-        self.mail.gate.do_without_database()
+        self.mail.gate.use_memory_for_now()
         end = time.monotonic() + DIRECT_TIMEOUT
-        reached = [to for to in self.team if self._delivered(referral, version, to, end)]
+        reached = [to for to in self.team if self._try_to_deliver(referral, version, to, end)]
         if not reached:
             raise NotStored
-        if missing := [to for to in self.team if to not in reached]:
-            self._store_later(_Missing(referral, version, missing))
+        if unreached := [to for to in self.team if to not in reached]:
+            self._store_later(_Undelivered(referral, version, unreached))
         self._sent_directly[referral.submission] = version, digest
         while len(self._sent_directly) > REMEMBERED:
             self._sent_directly.popitem(last=False)
@@ -157,8 +157,8 @@ class Intake:
         except DATABASE_ERRORS:
             return 0, ""
 
-    def _delivered(self, referral: Referral, version: int, to: str, end: float) -> bool:
-        """Deliver a form to one recipient and return whether the mail server accepted it."""
+    def _try_to_deliver(self, referral: Referral, version: int, to: str, end: float) -> bool:
+        """Try to deliver a form to one recipient, and return whether the mail server accepted it."""
         left = max(1.0, end - time.monotonic())
         try:
             message = self.certificates.encrypt(compose(referral, version, to, self.sender))
@@ -169,31 +169,31 @@ class Intake:
             return False
         return True
 
-    def _store_later(self, missing: _Missing) -> None:
+    def _store_later(self, undelivered: _Undelivered) -> None:
         """Store a version in a thread once the outbox works again, so that no request has to wait."""
         with self._lock:
-            self._missing.append(missing)
-            if not self._storing_missing:
-                self._storing_missing = True
-                threading.Thread(target=self._store_missing, name="owed", daemon=True).start()
+            self._undelivered.append(undelivered)
+            if not self._storing_undelivered:
+                self._storing_undelivered = True
+                threading.Thread(target=self._store_undelivered, name="owed", daemon=True).start()
 
-    def _store_missing(self) -> None:
+    def _store_undelivered(self) -> None:
         while True:
             with self._lock:
-                if not self._missing:
-                    self._storing_missing = False
+                if not self._undelivered:
+                    self._storing_undelivered = False
                     return
-                missing = self._missing.popleft()
-            if not self._stored(missing):
-                self._missing.append(missing)
+                undelivered = self._undelivered.popleft()
+            if not self._try_to_store(undelivered):
+                self._undelivered.append(undelivered)
                 time.sleep(RETRY_EVERY)
 
-    def _stored(self, missing: _Missing) -> bool:
-        """Store a version for the recipients who have not received it, and return whether that succeeded."""
-        referral = missing.referral
-        compose_missing = partial(self._compose_all, referral, missing.recipients)
+    def _try_to_store(self, undelivered: _Undelivered) -> bool:
+        """Try to store a version for those who have not received it, and return whether that succeeded."""
+        referral = undelivered.referral
+        compose_undelivered = partial(self._compose_all, referral, undelivered.recipients)
         try:
-            self.outbox.insert(self._form(referral), compose_missing, at=missing.version)
+            self.outbox.insert(self._form(referral), compose_undelivered, at=undelivered.version)
         except Exception as error:
             log.error("mail %s not stored (%s); it will be retried", referral.reference, type(error).__name__)
             return False

@@ -17,7 +17,7 @@ from rjsite.encryption.at_rest import RowCipher
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.intake import Intake
 from rjsite.mail.background import Background
-from rjsite.mail.credentials import ending
+from rjsite.mail.credentials import expiry_warnings
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.worker import Worker
 from rjsite.outbox.database import open_database
@@ -98,7 +98,7 @@ def warnings(settings: Settings, certificates: TeamCertificates) -> list[str]:
     These matters are certificates and secrets that have expired or will expire soon, corrupt outbox files, a
     failed or overdue daily run or content update, and changes on main that the site does not show or run.
     """
-    lines = [*certificates.warnings(), *ending(settings)]
+    lines = [*certificates.warnings(), *expiry_warnings(settings)]
     lines += [f"a damaged outbox was moved aside: {file.name}" for file in corrupt_files(settings.outbox_url)]
     if daily := daily_run_warning(settings.data_dir):
         lines.append(daily)

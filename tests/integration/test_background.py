@@ -48,11 +48,11 @@ def workers() -> list[str]:
 
 @pytest.mark.parametrize("address", ["/", "/healthz", "/readyz", "/static/nothing.css", "/no-such-page"])
 def test_whatever_is_asked_first_starts_the_worker(app: Flask, services: Services, address: str) -> None:
-    assert not services.worker.runs()
+    assert not services.worker.is_running()
 
     app.test_client().get(address)
 
-    assert services.worker.runs()
+    assert services.worker.is_running()
 
 
 def test_the_worker_starts_once_however_many_ask_at_once(app: Flask) -> None:
@@ -71,7 +71,7 @@ def test_each_process_has_its_own_worker_also_after_a_fork(app: Flask, services:
     app.test_client().get("/healthz")
 
     def work() -> bool:
-        gone = not services.worker.runs()
+        gone = not services.worker.is_running()
         app.test_client().get("/healthz")
         return gone and workers() == ["delivery"]
 
@@ -87,7 +87,7 @@ def test_no_command_starts_the_worker_or_opens_the_outbox(
 
     assert app.test_cli_runner().invoke(flask, [command], input="").exit_code == 0
 
-    assert not services.worker.runs()
+    assert not services.worker.is_running()
     assert not (settings.data_dir / "outbox.sqlite3").exists()
 
 
@@ -97,7 +97,7 @@ def test_where_the_worker_runs_apart_a_server_is_ready_and_sends_nothing(tmp_pat
     assert site.test_client().get("/readyz").status_code == 200
 
     assert (tmp_path / "outbox.sqlite3").exists()
-    assert not services_of(site).worker.runs()
+    assert not services_of(site).worker.is_running()
 
 
 def test_a_form_that_is_the_first_request_is_kept_and_sent(app: Flask, settings: Settings) -> None:

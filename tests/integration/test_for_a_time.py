@@ -69,7 +69,7 @@ def token(page: str) -> str:
 
 def waiting(app: Flask) -> int:
     """Return how many emails are waiting."""
-    return operator.waiting(services_of(app).outbox).mails
+    return operator.queue_status(services_of(app).outbox).mails
 
 
 def test_the_notice_is_at_the_top_of_every_page_and_form_until_its_day(clock, start, tmp_path):

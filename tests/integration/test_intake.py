@@ -79,7 +79,7 @@ def rows(intake: Intake) -> list[tuple[str, str, int]]:
 def test_whoever_did_not_get_it_directly_gets_it_from_the_outbox_when_that_works_again(intake, server, place):
     server.refused = {TEAM[1]}
     with locked(place):
-        intake.take(REFERRAL)
+        intake.accept(REFERRAL)
     assert server.taken == [TEAM[0]]
 
     wait_until(lambda: rows(intake) == [(TEAM[1], "ab", 1)], "the outbox to have the rest", 10)
@@ -93,12 +93,12 @@ def test_many_visitors_at_once_meet_nothing_of_what_is_owed_to_the_team(intake, 
     server.refused = {TEAM[1]}
     many = [dataclasses.replace(REFERRAL, submission=f"{number:064}") for number in range(8)]
     with locked(place), ThreadPoolExecutor(8) as pool:
-        list(pool.map(intake.take, many))
+        list(pool.map(intake.accept, many))
     start = threading.Barrier(8)
 
     def visit(number: int) -> None:
         start.wait()
-        intake.take(dataclasses.replace(REFERRAL, submission=f"{number:063}f"))
+        intake.accept(dataclasses.replace(REFERRAL, submission=f"{number:063}f"))
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(visit, range(8))) == [None] * 8
@@ -118,8 +118,8 @@ def test_a_failure_of_what_is_owed_reaches_no_visitor_and_holds_up_no_other(inta
     intake.outbox.insert = fail
     with locked(place):
         for referral in (REFERRAL, NEXT):
-            intake.take(referral)
-    intake.take(dataclasses.replace(REFERRAL, submission="ef" * 32))
+            intake.accept(referral)
+    intake.accept(dataclasses.replace(REFERRAL, submission="ef" * 32))
 
     wait_until(lambda: (TEAM[1], "cd", 1) in rows(intake), "the other to be kept", 10)
     assert "ValueError" in caplog.text
@@ -133,10 +133,10 @@ def test_the_rest_of_the_team_never_reads_the_older_answers_as_the_latest(intake
     server.refused = {TEAM[1]}
     changed = dataclasses.replace(REFERRAL, answers=())
     with locked(place):
-        intake.take(REFERRAL)
+        intake.accept(REFERRAL)
         with pytest.raises(DATABASE_ERRORS):  # still locked: what is owed waits
             intake.outbox.check()
-    intake.take(changed)
+    intake.accept(changed)
 
     wait_until(lambda: (TEAM[1], "ab", 1) in rows(intake), "what was owed", 10)
 
@@ -147,17 +147,17 @@ def test_the_rest_of_the_team_never_reads_the_older_answers_as_the_latest(intake
 def test_one_page_sent_twice_at_once_without_the_outbox_is_one_mail_for_each_recipient(intake, server, place):
     server.seconds = 0.1
     with locked(place), ThreadPoolExecutor(2) as pool:
-        list(pool.map(intake.take, [REFERRAL, REFERRAL]))
+        list(pool.map(intake.accept, [REFERRAL, REFERRAL]))
 
     assert server.taken == list(TEAM)
 
 
 def test_what_everybody_got_directly_is_not_kept_as_well(intake, server, place):
     with locked(place):
-        intake.take(REFERRAL)
-        intake.take(REFERRAL)
+        intake.accept(REFERRAL)
+        intake.accept(REFERRAL)
 
-    intake.take(NEXT)
+    intake.accept(NEXT)
 
     assert server.taken == list(TEAM)
     assert {row.submission for row in operator.rows(intake.outbox)} == {"cd" * 32}
@@ -167,4 +167,4 @@ def test_what_nobody_took_is_not_thanked_for(intake, server, place):
     server.refused = set(TEAM)
 
     with locked(place), pytest.raises(NotStored):
-        intake.take(REFERRAL)
+        intake.accept(REFERRAL)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from rjsite.mail.credentials import credentials_digest, ending
+from rjsite.mail.credentials import credentials_digest, expiry_warnings
 from rjsite.settings import Settings, SettingsError
 from support import commands
 from support.readers import make_reader
@@ -164,11 +164,11 @@ def test_a_certificate_of_ours_that_ends_within_thirty_days_is_told(load, tmp_pa
     file, certificate = client_key(tmp_path, days=days)
     settings = load(OAUTH_CLIENT_SECRET=None, OAUTH_CLIENT_KEY=str(file))
 
-    lines = ending(settings)
+    lines = expiry_warnings(settings)
 
     assert bool(lines) is told
     assert all(f"{certificate.not_valid_after_utc:%-d %B %Y}" in line for line in lines)
-    assert len(ending(settings, certificate.not_valid_after_utc.date() - timedelta(days=5))) == 1
+    assert len(expiry_warnings(settings, certificate.not_valid_after_utc.date() - timedelta(days=5))) == 1
 
 
 def test_a_team_at_cjsm_without_a_client_certificate_is_named_before_the_release(load, monkeypatch):

@@ -56,7 +56,7 @@ def test_who_left_the_team_gets_no_form_and_the_operator_is_told(site, caplog):
     now = site("two@nowhere.example")
 
     assert sent(now) == [b"To: two@nowhere.example"]
-    assert operator.waiting(now.outbox).failures == {NOT_IN_TEAM}
+    assert operator.queue_status(now.outbox).failures == {NOT_IN_TEAM}
     assert f"mail {REFERENCE} not accepted: for nobody in RJSITE_TEAM_EMAIL" in caplog.text
     assert "@" not in caplog.text
 

@@ -266,9 +266,9 @@ def test_whoever_lost_a_lease_changes_nothing(opened, clock):
     one.reschedule(slow, "unreachable", MINUTE)
     one.mark_accepted(slow, 0)
 
-    assert operator.waiting(two).mails == 1
+    assert operator.queue_status(two).mails == 1
     two.mark_accepted(quick, 24)
-    assert operator.waiting(two).mails == 0
+    assert operator.queue_status(two).mails == 0
 
 
 def test_the_mail_due_longest_goes_first(box, clock):
@@ -360,12 +360,12 @@ def reschedule(box, failure="refused (451)", wait=MINUTE, **how):
 def test_only_what_is_refused_now_counts_as_refused_for_good(box, clock, then):
     keep(box)
     reschedule(box, "refused (554)", permanent=True)
-    assert operator.waiting(box).refused == 1
+    assert operator.queue_status(box).refused == 1
     clock.now += 2 * HOUR
 
     then(box)
 
-    assert operator.waiting(box).refused == 0
+    assert operator.queue_status(box).refused == 0
     assert operator.rows(box)[0].refused_at is None
 
 
@@ -383,25 +383,25 @@ def test_a_server_that_is_back_gets_at_once_what_waited_for_it(box, clock):
         keep(box, number)
         reschedule(box, trouble)
 
-    assert operator.waiting(box).failures == {"unreachable", "refused (554)"}
+    assert operator.queue_status(box).failures == {"unreachable", "refused (554)"}
     assert box.retry_now("unreachable") == 2
     assert [box.claim() is not None for _ in range(3)] == [True, True, False]
 
 
 def test_what_waits_is_counted_with_the_age_of_the_oldest(box, clock):
-    assert (operator.waiting(box).mails, operator.waiting(box).oldest) == (0, 0.0)
+    assert (operator.queue_status(box).mails, operator.queue_status(box).oldest) == (0, 0.0)
     keep(box, 1)
     clock.now += 10 * MINUTE
     keep(box, 2)
 
-    assert (operator.waiting(box).mails, operator.waiting(box).oldest) == (2, 10 * MINUTE)
+    assert (operator.queue_status(box).mails, operator.queue_status(box).oldest) == (2, 10 * MINUTE)
 
 
 def test_a_form_to_several_people_waits_as_one_form(opened):
     keep(opened(max_waiting=2), 1, team=TEAM)
     small = opened(max_waiting=2)  # a new object has to count
     small.insert(SentForm("DAY-0001", "d" * 64, "count"), envelopes(TEAM), numbered=False)
-    assert (operator.waiting(small).forms, operator.waiting(small).mails) == (1, 4)
+    assert (operator.queue_status(small).forms, operator.queue_status(small).mails) == (1, 4)
 
     keep(opened(max_waiting=2), 2, team=TEAM)
 
@@ -537,7 +537,7 @@ def test_a_mail_that_a_worker_has_in_hand_is_not_sent_beside_it(box, clock):
 
     assert again(box) == []
     box.mark_accepted(row, 24)
-    assert operator.waiting(box).mails == 0
+    assert operator.queue_status(box).mails == 0
 
 
 def test_what_a_worker_that_died_had_in_hand_can_be_sent_again(box, clock):
@@ -552,7 +552,7 @@ def test_exporting_one_mail_keeps_the_others_of_its_version_from_being_tried_and
     one_of_two_has(box)
 
     assert operator.mark_exported(box, operator.stored_mails(box, "REF-0001")[0]) == [TEAM[1]]
-    assert operator.waiting(box).mails == 0
+    assert operator.queue_status(box).mails == 0
 
 
 def test_wiping_takes_what_one_has_and_leaves_what_another_waits_for(box, clock):

@@ -166,7 +166,7 @@ def test_many_that_are_let_in_come_one_after_another(gates):
 def test_a_process_that_died_while_it_signed_in_counts_as_refused_and_holds_up_nobody_for_long(
     gates, clock, monkeypatch
 ):
-    monkeypatch.setattr(sign_in_gate, "PATIENCE", 0.2)
+    monkeypatch.setattr(sign_in_gate, "SIGN_IN_WAIT", 0.2)
     dying, account = gates().attempt(), Account()
     dying.__enter__()
 
@@ -311,10 +311,10 @@ def test_a_locked_database_keeps_nobody_waiting_who_knows_of_it(gates, opened, p
     with sqlite3.connect(place, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
-        opened_gate.do_without_database()
+        opened_gate.use_memory_for_now()
         assert account.sign_in(opened_gate) == ""
         account.error = refusal(535)
-        closed_gate.do_without_database()
+        closed_gate.use_memory_for_now()
         assert [account.sign_in(closed_gate) for _ in range(3)] == [SIGN_IN_REFUSED] * 3
         assert time.monotonic() - began < database.WAIT_FOR_LOCK
     other.close()
@@ -326,7 +326,7 @@ def test_a_gate_that_another_process_closed_is_known_though_the_database_cannot_
     account.sign_in(gates())
     with sqlite3.connect(place, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        gate.do_without_database()
+        gate.use_memory_for_now()
 
         assert account.sign_in(gate) == SIGN_IN_REFUSED
     other.close()

@@ -16,7 +16,7 @@ from rjsite.encryption.at_rest import RowCipher
 from rjsite.mail.message import OutgoingMail
 from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp_errors import MailFailure
-from rjsite.mail.worker import OUR_FAULT, Worker
+from rjsite.mail.worker import INTERNAL_ERROR, Worker
 from rjsite.outbox import operator
 from rjsite.outbox.claims import LEASE
 from rjsite.outbox.store import Outbox, SentForm
@@ -193,7 +193,7 @@ def test_a_server_that_is_back_gets_its_mail_without_a_long_wait(box, server, wo
     assert server.taken == []
 
     server.away = False
-    worker._to_probe.last = -math.inf  # half a minute later
+    worker._probe_timer.last = -math.inf  # half a minute later
     worker.drain()
 
     assert len(server.taken) == 1
@@ -256,7 +256,7 @@ def test_a_fault_of_ours_holds_up_no_other_mail_and_is_shown(box, server, worker
     worker.drain()
 
     assert [outgoing.name for outgoing in server.taken] == ["REF-0002"]
-    assert row(box, 1).failure == OUR_FAULT
+    assert row(box, 1).failure == INTERNAL_ERROR
     assert "REF-0001 not accepted: a fault of the site (ValueError)" in caplog.text
     assert SECRET not in caplog.text
 
@@ -317,11 +317,11 @@ def test_a_full_mailbox_of_one_does_not_hold_up_the_mail_of_another(box, server,
 
 def test_the_worker_stops_when_told(worker):
     worker.start()
-    assert worker.runs()
+    assert worker.is_running()
 
     worker.stop()
 
-    assert not worker.runs()
+    assert not worker.is_running()
 
 
 def test_mail_leaves_at_the_pace_that_was_set(box, server):

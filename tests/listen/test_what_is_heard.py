@@ -86,8 +86,8 @@ def test_an_outcome_is_heard_and_the_way_back(listener: Listener, base_url: str,
 def test_sending_is_heard_and_then_the_reference(
     listener: Listener, base_url: str, content: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take, sent = Intake.take, content.pages["/sent"]
-    monkeypatch.setattr(Intake, "take", lambda *given: (time.sleep(4), take(*given)))
+    accept, sent = Intake.accept, content.pages["/sent"]
+    monkeypatch.setattr(Intake, "accept", lambda *given: (time.sleep(4), accept(*given)))
     listener.open(base_url + CONTACT)
     listener.browser.run(ANSWER, MESSAGE)
 
@@ -112,7 +112,7 @@ def test_it_is_heard_that_a_form_was_not_sent(
     listener.browser.run(ANSWER, MESSAGE)
 
     with monkeypatch.context() as broken:
-        broken.setattr(Intake, "take", refuse)
+        broken.setattr(Intake, "accept", refuse)
         listener.press_button(content.forms[CONTACT].send)
         listener.hears(f"{not_sent} panel")
         listener.press("Down")

@@ -318,7 +318,7 @@ def test_many_mails_and_a_wrong_password_are_one_refused_sign_in_until_the_wait_
     assert server.asked.count("auth") == 1
     assert {row.failure for row in rows} == {"sign-in refused (535 5.7.8)"}
     assert {row.due_at for row in rows} == {gate.closed_until}
-    assert operator.waiting(stage.box).refused == 0
+    assert operator.queue_status(stage.box).refused == 0
 
 
 def test_a_form_that_meets_a_closed_gate_is_answered_at_once_and_keeps_every_answer(stage: Stage) -> None:
@@ -385,7 +385,7 @@ def test_mails_that_waited_are_out_soon_after_the_server_is_mended(stage: Stage)
             "UPDATE outbox SET due_at = due_at + 3000, attempts = 9, "
             "trouble = CASE id % 2 WHEN 0 THEN 'unreachable' ELSE 'refused (451)' END"
         )
-    delivery._to_probe.last = time.monotonic() - PROBE_EVERY + 0.5
+    delivery._probe_timer.last = time.monotonic() - PROBE_EVERY + 0.5
     assert not delivery.run_once()  # the last probe was half a minute ago, less half a second
     time.sleep(0.5)
 

@@ -91,7 +91,7 @@ class Charity:
         self.worker.drain()
 
     def failures(self) -> set[str]:
-        return set(operator.waiting(self.outbox).failures)
+        return set(operator.queue_status(self.outbox).failures)
 
 
 @pytest.fixture

@@ -332,7 +332,7 @@ def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doub
 
     forms = [b"Form %d" % number for number in [*range(20, 50)]]
     assert sorted(server.taken) == sorted([b"Words 1", b"No. 1", *forms])
-    assert operator.waiting(new).mails == operator.waiting(old).mails == 0
+    assert operator.queue_status(new).mails == operator.queue_status(old).mails == 0
     assert all(row.wiped_at for row in operator.rows(new))
     numbers = sorted(row.number for row in operator.rows(new) if row.number is not None)
     assert numbers == list(range(1, len(numbers) + 1))

@@ -44,7 +44,7 @@ def list_mails() -> None:
         number = f"number {row.number}" if row.number else "no number"
         kept = f"{row.reference}  version {row.version}  {number}  {_moment(row.made_at)}"
         click.echo(f"{kept}  to {row.recipient}  tries {row.attempts}  {state(row)}")
-    _explain(operator.waiting(box).failures)
+    _explain(operator.queue_status(box).failures)
 
 
 @outbox.command("status")
@@ -56,15 +56,15 @@ def status() -> None:
 
     settings = Settings.load()
     box = _open(settings)
-    waiting = operator.waiting(box)
-    why = f" ({', '.join(sorted(waiting.failures))})" if waiting.failures else ""
-    click.echo(f"{waiting.mails} waiting, the oldest for {waiting.oldest / 60:.0f} minutes{why}")
+    queue = operator.queue_status(box)
+    why = f" ({', '.join(sorted(queue.failures))})" if queue.failures else ""
+    click.echo(f"{queue.mails} waiting, the oldest for {queue.oldest / 60:.0f} minutes{why}")
     click.echo(f"The last running number is {operator.counter(box, FORMS)}.")
-    _explain(waiting.failures)
+    _explain(queue.failures)
     to_do = warnings(settings, TeamCertificates(settings.team_certificates))
     for line in to_do:
         click.echo(f"Take care: {line}.")
-    if waiting.mails or to_do:
+    if queue.mails or to_do:
         sys.exit(1)
 
 

@@ -87,9 +87,9 @@ def deliver(once: bool) -> None:
     worker.certificates.log_summary()
     if once:
         worker.drain()
-        waiting = operator.waiting(worker.outbox)
-        if waiting.failures:  # an email that another worker is sending has no failure
-            click.echo(f"{waiting.mails} still waiting ({', '.join(sorted(waiting.failures))}).")
+        queue = operator.queue_status(worker.outbox)
+        if queue.failures:  # an email that another worker is sending has no failure
+            click.echo(f"{queue.mails} still waiting ({', '.join(sorted(queue.failures))}).")
             sys.exit(1)
         return
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -107,7 +107,7 @@ def mail() -> None:
 def check(send: bool) -> None:
     """Connect and sign in to the mail server, step by step."""
     from rjsite.mail.check import check_mail
-    from rjsite.mail.credentials import ending
+    from rjsite.mail.credentials import expiry_warnings
     from rjsite.mail.worker import FIXABLE
     from rjsite.services import services_of
 
@@ -120,7 +120,7 @@ def check(send: bool) -> None:
     for step in check_mail(services.mail, send=send):
         works = works and step.works
         click.echo(f"{'ok  ' if step.works else 'FAIL'}  {step.name}: {step.message}")
-    end_soon = ending(settings)
+    end_soon = expiry_warnings(settings)
     for line in end_soon:
         click.echo(f"Take care: {line}.")
     if works and (count := services.outbox.retry_now(*FIXABLE)):

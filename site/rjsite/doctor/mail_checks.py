@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from rjsite.doctor import Site
 from rjsite.encryption.smime import TeamCertificates
 from rjsite.mail.advice import advice
-from rjsite.mail.credentials import credentials_digest, ending
+from rjsite.mail.credentials import credentials_digest, expiry_warnings
 from rjsite.mail.sign_in_gate import Gate
 from rjsite.outbox import operator
 from rjsite.outbox.database import DATABASE_ERRORS
@@ -31,7 +31,7 @@ def check_sealing(site: Site) -> Iterator[str]:
 def check_certificates(site: Site) -> Iterator[str]:
     """Yield a line for each mail certificate or client secret that expires soon or at an unknown time."""
     yield from TeamCertificates(site.settings.team_certificates).warnings()
-    yield from ending(site.settings)
+    yield from expiry_warnings(site.settings)
     if site.settings.mail_oauth_client_secret and not site.settings.mail_oauth_secret_ends:
         yield "Set RJSITE_MAIL_OAUTH_SECRET_ENDS: without it, nobody is warned before the secret expires"
 
@@ -57,11 +57,11 @@ def check_outbox(site: Site) -> Iterator[str]:
 
 
 def _waiting(box: Outbox) -> Iterator[str]:
-    waiting = operator.waiting(box)
-    if waiting.failures or waiting.oldest > LATE:
-        why = ", ".join(sorted(waiting.failures)) or "the site has not tried to send them"
-        yield f"emails waiting: {waiting.mails}, the oldest for {waiting.oldest / 60:.0f} minutes: {why}"
-    for failure in sorted(waiting.failures):
+    queue = operator.queue_status(box)
+    if queue.failures or queue.oldest > LATE:
+        why = ", ".join(sorted(queue.failures)) or "the site has not tried to send them"
+        yield f"emails waiting: {queue.mails}, the oldest for {queue.oldest / 60:.0f} minutes: {why}"
+    for failure in sorted(queue.failures):
         if text := advice(failure):
             yield f"{failure}: {text}"
 

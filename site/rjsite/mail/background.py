@@ -54,9 +54,9 @@ class Background:
             self._worker.start()
             atexit.register(self._worker.stop)  # the worker then finishes the current email
 
-    def sends(self) -> bool:
+    def delivery_ok(self) -> bool:
         """Return True if this process is delivering mail, or leaves the delivery to `rjsite deliver`."""
-        return not self._deliver or self._worker.runs()
+        return not self._deliver or self._worker.is_running()
 
     def start_with(self, app: WSGIApplication) -> WSGIApplication:
         """Return a WSGI app that passes requests to `app` and starts the thread with the first one."""

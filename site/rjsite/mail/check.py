@@ -13,7 +13,7 @@ from functools import partial
 
 from rjsite.mail.advice import advice
 from rjsite.mail.connection import VerifiedConnection
-from rjsite.mail.message import OutgoingMail, domain_of, message_of
+from rjsite.mail.message import OutgoingMail, build_message, domain_of
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.smtp_errors import MailFailure, mail_failure, reply_code
 from rjsite.settings import Settings
@@ -85,7 +85,7 @@ def _connect(connection: VerifiedConnection) -> str:
         if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
             text = "This port begins without TLS: set RJSITE_MAIL_USE_TLS=true and RJSITE_MAIL_USE_SSL=false"
             raise MailFailure(text) from None
-        raise mail_failure(error, given=False) from None
+        raise mail_failure(error, data_started=False) from None
     encrypted = settings.mail_use_tls or settings.mail_use_ssl
     how = "encrypted, and the certificate is valid" if encrypted else "not encrypted, on this machine only"
     return f"Port {settings.mail_port} answers: {how}."
@@ -106,7 +106,7 @@ def _offer_addresses(connection: VerifiedConnection) -> str:
         replies += [(address, server.rcpt(address)) for address in settings.team]
         connection.close()
     except (smtplib.SMTPException, OSError) as error:
-        raise mail_failure(error, given=False) from None
+        raise mail_failure(error, data_started=False) from None
     for address, (code, reply) in replies:
         if not 200 <= code < 300:
             raise MailFailure(f"{address}: refused ({reply_code(code, reply)})")
@@ -126,4 +126,4 @@ def _test_mail(sender: str, address: str) -> bytes:
         "Date": format_datetime(datetime.now(UTC)),
         "Message-ID": make_msgid(domain=domain_of(sender)),
     }
-    return message_of(headers, TEST)
+    return build_message(headers, TEST)

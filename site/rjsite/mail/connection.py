@@ -26,14 +26,14 @@ ALSO_ACCEPTED = (200, 251, 252)
 
 
 class _ReportsData:
-    """A mixin that calls `tell` and sets `given` when the server is about to receive the message."""
+    """A mixin that calls `tell` and sets `data_started` when the server is about to receive the message."""
 
-    given = False
+    data_started = False
     tell: Callable[[], None]
 
     def data(self, msg: Any) -> Any:
         self.tell()
-        self.given = True
+        self.data_started = True
         code, reply = super().data(msg)  # type: ignore[misc]
         return 250 if code in ALSO_ACCEPTED else code, reply
 
@@ -111,10 +111,10 @@ class VerifiedConnection(Connection):
             code, _ = host.connect(self.settings.mail_server, self.settings.mail_port)
             if code != 220:
                 raise smtplib.SMTPConnectError(code, "")
-            _say_hello(host)
+            _ehlo(host)
             if self.settings.mail_use_tls:
                 host.starttls(context=self.context)
-                _say_hello(host)
+                _ehlo(host)
         except smtplib.SMTPResponseException as error:
             if asks_to_wait(error):
                 self.gate.close(BUSY)
@@ -197,7 +197,7 @@ def _authenticate(host: smtplib.SMTP, name: str, token: str) -> None:
     host.auth(XOAUTH2, answer)
 
 
-def _say_hello(host: smtplib.SMTP) -> None:
+def _ehlo(host: smtplib.SMTP) -> None:
     """Send EHLO, or HELO if EHLO is rejected. `smtplib` would send HELO even on a closed connection."""
     code, _ = host.ehlo()
     if 500 <= code < 600:

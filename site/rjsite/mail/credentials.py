@@ -38,7 +38,7 @@ def credentials_digest(settings: Settings) -> str:
     return hmac.new(key.encode(), credentials.encode(), hashlib.sha256).hexdigest()
 
 
-def ending(settings: Settings, today: date | None = None) -> list[str]:
+def expiry_warnings(settings: Settings, today: date | None = None) -> list[str]:
     """Return a line for each client certificate or secret that expires within thirty days or cannot be read.
 
     The site cannot find out when a client secret expires, so a setting contains the date.

@@ -13,9 +13,9 @@ from datetime import date, datetime, timedelta
 from email.utils import format_datetime
 
 from rjsite.content.clock import UK
-from rjsite.mail.message import domain_of, message_of
+from rjsite.mail.message import build_message, domain_of
 from rjsite.outbox import operator
-from rjsite.outbox.operator import FormCount, Waiting
+from rjsite.outbox.operator import FormCount, QueueStatus
 from rjsite.outbox.store import Outbox, OutboxFull, SentForm
 
 HOUR = 7  # UK time
@@ -71,7 +71,7 @@ class DailyCount:
     def _store(self, now: datetime) -> None:
         yesterday = now.date() - timedelta(days=1)
         count = operator.count_forms(self.outbox, _begin(yesterday), _begin(now.date()))
-        text = count_text(yesterday, count, operator.waiting(self.outbox), self.warnings())
+        text = count_text(yesterday, count, operator.queue_status(self.outbox), self.warnings())
         submission = hashlib.sha256(f"daily count {now.date()}".encode()).hexdigest()
 
         def compose(_version: int, _number: int) -> dict[str, bytes]:
@@ -88,10 +88,10 @@ class DailyCount:
             "Date": format_datetime(now.replace(microsecond=0)),
             "Message-ID": f"<daily-count.{now:%Y-%m-%d}@{domain_of(self.sender)}>",
         }
-        return message_of(headers, text)
+        return build_message(headers, text)
 
 
-def count_text(day: date, forms: FormCount, waiting: Waiting, warnings: Sequence[str]) -> str:
+def count_text(day: date, forms: FormCount, queue: QueueStatus, warnings: Sequence[str]) -> str:
     """Return the text of the daily email."""
     total = "No forms" if not forms.count else "1 form" if forms.count == 1 else f"{forms.count} forms"
     if forms.count > 1:
@@ -100,7 +100,7 @@ def count_text(day: date, forms: FormCount, waiting: Waiting, warnings: Sequence
         numbers = f"number {forms.last}"
     else:
         numbers = f"the last number is {forms.last}" if forms.last else "no number was given so far"
-    still = f"{waiting.forms or 'none'} waiting"
+    still = f"{queue.forms or 'none'} waiting"
     lines = [
         f"{total} yesterday, {numbers}, {still}.",
         "",

@@ -108,7 +108,7 @@ def _how_to_reply(address: str) -> Iterator[str]:
         yield "“Reply” does not reach this address. Copy it into a new email."
 
 
-def machine_copy(referral: Referral, version: int, number: int = 0) -> bytes:
+def referral_json(referral: Referral, version: int, number: int = 0) -> bytes:
     """Return the referral as JSON for other programs (docs/referral-json.md)."""
     fields = {
         "schema_version": SCHEMA_VERSION,
@@ -154,10 +154,10 @@ def compose(referral: Referral, version: int, recipient: str, sender: str, numbe
     }
     if to := reply_to(referral.reply_to):
         headers["Reply-To"] = to
-    return message_of(headers, body(referral, version, number), machine_copy(referral, version, number))
+    return build_message(headers, body(referral, version, number), referral_json(referral, version, number))
 
 
-def message_of(headers: Mapping[str, str], text: str, copy: bytes = b"") -> bytes:
+def build_message(headers: Mapping[str, str], text: str, copy: bytes = b"") -> bytes:
     """Return a message with these headers and this text as 7-bit bytes with CRLF line endings.
 
     Args:

@@ -31,8 +31,8 @@ from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.schema import mail_gate
 
 FIRST_WAIT, LONGEST_WAIT = 120.0, 900.0  # seconds for which refused sign-ins close the gate
-PATIENCE = 10.0  # seconds to wait while another thread or process signs in
-LOOK_AGAIN = 0.05
+SIGN_IN_WAIT = 10.0  # seconds to wait while another thread or process signs in
+POLL_EVERY = 0.05
 WITHOUT_DATABASE = 5.0  # seconds before trying a failed database again
 CLOCKS_DIFFER = 60.0  # seconds by which the clocks of two machines may differ
 FORGET = 86400.0  # seconds after which credentials that are no longer used are forgotten
@@ -59,7 +59,7 @@ class Gate:
         clock: returns seconds since 1970.
     """
 
-    __slots__ = ("_alone", "_credentials", "_database", "_known", "_unsaved", "_without_until", "clock")
+    __slots__ = ("_credentials", "_database", "_known", "_lock", "_unsaved", "_without_until", "clock")
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Gate:
         self._credentials = credentials
         self._known, self._unsaved = State(), False  # the latest state, and whether it has yet to be saved
         self._without_until = 0.0  # in seconds of `time.monotonic`
-        self._alone = threading.Lock()
+        self._lock = threading.Lock()
 
     def state(self) -> State:
         """Return the current state. `closed_until` is 0 if the gate is open."""
@@ -94,7 +94,7 @@ class Gate:
         if failure := self.state().failure:
             raise MailFailure(failure)
 
-    def do_without_database(self) -> None:
+    def use_memory_for_now(self) -> None:
         """Read the state once more if possible, then keep it in memory for a few seconds.
 
         This is for callers that must not wait again after finding that the database cannot be written to.
@@ -103,20 +103,20 @@ class Gate:
         self._give_up_database()
 
     @contextmanager
-    def attempt(self, within: float = PATIENCE) -> Iterator[None]:
+    def attempt(self, within: float = SIGN_IN_WAIT) -> Iterator[None]:
         """Allow one sign-in at a time, inside this context.
 
         Every failure closes the gate, even no reply, one that cannot be read, or a process that ends, because
         the server may have refused the sign-in.
 
         Args:
-            within: the longest time in seconds to wait for other sign-ins, at most `PATIENCE`.
+            within: the longest time in seconds to wait for other sign-ins, at most `SIGN_IN_WAIT`.
 
         Raises:
             MailFailure: if the gate is closed, another sign-in takes too long, or this one fails.
         """
-        end = time.monotonic() + min(within, PATIENCE)
-        if not self._alone.acquire(timeout=min(within, PATIENCE)):
+        end = time.monotonic() + min(within, SIGN_IN_WAIT)
+        if not self._lock.acquire(timeout=min(within, SIGN_IN_WAIT)):
             raise MailFailure(BUSY)
         try:
             self._wait_for_others(end)
@@ -128,7 +128,7 @@ class Gate:
                 raise MailFailure(failure) from None
             self._save(State())
         finally:
-            self._alone.release()
+            self._lock.release()
 
     def open(self) -> None:
         """Open the gate after connecting to a server that needs no sign-in."""
@@ -203,29 +203,29 @@ class Gate:
             state = self.state()
             if state.failure:
                 raise MailFailure(state.failure)
-            if not state.closed_until and self._take():
+            if not state.closed_until and self._close_for_others():
                 return
             if time.monotonic() > end:
                 raise MailFailure(BUSY)
-            time.sleep(LOOK_AGAIN)
+            time.sleep(POLL_EVERY)
 
-    def _take(self) -> bool:
+    def _close_for_others(self) -> bool:
         """Close the gate for others if the database can be used. Return False if others had closed it."""
         if not self._uses_database:
             return True
         now = self.clock()
-        taken = replace(self._known, closed_until=now + FIRST_WAIT, failure="")
+        closed = replace(self._known, closed_until=now + FIRST_WAIT, failure="")
         try:
             with self._database().begin() as connection:
                 is_open = mail_gate.c.closed_until <= now
-                if not self._change(connection, is_open, closed_until=taken.closed_until, failure=""):
+                if not self._change(connection, is_open, closed_until=closed.closed_until, failure=""):
                     return False
         except IntegrityError:  # another worker has just inserted the row
             return False
         except DATABASE_ERRORS:
             self._give_up_database()
         else:
-            self._known = taken
+            self._known = closed
         return True
 
     def _save(self, state: State) -> None:

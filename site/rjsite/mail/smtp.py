@@ -98,7 +98,7 @@ class TeamMail(Mail):
             with self.site.app_context(), connection:
                 connection.send(ComposedMessage(outgoing, self.settings.sender))
         except (smtplib.SMTPException, OSError) as error:
-            raise mail_failure(error, given=getattr(connection.host, "given", False)) from None
+            raise mail_failure(error, data_started=getattr(connection.host, "data_started", False)) from None
 
     def check(self) -> None:
         """Connect, and encrypt and sign in if so configured, but send nothing.
@@ -110,4 +110,4 @@ class TeamMail(Mail):
             with self.connect():
                 pass
         except (smtplib.SMTPException, OSError) as error:
-            raise mail_failure(error, given=False) from None
+            raise mail_failure(error, data_started=False) from None

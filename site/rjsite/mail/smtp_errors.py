@@ -26,7 +26,7 @@ TOKEN_NOT_TRUSTED = "token server not trusted"  # noqa: S105
 TOKEN_KEY = "token key file not readable"  # noqa: S105 - RJSITE_MAIL_OAUTH_CLIENT_KEY
 NOT_IN_TEAM = "for nobody in RJSITE_TEAM_EMAIL"
 # The failures that do not close the gate but affect all emails. `TeamMail.check` shows when they are over.
-ON_THE_WAY = (
+CONNECTION_FAILURES = (
     UNREACHABLE,
     NOT_TRUSTED,
     NOT_ENCRYPTED,
@@ -36,7 +36,7 @@ ON_THE_WAY = (
     NO_FILE,
 )
 # The beginnings of the failures that close the gate of `rjsite.mail.sign_in_gate`.
-AT_THE_GATE = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY, "token ")
+GATE_FAILURES = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY, "token ")
 _STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
 # The TLS alerts of a server that requires a client certificate or does not accept the one that it received
 _ALERTS = (
@@ -77,14 +77,14 @@ def asks_to_wait(error: smtplib.SMTPResponseException) -> bool:
     return error.smtp_code == 421 or (connecting and 400 <= error.smtp_code < 500)
 
 
-def mail_failure(error: Exception, *, given: bool) -> MailFailure:
+def mail_failure(error: Exception, *, data_started: bool) -> MailFailure:
     """Return the failure for an exception from smtplib or the network.
 
     Args:
-        given: whether the site had begun to send the message itself.
+        data_started: whether the site had begun to send the message itself.
     """
     refused = type(error) is smtplib.SMTPResponseException  # smtplib also raises this for an overlong reply
-    if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not given):
+    if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not data_started):
         # STARTTLS was not offered or was refused
         return MailFailure(NOT_ENCRYPTED)
     if isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
@@ -93,7 +93,7 @@ def mail_failure(error: Exception, *, given: bool) -> MailFailure:
     if replies and all(400 <= code < 600 for code, _ in replies):
         permanent = all(code >= 500 for code, _ in replies)
         return MailFailure(f"refused ({reply_code(*replies[0])})", permanent=permanent)
-    if given:
+    if data_started:
         return MailFailure("no answer", unanswered=True)
     return MailFailure(_connection_failure(error))
 

@@ -16,9 +16,9 @@ from rjsite.mail.advice import advice
 from rjsite.mail.daily_count import DailyCount, is_count
 from rjsite.mail.message import OutgoingMail
 from rjsite.mail.smtp import TeamMail
-from rjsite.mail.smtp_errors import AT_THE_GATE, NOT_IN_TEAM, ON_THE_WAY, MailFailure
+from rjsite.mail.smtp_errors import CONNECTION_FAILURES, GATE_FAILURES, NOT_IN_TEAM, MailFailure
 from rjsite.outbox import operator, retention
-from rjsite.outbox.claims import Claimed
+from rjsite.outbox.claims import OutboxRow
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox
 
@@ -33,25 +33,25 @@ WHILE_OTHERS_SIGN_IN = 0.1
 NO_CERTIFICATE_LEFT = "no usable certificate"
 NOT_OPENED = "cannot be opened"
 FAILURES = {CannotDecrypt: NOT_OPENED, NoCertificate: NO_CERTIFICATE_LEFT}
-TAKEN_OVER = "another worker has it"
-OUR_FAULT = "a fault of the site"
-NEEDS_SOMEBODY = (NO_CERTIFICATE_LEFT, NOT_OPENED, OUR_FAULT, NOT_IN_TEAM)  # waiting does not resolve these
+LEASE_LOST = "another worker has it"
+INTERNAL_ERROR = "a fault of the site"
+NEEDS_OPERATOR = (NO_CERTIFICATE_LEFT, NOT_OPENED, INTERNAL_ERROR, NOT_IN_TEAM)  # waiting does not help
 REFUSED_FOR_NOW = "refused (4"
 # The beginnings of all failures except a missing reply, after which the server may have the email.
-FIXABLE = (*ON_THE_WAY, *AT_THE_GATE, *NEEDS_SOMEBODY, "refused")
+FIXABLE = (*CONNECTION_FAILURES, *GATE_FAILURES, *NEEDS_OPERATOR, "refused")
 
 log = logging.getLogger("rjsite.delivery")
 
 
 @dataclass(slots=True)
-class _Interval:
+class _Timer:
     """Decides when a regular task runs: when the worker starts, and then after each interval."""
 
     seconds: float
     last: float = -math.inf
 
-    def is_over(self) -> bool:
-        """Return whether the interval is over. If so, a new one begins."""
+    def restart_if_due(self) -> bool:
+        """Return whether the task is due. If so, a new interval begins."""
         now = time.monotonic()
         if now < self.last + self.seconds:
             return False
@@ -90,10 +90,10 @@ class Worker:
         self.stopping = threading.Event()
         self._new_mail = threading.Event()
         self._thread: threading.Thread | None = None
-        self._to_probe = _Interval(PROBE_EVERY)
-        self._to_tidy = _Interval(TIDY_EVERY)
+        self._probe_timer = _Timer(PROBE_EVERY)
+        self._tidy_timer = _Timer(TIDY_EVERY)
         self._last_failure = ""
-        self._accepted: list[Claimed] = []  # by the mail server; the outbox has yet to record it
+        self._accepted: list[OutboxRow] = []  # by the mail server; the outbox has yet to record it
 
     def start(self) -> None:
         """Start a thread of this process that delivers mail."""
@@ -109,7 +109,7 @@ class Worker:
         if self._thread:
             self._thread.join(wait)
 
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Return whether the delivery thread is running in this process."""
         return self._thread is not None and self._thread.is_alive()
 
@@ -177,7 +177,7 @@ class Worker:
         while self.run_once():
             pass
 
-    def _send(self, row: Claimed) -> None:
+    def _send(self, row: OutboxRow) -> None:
         try:
             self._deliver(row)
         except DATABASE_ERRORS:
@@ -198,27 +198,27 @@ class Worker:
             del self._accepted[0]
             self.outbox.retry_now(REFUSED_FOR_NOW, recipient=row.recipient)  # this mailbox accepts mail again
 
-    def _deliver(self, row: Claimed) -> None:
+    def _deliver(self, row: OutboxRow) -> None:
         body = self.outbox.open(row)
         body = body if is_count(body) else self.certificates.encrypt(body)
         name = row.reference + (f"-version-{row.version}" if row.version > 1 else "")
         self.mail.deliver(OutgoingMail(name, row.recipient, body), lambda: self._offer(row))
 
-    def _offer(self, row: Claimed) -> None:
+    def _offer(self, row: OutboxRow) -> None:
         """Record the attempt.
 
         Raises:
             MailFailure: if another worker has claimed the email, because the clock jumped.
         """
         if not self.outbox.mark_offered(row):
-            raise MailFailure(TAKEN_OVER)
+            raise MailFailure(LEASE_LOST)
 
-    def _retry_later(self, row: Claimed, error: Exception) -> None:
+    def _retry_later(self, row: OutboxRow, error: Exception) -> None:
         """Reschedule an email after a failure, and log what the operator needs to know."""
         failure = _failure_of(error)
         wait = _wait_before_retry(row.attempts, failure)
         self.outbox.reschedule(row, failure.failure, wait, permanent=failure.permanent)
-        why = failure.failure if failure.failure != OUR_FAULT else f"{OUR_FAULT} ({type(error).__name__})"
+        why = failure.failure + (f" ({type(error).__name__})" if failure.failure == INTERNAL_ERROR else "")
         log.warning("mail %s not accepted: %s; it will be retried", row.reference, why)
         if self._last_failure != failure.failure and (text := advice(failure.failure)):
             log.warning("%s: %s", failure.failure, text)
@@ -226,14 +226,17 @@ class Worker:
 
     def _probe(self) -> None:
         """If emails are waiting for a connection, try to connect. If this succeeds, make these emails due."""
-        if not self._to_probe.is_over() or operator.waiting(self.outbox).failures.isdisjoint(ON_THE_WAY):
+        if not self._probe_timer.restart_if_due():
+            return
+        if operator.queue_status(self.outbox).failures.isdisjoint(CONNECTION_FAILURES):
             return
         with suppress(MailFailure):
             self.mail.check()
-            log.info("the mail server is back; emails due now: %d", self.outbox.retry_now(*ON_THE_WAY))
+            due = self.outbox.retry_now(*CONNECTION_FAILURES)
+            log.info("the mail server is back; emails due now: %d", due)
 
     def _tidy(self) -> None:
-        if self._to_tidy.is_over():
+        if self._tidy_timer.restart_if_due():
             retention.purge(self.outbox, self.hold_hours)
             if self.daily:
                 self.daily.send_when_due()
@@ -243,8 +246,8 @@ def _failure_of(error: Exception) -> MailFailure:
     """Return an error during delivery as a `MailFailure`."""
     if isinstance(error, MailFailure):
         return error
-    failure = FAILURES.get(type(error), OUR_FAULT)
-    return MailFailure(failure, unanswered=failure == OUR_FAULT)
+    failure = FAILURES.get(type(error), INTERNAL_ERROR)
+    return MailFailure(failure, unanswered=failure == INTERNAL_ERROR)
 
 
 def _wait_before_retry(attempts: int, failure: MailFailure) -> float:

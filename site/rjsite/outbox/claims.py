@@ -24,7 +24,7 @@ UNSENT = outbox.c.accepted_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class OutboxRow:
     """A row of the outbox, as it was when a worker claimed it or an operator read it."""
 
     id: int
@@ -56,7 +56,7 @@ class Claims(Database):
         self.cipher = cipher
         self.clock = clock
 
-    def claim(self) -> Claimed | None:
+    def claim(self) -> OutboxRow | None:
         """Claim and return the email that has been due longest, or return None if no email is due."""
         now = self.clock()
         due = _due(now)
@@ -77,15 +77,15 @@ class Claims(Database):
         )
         with self.engine.begin() as connection:
             row = connection.execute(take).first()
-        return as_claimed(row) if row else None
+        return outbox_row(row) if row else None
 
     def is_due(self) -> bool:
         """Return whether an email can be claimed now."""
         query = select(outbox.c.id).where(_due(self.clock())).limit(1)
-        with self.reading.connect() as connection:
+        with self.read_engine.connect() as connection:
             return connection.execute(query).first() is not None
 
-    def open(self, row: Claimed) -> bytes:
+    def open(self, row: OutboxRow) -> bytes:
         """Return the message in a row.
 
         Raises:
@@ -94,23 +94,23 @@ class Claims(Database):
         """
         return self.cipher.decrypt(row.identity, row.sealed)
 
-    def mark_offered(self, row: Claimed) -> bool:
+    def mark_offered(self, row: OutboxRow) -> bool:
         """Record that the email is about to be sent: the mail server may have it from now on.
 
         Returns:
             Whether this worker still has the lease.
         """
-        return self._settle(row, offered_at=self.clock())
+        return self._update_if_leased(row, offered_at=self.clock())
 
-    def mark_accepted(self, row: Claimed, hold_hours: float) -> None:
+    def mark_accepted(self, row: OutboxRow, hold_hours: float) -> None:
         """Record that the mail server accepted the email, and wipe the body if the hold time is zero."""
         now = self.clock()
         wiped = {"sealed": None, "wiped_at": now} if hold_hours == 0 else {}
-        self._settle(row, accepted_at=now, refused_at=None, failure="", **wiped)
+        self._update_if_leased(row, accepted_at=now, refused_at=None, failure="", **wiped)
         if wiped:
             self.truncate_log()
 
-    def reschedule(self, row: Claimed, failure: str, wait: float, *, permanent: bool = False) -> None:
+    def reschedule(self, row: OutboxRow, failure: str, wait: float, *, permanent: bool = False) -> None:
         """Release an email so that it is tried again later.
 
         Args:
@@ -120,9 +120,11 @@ class Claims(Database):
             permanent: whether the server refused it permanently (5xx).
         """
         now = self.clock()
-        self._settle(row, due_at=now + wait, lease="", failure=failure, refused_at=now if permanent else None)
+        self._update_if_leased(
+            row, due_at=now + wait, lease="", failure=failure, refused_at=now if permanent else None
+        )
 
-    def _settle(self, row: Claimed, **values: object) -> bool:
+    def _update_if_leased(self, row: OutboxRow, **values: object) -> bool:
         mine = and_(outbox.c.id == row.id, outbox.c.lease == row.lease)
         with self.engine.begin() as connection:
             return bool(connection.execute(update(outbox).where(mine).values(**values)).rowcount)
@@ -167,10 +169,10 @@ class Claims(Database):
             return connection.execute(update(outbox).where(UNSENT, idle).values(**later)).rowcount
 
 
-def as_claimed(row: Row[tuple[object, ...]]) -> Claimed:
-    """Return a row of the table as a `Claimed`."""
+def outbox_row(row: Row[tuple[object, ...]]) -> OutboxRow:
+    """Return a row of the table as an `OutboxRow`."""
     values = row._mapping
-    return Claimed(**{name: values[name] for name in Claimed.__slots__ if name != "identity"})
+    return OutboxRow(**{name: values[name] for name in OutboxRow.__slots__ if name != "identity"})
 
 
 def identity_of(submission: str, version: object, recipient: str) -> str:

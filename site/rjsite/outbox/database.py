@@ -63,7 +63,7 @@ class Database:
         return self._engine
 
     @property
-    def reading(self) -> Engine:
+    def read_engine(self) -> Engine:
         """Return the engine for reads, which do not wait for the write lock of SQLite.
 
         Raises:
@@ -119,7 +119,7 @@ class Database:
         This is not possible while another connection reads. `log_needs_truncating` says whether to try again.
         """
         if self._engine.dialect.name == "sqlite":
-            with self.reading.connect() as connection:
+            with self.read_engine.connect() as connection:
                 busy = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).scalar()
             self.log_needs_truncating = bool(busy)
 

@@ -23,7 +23,7 @@ def migrate(engine: Engine) -> None:
     of the next one, so that both can run side by side.
     """
     with engine.begin() as connection:
-        take_turns(connection)
+        lock_migrations(connection)
         # as in "Building an Up to Date Database from Scratch" in the documentation of Alembic
         if not inspect(connection).has_table(outbox.name):
             metadata.create_all(connection)
@@ -59,7 +59,7 @@ def _upgrade(connection: Connection) -> None:
         raise InvalidRequestError(str(error)) from None
 
 
-def take_turns(connection: Connection) -> None:
+def lock_migrations(connection: Connection) -> None:
     """Wait until no other process is migrating this database, and make others wait until the commit."""
     if connection.dialect.name == "postgresql":  # SQLite allows only one writer anyway
         for limit in ("lock_timeout", "statement_timeout"):  # another process may take a long time

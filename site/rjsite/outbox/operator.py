@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import Row, and_, func, insert, or_, select, update
 
 from rjsite.encryption.at_rest import CannotDecrypt
-from rjsite.outbox.claims import UNSENT, Claimed, as_claimed
+from rjsite.outbox.claims import UNSENT, OutboxRow, outbox_row
 from rjsite.outbox.schema import counters, outbox
 from rjsite.outbox.store import COUNT_FORMS, FORMS, Outbox
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class QueueStatus:
     """Figures about the mail that the mail server has not accepted yet.
 
     Attributes:
@@ -41,15 +41,15 @@ class FormCount:
     last: int
 
 
-def waiting(box: Outbox) -> Waiting:
+def queue_status(box: Outbox) -> QueueStatus:
     """Return figures about the mail that the mail server has not accepted yet."""
     totals = COUNT_FORMS, func.count(), func.min(outbox.c.made_at), func.count(outbox.c.refused_at)
     why = select(outbox.c.failure).where(UNSENT).distinct()
-    with box.reading.connect() as connection:
+    with box.read_engine.connect() as connection:
         forms, mails, made_at, refused = connection.execute(select(*totals).where(UNSENT)).one()
         failures = frozenset(connection.execute(why).scalars()) if mails else frozenset()
     oldest = max(0.0, box.clock() - made_at) if made_at else 0.0
-    return Waiting(forms, mails, oldest, failures - {""}, refused)
+    return QueueStatus(forms, mails, oldest, failures - {""}, refused)
 
 
 def count_forms(box: Outbox, start: float, end: float) -> FormCount:
@@ -64,7 +64,7 @@ def count_forms(box: Outbox, start: float, end: float) -> FormCount:
         .subquery()
     )
     query = select(func.count(), func.min(forms.c.number), func.max(forms.c.number)).select_from(forms)
-    with box.reading.connect() as connection:
+    with box.read_engine.connect() as connection:
         count, first, last = connection.execute(query).one()
     return FormCount(count, first or 0, last or counter(box, FORMS))
 
@@ -72,7 +72,7 @@ def count_forms(box: Outbox, start: float, end: float) -> FormCount:
 def counter(box: Outbox, name: str) -> int:
     """Return the value of a counter, or 0 if it was never set."""
     query = select(counters.c.value).where(counters.c.name == name)
-    with box.reading.connect() as connection:
+    with box.read_engine.connect() as connection:
         return connection.execute(query).scalar() or 0
 
 
@@ -87,19 +87,19 @@ def set_counter(box: Outbox, name: str, value: int) -> None:
 def rows(box: Outbox) -> Sequence[Row[tuple[object, ...]]]:
     """Return all rows without their bodies, oldest first."""
     columns = [column for column in outbox.c if column.name != "sealed"]
-    with box.reading.connect() as connection:
+    with box.read_engine.connect() as connection:
         return connection.execute(select(*columns).order_by(outbox.c.id)).all()
 
 
-def stored_mails(box: Outbox, reference: str) -> list[Claimed]:
+def stored_mails(box: Outbox, reference: str) -> list[OutboxRow]:
     """Return the rows with this reference whose body has not been wiped.
 
     Unsent emails come before sent ones, and newer versions before older ones.
     """
     wanted = and_(outbox.c.reference == reference, outbox.c.sealed.is_not(None))
     order = outbox.c.accepted_at.is_not(None), outbox.c.version.desc(), outbox.c.id
-    with box.reading.connect() as connection:
-        return [as_claimed(row) for row in connection.execute(select(outbox).where(wanted).order_by(*order))]
+    with box.read_engine.connect() as connection:
+        return [outbox_row(row) for row in connection.execute(select(outbox).where(wanted).order_by(*order))]
 
 
 def resend(box: Outbox, reference: str) -> tuple[int, bool]:
@@ -128,7 +128,7 @@ def resend(box: Outbox, reference: str) -> tuple[int, bool]:
         return connection.execute(update(outbox).where(which).values(**again)).rowcount, any_unsent
 
 
-def mark_exported(box: Outbox, row: Claimed) -> list[str]:
+def mark_exported(box: Outbox, row: OutboxRow) -> list[str]:
     """Stop sending a version that somebody will pass on by hand, and return who has not received it."""
     same = and_(outbox.c.submission == row.submission, outbox.c.version == row.version)
     done = {"accepted_at": box.clock(), "refused_at": None, "lease": "", "failure": "exported"}
@@ -140,7 +140,7 @@ def mark_exported(box: Outbox, row: Claimed) -> list[str]:
 def rotate(box: Outbox) -> tuple[int, int]:
     """Encrypt each body with the first key, and return the numbers of rotated and undecryptable bodies."""
     bodies = select(outbox.c.id, outbox.c.sealed).where(outbox.c.sealed.is_not(None))
-    with box.reading.connect() as connection:
+    with box.read_engine.connect() as connection:
         stored = connection.execute(bodies).all()
     done = lost = 0
     for row in stored:

@@ -95,7 +95,7 @@ class Outbox(Claims):
             one of rjsite.outbox.database.DATABASE_ERRORS: if the database cannot be written to.
         """
         for _ in range(20):  # another process may insert the same version first
-            with suppress(IntegrityError), self._one_thread(), self.engine.begin() as connection:
+            with suppress(IntegrityError), self._write_lock(), self.engine.begin() as connection:
                 version, is_stored = _version_of(connection, form, after, at)
                 if not is_stored:
                     self._ensure_room(connection)
@@ -121,7 +121,7 @@ class Outbox(Claims):
         connection.execute(insert(outbox), rows)
 
     @contextmanager
-    def _one_thread(self) -> Iterator[None]:
+    def _write_lock(self) -> Iterator[None]:
         """Let one thread write at a time, because SQLite waits for its write lock by sleeping and polling.
 
         After THREAD_WAIT seconds, a waiting thread continues and waits for the database.
@@ -148,7 +148,7 @@ class Outbox(Claims):
 
     def latest(self, submission: str) -> tuple[int, str]:
         """Return the latest version of a submission and the digest of its answers, or 0 and ""."""
-        with self.reading.connect() as connection:
+        with self.read_engine.connect() as connection:
             return _latest(connection, submission)
 
 

@@ -34,13 +34,13 @@ class SiteCollector(Collector):
         """
         forms = CounterMetricFamily("rjsite_forms", "Forms accepted by this process", labels=["form"])
         for form in self.services.content.now().forms.values():
-            forms.add_metric([form.name], self.services.intake.taken[form.name])
-        waiting = operator.waiting(self.services.outbox)
+            forms.add_metric([form.name], self.services.intake.accepted[form.name])
+        queue = operator.queue_status(self.services.outbox)
         yield forms
-        yield GaugeMetricFamily("rjsite_waiting", "Emails that wait", waiting.mails)
-        yield GaugeMetricFamily("rjsite_waiting_refused", "Of these, refused for good", waiting.refused)
+        yield GaugeMetricFamily("rjsite_waiting", "Emails that wait", queue.mails)
+        yield GaugeMetricFamily("rjsite_waiting_refused", "Of these, refused for good", queue.refused)
         yield GaugeMetricFamily(
-            "rjsite_waiting_oldest_seconds", "How long the oldest waits", round(waiting.oldest)
+            "rjsite_waiting_oldest_seconds", "How long the oldest waits", round(queue.oldest)
         )
 
 

@@ -88,7 +88,7 @@ def _send(form: QuestionForm) -> Response:
     """Store a referral, and redirect to the page that says thank you."""
     privacy = library().pages.get("/privacy")
     try:
-        current_services().intake.take(form.to_referral(privacy_version=privacy.version if privacy else ""))
+        current_services().intake.accept(form.to_referral(privacy_version=privacy.version if privacy else ""))
     except NotStored:
         return _show(form, 503, notice="503")
     encrypted = _reference_cipher().encrypt(form.sent_token.reference.encode()).decode()

@@ -11,10 +11,10 @@ from flask import Blueprint, Flask, Response, request
 
 from rjsite import full_version
 from rjsite.content.git_update import read_result
-from rjsite.mail.worker import NEEDS_SOMEBODY
+from rjsite.mail.worker import NEEDS_OPERATOR
 from rjsite.outbox import operator
 from rjsite.outbox.database import DATABASE_ERRORS
-from rjsite.outbox.operator import Waiting
+from rjsite.outbox.operator import QueueStatus
 from rjsite.outbox.recovery import corrupt_files
 from rjsite.services import Services, current_services, warnings
 from rjsite.settings import Settings
@@ -49,46 +49,46 @@ def ready() -> Response:
     could not be read again, or that a problem keeps a file from being shown as it is now.
     """
     services = current_services()
-    waiting = _waiting(services)
-    error = _error(services, waiting)
-    details = _details(services, waiting) if is_local_request(request.environ) else ()
+    queue = _queue_status(services)
+    error = _error(services, queue)
+    details = _details(services, queue) if is_local_request(request.environ) else ()
     word = error or (
         "ok" if services.content.last_reload_succeeded and not library().not_shown else "content"
     )
     return _plain([word, *details], 503 if error else 200)
 
 
-def _waiting(services: Services) -> Waiting | None:
+def _queue_status(services: Services) -> QueueStatus | None:
     """Return figures about waiting mail, or None if the outbox cannot be written to."""
     try:
         services.outbox.check()
-        return operator.waiting(services.outbox)
+        return operator.queue_status(services.outbox)
     except DATABASE_ERRORS:
         return None
 
 
-def _error(services: Services, waiting: Waiting | None) -> str:
+def _error(services: Services, queue: QueueStatus | None) -> str:
     outbox, intake = services.outbox, services.intake
-    if waiting is None or (intake.failed_at and time.monotonic() - intake.failed_at < REMEMBERED):
+    if queue is None or (intake.failed_at and time.monotonic() - intake.failed_at < REMEMBERED):
         return "database"
-    needs_somebody = not waiting.failures.isdisjoint(NEEDS_SOMEBODY)
-    if needs_somebody or waiting.forms >= outbox.max_waiting or corrupt_files(outbox.url):
+    needs_operator = not queue.failures.isdisjoint(NEEDS_OPERATOR)
+    if needs_operator or queue.forms >= outbox.max_waiting or corrupt_files(outbox.url):
         return "outbox"
-    if waiting.oldest > MAIL_LATE or not services.background.sends():
+    if queue.oldest > MAIL_LATE or not services.background.delivery_ok():
         return "mail"
     return "" if library().pages else "content"
 
 
-def _details(services: Services, waiting: Waiting | None) -> Iterator[str]:
+def _details(services: Services, queue: QueueStatus | None) -> Iterator[str]:
     """Yield lines that help to find the cause. They contain nothing from any form."""
     yield f"version: {full_version()}"
     if not services.settings.deliver_in_server:
         yield "worker: in a separate process, rjsite deliver"
     else:
-        yield f"worker: {'runs' if services.background.sends() else 'does not run'} in this process"
-    if waiting and waiting.mails:
-        why = f" ({', '.join(sorted(waiting.failures))})" if waiting.failures else ""
-        yield f"waiting: {waiting.mails}, the oldest for {waiting.oldest / 60:.0f} minutes{why}"
+        yield f"worker: {'runs' if services.background.delivery_ok() else 'does not run'} in this process"
+    if queue and queue.mails:
+        why = f" ({', '.join(sorted(queue.failures))})" if queue.failures else ""
+        yield f"waiting: {queue.mails}, the oldest for {queue.oldest / 60:.0f} minutes{why}"
     if services.settings.content_repository and (update := read_result(services.settings.data_dir)):
         yield f"content: {update.summary()}"
     if not services.content.last_reload_succeeded:

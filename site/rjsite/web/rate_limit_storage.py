@@ -11,7 +11,7 @@ from sqlalchemy import Column, Engine, Float, Integer, MetaData, String, Table, 
 from sqlalchemy.schema import CreateTable
 
 from rjsite.outbox.database import DATABASE_ERRORS, open_database
-from rjsite.outbox.migrate import take_turns
+from rjsite.outbox.migrate import lock_migrations
 
 _metadata = MetaData()
 _counts = Table(
@@ -80,7 +80,8 @@ class SQLStorage(SlidingWindows):
             engine.dispose(close=False)
         engine = open_database(self._url, synced=False)  # a lost count costs less than a sync for each form
         with engine.begin() as connection:
-            take_turns(connection)  # PostgreSQL fails if two processes create the same table at the same time
+            # PostgreSQL fails if two processes create the same table at the same time
+            lock_migrations(connection)
             connection.execute(CreateTable(_counts, if_not_exists=True))
         self._engine, self._process = engine, os.getpid()
         return engine
