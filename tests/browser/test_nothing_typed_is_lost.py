@@ -293,7 +293,7 @@ def test_a_page_open_too_long_comes_back_with_all_and_is_sent_at_the_second_try(
     page: Page, live_site: Site, content: Library
 ) -> None:
     """A token that was signed with an unknown key is refused in the same way as one that is a day old."""
-    token = Signer([secrets.token_urlsafe(36)], content.forms[A].key).fresh()
+    token = Signer([secrets.token_urlsafe(36)], content.forms[A].key).new_token()
     page.route(
         f"**{A}",
         lambda route: (

@@ -14,7 +14,7 @@ import pytest
 from pypdf.generic import ContentStream
 
 from rjsite.content.library import load
-from rjsite.forms.definition import Form, Question
+from rjsite.forms.definition import FormDefinition, Question
 from rjsite.settings import ROOT
 from rjsite.web import papers
 from support import commands
@@ -53,7 +53,7 @@ def paper(name) -> Paper:
 
 
 @pytest.fixture
-def form(name) -> Form:
+def form(name) -> FormDefinition:
     return FORMS[name.removeprefix("form-")[0]]
 
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rjsite.content.library import load
-from rjsite.forms.definition import Form, Question
+from rjsite.forms.definition import FormDefinition, Question
 from rjsite.forms.referral import NOT_ANSWERED
 from rjsite.forms.token import Signer
 from rjsite.outbox import operator
@@ -140,7 +140,7 @@ def is_opened(question: Question, given: dict[str, Any]) -> bool:
 
 
 @st.composite
-def sent(draw: st.DrawFn, form: Form) -> tuple[dict[str, Any], dict[str, Any]]:
+def sent(draw: st.DrawFn, form: FormDefinition) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what a person sends, and the part of it that was asked for: answers to opened questions."""
     everything: dict[str, Any] = {}
     asked: dict[str, Any] = {}
@@ -172,7 +172,7 @@ def arrives(request, calm_app):
     box = services_of(calm_app).outbox
 
     def check(everything: dict[str, Any], asked: dict[str, Any]) -> None:
-        body = urlencode({**everything, "form_token": signer.fresh()}, doseq=True, errors="surrogatepass")
+        body = urlencode({**everything, "form_token": signer.new_token()}, doseq=True, errors="surrogatepass")
 
         assert client.post(form.address, data=body, content_type=KIND).status_code == 303
 

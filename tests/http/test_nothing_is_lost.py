@@ -95,11 +95,11 @@ def tokens(form: str, calm_app) -> dict[str, str]:
     """Return tokens that are not valid: too old, signed with a removed key, of another form, or missing."""
     keys = services_of(calm_app).settings.secrets
     with time_machine.travel(time.time() - 25 * 3600, tick=False):
-        old = Signer(keys, FORMS[form].key).fresh()
+        old = Signer(keys, FORMS[form].key).new_token()
     return {
         "25 hours old": old,
-        "of a removed key": Signer(["a-key-that-was-taken-out-0123456789"], FORMS[form].key).fresh(),
-        "of another form": Signer(keys, "another").fresh(),
+        "of a removed key": Signer(["a-key-that-was-taken-out-0123456789"], FORMS[form].key).new_token(),
+        "of another form": Signer(keys, "another").new_token(),
         "none": "",
     }
 

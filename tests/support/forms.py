@@ -348,7 +348,7 @@ def fresh(client: FlaskClient, form: str) -> dict[str, list[str]]:
     """Return the data of a newly opened, empty form: its token. The page is not rendered."""
     services = services_of(client.application)
     key = services.content.now().forms[form].key
-    return {"form_token": [Signer(services.settings.secrets, key).fresh()]}
+    return {"form_token": [Signer(services.settings.secrets, key).new_token()]}
 
 
 def send(client: FlaskClient, form: str, answers: Answers | None = None, **more: Any) -> TestResponse:

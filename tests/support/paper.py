@@ -9,7 +9,7 @@ from typing import Any
 
 from pypdf import PdfReader
 
-from rjsite.forms.definition import Form, Question
+from rjsite.forms.definition import FormDefinition, Question
 
 
 class Paper:
@@ -79,7 +79,7 @@ def says(question: Question) -> Iterator[str]:
         yield from (choice.label, choice.hint)
 
 
-def opened(form: Form) -> Iterator[tuple[str, Question]]:
+def opened(form: FormDefinition) -> Iterator[tuple[str, Question]]:
     """Yield each question that depends on an earlier answer, preceded by the labels of those answers."""
     by_name = {question.name: question for question in form.questions}
     for question in form.questions:

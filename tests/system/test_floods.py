@@ -46,7 +46,7 @@ def behind(site: Site, address: str) -> Visitor:
 def tokens(count: int) -> list[str]:
     """Make tokens as the site does, because requesting each of them would be another flood."""
     signer = Signer(["the-key-of-the-floods-0123456789"], "a")
-    return [signer.fresh() for _ in range(count)]
+    return [signer.new_token() for _ in range(count)]
 
 
 def memory(site: Site) -> int:

@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.datastructures import MultiDict
 
 from rjsite.content.library import load
-from rjsite.forms.definition import Choice, Form, Question, Step
+from rjsite.forms.definition import Choice, FormDefinition, Question, Step
 from rjsite.forms.form import QuestionForm, form_class
 from support.forms import GOOD, C
 from support.service import SERVICE
@@ -18,7 +18,7 @@ FORM_C = load(SERVICE).forms[C]
 TOO_LONG = "x" * 501
 
 
-def filled(definition: Form, answers) -> QuestionForm:
+def filled(definition: FormDefinition, answers) -> QuestionForm:
     """Return the form with these answers."""
     with Flask(__name__).test_request_context():
         return form_class(definition, ["key"])(formdata=MultiDict(answers))
@@ -47,7 +47,7 @@ def test_form_c_asks_a_question_with_two_conditions_only_if_both_hold(side, adul
 CHOICES = (Choice(value="yes", label="Yes"), Choice(value="no", label="No", stop="outside"))
 
 
-def nested() -> Form:
+def nested() -> FormDefinition:
     """Return a form in which each question opens the next one. The first takes several answers."""
     questions = [
         Question(name="first", kind="many", label="1", choices=CHOICES),
@@ -55,7 +55,7 @@ def nested() -> Form:
         Question(name="third", kind="one", label="3", choices=CHOICES, when={"second": ("yes",)}),
         Question(name="fourth", kind="text", label="4", limit=5, noun="It", when={"third": ("yes",)}),
     ]
-    return Form(key="n", name="N", address="/n", step=(Step(title="1", question=tuple(questions)),))
+    return FormDefinition(key="n", name="N", address="/n", step=(Step(title="1", question=tuple(questions)),))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_question_is_asked_only_if_the_question_that_opens_it_is(answers, aske
 SURE = Choice(value="yes", label="Yes", headline="NOT <name>, <number>.", caution="Stop.")
 
 
-def conditional() -> Form:
+def conditional() -> FormDefinition:
     """Return a form whose first answer decides what the others lead to."""
     refused = Choice(value="no", label="No", stop="outside", stop_when={"sure": ("no",)})
     text = {"kind": "text", "limit": 9, "noun": "It"}
@@ -87,7 +87,7 @@ def conditional() -> Form:
         Question(name="number", kind="one", label="2", choices=(CHOICES[0], refused)),
         Question(name="name", label="3", missing="Enter it", optional_when={"sure": ("yes",)}, **text),
     ]
-    return Form(key="n", name="N", address="/n", step=(Step(title="1", question=tuple(questions)),))
+    return FormDefinition(key="n", name="N", address="/n", step=(Step(title="1", question=tuple(questions)),))
 
 
 @pytest.mark.parametrize(("sure", "outcome"), [("yes", ""), ("no", "outside"), ("", "")])
@@ -121,7 +121,7 @@ def test_the_team_is_cautioned_about_an_answer_only_if_there_is_one():
     word = Question(
         name="word", kind="text", label="W", limit=9, noun="It", before="Word", caution="No proof."
     )
-    form = Form(key="n", name="N", address="/n", step=(Step(title="1", question=(word,)),))
+    form = FormDefinition(key="n", name="N", address="/n", step=(Step(title="1", question=(word,)),))
 
     cautions = [
         filled(form, {"word": typed}).to_referral(privacy_version="").before[0].caution for typed in ("x", "")

@@ -10,7 +10,7 @@ import pytest
 
 from rjsite.content.library import load
 from rjsite.content.problem import Unreadable
-from rjsite.forms.definition import CHOICES_THAT_OPEN, FURTHER_OPENERS, TAKEN, Form
+from rjsite.forms.definition import CHOICES_THAT_OPEN, FURTHER_OPENERS, RESERVED_NAMES, FormDefinition
 from rjsite.forms.form import form_class
 from rjsite.settings import ROOT
 from support.forms import CONTACT, GOOD, SILENT, SLIPS, STOPS, A, B, C
@@ -177,10 +177,10 @@ def opening(count: int) -> dict[str, Any]:
 
 
 def test_an_answer_that_the_page_could_not_open_by_is_refused():
-    Form.model_validate(opening(7))
+    FormDefinition.model_validate(opening(7))
 
     with pytest.raises(ValueError, match="one of the first 8 choices of “way” has to open it"):
-        Form.model_validate(opening(8))
+        FormDefinition.model_validate(opening(8))
 
 
 def test_as_many_answers_open_others_as_the_style_sheet_knows():
@@ -197,14 +197,14 @@ def test_no_name_that_the_form_has_for_itself_can_be_a_question(ours):
     own = {n for n in (*dir(form), "meta", "form_errors") if re.fullmatch("[a-z][a-z0-9_]*", n)}
     own |= {n.removeprefix("validate_") for n in own}  # WTForms calls validate_NAME as a validator of NAME
 
-    assert own - asked <= set(TAKEN.split())
+    assert own - asked <= set(RESERVED_NAMES.split())
 
 
 @pytest.mark.parametrize("template", ["base.html", "form.html", "parts/form.html", "parts/frame.html"])
 def test_no_id_of_the_page_can_be_the_name_of_a_question(template):
     html = (ROOT / "templates" / template).read_text()
 
-    assert set(re.findall(r'\sid="([a-z][a-z0-9_-]*)"', html)) <= set(TAKEN.split())
+    assert set(re.findall(r'\sid="([a-z][a-z0-9_-]*)"', html)) <= set(RESERVED_NAMES.split())
 
 
 def test_an_answer_that_a_question_needs_besides_its_opener_is_named_once(ours):

@@ -34,59 +34,59 @@ def signer():
 )
 def test_a_token_is_valid_for_a_day_even_if_a_clock_is_five_minutes_fast(signer, later, state):
     with time_machine.travel(NOON, tick=False):
-        text = signer.again("nonce")
+        text = signer.renew("nonce")
 
     with time_machine.travel(NOON + later, tick=False):
-        opened = signer.open(text)
+        opened = signer.load(text)
 
     assert opened == Token("nonce", state)
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "é😀", "." * 9, "\x00", "IlxuIg.aaa.bbb", "A" * 60_000])
 def test_a_text_that_is_no_token_is_unreadable_and_gets_a_new_identity(signer, text):
-    opened, again = signer.open(text), signer.open(text)
+    opened, again = signer.load(text), signer.load(text)
 
     assert opened.state == "unreadable"
     assert opened.submission != again.submission
 
 
 def test_a_changed_token_is_unreadable(signer):
-    text = signer.fresh()
+    text = signer.new_token()
 
-    assert [signer.open(text[:i] + "~" + text[i + 1 :]).state for i in range(len(text))] == [
+    assert [signer.load(text[:i] + "~" + text[i + 1 :]).state for i in range(len(text))] == [
         "unreadable"
     ] * len(text)
 
 
 def test_the_token_of_another_form_is_unreadable(signer):
-    assert Signer([NEW], "b").open(signer.fresh()).state == "unreadable"
+    assert Signer([NEW], "b").load(signer.new_token()).state == "unreadable"
 
 
 def test_a_token_of_another_site_is_unreadable(signer):
-    assert Signer(["some-other-key-5"], "a").open(signer.fresh()).state == "unreadable"
+    assert Signer(["some-other-key-5"], "a").load(signer.new_token()).state == "unreadable"
 
 
 def test_the_former_key_still_opens_and_the_new_one_signs():
     before, after = Signer([OLD], "a"), Signer([NEW, OLD], "a")
 
-    assert after.open(before.again("nonce")) == Token("nonce", "good")
-    assert Signer([NEW], "a").open(after.again("nonce")) == Token("nonce", "good")
-    assert before.open(after.again("nonce")).state == "unreadable"
+    assert after.load(before.renew("nonce")) == Token("nonce", "good")
+    assert Signer([NEW], "a").load(after.renew("nonce")) == Token("nonce", "good")
+    assert before.load(after.renew("nonce")).state == "unreadable"
 
 
 def test_a_new_token_for_an_old_page_has_the_same_reference(signer):
     with time_machine.travel(NOON, tick=False):
-        old = signer.open(signer.fresh())
-        text = signer.again(old.nonce)
+        old = signer.load(signer.new_token())
+        text = signer.renew(old.nonce)
 
     with time_machine.travel(NOON + 20 * HOUR, tick=False):
-        renewed = signer.open(text)
+        renewed = signer.load(text)
 
     assert (renewed.reference, renewed.submission) == (old.reference, old.submission)
 
 
 def test_every_page_has_an_identity_of_its_own(signer):
-    tokens = [signer.open(signer.fresh()) for _ in range(200)]
+    tokens = [signer.load(signer.new_token()) for _ in range(200)]
 
     assert len({token.nonce for token in tokens}) == 200
     assert len({token.submission for token in tokens}) == 200

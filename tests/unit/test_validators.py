@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from rjsite.forms.definition import Choice, Form, Question, Step
+from rjsite.forms.definition import Choice, FormDefinition, Question, Step
 from rjsite.forms.form import form_class
 from rjsite.forms.validators import tidy, tidy_line, tidy_number
 
@@ -83,7 +83,9 @@ EMAIL = Question(name="email", kind="email", label="Email address", malformed="n
 
 def errors(question: Question, *typed: str) -> list[str]:
     """Return the errors of a form with one question, to which this was sent as the answer."""
-    definition = Form(key="f", name="F", address="/f", step=(Step(title="1", question=(question,)),))
+    definition = FormDefinition(
+        key="f", name="F", address="/f", step=(Step(title="1", question=(question,)),)
+    )
     form = form_class(definition, ["key"])(MultiDict([(question.name, value) for value in typed]))
     form.validate()
     return list(form.errors.get(question.name, []))

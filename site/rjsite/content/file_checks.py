@@ -10,13 +10,13 @@ from rjsite.content.facts import FACT_REFERENCE, Facts
 from rjsite.content.front_matter import Document
 from rjsite.content.problem import Problem, Severity, Unreadable
 from rjsite.content.toml import line_of
-from rjsite.forms.definition import Form
+from rjsite.forms.definition import FormDefinition
 
 RESTART = "restart the site"
 
 
 def missing_outcomes(
-    forms: Mapping[str, Form], outcomes: Collection[str], folder: Path, shown: Path
+    forms: Mapping[str, FormDefinition], outcomes: Collection[str], folder: Path, shown: Path
 ) -> Iterator[Problem]:
     """Yield a problem for each answer that leads to an outcome that is missing or cannot be used."""
     for form in forms.values():
@@ -28,7 +28,7 @@ def missing_outcomes(
 
 
 def changed_addresses(
-    forms: Mapping[str, Form], before: Mapping[str, Form], folder: Path
+    forms: Mapping[str, FormDefinition], before: Mapping[str, FormDefinition], folder: Path
 ) -> Iterator[Problem]:
     """Yield a problem for each address at which a form appeared or disappeared while the site was running."""
     for address in sorted(forms.keys() ^ before.keys()):

@@ -17,10 +17,10 @@ from rjsite.content.field_messages import unknown_field_message
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.source import read_source
 from rjsite.content.toml import Lines, line_of, read_as, read_toml, validation_problems
-from rjsite.forms.definition import Form, Question, SharedQuestions
+from rjsite.forms.definition import FormDefinition, Question, SharedQuestions
 
 
-def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
+def load_forms(folder: Path, shown: Path) -> dict[str, FormDefinition]:
     """Return all forms by address.
 
     Args:
@@ -31,7 +31,7 @@ def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
         Unreadable: if the forms cannot be used. The exception lists every problem.
     """
     problems: list[Problem] = []
-    forms: dict[str, Form] = {}
+    forms: dict[str, FormDefinition] = {}
     for path in sorted(folder.glob("*.toml")):
         try:
             form = _load(path, shown / path.name)
@@ -49,14 +49,14 @@ def load_forms(folder: Path, shown: Path) -> dict[str, Form]:
     return forms
 
 
-def _load(path: Path, shown: Path) -> Form:
+def _load(path: Path, shown: Path) -> FormDefinition:
     tables = read_toml(path, shown)
     if "key" in tables:  # not a field in the file: the key is the file's name
         line = Lines(read_source(path, shown)).of(("key",))
-        raise Unreadable(Problem(shown, line, unknown_field_message("key", Form)))
+        raise Unreadable(Problem(shown, line, unknown_field_message("key", FormDefinition)))
     _put_shared_questions(tables, path.parent / "shared", shown.parent / "shared")
     try:
-        return Form.model_validate({**tables, "key": path.stem})
+        return FormDefinition.model_validate({**tables, "key": path.stem})
     except ValidationError as error:
         raise Unreadable(*_form_problems(error, path, shown)) from None
 
@@ -77,7 +77,7 @@ def _shared(name: str, folder: Path, shown: Path) -> tuple[Question, ...]:
 def _form_problems(error: ValidationError, path: Path, shown: Path) -> Iterator[Problem]:
     """Yield the problems in a form. An error that names a question is reported at the question's line."""
     lines = Lines(read_source(path, shown))
-    problems = validation_problems(error, Form, lines, shown)
+    problems = validation_problems(error, FormDefinition, lines, shown)
     for problem, fault in zip(problems, error.errors(), strict=True):
         named = f'name = "{fault.get("ctx", {}).get("question")}"'
         at = [number for number, line in enumerate(lines.written, 1) if line.strip() == named]

@@ -24,7 +24,7 @@ from rjsite.content.model import Page, Story
 from rjsite.content.navigation import Navigation
 from rjsite.content.problem import Problem, Severity
 from rjsite.content.stories import StoryIndex, newest_first
-from rjsite.forms.definition import Form
+from rjsite.forms.definition import FormDefinition
 
 __all__ = ["HOME", "NOTICES", "STORIES", "Library", "address_of", "bare_page", "load"]
 
@@ -40,8 +40,10 @@ class Library:
     navigation: Navigation = field(default_factory=Navigation)
     pages: Mapping[str, Page] = field(default_factory=dict)  # by address
     stories: tuple[Story, ...] = ()  # newest first
-    forms: Mapping[str, Form] = field(default_factory=dict)  # by address, with facts filled in
-    written_forms: Mapping[str, Form] = field(default_factory=dict, repr=False)  # before facts are filled in
+    forms: Mapping[str, FormDefinition] = field(default_factory=dict)  # by address, with facts filled in
+    written_forms: Mapping[str, FormDefinition] = field(
+        default_factory=dict, repr=False
+    )  # facts not filled in
     form_pages: Mapping[str, Page] = field(default_factory=dict)  # the page around each form, by address
     outcomes: Mapping[str, Page] = field(default_factory=dict)
     errors: Mapping[str, Page] = field(default_factory=dict)
@@ -162,7 +164,7 @@ def _read(reader: Reader, kept: Library, *, drafts: bool) -> Library:
     )
 
 
-def filled(forms: Mapping[str, Form], facts: Facts) -> dict[str, Form]:
+def filled(forms: Mapping[str, FormDefinition], facts: Facts) -> dict[str, FormDefinition]:
     """Return the forms with facts filled in."""
     return {address: form.filled(facts.fill, facts.has) for address, form in forms.items()}
 

@@ -23,7 +23,7 @@ from rjsite.content.schema import PageFields, PlainFields, StoryFields
 from rjsite.content.size_limits import read_bytes
 from rjsite.content.stories import newest_first
 from rjsite.content.toml import read_as, read_toml
-from rjsite.forms.definition import Form
+from rjsite.forms.definition import FormDefinition
 
 HOME = "/"
 STORIES = "/case-studies/"
@@ -54,7 +54,7 @@ class Reader:
         self,
         folder: Path,
         kept_facts: Facts,
-        kept_forms: Mapping[str, Form],
+        kept_forms: Mapping[str, FormDefinition],
         last_good: LastGood | None,
         *,
         drafts: bool,
@@ -194,7 +194,7 @@ class Reader:
         shown = {name: replace(page, facts=self.facts) for name, page in kept.items()}
         return {**{page.address: page for page in before if page}, **shown, **read}
 
-    def forms(self, outcomes: Mapping[str, Page], errors: Mapping[str, Page]) -> Mapping[str, Form]:
+    def forms(self, outcomes: Mapping[str, Page], errors: Mapping[str, Page]) -> Mapping[str, FormDefinition]:
         """Return the forms by address, before facts are filled in.
 
         Raises:
@@ -204,7 +204,7 @@ class Reader:
 
     def _forms(
         self, outcomes: Mapping[str, Page], errors: Mapping[str, Page], folder: Path, shown: Path
-    ) -> Mapping[str, Form]:
+    ) -> Mapping[str, FormDefinition]:
         there = {path.stem for path in (self.folder / "forms").glob("*.toml")}
         forms = {a: form for a, form in load_forms(folder, shown).items() if form.key in there}
         faults = list(missing_outcomes(forms, outcomes, folder, shown))
@@ -216,7 +216,7 @@ class Reader:
             raise Unreadable(*([] if self.kept_forms else self.problems), *faults)
         return forms
 
-    def form_pages(self, forms: Mapping[str, Form]) -> dict[str, Page]:
+    def form_pages(self, forms: Mapping[str, FormDefinition]) -> dict[str, Page]:
         """Return the page around each form. A form whose page cannot be used gets a page without text."""
         written = {page.address: page for page in self.each("forms", _page)}
         return {

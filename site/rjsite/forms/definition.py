@@ -3,7 +3,7 @@
 The page, the error messages, "Check your answers", the team's email and the printed form are all made from
 these definitions, so each question is written in one place (docs/forms.md).
 
-A text may name facts about the service, such as `{area}`. `Form.filled` replaces each name with its value.
+A text may name facts about the service, such as `{area}`. `FormDefinition.filled` fills them in.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pydantic_core import PydanticCustomError
 
 # Names that a question cannot have, because the form (rjsite/forms/form.py) or its page uses them. WTForms
 # would run `validate_on_submit` as the validator of a question named on_submit.
-TAKEN = """ asked blocks chosen data definition errors errors_in_order fill form form_errors form_token
- given help-panel hidden_tag holds is_submitted keys leaving live main menu meta notice
+RESERVED_NAMES = """ asked blocks chosen data definition errors errors_in_order fill form form_errors
+ form_token given help-panel hidden_tag holds is_submitted keys leaving live main menu meta notice
  notice-title on_submit opened populate_obj post_process print-hint problem problem-title
  process progress-last sent_token stop to_referral token token_expired validate
  validate_on_submit values website wrong """
@@ -42,6 +42,7 @@ def _without_facts(line: str) -> str:
 TeamText = Annotated[str, AfterValidator(_without_facts)]
 Conditions = dict[str, tuple[str, ...]]  # the accepted answers by question; every condition must be met
 _NAMED = re.compile(r"<([^<>]*)>")  # the name of a question in a headline, replaced by the answer
+_VALID_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 class Opener(NamedTuple):
@@ -98,7 +99,7 @@ class Question(_Part):
     after: str = ""  # a text below the question
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_fields(self) -> Self:
         if (self.kind in ("one", "many")) != bool(self.choices):
             raise ValueError("give choices to the kinds “one” and “many”, and to no other")
         if self.limit and not self.noun:
@@ -174,14 +175,14 @@ class Step(_Part):
 
 
 # The addresses that the site, its web server and the staff copy use themselves. No form may have one of them.
-OF_THE_SITE = frozenset((
+RESERVED_ADDRESSES = frozenset((
     "/case-studies", "/exit", "/healthz", "/readyz", "/sent", "/site-away", "/staff", "/styleguide",
     "/too-long",
 ))  # fmt: skip
-_UNDER = ("/case-studies/", "/papers/", "/staff/", "/static/")  # nor may an address begin with one of these
+RESERVED_PREFIXES = ("/case-studies/", "/papers/", "/staff/", "/static/")  # nor may an address begin so
 
 
-class Form(_Part):
+class FormDefinition(_Part):
     """A form: its name and address, its steps in order, and how it is shown, sent and answered."""
 
     key: str = Field(exclude=True)  # from the names of its files, KEY.toml and KEY.md; not written in them
@@ -195,21 +196,20 @@ class Form(_Part):
 
     @field_validator("address")
     @classmethod
-    def _reachable(cls, address: str) -> str:
+    def _check_address(cls, address: str) -> str:
         if not re.fullmatch(r"(?:/[a-z0-9]+(?:-[a-z0-9]+)*)+", address):
             raise ValueError("begin it with / and use small letters, figures and hyphens only")
-        if address in OF_THE_SITE or address.startswith(_UNDER):
+        if address in RESERVED_ADDRESSES or address.startswith(RESERVED_PREFIXES):
             raise ValueError("the site itself uses this address; write another")
         return address
 
     @model_validator(mode="after")
-    def _linked(self) -> Self:
+    def _check_questions(self) -> Self:
         seen: dict[str, list[str]] = {}
         for question in self.questions:
-            if question.name in TAKEN.split() or not re.fullmatch(r"[a-z][a-z0-9_-]*", question.name):
-                raise _problem(
-                    question, f"“{question.name}” cannot be a name; write another, such as best_time"
-                )
+            if question.name in RESERVED_NAMES.split() or not _VALID_NAME.fullmatch(question.name):
+                message = f"“{question.name}” cannot be a name; write another, such as best_time"
+                raise _problem(question, message)
             if question.name in seen:
                 raise _problem(question, f"two questions are named “{question.name}”")
             for field, name, values in question.conditions:
@@ -224,7 +224,7 @@ class Form(_Part):
         return self
 
     @model_validator(mode="after")
-    def _quoted(self) -> Self:
+    def _check_references(self) -> Self:
         names = {question.name for question in self.questions}
         if self.reply_to and self.reply_to not in names:
             raise ValueError(f"“reply_to” names no question “{self.reply_to}”")
@@ -249,7 +249,7 @@ class Form(_Part):
         """Yield the outcomes that answers can lead to."""
         return (choice.stop for question in self.questions for choice in question.choices if choice.stop)
 
-    def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Form:
+    def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> FormDefinition:
         """Return the form with facts filled in, without the choices that need an unset fact."""
         return self.model_copy(
             update={

@@ -10,7 +10,7 @@ from typing import Any, assert_never
 from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, StringField
 
-from rjsite.forms.definition import Choice, Conditions, Form, Question, Step
+from rjsite.forms.definition import Choice, Conditions, FormDefinition, Question, Step
 from rjsite.forms.referral import Answer, Referral
 from rjsite.forms.spam import signs_of_spam
 from rjsite.forms.token import Signer
@@ -50,7 +50,7 @@ class QuestionForm(FlaskForm):
         sent_token: the token that was sent with the answers.
     """
 
-    definition: Form
+    definition: FormDefinition
     keys: Sequence[str]
 
     class Meta:
@@ -65,14 +65,14 @@ class QuestionForm(FlaskForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._signer = Signer(self.keys, self.definition.key)
-        self.sent_token = self._signer.open(self.form_token.data or "")
+        self.sent_token = self._signer.load(self.form_token.data or "")
 
     @property
     def token(self) -> str:
         """Return the token for the page: the one that was sent if it is still valid, otherwise a new one."""
         if not self.is_submitted():
-            return self._signer.fresh()
-        return self._signer.again(self.sent_token.nonce) if self.token_expired else str(self.form_token.data)
+            return self._signer.new_token()
+        return self._signer.renew(self.sent_token.nonce) if self.token_expired else str(self.form_token.data)
 
     @property
     def token_expired(self) -> bool:
@@ -190,7 +190,7 @@ def _hold(conditions: Conditions, given: Mapping[str, Sequence[str]]) -> bool:
     return all(set(values).intersection(given.get(name, ())) for name, values in conditions.items())
 
 
-def form_class(definition: Form, keys: Sequence[str]) -> type[QuestionForm]:
+def form_class(definition: FormDefinition, keys: Sequence[str]) -> type[QuestionForm]:
     """Return the WTForms class of a form.
 
     Args:

@@ -45,7 +45,7 @@ class Token:
 
 
 class Signer:
-    """Signs and opens the tokens of one form.
+    """Signs and loads the tokens of one form.
 
     Args:
         keys: the first key signs tokens, and every key verifies them.
@@ -55,15 +55,15 @@ class Signer:
     def __init__(self, keys: Sequence[str], form: str) -> None:
         self._serializer = URLSafeTimedSerializer(list(reversed(keys)), salt=f"form-token:{form}")
 
-    def fresh(self) -> str:
+    def new_token(self) -> str:
         """Return a token for an empty form."""
         return self._serializer.dumps(secrets.token_urlsafe(12))
 
-    def again(self, nonce: str) -> str:
+    def renew(self, nonce: str) -> str:
         """Return a new token for the same submission. A form sent with it never counts as sent too fast."""
         return self._serializer.dumps({"again": nonce})
 
-    def open(self, text: str) -> Token:
+    def load(self, text: str) -> Token:
         """Return the token that was sent with a form. An unreadable one gets a new nonce."""
         try:
             content, signed_at = self._serializer.loads(text, return_timestamp=True)

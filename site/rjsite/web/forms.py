@@ -65,8 +65,8 @@ def _empty_form() -> Response:
 
     def make() -> page_cache.CachedFormPage:
         form = _form()
-        fresh = Signer(current_services().settings.secrets, form.definition.key).fresh
-        return page_cache.CachedFormPage(_show(form).data, fresh)
+        new_token = Signer(current_services().settings.secrets, form.definition.key).new_token
+        return page_cache.CachedFormPage(_show(form).data, new_token)
 
     return page_cache.cached_response(
         request.path + ("?fill=1" if request.args.get("fill") == "1" else ""), make

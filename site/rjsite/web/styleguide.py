@@ -11,7 +11,7 @@ from flask import Flask, Response, make_response, render_template
 from werkzeug.datastructures import MultiDict
 
 from rjsite.content.markdown import opening_and_sections
-from rjsite.forms.definition import Choice, Form, Kind, Question, Step
+from rjsite.forms.definition import Choice, FormDefinition, Kind, Question, Step
 from rjsite.forms.form import QuestionForm, form_class
 from rjsite.services import current_services
 from rjsite.settings import ROOT, Settings
@@ -58,7 +58,7 @@ def _questions(state: str) -> tuple[Question, ...]:
 def _form(state: str, keys: Sequence[str], answers: Mapping[str, str | list[str]]) -> QuestionForm:
     """Return a form with a question of each kind and these answers."""
     step = Step(title=state, question=_questions(state))
-    definition = Form(key=state, name=state, address=f"/{state}", step=(step,))
+    definition = FormDefinition(key=state, name=state, address=f"/{state}", step=(step,))
     given = MultiDict({f"{state}-{name}": value for name, value in answers.items()})
     return form_class(definition, keys)(given)
 

@@ -13,7 +13,7 @@ from rjsite.content.markdown import slug
 from rjsite.content.model import Page
 from rjsite.content.problem import Problem
 from rjsite.content.toml import line_of
-from rjsite.forms.definition import OF_THE_SITE
+from rjsite.forms.definition import RESERVED_ADDRESSES
 
 _ID = re.compile(r'\sid="([^"]+)"')
 _USED = (
@@ -89,7 +89,7 @@ def cross_file_problems(library: Library, folder: Path, addresses: Addresses) ->
     for address in library.pages.keys() & library.forms.keys():
         shown = library.pages[address].document.shown
         yield Problem(shown, 1, f"{address} is the address of a form; give this file another name")
-    for address in (library.pages.keys() & OF_THE_SITE) - {"/sent"}:  # the text of /sent is a page
+    for address in (library.pages.keys() & RESERVED_ADDRESSES) - {"/sent"}:  # the text of /sent is a page
         shown = library.pages[address].document.shown
         yield Problem(shown, 1, f"the site itself uses {address}; give this file another name")
     for name, what in _NEEDED.items():
