@@ -21,7 +21,7 @@ import rjsite
 from rjsite import create_app
 from rjsite.content import git_update
 from rjsite.content.list_file import HIDDEN_STORIES, ListFile
-from rjsite.doctor import NotSeen, Site, content_checks, machine_checks, mail_checks, report
+from rjsite.doctor import NotChecked, Site, content_checks, machine_checks, mail_checks, report
 from rjsite.mail.credentials import credentials_digest
 from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.smtp_errors import SIGN_IN_REFUSED
@@ -137,7 +137,7 @@ def back_up(box: Outbox, folder: Path, hours_ago: float = 0) -> Path:
 def only(lines: Iterable[str]) -> str:
     """Return the one line of a check."""
     (line,) = lines
-    assert not isinstance(line, NotSeen)
+    assert not isinstance(line, NotChecked)
     return line
 
 
@@ -397,12 +397,12 @@ def test_a_unit_that_failed_or_does_not_run_is_named(site, programs, unit, state
 def test_units_that_cannot_be_looked_at_are_no_fault(site, programs, monkeypatch):
     (programs / "systemctl").write_text("#!/bin/sh\nexit 1\n")
     monkeypatch.setattr(report, "CHECKS", {"units": machine_checks.check_units})
-    refused = report.examine(site())
+    refused = report.run_checks(site())
     monkeypatch.setattr(machine_checks, "SYSTEMD", programs / "none")
-    without_systemd = report.examine(site())
+    without_systemd = report.run_checks(site())
 
-    assert refused.not_seen == ["units: this user may not look at rjsite@deliver.service"]
-    assert without_systemd.not_seen == ["the systemd units, because systemd did not start this machine"]
+    assert refused.not_checked == ["units: this user may not look at rjsite@deliver.service"]
+    assert without_systemd.not_checked == ["the systemd units, because systemd did not start this machine"]
     assert (refused.to_do, without_systemd.to_do) == ([], [])
 
 
@@ -645,10 +645,10 @@ def test_a_check_that_fails_itself_stops_no_other(site, monkeypatch):
     checks = {"broken": lambda _site: 1 / 0, "closed": forbidden, "last": lambda _site: ["a line"]}
     monkeypatch.setattr(report, "CHECKS", checks)
 
-    found = report.examine(site())
+    found = report.run_checks(site())
 
     assert found.to_do == ["broken: this check failed (ZeroDivisionError)", "a line"]
-    assert found.not_seen == ["closed: this user may not look at /somewhere"]
+    assert found.not_checked == ["closed: this user may not look at /somewhere"]
 
 
 def test_in_development_nothing_of_a_server_is_asked_for(content, tmp_path, monkeypatch):
@@ -672,7 +672,7 @@ def test_what_root_looks_at_does_not_become_roots(site, values):
     for folder in data.parents:
         folder.chmod(folder.stat().st_mode | 0o011)
 
-    report.examine(site())  # the file is moved aside, and a new one is created
+    report.run_checks(site())  # the file is moved aside, and a new one is created
 
     assert len(list(data.glob("outbox.sqlite3*"))) > 1
     assert {path.stat().st_uid for path in data.rglob("*")} == {65534}

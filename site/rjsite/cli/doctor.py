@@ -26,7 +26,7 @@ def doctor() -> None:
     It exits with 1 if anything has to be done. It connects to no mail server.
     """
     from rjsite.doctor import Site
-    from rjsite.doctor.report import examine
+    from rjsite.doctor.report import run_checks
 
     if SETTINGS_FILE.exists() and not any(name.startswith(PREFIX) for name in os.environ):
         os.environ[FILE] = str(SETTINGS_FILE)  # as the command in deploy/rjsite does for root
@@ -34,18 +34,18 @@ def doctor() -> None:
     given = {**read_given(Settings.names()).values, FILE: os.environ.get(FILE, "")}
     logging.disable()  # the checks report what other parts of the site would log
     try:
-        report = examine(Site(settings, faults, given))
+        report = run_checks(Site(settings, faults, given))
         facts = _facts_to_come(settings)
     finally:
         logging.disable(logging.NOTSET)
     if report.to_do:
         click.echo("\n".join(["To do:", *(f"- {line}" for line in report.to_do)]))
-    if report.not_seen:
-        click.echo("\n".join(["Could not be checked:", *(f"- {line}" for line in report.not_seen)]))
+    if report.not_checked:
+        click.echo("\n".join(["Could not be checked:", *(f"- {line}" for line in report.not_checked)]))
     if report.to_do:
-        click.echo(f"Passed: {', '.join(report.in_order)}. This is {_state(settings)}.{facts}")
+        click.echo(f"Passed: {', '.join(report.passed)}. This is {_state(settings)}.{facts}")
         sys.exit(1)
-    nothing = "Nothing else" if report.not_seen else "Nothing"
+    nothing = "Nothing else" if report.not_checked else "Nothing"
     click.echo(f"{nothing} to do. This is {_state(settings)}.{facts}")
 
 

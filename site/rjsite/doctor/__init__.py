@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rjsite.settings import Settings
 
 
-class NotSeen(str):
+class NotChecked(str):
     """A line about something that could not be checked. The line does not ask anybody to do anything."""
 
     __slots__ = ()

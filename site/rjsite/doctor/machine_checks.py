@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from rjsite import full_version
 from rjsite.content.file_checks import RESTART
 from rjsite.content.list_file import PUBLISHED_FOLDERS, ListFile
-from rjsite.doctor import NotSeen, Site
+from rjsite.doctor import NotChecked, Site
 from rjsite.encryption.at_rest import CannotDecrypt
 from rjsite.services import OVERDUE, make_outbox
 
@@ -64,7 +64,7 @@ def check_units(site: Site) -> Iterator[str]:
     if not site.settings.production:
         return
     if not SYSTEMD.is_dir():
-        yield NotSeen("the systemd units, because systemd did not start this machine")
+        yield NotChecked("the systemd units, because systemd did not start this machine")
         return
     timers = [DAILY, CONTENT] if site.settings.content_repository else [DAILY]
     apart = not site.settings.deliver_in_server and site.settings.outbox_url.startswith("sqlite")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rjsite.doctor import NotSeen, Site, content_checks, machine_checks, mail_checks
+from rjsite.doctor import NotChecked, Site, content_checks, machine_checks, mail_checks
 
 Check = Callable[[Site], Iterable[str]]
 
@@ -37,24 +37,24 @@ class Report:
 
     Attributes:
         to_do: a line for each thing that somebody has to do.
-        not_seen: a line for each thing that could not be checked.
-        in_order: the names of the checks that found nothing.
+        not_checked: a line for each thing that could not be checked.
+        passed: the names of the checks that found nothing.
     """
 
     to_do: list[str] = field(default_factory=list)
-    not_seen: list[str] = field(default_factory=list)
-    in_order: list[str] = field(default_factory=list)
+    not_checked: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
 
 
-def examine(site: Site) -> Report:
-    """Return the results of all checks. A check that fails does not stop the others."""
+def run_checks(site: Site) -> Report:
+    """Run all checks and return the results. A check that fails does not stop the others."""
     report = Report()
     with _as_owner_of(site.settings.data_dir):
         for name, check in CHECKS.items():
             lines = _lines_of(name, check, site)
-            report.to_do += [line for line in lines if not isinstance(line, NotSeen)]
-            report.not_seen += [line for line in lines if isinstance(line, NotSeen)]
-            report.in_order += [] if lines else [name]
+            report.to_do += [line for line in lines if not isinstance(line, NotChecked)]
+            report.not_checked += [line for line in lines if isinstance(line, NotChecked)]
+            report.passed += [] if lines else [name]
     return report
 
 
@@ -63,7 +63,7 @@ def _lines_of(name: str, check: Check, site: Site) -> list[str]:
     try:
         lines.extend(check(site))
     except PermissionError as error:
-        lines.append(NotSeen(f"{name}: this user may not look at {error.filename}"))
+        lines.append(NotChecked(f"{name}: this user may not look at {error.filename}"))
     except Exception as error:  # whatever is broken, the other checks still run
         lines.append(f"{name}: this check failed ({type(error).__name__})")
     return lines
