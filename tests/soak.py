@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support import site_process
 from support.authority import Authority, server_context
-from support.disk import damaged, full, locked, mend_aside, outbox_rows_are_due
-from support.faulty_mail_server import CLOSE, LOGIN, SILENT, CrookedServer
+from support.disk import damaged, full, locked, outbox_rows_are_due, repair_corrupt_files
+from support.faulty_mail_server import CLOSE, LOGIN, SILENT, FaultyMailServer
 from support.forms import CONTACT, Page, lost
 from support.mail import Received
 from support.processes import free_port, wait_until
@@ -131,8 +131,8 @@ class Soak:
         good = server_context(self.authority.sign())
         wrong = server_context(self.authority.self_signed())
         while not self.over.is_set():
-            kind = chance.choice(["good", "good", "crooked", "crooked", "away", "untrusted"])
-            says = chance.choice(FAULTS) if kind == "crooked" else {}
+            kind = chance.choice(["good", "good", "faulty", "faulty", "away", "untrusted"])
+            says = chance.choice(FAULTS) if kind == "faulty" else {}
             self.went_wrong["mail: " + (str(says) if says else kind)] += 1
             if kind == "away":
                 self.over.wait(chance.random() * 3)
@@ -147,9 +147,9 @@ class Soak:
 
     def mail_server(
         self, context: ssl.SSLContext, says: Mapping[str, str | list[str]] = MappingProxyType({})
-    ) -> CrookedServer:
+    ) -> FaultyMailServer:
         accepts = self.tokens.accepts if self.tokens else None
-        return CrookedServer(self.port, context, says, accepts_token=accepts)
+        return FaultyMailServer(self.port, context, says, accepts_token=accepts)
 
     def tokens_go_wrong(self, tokens: TokenServer, chance: random.Random) -> None:
         """Make tokens expire early, or the token server refuse or be busy, until the next change."""
@@ -199,7 +199,7 @@ class Soak:
         if self.tokens:
             self.tokens.answer = None
         with self.mail_server(server_context(self.authority.sign())) as server:
-            for aside in mend_aside(self.site.data_dir):
+            for aside in repair_corrupt_files(self.site.data_dir):
                 self.site.env["RJSITE_DATABASE_URL"] = f"sqlite:///{aside}"
                 done = self.site.run("deliver", "--once", seconds=SETTLED)
                 if done.returncode:
@@ -242,7 +242,9 @@ def running(folder: Path, seed: int, sign_in: str) -> Iterator[Soak]:
         "RJSITE_DAILY_COUNT": "false",
     }
     # with waits of minutes after refused sign-ins, mail would seldom be sent during a run
-    site_process.RJSITE = site_process.hurried("rjsite.mail.sign_in_gate", FIRST_WAIT=1, LONGEST_WAIT=4)
+    site_process.RJSITE = site_process.with_constants(
+        "rjsite.mail.sign_in_gate", FIRST_WAIT=1, LONGEST_WAIT=4
+    )
     place = folder / "site"
     place.mkdir()
     with ExitStack() as stack:

@@ -9,7 +9,21 @@ import time_machine
 
 from rjsite.outbox import operator
 from rjsite.services import services_of
-from support.forms import CONTACT, GOOD, SLIPS, STOPS, A, B, C, Page, Slip, fresh, lost, send, words
+from support.forms import (
+    CONTACT,
+    GOOD,
+    INVALID_ANSWERS,
+    STOPS,
+    A,
+    B,
+    C,
+    InvalidAnswer,
+    Page,
+    fresh,
+    lost,
+    send,
+    words,
+)
 
 DAY = 24 * 3600
 FORMS = list(GOOD)
@@ -37,23 +51,23 @@ def field_of(page: Page, name: str):
 class Refused:
     """A form that was sent with one error, and the page that it led to."""
 
-    slip: Slip
+    invalid: InvalidAnswer
     status: int
     page: Page
     kept: int
 
 
-@pytest.fixture(scope="module", params=SLIPS, ids=str)
+@pytest.fixture(scope="module", params=INVALID_ANSWERS, ids=str)
 def refused(request, calm_app) -> Refused:
-    slip, outbox = request.param, services_of(calm_app).outbox
+    invalid, outbox = request.param, services_of(calm_app).outbox
     before = len(operator.rows(outbox))
-    answer = send(calm_app.test_client(), slip.form, slip.change)
-    return Refused(slip, answer.status_code, Page(answer.text), len(operator.rows(outbox)) - before)
+    answer = send(calm_app.test_client(), invalid.form, invalid.change)
+    return Refused(invalid, answer.status_code, Page(answer.text), len(operator.rows(outbox)) - before)
 
 
-def test_each_slip_is_named_in_the_summary_and_at_its_field(refused, content):
-    page, name = refused.page, refused.slip.field
-    message = refused.slip.message.format(area=content.facts["area"].value)
+def test_each_invalid_answer_is_named_in_the_summary_and_at_its_field(refused, content):
+    page, name = refused.page, refused.invalid.field
+    message = refused.invalid.message.format(area=content.facts["area"].value)
 
     controls, marked, about = field_of(page, name)
     (link,) = [a for a in page.by_id["problem"].iter("a") if words(a) == message]
@@ -84,13 +98,13 @@ def test_a_page_with_a_slip_says_so_first_and_nothing_is_kept(refused):
 
 
 def test_no_answer_is_lost_by_a_slip(refused):
-    assert lost({**GOOD[refused.slip.form], **refused.slip.change}, refused.page) == {}
+    assert lost({**GOOD[refused.invalid.form], **refused.invalid.change}, refused.page) == {}
 
 
 def test_a_slip_brings_no_message_at_other_fields(refused):
     page = refused.page
 
-    assert [name for name in page.by_id if name.endswith("-error")] == [f"{refused.slip.field}-error"]
+    assert [name for name in page.by_id if name.endswith("-error")] == [f"{refused.invalid.field}-error"]
     assert len(list(page.by_id["problem"].iter("a"))) == 1
 
 

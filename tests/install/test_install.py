@@ -17,7 +17,7 @@ import pytest
 from support.authority import Authority
 from support.debian import HOST_AS_SEEN_INSIDE, ROOT, Done, Machine, need_programs
 from support.mail import MailServer
-from support.readers import Reader, make_reader
+from support.readers import CertificateFiles, make_reader
 from support.visitor import FORM_A, REFERENCE, TOKEN
 
 DOMAIN = "mending.internal"
@@ -46,7 +46,7 @@ class Server(Machine):
         """Prepare what an administrator has: a name, a certificate, a mail server and a repository."""
         super().__init__(suite, folder, authority)
         self.project, self.mail, self.ca = folder / f"{suite}-project", mail, authority.ca_file
-        self.reader: Reader = make_reader(folder, f"reader-{suite}")
+        self.reader: CertificateFiles = make_reader(folder, f"reader-{suite}")
         key, begin, certificate = authority.sign(HOST).read_text().partition("-----BEGIN CERTIFICATE")
         self.write("/etc/ssl/site.pem", begin + certificate)
         self.write("/etc/ssl/site.key", key)

@@ -33,7 +33,7 @@ from rjsite.web import page_cache
 from support import commands
 from support.authority import Authority, server_context
 from support.processes import free_port
-from support.readers import Reader, make_reader
+from support.readers import CertificateFiles, make_reader
 
 HOUR, DAY = 3600, 86400
 SLUG = "the-shop-window"
@@ -46,7 +46,7 @@ RUNS = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nResult=succ
 
 
 @pytest.fixture(scope="session")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> CertificateFiles:
     """Return a member of the team, to whom mail is encrypted."""
     return make_reader(tmp_path_factory.mktemp("reader"), "anna")
 
@@ -73,7 +73,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def values(
-    content: Path, tmp_path: Path, reader: Reader, programs: Path, monkeypatch: pytest.MonkeyPatch
+    content: Path, tmp_path: Path, reader: CertificateFiles, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
     """Return the settings of a healthy site, which are also set in the environment."""
     data, backups = tmp_path / "data", tmp_path / "backups"

@@ -22,7 +22,7 @@ from rjsite.outbox.store import SentForm
 from support import referral
 from support.mail import copy_of, text_of
 from support.needs import program
-from support.readers import DAY, Reader, make_reader
+from support.readers import DAY, CertificateFiles, make_reader
 
 NOW = datetime.now(UTC).timestamp()
 WORDS = "It was my shop. Ünïcode 👩🏽‍🦱"
@@ -38,14 +38,14 @@ MESSAGE = compose(REFERRAL, 1, TEAM, SENDER, 118)
 
 
 @pytest.fixture(scope="module")
-def readers(tmp_path_factory) -> dict[str, Reader]:
+def readers(tmp_path_factory) -> dict[str, CertificateFiles]:
     """Return people by name, each with a key and a certificate."""
     folder = tmp_path_factory.mktemp("readers")
     days = {"one": 400, "two": 400, "soon": 20, "ended": -1}
     return {name: make_reader(folder, name, days=days[name]) for name in days}
 
 
-def opened_by(envelope: bytes, reader: Reader) -> bytes:
+def opened_by(envelope: bytes, reader: CertificateFiles) -> bytes:
     """Return what a reader's own program decrypts from an email: nothing if the key does not fit."""
     done = subprocess.run(
         [program("openssl"), "smime", "-decrypt", "-recip", reader.certificate, "-inkey", reader.key],

@@ -65,7 +65,7 @@ def overwrite(site: Site) -> None:
     site.start()
 
 
-def mend_aside(folder: Path) -> list[Path]:
+def repair_corrupt_files(folder: Path) -> list[Path]:
     """Repair the files that were kept after `damaged`, make all their mail due, and return them."""
     files = [path for path in folder.glob(f"{DATABASE}.damaged-*") if path.name[-1].isdigit()]
     for file in files:

@@ -40,7 +40,7 @@ class _HungUp(Exception):
 
 
 @dataclass
-class CrookedServer:
+class FaultyMailServer:
     """An SMTP server on a port, with a configurable reply at each point in the conversation.
 
     Attributes:
@@ -115,7 +115,7 @@ class CrookedServer:
 class _Conversation:
     """One connection."""
 
-    def __init__(self, server: CrookedServer, line: socket.socket) -> None:
+    def __init__(self, server: FaultyMailServer, line: socket.socket) -> None:
         self.server = server
         self.line = line
         self.line.settimeout(20)

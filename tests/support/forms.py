@@ -1,7 +1,7 @@
 """The four forms for tests without a browser: good answers, mistakes, and a parser for the page.
 
-SLIPS and STOPS are written by hand, never generated from the definitions in tests/invented_service/forms, so
-that they check the site's behaviour independently of these definitions.
+INVALID_ANSWERS and STOPS are written by hand, never generated from the definitions in
+tests/invented_service/forms, so that they check the site's behaviour independently of these definitions.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ GOOD: dict[str, dict[str, Value]] = {
 
 
 @dataclass(frozen=True)
-class Slip:
+class InvalidAnswer:
     """A change to good answers, and the error that it must cause at a field; {area} is the service's area."""
 
     form: str
@@ -117,27 +117,27 @@ BAD_EMAIL = "Enter an email address in the correct format, like name@example.com
 LONG_EMAIL = "a@" + ".".join(["b" * 60] * 5) + ".com"
 
 
-def _too_long(form: str, field: str, noun: str, limit: int, also: Answers | None = None) -> Slip:
+def _too_long(form: str, field: str, noun: str, limit: int, also: Answers | None = None) -> InvalidAnswer:
     message = f"{noun} must be {limit:,} characters or less"
-    return Slip(form, field, message, {**(also or {}), field: "x" * (limit + 1)})
+    return InvalidAnswer(form, field, message, {**(also or {}), field: "x" * (limit + 1)})
 
 
-def _email(form: str, field: str, missing: str, also: Answers | None = None) -> list[Slip]:
+def _email(form: str, field: str, missing: str, also: Answers | None = None) -> list[InvalidAnswer]:
     return [
-        Slip(form, field, missing, {**(also or {}), field: " "}),
-        Slip(form, field, BAD_EMAIL, {**(also or {}), field: "anna at example"}),
-        Slip(form, field, BAD_EMAIL, {**(also or {}), field: LONG_EMAIL}),
+        InvalidAnswer(form, field, missing, {**(also or {}), field: " "}),
+        InvalidAnswer(form, field, BAD_EMAIL, {**(also or {}), field: "anna at example"}),
+        InvalidAnswer(form, field, BAD_EMAIL, {**(also or {}), field: LONG_EMAIL}),
     ]
 
 
-def _phone(form: str, field: str, missing: str, also: Answers) -> list[Slip]:
+def _phone(form: str, field: str, missing: str, also: Answers) -> list[InvalidAnswer]:
     return [
-        Slip(form, field, missing, {**also, field: ""}),
-        Slip(form, field, BAD_PHONE, {**also, field: "my usual number"}),
+        InvalidAnswer(form, field, missing, {**also, field: ""}),
+        InvalidAnswer(form, field, BAD_PHONE, {**also, field: "my usual number"}),
     ]
 
 
-def _contact_block(form: str) -> list[Slip]:
+def _contact_block(form: str) -> list[InvalidAnswer]:
     """Return mistakes in the contact questions. In form C the words differ and names begin with their_."""
     c = form == C
     p = "their_" if c else ""
@@ -151,49 +151,53 @@ def _contact_block(form: str) -> list[Slip]:
     phone = {by: "phone", f"{p}phone": "01632 960 001", f"{p}leave_message": "yes"}
     trusted = {**person, f"{p}trusted_name": "Jo", f"{p}trusted_contact": "01632 960 003"}
     return [
-        Slip(form, by, f"Select how {you}, or that {'they' if c else 'you'} will call us", {by: ""}),
+        InvalidAnswer(form, by, f"Select how {you}, or that {'they' if c else 'you'} will call us", {by: ""}),
         _too_long(form, f"{p}word", "The word", 40, {by: "call"}),
         *_phone(form, f"{p}phone", f"Enter {your} phone number", phone),
         *_email(form, f"{p}email", f"Enter {your} email address", {by: "email"}),
-        Slip(form, f"{p}address", f"Enter {your} address", {**post, f"{p}address": " \r\n "}),
+        InvalidAnswer(form, f"{p}address", f"Enter {your} address", {**post, f"{p}address": " \r\n "}),
         _too_long(form, f"{p}address", "Address", 500, post),
-        Slip(form, f"{p}trusted_name", f"Enter the name of {trust}", {**trusted, f"{p}trusted_name": ""}),
+        InvalidAnswer(
+            form, f"{p}trusted_name", f"Enter the name of {trust}", {**trusted, f"{p}trusted_name": ""}
+        ),
         _too_long(form, f"{p}trusted_name", f"Name of {trust}", 100, trusted),
-        Slip(
+        InvalidAnswer(
             form,
             f"{p}trusted_contact",
             f"Enter a phone number or email address for {trust}",
             {**trusted, f"{p}trusted_contact": ""},
         ),
         _too_long(form, f"{p}trusted_contact", "Phone number or email address", 254, trusted),
-        Slip(
+        InvalidAnswer(
             form,
             f"{p}leave_message",
             "Select yes if we can leave a message",
             {**phone, f"{p}leave_message": ""},
         ),
-        Slip(form, f"{p}say_who", "Select yes if we can say who we are", {f"{p}say_who": ""}),
+        InvalidAnswer(form, f"{p}say_who", "Select yes if we can say who we are", {f"{p}say_who": ""}),
         _too_long(form, f"{p}safe_notes", "What makes this safer", 300),
     ]
 
 
-def _what_it_is_about(form: str) -> list[Slip]:
+def _what_it_is_about(form: str) -> list[InvalidAnswer]:
     return [
-        Slip(form, "link", 'Select the connection with {area}, or "I am not sure"', {"link": []}),
-        Slip(form, "link", 'Select what applies, or select "None of these"', {"link": ["live", "none"]}),
+        InvalidAnswer(form, "link", 'Select the connection with {area}, or "I am not sure"', {"link": []}),
+        InvalidAnswer(
+            form, "link", 'Select what applies, or select "None of these"', {"link": ["live", "none"]}
+        ),
         _too_long(form, "about", "What this is about", 1000),
         _too_long(form, "needs_detail", f"Help {'they' if form == C else 'you'} need", 300),
     ]
 
 
-def _person(form: str) -> list[Slip]:
+def _person(form: str) -> list[InvalidAnswer]:
     return [
-        Slip(form, "name", "Enter what we should call you", {"name": " \t "}),
+        InvalidAnswer(form, "name", "Enter what we should call you", {"name": " \t "}),
         _too_long(form, "name", "Name", 100),
-        Slip(form, "adult", "Select yes if you are 18 or over", {"adult": ""}),
+        InvalidAnswer(form, "adult", "Select yes if you are 18 or over", {"adult": ""}),
         *_contact_block(form),
         *_what_it_is_about(form),
-        Slip(
+        InvalidAnswer(
             form,
             "agree",
             "Select the box if you agree that the team can use what you have written",
@@ -202,46 +206,52 @@ def _person(form: str) -> list[Slip]:
     ]
 
 
-SLIPS: list[Slip] = [
+INVALID_ANSWERS: list[InvalidAnswer] = [
     *_person(A),
     _too_long(A, "trusted_adult", "The adult you trust", 300, {"adult": "no"}),
     *_person(B),
-    Slip(B, "victim_led", 'Select yes, no or "I am not sure"', {"victim_led": ""}),
-    Slip(C, "consent", "Select yes if the person has agreed to this referral", {"consent": ""}),
-    Slip(C, "knows", "Select how you know the person", {"knows": ""}),
-    Slip(C, "ref_name", "Enter your name", {"ref_name": ""}),
+    InvalidAnswer(B, "victim_led", 'Select yes, no or "I am not sure"', {"victim_led": ""}),
+    InvalidAnswer(C, "consent", "Select yes if the person has agreed to this referral", {"consent": ""}),
+    InvalidAnswer(C, "knows", "Select how you know the person", {"knows": ""}),
+    InvalidAnswer(C, "ref_name", "Enter your name", {"ref_name": ""}),
     _too_long(C, "ref_name", "Your name", 100),
-    Slip(C, "ref_org", "Enter your organisation", {"ref_org": ""}),
+    InvalidAnswer(C, "ref_org", "Enter your organisation", {"ref_org": ""}),
     _too_long(C, "ref_org", "Organisation", 100),
     *_email(C, "ref_email", "Enter your email address"),
-    Slip(C, "ref_phone", "Enter your phone number", {"ref_phone": ""}),
-    Slip(C, "ref_phone", BAD_PHONE, {"ref_phone": "12"}),
-    Slip(C, "ref_by", "Select how we can reach you", {"ref_by": []}),
+    InvalidAnswer(C, "ref_phone", "Enter your phone number", {"ref_phone": ""}),
+    InvalidAnswer(C, "ref_phone", BAD_PHONE, {"ref_phone": "12"}),
+    InvalidAnswer(C, "ref_by", "Select how we can reach you", {"ref_by": []}),
     _too_long(C, "ref_role", "Your role", 100),
-    Slip(C, "side", "Select whether they were harmed, caused harm or are in a dispute", {"side": ""}),
-    Slip(C, "their_adult", "Select yes if they are 18 or over", {"their_adult": ""}),
-    Slip(C, "yjs_reason", "Enter why the Youth Justice Service is not dealing with this", {"yjs_reason": ""}),
+    InvalidAnswer(
+        C, "side", "Select whether they were harmed, caused harm or are in a dispute", {"side": ""}
+    ),
+    InvalidAnswer(C, "their_adult", "Select yes if they are 18 or over", {"their_adult": ""}),
+    InvalidAnswer(
+        C, "yjs_reason", "Enter why the Youth Justice Service is not dealing with this", {"yjs_reason": ""}
+    ),
     _too_long(C, "yjs_reason", "Reason", 500),
-    Slip(C, "victim_led", 'Select yes, no or "Not sure"', {"victim_led": ""}),
-    Slip(C, "harmed_asked", "Select yes if the person harmed has asked for this", {"harmed_asked": ""}),
+    InvalidAnswer(C, "victim_led", 'Select yes, no or "Not sure"', {"victim_led": ""}),
+    InvalidAnswer(
+        C, "harmed_asked", "Select yes if the person harmed has asked for this", {"harmed_asked": ""}
+    ),
     *_what_it_is_about(C),
-    Slip(C, "their_name", "Enter what we should call them", {"their_name": ""}),
+    InvalidAnswer(C, "their_name", "Enter what we should call them", {"their_name": ""}),
     _too_long(C, "their_name", "Name", 100),
     *_contact_block(C),
     _too_long(C, "risk", "Risk", 1000),
-    Slip(CONTACT, "message", "Enter your message", {"message": "\r\n"}),
+    InvalidAnswer(CONTACT, "message", "Enter your message", {"message": "\r\n"}),
     _too_long(CONTACT, "message", "Message", 2000),
     _too_long(CONTACT, "reference", "Reference", 40, {"topic": "change"}),
-    Slip(CONTACT, "reply_by", "Select how you would like us to reply", {"reply_by": ""}),
+    InvalidAnswer(CONTACT, "reply_by", "Select how you would like us to reply", {"reply_by": ""}),
     *_email(CONTACT, "email", "Enter your email address"),
     *_phone(CONTACT, "phone", "Enter your phone number", {"reply_by": "phone", "leave_message": "yes"}),
-    Slip(
+    InvalidAnswer(
         CONTACT,
         "leave_message",
         "Select yes if we can leave a message",
         {"reply_by": "phone", "phone": "01632 960 001", "leave_message": ""},
     ),
-    Slip(CONTACT, "say_who", "Select yes if we can say who we are", {"say_who": ""}),
+    InvalidAnswer(CONTACT, "say_who", "Select yes if we can say who we are", {"say_who": ""}),
     _too_long(CONTACT, "name", "Name", 100),
 ]
 

@@ -15,14 +15,14 @@ DAY = 86400
 
 
 @dataclass(frozen=True)
-class Reader:
+class CertificateFiles:
     """The files of a person's certificate and key."""
 
     certificate: Path
     key: Path
 
 
-def make_reader(folder: Path, name: str, *, days: int = 400, kind: str = "rsa") -> Reader:
+def make_reader(folder: Path, name: str, *, days: int = 400, kind: str = "rsa") -> CertificateFiles:
     """Make a key and a certificate that expires in `days` days; `kind` is rsa, small (RSA) or ec."""
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
     if kind == "ec":
@@ -41,7 +41,7 @@ def make_reader(folder: Path, name: str, *, days: int = 400, kind: str = "rsa") 
         .not_valid_after(now + timedelta(days=days, hours=1))
         .sign(key, hashes.SHA256())
     )
-    reader = Reader(folder / f"{name}.pem", folder / f"{name}.key")
+    reader = CertificateFiles(folder / f"{name}.pem", folder / f"{name}.key")
     reader.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     reader.key.write_bytes(
         key.private_bytes(

@@ -20,7 +20,7 @@ from support.service import SERVICE
 HTTP = build_opener(ProxyHandler({}))
 
 
-def hurried(module: str, **seconds: float) -> list[str]:
+def with_constants(module: str, **seconds: float) -> list[str]:
     """Return RJSITE with other values for a module's constants, to shorten times too long for a test."""
     *python, program = RJSITE
     changes = "".join(f"m.{name} = {value}; " for name, value in seconds.items())

@@ -27,7 +27,7 @@ REFERENCE = re.compile(r"\b[2346789FHKMQRWXY]{4}-[2346789FHKMQRWXY]{4}\b")
 
 
 @dataclass(frozen=True)
-class Answered:
+class Response:
     """The response to a request."""
 
     status: int
@@ -49,7 +49,7 @@ class Visitor:
         parts = urlsplit(base_url)
         self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
 
-    def get(self, path: str) -> Answered:
+    def get(self, path: str) -> Response:
         """Fetch one page."""
         return self._ask("GET", path)
 
@@ -59,12 +59,12 @@ class Visitor:
         assert found, "the form has no token"
         return found[1]
 
-    def send(self, answers: Answers = FORM_A, path: str = "/refer/a", token: str = "") -> Answered:
+    def send(self, answers: Answers = FORM_A, path: str = "/refer/a", token: str = "") -> Response:
         """Post a form, with a new token unless one is given."""
         body = urlencode({**answers, "form_token": token or self.token(path)}, doseq=True)
         return self._ask("POST", path, body)
 
-    def reference(self, sent: Answered) -> str:
+    def reference(self, sent: Response) -> str:
         """Return the reference on the page that follows a sent form."""
         assert sent.status == 303, sent.text
         found = REFERENCE.search(self.get(sent.location).text)
@@ -74,13 +74,13 @@ class Visitor:
     def _connection(self) -> HTTPConnection:
         return HTTPConnection(self.host, self.port, timeout=30)
 
-    def _ask(self, method: str, path: str, body: str | None = None) -> Answered:
+    def _ask(self, method: str, path: str, body: str | None = None) -> Response:
         connection = self._connection()
         kind = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
         headers = {**self.headers, **kind}
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            return Answered(response.status, dict(response.headers), response.read().decode())
+            return Response(response.status, dict(response.headers), response.read().decode())
         finally:
             connection.close()

@@ -14,7 +14,7 @@ from support.forms import GOOD, A, Page, lost
 from support.mail import MailServer
 from support.processes import wait_until
 from support.service import PHONE
-from support.site_process import Site, hurried
+from support.site_process import Site, with_constants
 from support.visitor import Visitor
 
 ANSWERS = GOOD[A]
@@ -26,7 +26,7 @@ BREAKS = [locked, full, read_only, damaged]
 @pytest.fixture
 def site(start_site: Callable[..., Site], mail_server: MailServer, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Start a site with a mail server. The site waits for a lock for one second."""
-    monkeypatch.setattr(site_process, "RJSITE", hurried("rjsite.outbox.database", WAIT_FOR_LOCK=1))
+    monkeypatch.setattr(site_process, "RJSITE", with_constants("rjsite.outbox.database", WAIT_FOR_LOCK=1))
     return start_site(**mail_server.settings(), RJSITE_MAIL_TIMEOUT="2")
 
 

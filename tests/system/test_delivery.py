@@ -54,7 +54,9 @@ def test_nothing_leaves_to_a_server_whose_certificate_is_wrong(
 def test_a_form_is_taken_while_the_mail_server_is_down_and_arrives_when_it_is_back(
     start_site: Callable[..., Site], mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_process, "RJSITE", site_process.hurried("rjsite.mail.worker", PROBE_EVERY=3))
+    monkeypatch.setattr(
+        site_process, "RJSITE", site_process.with_constants("rjsite.mail.worker", PROBE_EVERY=3)
+    )
     mail_server.stop()
     site = start_site(**mail_server.settings(), **TEAM)
     visitor = Visitor(site.base_url)

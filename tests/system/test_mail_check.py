@@ -12,7 +12,7 @@ from rjsite.mail.advice import _sentences, advice
 from rjsite.settings import ROOT
 from support import commands
 from support.authority import Authority, server_context
-from support.faulty_mail_server import LOGIN, CrookedServer
+from support.faulty_mail_server import LOGIN, FaultyMailServer
 from support.mail import MailServer
 from support.processes import free_port
 from support.site_process import Site
@@ -114,7 +114,7 @@ def test_a_certificate_that_cannot_be_trusted_is_told_with_the_reason(
 def test_a_certificate_that_has_ended_is_told(check: Check, authority: Authority) -> None:
     port = free_port()
     settings = server(port, ca_file=str(authority.ca_file))
-    with CrookedServer(port, server_context(authority.sign("localhost", days=0))):
+    with FaultyMailServer(port, server_context(authority.sign("localhost", days=0))):
         assert "The certificate of the mail server has expired." in check(settings)[1]
 
 
@@ -145,7 +145,7 @@ def test_what_providers_answer_is_told_with_what_to_do(
 ) -> None:
     port = free_port()
     settings = server(port, ca_file=str(authority.ca_file), username=LOGIN[0], password=LOGIN[1])
-    with CrookedServer(port, server_context(authority.sign()), {point: reply}):
+    with FaultyMailServer(port, server_context(authority.sign()), {point: reply}):
         code, printed = check(settings)
 
     assert code == 1

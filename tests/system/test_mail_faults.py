@@ -30,7 +30,7 @@ from rjsite.outbox import database, operator
 from rjsite.services import services_of
 from rjsite.settings import Settings
 from support.authority import Authority, server_context
-from support.faulty_mail_server import CLOSE, DRIP, ECHO, LOGIN, SILENT, CrookedServer
+from support.faulty_mail_server import CLOSE, DRIP, ECHO, LOGIN, SILENT, FaultyMailServer
 from support.forms import GOOD, A, Page, lost, send
 from support.mail import MailServer
 from support.processes import free_port
@@ -129,12 +129,12 @@ class Stage:
     def box(self):
         return services_of(self.app).outbox
 
-    def server(self, fault: Fault) -> CrookedServer:
+    def server(self, fault: Fault) -> FaultyMailServer:
         options = {name: value for name, value in fault.options.items() if name != "absent"}
-        return CrookedServer(self.port, self.certificates[fault.certificate], fault.says, **options)
+        return FaultyMailServer(self.port, self.certificates[fault.certificate], fault.says, **options)
 
-    def mended(self) -> CrookedServer:
-        return CrookedServer(self.port, self.certificates["good"])
+    def mended(self) -> FaultyMailServer:
+        return FaultyMailServer(self.port, self.certificates["good"])
 
     def rows(self):
         return [row for row in operator.rows(self.box) if not row.wiped_at]
@@ -211,7 +211,7 @@ def clean(stage: Stage, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert [word for word in SECRETS if word in caplog.text] == []
 
 
-def ids(server: CrookedServer) -> list[str]:
+def ids(server: FaultyMailServer) -> list[str]:
     return [str(one.message["Message-ID"]) for one in server.received]
 
 
@@ -222,19 +222,19 @@ def test_a_fault_of_the_mail_server_costs_no_form(stage: Stage, fault: Fault, ca
     took = time.monotonic() - began
     assert (answer.status_code, took < 3) == (303, True)  # the person
 
-    crooked = stage.server(fault)
+    faulty = stage.server(fault)
     if "absent" in fault.options:
         stage.work()
     else:
-        with crooked:
+        with faulty:
             stage.work()
 
     (row,) = stage.rows()
     assert row.accepted_at is None
     assert state(row).startswith(fault.operator)  # the operator
     assert f"{row.reference} not accepted: {fault.operator}" in caplog.text
-    assert len(crooked.received) == int(fault.has_it)
-    assert [part for part in crooked.plain if b"MAIL" in part or b"AUTH" in part] == []
+    assert len(faulty.received) == int(fault.has_it)
+    assert [part for part in faulty.plain if b"MAIL" in part or b"AUTH" in part] == []
 
     with stage.mended() as good:
         stage.work()
@@ -242,7 +242,7 @@ def test_a_fault_of_the_mail_server_costs_no_form(stage: Stage, fault: Fault, ca
     assert len(good.received) == 1  # the team
     assert good.received[0].recipients == (ONE,)
     assert "A window of the corner shop." in good.received[0].text
-    assert set(ids(good)) | set(ids(crooked)) == set(ids(good))
+    assert set(ids(good)) | set(ids(faulty)) == set(ids(good))
     assert state(stage.rows()[0]).startswith("accepted")
 
 
@@ -263,7 +263,7 @@ def test_what_is_odd_about_a_mail_server_neither_stops_nor_doubles_mail(stage: S
 def test_greylisting_is_waited_out(stage: Stage) -> None:
     send(stage.app.test_client(), A, ANSWERS)
 
-    with CrookedServer(stage.port, stage.certificates["good"], {"rcpt": ["450 greylisted"] * 3}) as server:
+    with FaultyMailServer(stage.port, stage.certificates["good"], {"rcpt": ["450 greylisted"] * 3}) as server:
         tried = 0
         while not server.received and tried < 6:
             stage.work()
@@ -281,7 +281,7 @@ def test_one_of_two_recipients_refused_does_not_keep_the_mail_from_the_other(
     both = Stage(create_app(settings), stage.port, stage.certificates)
     send(both.app.test_client(), A, ANSWERS)
 
-    with CrookedServer(stage.port, stage.certificates["good"], refused=frozenset({ONE})) as server:
+    with FaultyMailServer(stage.port, stage.certificates["good"], refused=frozenset({ONE})) as server:
         both.work()
 
     assert [one.recipients for one in server.received] == [(TWO,)]
@@ -303,7 +303,7 @@ def test_many_mails_and_a_wrong_password_are_one_refused_sign_in_until_the_wait_
     """This is so for the worker, for its probe, for a form delivered directly and after each restart."""
     keep(stage, MANY)
     settings = services_of(stage.app).mail.settings
-    with CrookedServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN) as server:
+    with FaultyMailServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN) as server:
         for _ in range(3):
             site = create_app(settings)  # each as after a restart
             services_of(site).worker.drain()
@@ -322,7 +322,7 @@ def test_many_mails_and_a_wrong_password_are_one_refused_sign_in_until_the_wait_
 
 
 def test_a_form_that_meets_a_closed_gate_is_answered_at_once_and_keeps_every_answer(stage: Stage) -> None:
-    with CrookedServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN):
+    with FaultyMailServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN):
         keep(stage, 1)
         stage.work()
     site = create_app(services_of(stage.app).mail.settings)
@@ -362,7 +362,7 @@ def test_many_mails_are_out_soon_after_the_password_is_mended(stage: Stage) -> N
 def test_mails_put_off_by_a_closed_gate_leave_by_themselves_when_the_wait_is_over(stage: Stage) -> None:
     keep(stage, 5)
     gate, delivery = services_of(stage.app).mail.gate, services_of(stage.app).worker
-    with CrookedServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN):
+    with FaultyMailServer(stage.port, stage.certificates["good"], REFUSED_AT_LOGIN):
         delivery.drain()
     real = gate.clock
     gate.clock = stage.box.clock = lambda: real() + 121
@@ -400,7 +400,7 @@ def test_mails_that_waited_are_out_soon_after_the_server_is_mended(stage: Stage)
 def test_not_a_byte_of_mail_or_password_crosses_an_unverified_line(stage: Stage, certificate: str) -> None:
     send(stage.app.test_client(), A, ANSWERS)
 
-    with CrookedServer(stage.port, stage.certificates[certificate]) as server:
+    with FaultyMailServer(stage.port, stage.certificates[certificate]) as server:
         stage.work()
 
     tries = server.asked.count("connect")  # on a slow machine there is time for a second attempt

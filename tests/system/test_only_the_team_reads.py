@@ -12,7 +12,7 @@ import pytest
 from support.mail import MailServer
 from support.needs import program
 from support.processes import wait_until
-from support.readers import Reader, make_reader
+from support.readers import CertificateFiles, make_reader
 from support.site_process import Site
 from support.visitor import FORM_A, Visitor
 
@@ -25,7 +25,7 @@ PRODUCTION = {
 }
 
 
-def opened(envelope: bytes, reader: Reader) -> bytes:
+def opened(envelope: bytes, reader: CertificateFiles) -> bytes:
     """Decrypt an email as a reader's own mail program does."""
     return subprocess.run(
         [program("openssl"), "smime", "-decrypt", "-recip", reader.certificate, "-inkey", reader.key],

@@ -32,10 +32,10 @@ CLIENTS = 1000
 @pytest.fixture
 def site(start_site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Start a site with a shorter timeout than the real one."""
-    hurried = site_process.hurried(
+    changed = site_process.with_constants(
         "rjsite.server.http_parser", TIMEOUT=TIMEOUT, CLEANUP_INTERVAL=CLEANUP_INTERVAL
     )
-    monkeypatch.setattr(site_process, "RJSITE", hurried)
+    monkeypatch.setattr(site_process, "RJSITE", changed)
     return start_site(RJSITE_RATELIMIT_FORMS="off")
 
 

@@ -13,7 +13,7 @@ from rjsite.content.problem import Unreadable
 from rjsite.forms.definition import CHOICES_THAT_OPEN, FURTHER_OPENERS, RESERVED_NAMES, FormDefinition
 from rjsite.forms.form import form_class
 from rjsite.settings import ROOT
-from support.forms import CONTACT, GOOD, SILENT, SLIPS, STOPS, A, B, C
+from support.forms import CONTACT, GOOD, INVALID_ANSWERS, SILENT, STOPS, A, B, C
 from support.service import SERVICE
 
 
@@ -24,7 +24,7 @@ def ours():
 
 @pytest.mark.parametrize("form", GOOD)
 def test_a_form_asks_what_the_service_decided_and_nothing_else(ours, form):
-    decided = {slip.field for slip in SLIPS if slip.form == form} | SILENT[form]
+    decided = {invalid.field for invalid in INVALID_ANSWERS if invalid.form == form} | SILENT[form]
 
     asked = Counter(question.name for question in ours.forms[form].questions)
 
@@ -34,7 +34,11 @@ def test_a_form_asks_what_the_service_decided_and_nothing_else(ours, form):
 @pytest.mark.parametrize("form", GOOD)
 def test_every_message_is_word_for_word_what_the_service_decided(ours, form):
     area = ours.facts["area"].value
-    decided = {(slip.field, slip.message.format(area=area)) for slip in SLIPS if slip.form == form}
+    decided = {
+        (invalid.field, invalid.message.format(area=area))
+        for invalid in INVALID_ANSWERS
+        if invalid.form == form
+    }
 
     said = {
         (q.name, message)
