@@ -58,7 +58,7 @@ def said(changed, tmp_path_factory) -> dict[str, str]:
     with app.test_request_context():
         content = library()
         for page in [*content.outcomes.values(), *content.errors.values()]:
-            found[page.document.shown.as_posix()] = page.opening + "".join(
+            found[page.document.display_path.as_posix()] = page.opening + "".join(
                 section.html + "".join(item.html for item in section.items) for section in page.sections
             )
     for address in [*content.forms, "/sent", "/.well-known/security.txt", "/no-such-page", "/styleguide"]:

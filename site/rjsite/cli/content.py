@@ -78,7 +78,7 @@ def _permission(story: Story) -> str:
     who = story.agreed_by or "who agreed is not stated"
     given = f", {story.permission:%-d %B %Y}" if story.permission else ""
     ends = f", ends on {story.ask_again:%-d %B %Y}" if story.ask_again else ""
-    return f"  {story.document.shown}: {who}{given}{ends}{' (a draft)' if story.draft else ''}"
+    return f"  {story.document.display_path}: {who}{given}{ends}{' (a draft)' if story.draft else ''}"
 
 
 @click.command()

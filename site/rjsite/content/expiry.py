@@ -61,13 +61,13 @@ def expiry_notices(facts: Facts, stories: Iterable[Story], folder: Path, today: 
 
 
 def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
-    path, shown = folder / "service.toml", Path(folder.name, "service.toml")
-    lines = lines_in(path, shown)
+    path, display_path = folder / "service.toml", Path(folder.name, "service.toml")
+    lines = lines_in(path, display_path)
     for name, fact in {**facts, **facts.ended}.items():
         announced = fact.has_ended(today + SOON) or name in TEMPORARY
         if fact and fact.until and announced:
             message = f"{name} {_of_fact(name, fact, f'{fact.until:%-d %B %Y}', ended=fact.has_ended(today))}"
-            yield Problem(shown, lines.of((name, "until")), message, Severity.ENDS)
+            yield Problem(display_path, lines.of((name, "until")), message, Severity.ENDS)
 
 
 def _of_fact(name: str, fact: Fact, day: str, *, ended: bool) -> str:
@@ -89,4 +89,4 @@ def _permissions(stories: Iterable[Story], today: date) -> Iterator[Problem]:
             when = f"{'ended' if ended else 'ends'} on {story.ask_again:%-d %B %Y}"
             message = f"the permission for “{story.title}” {when}; {ASK_AGAIN}"
             severity = Severity.MUST_NOT_BE_SHOWN if ended else Severity.ENDS
-            yield Problem(story.document.shown, story.document.lines["ask_again"], message, severity)
+            yield Problem(story.document.display_path, story.document.lines["ask_again"], message, severity)

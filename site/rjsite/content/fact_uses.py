@@ -59,7 +59,7 @@ def fact_uses(library: Library, folder: Path) -> Iterator[Use]:
         for quoted in _QUOTED.finditer(text):
             yield from _in_words(quoted[1] or quoted[2] or "", place)
     for page in library.every_page:
-        place = page.address if page.address.startswith("/") else page.document.shown.as_posix()
+        place = page.address if page.address.startswith("/") else page.document.display_path.as_posix()
         yield from _in_words(page.document.body, place)
 
 

@@ -191,21 +191,21 @@ class Facts(dict[str, Fact]):
         return re.sub(r"[ \t]+(?=\n|$)", "", FACT_REFERENCE.sub(put, text))
 
 
-def load_facts(path: Path, shown: Path) -> Facts:
+def load_facts(path: Path, display_path: Path) -> Facts:
     """Return the facts about the service. A fact whose value is only a placeholder counts as not set.
 
     Args:
         path: the path of `service.toml`.
-        shown: the file's name in messages.
+        display_path: the file's name in messages.
 
     Raises:
         Unreadable: if the file cannot be used. The exception lists every problem.
     """
-    written = read_as(dict[str, Fact], path, shown)
+    written = read_as(dict[str, Fact], path, display_path)
     for name in REQUIRED.keys() & written.keys():
         written[name] = written[name].model_copy(update={"form": REQUIRED[name], "needed": True})
     facts = Facts({name: _resolved(fact, written) for name, fact in written.items()})
-    if problems := list(_required_fact_problems(facts, written, path, shown)):
+    if problems := list(_required_fact_problems(facts, written, path, display_path)):
         raise Unreadable(*problems)
     return facts
 
@@ -237,10 +237,10 @@ def _resolved(fact: Fact, written: Mapping[str, Fact]) -> Fact:
 
 
 def _required_fact_problems(
-    facts: Facts, written: Mapping[str, Fact], path: Path, shown: Path
+    facts: Facts, written: Mapping[str, Fact], path: Path, display_path: Path
 ) -> Iterator[Problem]:
     """Yield a problem for each required fact that is missing or cannot be used."""
-    lines = Lines(read_source(path, shown))
+    lines = Lines(read_source(path, display_path))
     for name, form in REQUIRED.items():
         fact, value = facts.get(name, Fact()), written.get(name, Fact()).value
         named = {match["name"] for match in FACT_REFERENCE.finditer(value)} & REQUIRED.keys()
@@ -248,10 +248,10 @@ def _required_fact_problems(
             continue  # the problem is reported for a required fact that this value names
         if value and not fact:
             message = f"“{value}” is not an answer; write {fact_formats.FORMAT_HINTS[form]}"
-            yield Problem(shown, lines.of((name, "value")), f"{name}: {message}")
+            yield Problem(display_path, lines.of((name, "value")), f"{name}: {message}")
         elif not fact:
-            yield Problem(shown, lines.of((name,)), f'add [{name}] with a value = "..."')
+            yield Problem(display_path, lines.of((name,)), f'add [{name}] with a value = "..."')
         elif fact_formats.link(form, fact.value) == "":
             yield Problem(
-                shown, lines.of((name, "value")), f"{name}: write {fact_formats.FORMAT_HINTS[form]}"
+                display_path, lines.of((name, "value")), f"{name}: write {fact_formats.FORMAT_HINTS[form]}"
             )

@@ -16,7 +16,7 @@ RESTART = "restart the site"
 
 
 def missing_outcomes(
-    forms: Mapping[str, FormDefinition], outcomes: Collection[str], folder: Path, shown: Path
+    forms: Mapping[str, FormDefinition], outcomes: Collection[str], folder: Path, display_path: Path
 ) -> Iterator[Problem]:
     """Yield a problem for each answer that leads to an outcome that is missing or cannot be used."""
     for form in forms.values():
@@ -24,7 +24,7 @@ def missing_outcomes(
             if stop not in outcomes:
                 line = line_of(folder / f"{form.key}.toml", f'stop = "{stop}"')
                 message = f"write content/outcomes/{stop}.md, or correct it"
-                yield Problem(shown / f"{form.key}.toml", line, message)
+                yield Problem(display_path / f"{form.key}.toml", line, message)
 
 
 def changed_addresses(
@@ -37,7 +37,7 @@ def changed_addresses(
         yield Problem(folder / f"{form.key}.toml", 1, message)
 
 
-def check_file_name(path: Path, shown: Path) -> None:
+def check_file_name(path: Path, display_path: Path) -> None:
     """Check that the name of a file can be used in an address.
 
     Raises:
@@ -49,7 +49,7 @@ def check_file_name(path: Path, shown: Path) -> None:
     message = f"name the file {name}.md: small letters, figures and hyphens only"
     if path.with_name(f"{name}.md").exists():
         message = f"{name}.md has the same address; rename this file, or delete one of the two"
-    raise Unreadable(Problem(shown, 1, message))
+    raise Unreadable(Problem(display_path, 1, message))
 
 
 def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
@@ -58,9 +58,11 @@ def body_problems(document: Document, facts: Facts) -> Iterator[Problem]:
         if match["name"] not in facts:
             number = document.body_line + document.body.count("\n", 0, match.start())
             yield Problem(
-                document.shown, number, f"there is no fact “{match['name']}”; see content/service.toml"
+                document.display_path, number, f"there is no fact “{match['name']}”; see content/service.toml"
             )
     for number, part in markdown.parts_used(document.body):
         if part not in markdown.PARTS:
             message = f"there is no part “{part}”; use one of: {', '.join(sorted(markdown.PARTS))}"
-            yield Problem(document.shown, document.body_line + number - 1, message, Severity.PLEASE_FIX)
+            yield Problem(
+                document.display_path, document.body_line + number - 1, message, Severity.PLEASE_FIX
+            )

@@ -32,13 +32,13 @@ class Document:
     """A file split into its fields and its body.
 
     Attributes:
-        shown: the file's name in messages.
+        display_path: the file's name in messages.
         lines: the line number of each field.
         body_line: the line number where the body begins.
         above: the source of the fields.
     """
 
-    shown: Path
+    display_path: Path
     fields: dict[str, Any]
     lines: dict[str, int] = field(repr=False)
     body: str = field(repr=False)
@@ -62,7 +62,7 @@ class Document:
             raise Unreadable(*(self._problem(model, fault) for fault in error.errors())) from None
         if not self.body.strip():
             message = "write the text below the second line of dashes"
-            raise Unreadable(Problem(self.shown, self.body_line, message))
+            raise Unreadable(Problem(self.display_path, self.body_line, message))
         return fields
 
     def _problem(self, model: type[BaseModel], fault: Any) -> Problem:
@@ -74,38 +74,38 @@ class Document:
             message = f"write one or more, like [{', '.join(get_args(values)[:2])}]"
         if fault["type"] not in ("missing", "extra_forbidden"):
             message = f"{name}: {self.misread_fields().get(name, message)}"
-        return Problem(self.shown, line, message)
+        return Problem(self.display_path, line, message)
 
 
-def read(path: Path, shown: Path) -> Document:
+def read(path: Path, display_path: Path) -> Document:
     """Return the fields and the body of a content file.
 
     Args:
         path: the file.
-        shown: the file's name in messages.
+        display_path: the file's name in messages.
 
     Raises:
         Unreadable: if the file or its front matter cannot be read, or the text exceeds a size limit.
     """
-    return parse(read_source(path, shown), shown)
+    return parse(read_source(path, display_path), display_path)
 
 
-def parse(text: str, shown: Path) -> Document:
+def parse(text: str, display_path: Path) -> Document:
     """Return the fields and the body in the text of a content file.
 
     Raises:
         Unreadable: if the front matter cannot be read, or the text exceeds a size limit.
     """
     lines = text.splitlines()
-    begin, end = _fences(lines, shown)
+    begin, end = _fences(lines, display_path)
     above, body = "\n".join(lines[begin + 1 : end]), "\n".join(lines[end + 1 :]) + "\n"
     for line, message in size_limits.exceeded_limits(above, body):
-        raise Unreadable(Problem(shown, begin + line + 1, message))
-    fields, where = _fields(above, shown, begin + 2)
-    return Document(shown, fields, where, body, end + 2, above)
+        raise Unreadable(Problem(display_path, begin + line + 1, message))
+    fields, where = _fields(above, display_path, begin + 2)
+    return Document(display_path, fields, where, body, end + 2, above)
 
 
-def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
+def _fences(lines: list[str], display_path: Path) -> tuple[int, int]:
     """Return the indexes of the two lines of dashes.
 
     Raises:
@@ -113,9 +113,11 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
     """
     begin = next((number for number, line in enumerate(lines) if line.strip()), None)
     if begin is None:
-        raise Unreadable(Problem(shown, 1, "this file is empty; write the page, or delete the file"))
+        raise Unreadable(Problem(display_path, 1, "this file is empty; write the page, or delete the file"))
     if lines[begin].rstrip() != FENCE:
-        raise Unreadable(Problem(shown, begin + 1, f"begin the file with a line of three dashes: {FENCE}"))
+        raise Unreadable(
+            Problem(display_path, begin + 1, f"begin the file with a line of three dashes: {FENCE}")
+        )
     for number, line in enumerate(lines[begin + 1 :], begin + 1):
         if line.rstrip() == FENCE:
             return begin, number
@@ -124,26 +126,28 @@ def _fences(lines: list[str], shown: Path) -> tuple[int, int]:
     if close is None:  # the first line that is unlike a field probably begins the text
         close = next((number for number, line in below if not _IN_FIELDS.match(line)), begin)
     message = f"close the fields with a second line of three dashes: {FENCE}"
-    raise Unreadable(Problem(shown, close + 1, message))
+    raise Unreadable(Problem(display_path, close + 1, message))
 
 
-def _fields(text: str, shown: Path, first: int) -> Read:
+def _fields(text: str, display_path: Path, first: int) -> Read:
     """Return the values and line numbers of the fields. `first` is the number of their first line."""
     try:
         nodes = list(yaml_fields.nodes(text))
     except yaml.YAMLError:
         at, message = yaml_fields.find_unreadable_line(text)
-        raise Unreadable(Problem(shown, first + at, message)) from None
+        raise Unreadable(Problem(display_path, first + at, message)) from None
     fields: dict[str, Any] = {}
     where: dict[str, int] = {}
     for name, index, node in nodes:
         line = first + index
         if name in fields:
             message = f"“{name}” is here twice; keep one of them (the other is line {where[name]})"
-            raise Unreadable(Problem(shown, line, message))
+            raise Unreadable(Problem(display_path, line, message))
         fields[name], where[name] = _plain(node), line
         if fields[name] is None:
-            raise Unreadable(Problem(shown, line, f"{name}: write plain words, or a list like [one, two]"))
+            raise Unreadable(
+                Problem(display_path, line, f"{name}: write plain words, or a list like [one, two]")
+            )
     return fields, where
 
 

@@ -93,9 +93,9 @@ class Reader:
         Raises:
             Unreadable: if the file or folder cannot be used and there is no replacement.
         """
-        path, shown = self.file(name)
+        path, display_path = self.file(name)
         try:
-            made = make(path, shown)
+            made = make(path, display_path)
         except Unreadable as unreadable:
             replacement = kept or self._last_good(name, make) or otherwise
             if replacement is None:
@@ -141,11 +141,11 @@ class Reader:
             else:
                 yield made
 
-    def _made(self, path: Path, shown: Path, make: Make[Shown]) -> tuple[Shown | None, list[Problem]]:
+    def _made(self, path: Path, display_path: Path, make: Make[Shown]) -> tuple[Shown | None, list[Problem]]:
         """Return the page in a file (None if the file cannot be used) and the problems in the file."""
         try:
-            check_file_name(path, shown)
-            document = front_matter.read(path, shown)
+            check_file_name(path, display_path)
+            document = front_matter.read(path, display_path)
             return make(document, path.stem, self.facts), list(body_problems(document, self.facts))
         except Unreadable as unreadable:
             return None, list(unreadable.problems)
@@ -203,12 +203,12 @@ class Reader:
         return self.read("forms", partial(self._forms, outcomes, errors), self.kept_forms)
 
     def _forms(
-        self, outcomes: Mapping[str, Page], errors: Mapping[str, Page], folder: Path, shown: Path
+        self, outcomes: Mapping[str, Page], errors: Mapping[str, Page], folder: Path, display_path: Path
     ) -> Mapping[str, FormDefinition]:
         there = {path.stem for path in (self.folder / "forms").glob("*.toml")}
-        forms = {a: form for a, form in load_forms(folder, shown).items() if form.key in there}
-        faults = list(missing_outcomes(forms, outcomes, folder, shown))
-        faults += changed_addresses(forms, self.kept_forms or forms, shown)
+        forms = {a: form for a, form in load_forms(folder, display_path).items() if form.key in there}
+        faults = list(missing_outcomes(forms, outcomes, folder, display_path))
+        faults += changed_addresses(forms, self.kept_forms or forms, display_path)
         for name in (name for name in NOTICES if name not in errors):
             file = self.file(f"errors/{name}.md")[1]
             faults.append(Problem(file, 1, "write this file, or correct it: forms show its words"))

@@ -39,14 +39,14 @@ class Navigation(BaseModel):
 
 
 def navigation_problems(
-    written: Navigation, path: Path, shown: Path, pages: Mapping[str, Page], left_out: Container[str]
+    written: Navigation, path: Path, display_path: Path, pages: Mapping[str, Page], left_out: Container[str]
 ) -> Iterator[Problem]:
     """Yield a problem for each link without a page, each page named twice, and each listed page in no group.
 
     Args:
         written: the navigation as read from the file.
         path: the file.
-        shown: the file's name in messages.
+        display_path: the file's name in messages.
         pages: the usable pages by address.
         left_out: the addresses of pages that are not in `pages` because they cannot be used or are drafts.
     """
@@ -54,13 +54,13 @@ def navigation_problems(
     for address in [*mapped, *(link.page for link in (*written.menu, *written.footer))]:
         if address not in pages and address not in left_out:
             message = f"there is no page {address}; write it or take it out"
-            yield Problem(shown, line_of(path, f'"{address}"'), message, Severity.PLEASE_FIX)
+            yield Problem(display_path, line_of(path, f'"{address}"'), message, Severity.PLEASE_FIX)
     menu, footer = ([link.page for link in links] for links in (written.menu, written.footer))
     for place, addresses in (("the menu", menu), ("the footer", footer), ("the site map", mapped)):
         for address in sorted({address for address in addresses if addresses.count(address) > 1}):
             message = f"{address} is in {place} twice; keep one of them"
-            yield Problem(shown, line_of(path, f'"{address}"'), message, Severity.PLEASE_FIX)
+            yield Problem(display_path, line_of(path, f'"{address}"'), message, Severity.PLEASE_FIX)
     for address, page in sorted(pages.items()):
         if page.listed and address not in mapped:
             message = f"add {address} to a group, so that the site map has it"
-            yield Problem(shown, 1, message, Severity.PLEASE_FIX)
+            yield Problem(display_path, 1, message, Severity.PLEASE_FIX)

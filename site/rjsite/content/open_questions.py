@@ -116,9 +116,9 @@ def _with_blank(sentence: str, name: str, facts: Facts) -> str:
 
 def _stories(stories: Sequence[Story]) -> Iterator[Question]:
     def question(urgency: Urgency, field: str, text: str, line: str, give: str) -> Question:
-        shown = story.document.shown
-        problem = Problem(shown, story.document.lines.get(field, 1), line)
-        return Question(problem, urgency, f"“{story.title}”: {text}", goes_into=str(shown), give=give)
+        display_path = story.document.display_path
+        problem = Problem(display_path, story.document.lines.get(field, 1), line)
+        return Question(problem, urgency, f"“{story.title}”: {text}", goes_into=str(display_path), give=give)
 
     for story in stories:
         if not (story.permission or story.draft):

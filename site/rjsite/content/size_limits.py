@@ -50,18 +50,18 @@ _IN_BODY = {
 }
 
 
-def read_bytes(path: Path, shown: Path) -> bytes:
+def read_bytes(path: Path, display_path: Path) -> bytes:
     """Return the content of a file.
 
     Args:
         path: the file.
-        shown: the file's name in messages, which begins with the name of the content folder.
+        display_path: the file's name in messages, which begins with the name of the content folder.
 
     Raises:
         Unreadable: if the file is missing, too large, outside the content folder or not a regular file, or
             if it cannot be opened.
     """
-    *inside, folder = path.parents[: max(len(shown.parts) - 1, 1)]
+    *inside, folder = path.parents[: max(len(display_path.parts) - 1, 1)]
     most = MARKDOWN_BYTES if path.suffix == ".md" else OTHER_BYTES
     try:
         status = path.stat()
@@ -77,7 +77,7 @@ def read_bytes(path: Path, shown: Path) -> bytes:
         message = CLOSED if path.is_symlink() else "this file is missing; put it back"
     except (OSError, RuntimeError):  # a symbolic link to itself raises RuntimeError
         message = CLOSED
-    raise Unreadable(Problem(shown, 1, message))
+    raise Unreadable(Problem(display_path, 1, message))
 
 
 def too_large(size: int, most: int = MARKDOWN_BYTES) -> str:

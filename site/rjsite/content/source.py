@@ -26,39 +26,39 @@ _INVISIBLE = "\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufef
 _PASTED = re.compile(f"([{_OTHER_LINE_ENDS}{_SPACES}])|[{_INVISIBLE}]")
 
 
-def read_source(path: Path, shown: Path) -> str:
+def read_source(path: Path, display_path: Path) -> str:
     """Return the text of a file with normalised spaces and line endings, without invisible characters.
 
     Args:
         path: the file.
-        shown: the file's name in messages.
+        display_path: the file's name in messages.
 
     Raises:
         Unreadable: if the file cannot be read (see `read_bytes`), is not UTF-8, or contains a Git merge
             conflict or a control character.
     """
-    return clean(read_bytes(path, shown), shown)
+    return clean(read_bytes(path, display_path), display_path)
 
 
-def clean(written: bytes, shown: Path) -> str:
+def clean(written: bytes, display_path: Path) -> str:
     """Return the content of a file as text, cleaned as in `read_source`.
 
     Args:
         written: the bytes of the file.
-        shown: the file's name in messages.
+        display_path: the file's name in messages.
 
     Raises:
         Unreadable: if the file is not UTF-8, or contains a Git merge conflict or a control character.
     """
-    text = _LINE_END.sub("\n", _decoded(written, shown))
+    text = _LINE_END.sub("\n", _decoded(written, display_path))
     text = _PASTED.sub(lambda match: " " if match[1] else "", text)
     for pattern, message in _REFUSED.items():
         if match := pattern.search(text):
-            raise Unreadable(Problem(shown, text.count("\n", 0, match.start()) + 1, message))
+            raise Unreadable(Problem(display_path, text.count("\n", 0, match.start()) + 1, message))
     return text
 
 
-def _decoded(written: bytes, shown: Path) -> str:
+def _decoded(written: bytes, display_path: Path) -> str:
     try:
         text = written.decode("utf-8-sig")
         wrong = text.find("\0")  # UTF-16 without a byte order mark looks like UTF-8 full of nulls
@@ -68,4 +68,4 @@ def _decoded(written: bytes, shown: Path) -> str:
     if wrong < 0:
         return text
     message = "save the file as UTF-8 (your editor's “Save with encoding”)"
-    raise Unreadable(Problem(shown, before.count(b"\n") + 1, message))
+    raise Unreadable(Problem(display_path, before.count(b"\n") + 1, message))

@@ -26,13 +26,13 @@ class CheckedStory:
     """An unsaved story, with its problems.
 
     Attributes:
-        shown: the name of the file in messages.
+        display_path: the name of the file in messages.
         story: the story, or None if the text cannot be used.
         stand_in: the story with a valid answer instead of each invalid one, so that the rest can be checked
             as well, or None if there can be no such story.
     """
 
-    shown: Path
+    display_path: Path
     text: str
     story: Story | None
     problems: Sequence[Problem]
@@ -45,7 +45,7 @@ class CheckedStory:
         """
         lines = self.text.split("\n")
         end = lines.index(FENCE, 1)
-        if problem.path != self.shown or problem.line < 2:
+        if problem.path != self.display_path or problem.line < 2:
             return "", 0
         if problem.line <= end:
             return lines[problem.line - 1].partition(":")[0], 0
@@ -54,7 +54,7 @@ class CheckedStory:
     def with_problem(self, field: str, message: str) -> CheckedStory:
         """Return a copy with another problem added to a field."""
         line = next(n for n, line in enumerate(self.text.split("\n"), 1) if line.startswith(f"{field}:"))
-        return replace(self, problems=[Problem(self.shown, line, message), *self.problems])
+        return replace(self, problems=[Problem(self.display_path, line, message), *self.problems])
 
 
 def read_story(text: str, name: str, content: Library, folder: Path, today: date) -> CheckedStory:
@@ -66,22 +66,22 @@ def read_story(text: str, name: str, content: Library, folder: Path, today: date
         content: the content of `folder`, with drafts.
         today: the date that decides whether the story is public.
     """
-    shown = Path(folder.name, "case-studies", f"{name}.md")
+    display_path = Path(folder.name, "case-studies", f"{name}.md")
     written = text.encode()
     if message := size_limits.too_large(len(written)):
-        return CheckedStory(shown, text, None, [Problem(shown, 1, message)])
+        return CheckedStory(display_path, text, None, [Problem(display_path, 1, message)])
     try:
-        document = front_matter.parse(clean(written, shown), shown)
+        document = front_matter.parse(clean(written, display_path), display_path)
     except Unreadable as unreadable:
-        return CheckedStory(shown, text, None, unreadable.problems)
+        return CheckedStory(display_path, text, None, unreadable.problems)
     problems = list(body_problems(document, content.facts))
     try:
         story = make_story(document, name, content.facts)
     except Unreadable as unreadable:
         stand_in = _stand_in(document, unreadable.problems, name, content, today)
-        return CheckedStory(shown, text, None, [*unreadable.problems, *problems], stand_in)
+        return CheckedStory(display_path, text, None, [*unreadable.problems, *problems], stand_in)
     story = replace(story, not_public=story.why_not_public(today))
-    return CheckedStory(shown, text, story, problems, story)
+    return CheckedStory(display_path, text, story, problems, story)
 
 
 def _stand_in(
@@ -113,10 +113,10 @@ def check_story(
     if read.stand_in is None:
         return read
     problems = lint.check(content.with_story(read.stand_in), folder, today)
-    new = {p for p in problems if p.path == read.shown or p not in known or _prevents_check(p)}
+    new = {p for p in problems if p.path == read.display_path or p not in known or _prevents_check(p)}
     if read.story is None:  # leave out other files, and stand-in answers, which the writer did not give
         wrong = {problem.line for problem in read.problems}
-        new = {problem for problem in new if problem.path == read.shown and problem.line not in wrong}
+        new = {problem for problem in new if problem.path == read.display_path and problem.line not in wrong}
     return replace(read, problems=sorted(new.union(read.problems)))
 
 

@@ -74,37 +74,39 @@ class Lines:
         return self._at.get((*known, "name"), number)
 
 
-def lines_in(path: Path, shown: Path) -> Lines:
+def lines_in(path: Path, display_path: Path) -> Lines:
     """Return the lines of a file, or none if the file cannot be read and an earlier version is used."""
     try:
-        return Lines(read_source(path, shown))
+        return Lines(read_source(path, display_path))
     except Unreadable:
         return Lines("")
 
 
-def read_toml(path: Path, shown: Path) -> dict[str, Any]:
+def read_toml(path: Path, display_path: Path) -> dict[str, Any]:
     """Return the tables of a TOML file.
 
     Args:
         path: the file.
-        shown: the file's name in messages.
+        display_path: the file's name in messages.
 
     Raises:
         Unreadable: if the file cannot be read (see `read_source`), exceeds a size limit, or is not TOML.
     """
-    text = read_source(path, shown)
+    text = read_source(path, display_path)
     for line, message in size_limits.exceeded_limits_in_toml(text):
-        raise Unreadable(Problem(shown, line + 1, message))
+        raise Unreadable(Problem(display_path, line + 1, message))
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise Unreadable(Problem(shown, 1, "there are too many levels of lists; use one level")) from None
+        raise Unreadable(
+            Problem(display_path, 1, "there are too many levels of lists; use one level")
+        ) from None
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"line (\d+)", str(error))
         lines = text.splitlines()
         opened = [number for number, line in enumerate(lines, 1) if _OPENED.match(line)]
         line = int(match[1]) if match else (opened or [1])[-1]
-        raise Unreadable(Problem(shown, line, _advice(lines[line - 1], str(error)))) from None
+        raise Unreadable(Problem(display_path, line, _advice(lines[line - 1], str(error)))) from None
 
 
 def _advice(line: str, error: str) -> str:
@@ -126,39 +128,41 @@ def _advice(line: str, error: str) -> str:
     return 'not TOML: write a name, then = and the words in straight quotes, like name = "..."'
 
 
-def read_as(kind: type[Kind], path: Path, shown: Path) -> Kind:
+def read_as(kind: type[Kind], path: Path, display_path: Path) -> Kind:
     """Return the content of a TOML file, converted to a type.
 
     Args:
         kind: the expected type.
         path: the file.
-        shown: the file's name in messages.
+        display_path: the file's name in messages.
 
     Raises:
         Unreadable: if the file cannot be used. The exception lists every problem.
     """
-    raw = read_toml(path, shown)
+    raw = read_toml(path, display_path)
     try:
         return TypeAdapter(kind).validate_python(raw)
     except ValidationError as error:
-        lines = Lines(read_source(path, shown))
-        raise Unreadable(*validation_problems(error, kind, lines, shown)) from None
+        lines = Lines(read_source(path, display_path))
+        raise Unreadable(*validation_problems(error, kind, lines, display_path)) from None
 
 
-def validation_problems(error: ValidationError, kind: Any, lines: Lines, shown: Path) -> Iterator[Problem]:
+def validation_problems(
+    error: ValidationError, kind: Any, lines: Lines, display_path: Path
+) -> Iterator[Problem]:
     """Yield a problem for each value that is missing, unknown or invalid.
 
     Args:
         error: the errors that pydantic found.
         kind: the expected type.
         lines: finds the line of each value.
-        shown: the file's name in messages.
+        display_path: the file's name in messages.
     """
     for fault in error.errors():
         place = [part for part in fault["loc"] if part != "[key]"]  # after a name that is not allowed
         names = list(takewhile(lambda part: isinstance(part, str), reversed(place)))
         yield Problem(
-            shown,
+            display_path,
             lines.of(fault["loc"]),
             ": ".join(
                 filter(None, [".".join(map(str, reversed(names))), correction_message(fault, kind, LINE)])

@@ -129,14 +129,14 @@ def _preview(checked: CheckedStory, *, in_list: bool) -> Response:
 def _file(checked: CheckedStory) -> Response:
     """Return the story as a file for the browser to save."""
     kind = {"Content-Type": "text/markdown; charset=utf-8"}
-    name = f'attachment; filename="{checked.shown.name}"'
+    name = f'attachment; filename="{checked.display_path.name}"'
     return make_response(checked.text, {**kind, "Content-Disposition": name})
 
 
 def _hand_over(checked: CheckedStory, name: str) -> Response:
     """Return the page with the text of the file, and instructions for handing it over."""
     kept = [(key, value) for key, value in request.form.items(multi=True) if key != "do"]
-    place = _on_github("edit", checked.shown) if name else _on_github("new", checked.shown)
+    place = _on_github("edit", checked.display_path) if name else _on_github("new", checked.display_path)
     return _show("hand_over", "Hand over the story", checked=checked, kept=kept, github=place, name=name)
 
 
@@ -175,12 +175,12 @@ def _problems(title: str, problems: object, name: str = "") -> Response:
     return _show("problems", title, 422, problems=problems, name=name, github=github)
 
 
-def _on_github(do: str, shown: Path) -> str:
+def _on_github(do: str, display_path: Path) -> str:
     """Return the URL on GitHub to create, edit or delete a file, or "" if no project is set."""
     project = page_services_of(current_app).settings.repository_url
     if not project:
         return ""
-    path = quote(shown.as_posix())
+    path = quote(display_path.as_posix())
     return f"{project}/{do}/{BRANCH}{'?filename=' if do == 'new' else '/'}{path}"
 
 

@@ -47,7 +47,7 @@ def _problems(library: Library, folder: Path, rules: Rules, today: date) -> Iter
     hard_coded = HardCodedFactFinder(library.facts)
     for page in library.every_page:
         for line, message in document_findings(page, rules, addresses, hard_coded, today):
-            yield Problem(page.document.shown, line, message)
+            yield Problem(page.document.display_path, line, message)
     yield from table_findings(library, folder, rules, hard_coded)
     yield from fact_findings(library, folder, rules, hard_coded)
     yield from cross_file_problems(library, folder, addresses)

@@ -87,11 +87,11 @@ def cross_file_problems(library: Library, folder: Path, addresses: Addresses) ->
             message = f"there is a page at {old}; take this line out, or delete the page"
             yield Problem(Path(folder.name, path.name), line_of(path, f'"{old}"'), message)
     for address in library.pages.keys() & library.forms.keys():
-        shown = library.pages[address].document.shown
-        yield Problem(shown, 1, f"{address} is the address of a form; give this file another name")
+        display_path = library.pages[address].document.display_path
+        yield Problem(display_path, 1, f"{address} is the address of a form; give this file another name")
     for address in (library.pages.keys() & RESERVED_ADDRESSES) - {"/sent"}:  # the text of /sent is a page
-        shown = library.pages[address].document.shown
-        yield Problem(shown, 1, f"the site itself uses {address}; give this file another name")
+        display_path = library.pages[address].document.display_path
+        yield Problem(display_path, 1, f"the site itself uses {address}; give this file another name")
     for name, what in _NEEDED.items():
         if not (folder / name).exists():
             yield Problem(Path(folder.name, name), 1, f"put this file back; {what} has no words without it")
@@ -110,8 +110,8 @@ def _titles(library: Library) -> Iterator[Problem]:
         other = first.setdefault(page.title.lower(), page)
         if other is not page:
             line = page.document.lines.get("title", 1)
-            message = f"{other.document.shown} has the same title; give this file a title of its own"
-            yield Problem(page.document.shown, line, message)
+            message = f"{other.document.display_path} has the same title; give this file a title of its own"
+            yield Problem(page.document.display_path, line, message)
 
 
 def _unused(folder: Path) -> Iterator[Problem]:

@@ -31,7 +31,7 @@ def document_findings(
     fields = [Passage(getattr(page, name), lines=[page.document.lines.get(name, 1)]) for name in names]
     summary = fields[1:2] if isinstance(page, Story) else []
     return chain(
-        long_sentences([*blocks, *summary], rules.sentence_limit(page.document.shown)),
+        long_sentences([*blocks, *summary], rules.sentence_limit(page.document.display_path)),
         _long_paragraphs(blocks, rules),
         _whole_page(page, blocks, rules),
         banned([*fields, *(block for block in blocks if not block.is_quoted)], rules),

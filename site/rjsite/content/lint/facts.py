@@ -32,7 +32,8 @@ def fact_findings(
         Unreadable: if service.toml cannot be used.
     """
     file = TomlFile(folder, folder / "service.toml")
-    load_facts(folder / "service.toml", file.shown)  # the library may have other facts, which replace these
+    # the library may have other facts, which replace these
+    load_facts(folder / "service.toml", file.display_path)
     uses = defaultdict[str, list[Use]](list)
     for use in fact_uses(library, folder):
         uses[use.name].append(use)
@@ -49,8 +50,8 @@ def fact_findings(
         yield from (file.problem((name, *key), message) for key, message in problems)
         if fact.value:
             text = Passage(fact.value, lines=[file.line_of((name, "value"))])
-            for finding in entries([text], rules, rules.sentence_limit(file.shown)):
-                yield Problem(file.shown, *finding)
+            for finding in entries([text], rules, rules.sentence_limit(file.display_path)):
+                yield Problem(file.display_path, *finding)
 
 
 Keyed = Iterator[tuple[tuple[str, ...], str]]  # the key of a line, and what to write there

@@ -18,7 +18,7 @@ def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
     document = story.document
 
     def problem(field: str, message: str) -> Problem:
-        return Problem(document.shown, document.lines.get(field, 1), message)
+        return Problem(document.display_path, document.lines.get(field, 1), message)
 
     if not story.draft and story.slug not in rules.no_permission_yet:
         if not story.permission:
@@ -39,4 +39,4 @@ def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
             yield problem("content_notes", message)
     for number, line in enumerate(document.body.splitlines(), document.body_line):
         for message in rules.signs(line, not_shown=True):
-            yield Problem(document.shown, number, message)
+            yield Problem(document.display_path, number, message)

@@ -32,27 +32,29 @@ def public_library(library: Library, folder: Path, today: date, last_good: LastG
     """
     problems, usable = set(library.problems), dict(library.usable)
     rules: Rules | None = NO_RULES
-    path, shown = folder / RULES, Path(folder.name, RULES)
+    path, display_path = folder / RULES, Path(folder.name, RULES)
     copy = last_good.of(RULES) if last_good else None
     try:
         if path.exists() or copy:
-            rules = load_rules(path, shown)
-            usable[RULES] = read_bytes(path, shown)
+            rules = load_rules(path, display_path)
+            usable[RULES] = read_bytes(path, display_path)
     except Unreadable as unreadable:
         problems.update(unreadable.problems)
-        rules = load_rules(copy, shown) if copy else None
+        rules = load_rules(copy, display_path) if copy else None
     for story in library.stories:
-        problems.update(_reasons_to_hide(story, rules, shown, today))
+        problems.update(_reasons_to_hide(story, rules, display_path, today))
     left_out = {problem.path.stem for problem in problems if _of_a_story(problem)}
     return replace(library.without(left_out), problems=tuple(sorted(problems)), usable=usable)
 
 
-def _reasons_to_hide(story: Story, rules: Rules | None, shown: Path, today: date) -> Iterator[Problem]:
+def _reasons_to_hide(story: Story, rules: Rules | None, display_path: Path, today: date) -> Iterator[Problem]:
     """Yield the reasons why a story must not be shown. If the rules cannot be used, no story may be shown."""
     if rules:
         yield from live_problems(story, rules, today)
     else:
-        yield Problem(story.document.shown, 1, f"this story is not shown while {shown} cannot be used")
+        yield Problem(
+            story.document.display_path, 1, f"this story is not shown while {display_path} cannot be used"
+        )
 
 
 def _of_a_story(problem: Problem) -> bool:

@@ -125,10 +125,10 @@ class Rules(_Part):
                 text = pattern.sub(" ", text)
 
 
-def load_rules(path: Path, shown: Path) -> Rules:
+def load_rules(path: Path, display_path: Path) -> Rules:
     """Return the rules in a file.
 
     Raises:
         Unreadable: if the file cannot be used. The exception lists every problem.
     """
-    return read_as(Rules, path, shown)
+    return read_as(Rules, path, display_path)

@@ -29,11 +29,11 @@ def differences(facts: Facts, root: Path) -> Iterator[Problem]:
     phone, leave = facts["phone"].value, facts["exit_url"].link
     for path in sorted(path for name in FILES for path in (root / FOLDER).glob(name)):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            shown = path.relative_to(root)
+            display_path = path.relative_to(root)
             for other in _NUMBER.findall(line):
                 if fact_formats.digits(other) != fact_formats.digits(phone):
                     message = f"write “{phone}”, the phone number of the service, in place of “{other}”"
-                    yield Problem(shown, number, message, Severity.PLEASE_FIX)
+                    yield Problem(display_path, number, message, Severity.PLEASE_FIX)
             if (way := _EXIT.search(line)) and (way[1] or way[2]) != leave:
                 message = f"write {leave}, where the exit leads, in place of {way[1] or way[2]}"
-                yield Problem(shown, number, message, Severity.PLEASE_FIX)
+                yield Problem(display_path, number, message, Severity.PLEASE_FIX)

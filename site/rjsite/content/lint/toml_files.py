@@ -35,13 +35,13 @@ class TomlFile:
     """
 
     def __init__(self, folder: Path, path: Path) -> None:
-        self.shown = Path(folder.name, path.relative_to(folder))
-        self.tables = read_toml(path, self.shown)
-        self.line_of = Lines(read_source(path, self.shown)).of
+        self.display_path = Path(folder.name, path.relative_to(folder))
+        self.tables = read_toml(path, self.display_path)
+        self.line_of = Lines(read_source(path, self.display_path)).of
 
     def problem(self, place: Place, message: str) -> Problem:
         """Return a problem on the line of a value."""
-        return Problem(self.shown, self.line_of(place), message)
+        return Problem(self.display_path, self.line_of(place), message)
 
 
 def table_findings(
@@ -61,7 +61,7 @@ def table_findings(
             for place, text in strings(file.tables):
                 yield from (file.problem(place, message) for _, message in marks(text))
         else:
-            yield from (Problem(file.shown, *finding) for finding in _form(library, file, rules))
+            yield from (Problem(file.display_path, *finding) for finding in _form(library, file, rules))
 
 
 def _form(library: Library, file: TomlFile, rules: Rules) -> Findings:
@@ -69,7 +69,7 @@ def _form(library: Library, file: TomlFile, rules: Rules) -> Findings:
     texts = [Passage(library.facts.fill(text), lines=[line]) for line, text in placed]
     for line, text in placed:
         yield from _facts_named(library, line, text)
-    yield from entries(texts, rules, rules.sentence_limit(file.shown))
+    yield from entries(texts, rules, rules.sentence_limit(file.display_path))
     address = file.tables.get("address")  # a file of shared questions has none
     if "reply_to" in file.tables and address in rules.no_reply:
         yield file.line_of(("reply_to",)), NO_REPLY
