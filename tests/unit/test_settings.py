@@ -184,6 +184,13 @@ def test_bad_and_missing_settings_are_named_together(environment):
         assert f"RJSITE_{name}" in named
 
 
+@pytest.mark.parametrize("name", ["SECRET_KEY", "OUTBOX_KEYS", "TEAM_EMAIL"])
+def test_a_list_with_several_bad_values_is_named_once(environment, name):
+    environment(**{name: "one,two"})
+
+    assert [fault.partition(":")[0] for fault in faults()] == [f"RJSITE_{name}"]
+
+
 def test_secrets_do_not_show_in_repr(environment):
     environment(
         MAIL_PASSWORD="hunter2hunter2",

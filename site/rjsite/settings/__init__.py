@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -33,8 +32,9 @@ ROOT = Path(__file__).resolve().parents[3]
 # In development, generated keys are stored in these files in the data folder.
 KEY_FILES = {"secret_key": "secret-key", "outbox_keys": "outbox-key"}
 
-SecretList = tuple[SecretStr, ...]
-Files = tuple[Path, ...]
+UserName = Annotated[str, value_checks.unquoted, value_checks.typed]
+Password = Annotated[SecretStr, value_checks.typed]
+StorageURI = Annotated[SecretStr, value_checks.limits_storage, value_checks.redis]
 
 
 class SettingsError(Exception):
@@ -51,33 +51,33 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
 
     mode: Literal["development", "production"] = "production"
-    secret_key: Annotated[SecretList, AfterValidator(value_checks.signing_keys)] = ()
-    outbox_keys: Annotated[SecretList, AfterValidator(value_checks.fernet_keys)] = ()
-    public_url: Annotated[str, AfterValidator(value_checks.origin)] = ""
-    team_email: tuple[Annotated[str, AfterValidator(value_checks.email_address)], ...] = ()
-    team_certificates: Annotated[Files, AfterValidator(value_checks.certificates)] = ()
-    mail_server: Annotated[str, AfterValidator(value_checks.host_name)] = ""
+    secret_key: tuple[Annotated[SecretStr, value_checks.signing_key], ...] = ()
+    outbox_keys: tuple[Annotated[SecretStr, value_checks.outbox_key], ...] = ()
+    public_url: Annotated[str, value_checks.lower, value_checks.origin, value_checks.bare_origin] = ""
+    team_email: tuple[Annotated[str, value_checks.email_address], ...] = ()
+    team_certificates: Annotated[tuple[Path, ...], value_checks.certificates] = ()
+    mail_server: Annotated[str, value_checks.host_name, value_checks.bare_host] = ""
     mail_port: Annotated[int, Field(ge=1, le=65535)] = 587
     mail_use_tls: bool = True
     mail_use_ssl: bool = False
-    mail_username: Annotated[str, AfterValidator(value_checks.user_name)] = ""
-    mail_password: Annotated[SecretStr, AfterValidator(value_checks.password)] = SecretStr("")
-    mail_default_sender: Annotated[str, AfterValidator(value_checks.email_address)] = ""
+    mail_username: UserName = ""
+    mail_password: Password = SecretStr("")
+    mail_default_sender: Annotated[str, value_checks.email_address] = ""
     mail_ca_file: Path | None = None
     mail_client_cert: Path | None = None
     mail_client_key: Path | None = None
-    mail_oauth_token_url: Annotated[str, AfterValidator(value_checks.token_url)] = ""
-    mail_oauth_client_id: Annotated[str, AfterValidator(value_checks.user_name)] = ""
-    mail_oauth_client_secret: Annotated[SecretStr, AfterValidator(value_checks.password)] = SecretStr("")
+    mail_oauth_token_url: Annotated[str, value_checks.token_url] = ""
+    mail_oauth_client_id: UserName = ""
+    mail_oauth_client_secret: Password = SecretStr("")
     mail_oauth_secret_ends: date | None = None
     mail_oauth_client_key: Path | None = None
-    mail_oauth_scope: Annotated[str, AfterValidator(value_checks.user_name)] = ""
+    mail_oauth_scope: UserName = ""
     mail_timeout: Annotated[float, Field(gt=0, le=120)] = 10
     mail_folder: Path | None = None
-    database_url: Annotated[SecretStr, AfterValidator(value_checks.database)] = SecretStr("")
+    database_url: Annotated[SecretStr, value_checks.database, value_checks.psycopg] = SecretStr("")
     data_dir: Path = ROOT / "var"
-    ratelimit_storage_uri: Annotated[SecretStr, AfterValidator(value_checks.limits_storage)] = SecretStr("")
-    ratelimit_forms: Annotated[str, AfterValidator(value_checks.form_limit)] = "30 per 10 minutes"
+    ratelimit_storage_uri: StorageURI = SecretStr("")
+    ratelimit_forms: Annotated[str, value_checks.lower, value_checks.form_limit] = "30 per 10 minutes"
     deliver_in_server: bool = True
     deliver_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 25  # Exchange Online accepts at most 30
     hold_hours: Annotated[float, Field(ge=0, le=72)] = 24
@@ -87,8 +87,8 @@ class Settings(BaseModel):
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     content_dir: Path = ROOT / "content"
     backup_dir: Path = Path("/var/backups/rjsite")
-    content_repository: Annotated[str, AfterValidator(value_checks.repository)] = ""
-    repository_url: Annotated[str, AfterValidator(value_checks.project)] = ""
+    content_repository: Annotated[str, value_checks.repository] = ""
+    repository_url: Annotated[str, value_checks.project, value_checks.bare_project] = ""
 
     @classmethod
     def load(cls, **given: Any) -> Self:
@@ -119,6 +119,7 @@ class Settings(BaseModel):
                 name = cls.name_of(str(fault["loc"][0]))
                 unusable.add(name)
                 faults.append(f"{name}: {fault['msg'].removeprefix('Value error, ')}")
+            faults = list(dict.fromkeys(faults))  # each unusable key of a list has the same fault
             # The usable settings are also checked together, with defaults for the unusable ones, so that all
             # faults are reported at the same time.
             settings = cls(**{field: values[field] for field in values if cls.name_of(field) not in unusable})

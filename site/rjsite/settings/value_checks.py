@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from ipaddress import IPv6Address
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from rjsite.encryption.smime import load_certificates
 
@@ -19,182 +22,160 @@ _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")  # RFC 5322, section 3.4.1, without quoted strings
 _ORIGIN = re.compile(r"https?://[a-z0-9._-]+(:[0-9]{1,5})?/*")  # werkzeug trusts no IPv6 address
+_PROJECT = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+/?", re.ASCII)
+_REPOSITORY = re.compile(  # without a password, because messages show it
+    r"(?:https://|ssh://(?:[\w.-]+@)?)[^-@\s][^@\s]*|(?:file:///|/|[\w.-]+@[\w.-]+:)[^-\s]\S*"
+)
 _PER_NONE = re.compile(r"(?:per|/)\s*0+(?![0-9])", re.IGNORECASE)  # `limits` reads 0 minutes as 1 minute
+
+Value = TypeVar("Value", str, SecretStr)
+
+
+def _checked(is_usable: Callable[[str], object], message: str, *, optional: bool = True) -> AfterValidator:
+    """Return a validator that refuses unusable values.
+
+    Args:
+        is_usable: returns whether a value is usable. A ValueError means that it is not.
+        message: says what to write instead.
+        optional: whether an empty value is usable too.
+    """
+
+    def check(value: Value) -> Value:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        with suppress(ValueError):
+            if (optional and not text) or is_usable(text):
+                return value
+        raise ValueError(message)
+
+    return AfterValidator(check)
+
+
+lower = AfterValidator(str.lower)
 
 
 def _is_host(name: str) -> bool:
     return len(name) <= 253 and all(map(_LABEL.fullmatch, name.split(".")))
 
 
-def _is_ipv6(text: str) -> bool:
-    try:
-        IPv6Address(text)
-    except ValueError:
-        return False
-    return True
+def _is_email_address(text: str) -> bool:
+    """Return whether this is an email address in ASCII. Few servers accept other addresses (RFC 6531)."""
+    local, _, host = text.rpartition("@")
+    return len(text) <= 254 and len(local) <= 64 and bool(_LOCAL.fullmatch(local)) and _is_host(host)
 
 
-def email_address(value: str) -> str:
-    """Check an email address. It has to be ASCII, because few servers accept other addresses (RFC 6531)."""
-    local, _, host = value.rpartition("@")
-    if value and not (len(local) <= 64 and _LOCAL.fullmatch(local) and _is_host(host) and len(value) <= 254):
-        raise ValueError("write plain email addresses, like team@example.org, with commas between")
-    return value
+email_address = _checked(
+    _is_email_address, "write plain email addresses, like team@example.org, with commas between"
+)
 
 
-def host_name(value: str) -> str:
-    """Check the host name or IP address of a server, and return it without brackets or a final dot."""
-    name = value.removeprefix("[").removesuffix("]").removesuffix(".")
-    if value and not (_is_host(name) or _is_ipv6(name)):
-        raise ValueError("write the name alone, like mail.example.org; its port is RJSITE_MAIL_PORT")
-    return name
+def _bare_host(text: str) -> str:
+    """Return a host name or IP address without brackets or a final dot."""
+    return text.removeprefix("[").removesuffix("]").removesuffix(".")
 
 
-def user_name(value: str) -> str:
-    """Check a user name, client ID or scope for signing in."""
-    if value[:1] in ("'", '"') and value[:1] == value[-1:]:
-        raise ValueError("take the quotes out")
-    _typed(value)
-    return value
+host_name = _checked(
+    lambda text: _is_host(_bare_host(text)) or IPv6Address(_bare_host(text)),
+    "write the name alone, like mail.example.org; its port is RJSITE_MAIL_PORT",
+)
+bare_host = AfterValidator(_bare_host)
 
 
-def password(value: SecretStr) -> SecretStr:
-    """Check a password or client secret for signing in."""
-    _typed(value.get_secret_value())
-    return value
+def _is_typed(text: str) -> bool:
+    """Return whether smtplib can sign in with a text, which has to be printable ASCII."""
+    return text.isascii() and text.isprintable()
 
 
-def _typed(value: str) -> None:
-    """Check that smtplib can sign in with a value, which has to be printable ASCII."""
-    if not (value.isascii() and value.isprintable()):
-        raise ValueError(
-            "only letters a to z, digits and plain signs can be used to sign in; pasted text may contain an "
-            "invisible character, so type it"
-        )
+typed = _checked(
+    _is_typed,
+    "only letters a to z, digits and plain signs can be used to sign in; pasted text may contain an "
+    "invisible character, so type it",
+)
+unquoted = _checked(lambda text: text[0] != text[-1] or text[0] not in "'\"", "take the quotes out")
 
 
-def token_url(value: str) -> str:
-    """Check the URL of a token server. The scheme must be https, or http if the host is this machine."""
-    try:
-        parts = urlsplit(value)
-        usable = parts.port != 0 and parts.hostname and not (parts.username or parts.fragment)
-    except ValueError:
-        usable = False
-    safe = usable and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))
-    if value and not (safe and value.isascii() and value.isprintable() and " " not in value):
-        raise ValueError("write the address of the token server, which begins with https://")
-    return value
+def _is_token_url(text: str) -> bool:
+    """Return whether this is a URL with the scheme https, or http if the host is this machine."""
+    url = urlsplit(text)
+    safe = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK)
+    usable = url.hostname and url.port != 0 and not (url.username or url.fragment)
+    return safe and bool(usable) and _is_typed(text) and " " not in text
 
 
-def repository(value: str) -> str:
-    """Check the address of a Git repository. Messages show it, so it must not contain a password."""
-    remote = r"(?:https://|ssh://(?:[\w.-]+@)?)[^-@\s][^@\s]*\Z"
-    local = r"(?:file:///|/|[\w.-]+@[\w.-]+:)[^-\s]\S*\Z"
-    if value and not (re.match(remote, value) or re.match(local, value)):
-        raise ValueError(
-            "write the address of a git repository without a password, like https://git.example.org/site.git "
-            "or git@git.example.org:site.git"
-        )
-    return value
+token_url = _checked(_is_token_url, "write the address of the token server, which begins with https://")
 
 
-def form_limit(value: str) -> str:
-    """Check the limit on forms from each network."""
+def _is_origin(text: str) -> bool:
+    url = urlsplit(text)
+    return bool(_ORIGIN.fullmatch(text)) and _is_host(url.hostname or "") and url.port != 0
+
+
+origin = _checked(_is_origin, "write the address of the site without a path, like https://www.example.org")
+bare_origin = AfterValidator(lambda url: url.rstrip("/"))
+repository = _checked(
+    _REPOSITORY.fullmatch,
+    "write the address of a git repository without a password, like https://git.example.org/site.git or "
+    "git@git.example.org:site.git",
+)
+project = _checked(
+    _PROJECT.fullmatch, "write the address of the project, like https://github.com/example/website"
+)
+bare_project = AfterValidator(lambda url: url.rstrip("/").removesuffix(".git"))
+signing_key = _checked(
+    lambda key: len(key) >= SECRET_LENGTH, "a key is too short; “rjsite keys new” makes one"
+)
+outbox_key = _checked(Fernet, "a key is not usable; make one with “rjsite keys new”")
+
+
+def _is_form_limit(text: str) -> bool:
     from limits import parse_many
 
-    if value.lower() == "off":
-        return "off"
-    try:
-        usable = all(limit.amount > 0 for limit in parse_many(value)) and not _PER_NONE.search(value)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("write a limit like “30 per 10 minutes”")
-    return value
+    if text == "off":
+        return True
+    return all(limit.amount > 0 for limit in parse_many(text)) and not _PER_NONE.search(text)
 
 
-def limits_storage(value: SecretStr) -> SecretStr:
-    """Check the URL of the rate limit storage without connecting to it."""
-    try:
-        parts = urlsplit(value.get_secret_value())
-        usable = {
-            "": not value.get_secret_value(),
-            "memory": not parts.netloc,
-            "redis": parts.hostname and parts.port != 0,
-            "rediss": parts.hostname and parts.port != 0,
-            "redis+unix": parts.path,
-        }.get(parts.scheme)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("write an address like redis://127.0.0.1:6379, or take it out")
-    if parts.scheme.startswith("redis") and find_spec("redis") is None:
-        raise ValueError("the package redis is not installed")
-    return value
+form_limit = _checked(_is_form_limit, "write a limit like “30 per 10 minutes”", optional=False)
 
 
-def signing_keys(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    """Check the length of signing keys."""
-    if any(len(key) < SECRET_LENGTH for key in value):
-        raise ValueError("a key is too short; “rjsite keys new” makes one")
-    return value
+def _is_limits_storage(text: str) -> bool:
+    url = urlsplit(text)
+    at_host = url.hostname and url.port != 0
+    usable = {"memory": not url.netloc, "redis": at_host, "rediss": at_host, "redis+unix": url.path}
+    return bool(usable.get(url.scheme))
 
 
-def fernet_keys(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    """Check that keys are Fernet keys."""
-    for key in value:
-        try:
-            Fernet(key.get_secret_value())
-        except ValueError:
-            raise ValueError("a key is not usable; make one with “rjsite keys new”") from None
-    return value
+limits_storage = _checked(_is_limits_storage, "write an address like redis://127.0.0.1:6379, or take it out")
+redis = _checked(
+    lambda url: url.startswith("memory") or find_spec("redis"), "the package redis is not installed"
+)
 
 
-def certificates(value: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Check that mail can be encrypted for the certificates in these files."""
-    for number, file in enumerate(value, 1):
-        try:
-            load_certificates(file)
-        except ValueError as error:
-            raise ValueError(f"file {number}: {error}") from None
-    return value
-
-
-def database(value: SecretStr) -> SecretStr:
-    """Check the URL of a database without connecting to it."""
-    if not value:
-        return value
+def _is_database(text: str) -> bool:
     from sqlalchemy import make_url  # slow to import, and most commands do not need it
     from sqlalchemy.exc import ArgumentError
 
     try:
-        url = make_url(value.get_secret_value())
-    except (ArgumentError, ValueError):
-        url = make_url("none://")
+        url = make_url(text)
+    except ArgumentError:
+        return False
     file = url.drivername == "sqlite" and url.database not in (None, "", ":memory:")
-    if not file and url.drivername != "postgresql+psycopg":
-        raise ValueError("write an address that begins with sqlite:/// or postgresql+psycopg://")
-    if not file and find_spec("psycopg") is None:
-        raise ValueError("the package psycopg is not installed")
-    return value
+    return file or url.drivername == "postgresql+psycopg"
 
 
-def origin(value: str) -> str:
-    """Check the URL of the site, and return it in lower case without a final slash."""
-    value = value.lower()
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname or ""
-        usable = parts.port != 0 and _ORIGIN.fullmatch(value) and _is_host(host)
-    except ValueError:
-        usable = False
-    if value and not usable:
-        raise ValueError("write the address of the site without a path, like https://www.example.org")
-    return value.rstrip("/")
+database = _checked(_is_database, "write an address that begins with sqlite:/// or postgresql+psycopg://")
+psycopg = _checked(
+    lambda url: url.startswith("sqlite") or find_spec("psycopg"), "the package psycopg is not installed"
+)
 
 
-def project(value: str) -> str:
-    """Check the URL of the project, and return it without a final slash or ".git"."""
-    if value and not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+/?", value, re.ASCII):
-        raise ValueError("write the address of the project, like https://github.com/example/website")
-    return value.rstrip("/").removesuffix(".git")
+def _check_certificates(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Check that mail can be encrypted for the certificates in these files."""
+    for number, file in enumerate(files, 1):
+        try:
+            load_certificates(file)
+        except ValueError as error:
+            raise ValueError(f"file {number}: {error}") from None
+    return files
+
+
+certificates = AfterValidator(_check_certificates)
