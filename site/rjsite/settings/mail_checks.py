@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,49 +11,45 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
-from rjsite.settings.file import PREFIX
 from rjsite.settings.value_checks import LOOPBACK
 
 if TYPE_CHECKING:
     from rjsite.settings import Settings
 
 
-def mail_faults(settings: Settings) -> list[str]:
-    """Return a line for each mail setting that is missing, cannot be used or does not fit the others."""
-    faults = []
+def mail_faults(settings: Settings) -> Iterator[str]:
+    """Yield a line for each mail setting that is missing, cannot be used or does not fit the others."""
+    encrypted = settings.mail_use_tls or settings.mail_use_ssl
     if settings.mail_use_tls and settings.mail_use_ssl:
-        faults.append(f"{PREFIX}MAIL_USE_TLS and {PREFIX}MAIL_USE_SSL: set only one of them to true")
+        yield "RJSITE_MAIL_USE_TLS and RJSITE_MAIL_USE_SSL: set only one of them to true"
     if settings.mail_username and not _uses_oauth(settings) and not settings.mail_password:
-        faults.append(f"Set {PREFIX}MAIL_PASSWORD: {PREFIX}MAIL_USERNAME is set")
-    plain = not (settings.mail_use_tls or settings.mail_use_ssl)
-    if settings.mail_server and plain and settings.mail_server not in LOOPBACK:
-        faults.append(
-            f"{PREFIX}MAIL_USE_TLS: set it to true; mail leaves unencrypted only to a server on this machine"
-        )
+        yield "Set RJSITE_MAIL_PASSWORD: RJSITE_MAIL_USERNAME is set"
+    if settings.mail_server and not encrypted and settings.mail_server not in LOOPBACK:
+        yield "RJSITE_MAIL_USE_TLS: set it to true; mail leaves unencrypted only to a server on this machine"
     if settings.mail_ca_file:
         try:
             ssl.create_default_context(cafile=settings.mail_ca_file)
         except OSError:  # including ssl.SSLError
-            faults.append(f"{PREFIX}MAIL_CA_FILE: there is no PEM file with certificates here")
-    return faults + _client_certificate_faults(settings) + _oauth_faults(settings)
+            yield "RJSITE_MAIL_CA_FILE: there is no PEM file with certificates here"
+    if settings.mail_client_key and not settings.mail_client_cert:
+        yield "Set RJSITE_MAIL_CLIENT_CERT: RJSITE_MAIL_CLIENT_KEY is set"
+    if settings.mail_client_cert:
+        yield from _client_certificate_faults(settings.mail_client_cert, settings.mail_client_key)
+        if not encrypted:
+            yield "RJSITE_MAIL_CLIENT_CERT: it needs an encrypted connection; see RJSITE_MAIL_USE_TLS"
+    if _uses_oauth(settings):
+        yield from _oauth_faults(settings)
 
 
-def _client_certificate_faults(settings: Settings) -> list[str]:
-    """Return a line for each reason why the client certificate for the mail server cannot be used."""
-    certificate, key = settings.mail_client_cert, settings.mail_client_key
-    if not certificate:
-        return [f"Set {PREFIX}MAIL_CLIENT_CERT: {PREFIX}MAIL_CLIENT_KEY is set"] if key else []
-    faults = []
+def _client_certificate_faults(certificate: Path, key: Path | None) -> Iterator[str]:
+    """Yield a line if the client certificate for the mail server cannot be used."""
     try:
         ssl.create_default_context().load_cert_chain(certificate, key, password="")
     except OSError:  # including ssl.SSLError
-        faults.append(
-            f"{PREFIX}MAIL_CLIENT_CERT: this and {PREFIX}MAIL_CLIENT_KEY have to name PEM files with a "
+        yield (
+            "RJSITE_MAIL_CLIENT_CERT: this and RJSITE_MAIL_CLIENT_KEY have to name PEM files with a "
             "certificate and its key, which no password protects"
         )
-    if not (settings.mail_use_tls or settings.mail_use_ssl):
-        faults.append(f"{PREFIX}MAIL_CLIENT_CERT: it needs an encrypted connection; see {PREFIX}MAIL_USE_TLS")
-    return faults
 
 
 def _uses_oauth(settings: Settings) -> bool:
@@ -60,30 +57,21 @@ def _uses_oauth(settings: Settings) -> bool:
     return any(name.startswith("mail_oauth") for name in settings.model_fields_set if getattr(settings, name))
 
 
-def _oauth_faults(settings: Settings) -> list[str]:
-    """Return a line for each OAuth setting that is missing, cannot be used or does not fit the others."""
+def _oauth_faults(settings: Settings) -> Iterator[str]:
+    """Yield a line for each setting that keeps OAuth from working."""
+    for name in ("mail_oauth_token_url", "mail_oauth_client_id", "mail_oauth_scope", "mail_username"):
+        if not getattr(settings, name):
+            yield f"Set {settings.name_of(name)}: it is needed to sign in with OAuth"
     key = settings.mail_oauth_client_key
-    given = {
-        "MAIL_OAUTH_TOKEN_URL": settings.mail_oauth_token_url,
-        "MAIL_OAUTH_CLIENT_ID": settings.mail_oauth_client_id,
-        "MAIL_OAUTH_SCOPE": settings.mail_oauth_scope,
-        "MAIL_USERNAME": settings.mail_username,
-    }
-    if not _uses_oauth(settings):
-        return []
-    faults = [f"Set {PREFIX}{name}: it is needed to sign in with OAuth" for name in given if not given[name]]
     if bool(settings.mail_oauth_client_secret) == bool(key):
-        faults.append(
-            f"Set either {PREFIX}MAIL_OAUTH_CLIENT_SECRET or {PREFIX}MAIL_OAUTH_CLIENT_KEY, and not both"
-        )
+        yield "Set either RJSITE_MAIL_OAUTH_CLIENT_SECRET or RJSITE_MAIL_OAUTH_CLIENT_KEY, and not both"
     if settings.mail_password:
-        faults.append(f"{PREFIX}MAIL_PASSWORD: take it out; the site signs in with OAuth")
+        yield "RJSITE_MAIL_PASSWORD: take it out; the site signs in with OAuth"
     if key and not _is_client_key(key):
-        faults.append(
-            f"{PREFIX}MAIL_OAUTH_CLIENT_KEY: name a PEM file with an RSA key, which no password protects, "
+        yield (
+            "RJSITE_MAIL_OAUTH_CLIENT_KEY: name a PEM file with an RSA key, which no password protects, "
             "and its certificate"
         )
-    return faults
 
 
 def _is_client_key(file: Path) -> bool:
