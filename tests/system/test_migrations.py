@@ -34,13 +34,15 @@ from support.clock import Clock
 TEAM = "team@nowhere.example"
 SOON = 5000.0  # later than the rows in `older`
 BEFORE = "head-1"  # the migration before the newest
+# On a busy machine, each migration may take longer than a form may wait for the lock of SQLite.
 START = """
 import sys
+from rjsite.outbox import database
 from rjsite.outbox.migrate import migrate
-from rjsite.outbox.database import DATABASE_ERRORS, open_database
+database.WAIT_FOR_LOCK = 25
 print("ready", flush=True)
 sys.stdin.readline()
-migrate(open_database(sys.argv[1]))
+migrate(database.open_database(sys.argv[1]))
 """
 
 
