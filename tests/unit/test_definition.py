@@ -10,8 +10,9 @@ import pytest
 
 from rjsite.content.library import load
 from rjsite.content.problem import Unreadable
-from rjsite.forms.definition import CHOICES_THAT_OPEN, FURTHER_OPENERS, RESERVED_NAMES, FormDefinition
+from rjsite.forms.definition import CHOICES_THAT_OPEN, FURTHER_OPENERS, FormDefinition
 from rjsite.forms.form import form_class
+from rjsite.forms.reserved import RESERVED_NAMES
 from rjsite.settings import ROOT
 from support.forms import CONTACT, GOOD, INVALID_ANSWERS, SILENT, STOPS, A, B, C
 from support.service import SERVICE
@@ -201,14 +202,14 @@ def test_no_name_that_the_form_has_for_itself_can_be_a_question(ours):
     own = {n for n in (*dir(form), "meta", "form_errors") if re.fullmatch("[a-z][a-z0-9_]*", n)}
     own |= {n.removeprefix("validate_") for n in own}  # WTForms calls validate_NAME as a validator of NAME
 
-    assert own - asked <= set(RESERVED_NAMES.split())
+    assert own - asked <= RESERVED_NAMES
 
 
 @pytest.mark.parametrize("template", ["base.html", "form.html", "parts/form.html", "parts/frame.html"])
 def test_no_id_of_the_page_can_be_the_name_of_a_question(template):
     html = (ROOT / "templates" / template).read_text()
 
-    assert set(re.findall(r'\sid="([a-z][a-z0-9_-]*)"', html)) <= set(RESERVED_NAMES.split())
+    assert set(re.findall(r'\sid="([a-z][a-z0-9_-]*)"', html)) <= RESERVED_NAMES
 
 
 def test_an_answer_that_a_question_needs_besides_its_opener_is_named_once(ours):

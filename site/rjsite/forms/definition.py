@@ -16,13 +16,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-# Names that a question cannot have, because the form (rjsite/forms/form.py) or its page uses them. WTForms
-# would run `validate_on_submit` as the validator of a question named on_submit.
-RESERVED_NAMES = """ asked blocks chosen data definition errors errors_in_order fill form form_errors
- form_token given help-panel hidden_tag holds is_submitted keys leaving live main menu meta notice
- notice-title on_submit opened populate_obj post_process print-hint problem problem-title
- process progress-last sent_token stop to_referral token token_expired validate
- validate_on_submit values website wrong """
+from rjsite.forms.reserved import RESERVED_ADDRESSES, RESERVED_NAMES, RESERVED_PREFIXES
+
 # static/site.css has rules for this many choices. A question that a later choice opens would stay hidden.
 CHOICES_THAT_OPEN = 8
 FURTHER_OPENERS = 2
@@ -174,14 +169,6 @@ class Step(_Part):
         return self.model_copy(update={"title": fill(self.title), "use": (), "own": questions})
 
 
-# The addresses that the site, its web server and the staff copy use themselves. No form may have one of them.
-RESERVED_ADDRESSES = frozenset((
-    "/case-studies", "/exit", "/healthz", "/readyz", "/sent", "/site-away", "/staff", "/styleguide",
-    "/too-long",
-))  # fmt: skip
-RESERVED_PREFIXES = ("/case-studies/", "/papers/", "/staff/", "/static/")  # nor may an address begin so
-
-
 class FormDefinition(_Part):
     """A form: its name and address, its steps in order, and how it is shown, sent and answered."""
 
@@ -207,7 +194,7 @@ class FormDefinition(_Part):
     def _check_questions(self) -> Self:
         seen: dict[str, list[str]] = {}
         for question in self.questions:
-            if question.name in RESERVED_NAMES.split() or not _VALID_NAME.fullmatch(question.name):
+            if question.name in RESERVED_NAMES or not _VALID_NAME.fullmatch(question.name):
                 message = f"“{question.name}” cannot be a name; write another, such as best_time"
                 raise _problem(question, message)
             if question.name in seen:

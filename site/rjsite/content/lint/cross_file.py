@@ -13,7 +13,7 @@ from rjsite.content.markdown import slug
 from rjsite.content.model import Page
 from rjsite.content.problem import Problem
 from rjsite.content.toml import line_of
-from rjsite.forms.definition import RESERVED_ADDRESSES
+from rjsite.forms.reserved import RESERVED_ADDRESSES
 
 _ID = re.compile(r'\sid="([^"]+)"')
 _USED = (
