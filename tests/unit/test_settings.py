@@ -289,7 +289,6 @@ def test_two_folders_have_keys_of_their_own(tmp_path):
     assert one.outbox_keys != two.outbox_keys
 
 
-# A program that prints the effects of reading the settings outside the process. Python audits such events.
 def test_a_folder_for_mail_keeps_mail_from_leaving_whatever_server_is_named(tmp_path):
     settings = Settings.load(
         mode="development", data_dir=tmp_path, mail_server="mail.nowhere.example", mail_folder=tmp_path / "m"

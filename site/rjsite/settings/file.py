@@ -38,15 +38,11 @@ def read_given(known: Collection[str]) -> Given:
         known: the names of all settings.
     """
     environment = {name.upper(): value for name, value in os.environ.items() if value}
-    file = Given({}, [])
-    if path := environment.get(FILE):
-        file = _read_file(Path(path))
+    file = _read_file(Path(environment[FILE])) if FILE in environment else Given({}, [])
     names = [name for name in os.environ if name.upper().startswith(PREFIX)]
     faults = [*file.faults, *_unknown([*names, *file.values], (*known, FILE, *BESIDE))]
-    values = {name: value for name, value in file.values.items() if value}
-    return Given(
-        {**values, **{name: environment[name] for name in (*known, *BESIDE) if name in environment}}, faults
-    )
+    given = {**file.values, **environment}
+    return Given({name: given[name] for name in (*known, *BESIDE) if given.get(name)}, faults)
 
 
 def _read_file(path: Path) -> Given:
