@@ -1,4 +1,4 @@
-"""What ends on a day is announced before that day, and a command lists the state of each permission."""
+"""There is a notice before a fact or permission ends, and a command lists the state of each permission."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Announces facts and story permissions that have ended or will end soon."""
+"""Finds facts and story permissions that have ended or will end soon, and makes a notice for each."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def permission_has_ended(path: Path, today: date) -> bool:
 def expiry_notices(facts: Facts, stories: Iterable[Story], folder: Path, today: date) -> tuple[Problem, ...]:
     """Return a notice for each fact and permission that has ended or will end soon.
 
-    Temporary facts (see `TEMPORARY`) are announced however far away their end is. Permissions for
-    drafts are not announced.
+    For a temporary fact (see `TEMPORARY`) there is a notice however far away its end is. For the permission
+    of a draft there is none.
 
     Args:
         facts: the facts for today, from `Facts.on`.

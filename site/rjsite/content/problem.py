@@ -12,7 +12,7 @@ class Severity(StrEnum):
 
     MUST_NOT_BE_SHOWN = "must not be shown"  # a story is left out; other files keep their last good version
     PLEASE_FIX = "please fix"  # only the check fails
-    ENDS = "ends"  # only an announcement; the check does not fail
+    ENDS = "ends"  # only a notice; the check does not fail
 
 
 def printable(path: Path) -> str:
