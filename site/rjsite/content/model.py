@@ -60,7 +60,10 @@ class Page:
 
     @property
     def checked_on(self) -> date | None:
-        """Return the date of “Last checked”, or None if there is none or a number or address is unchecked."""
+        """Return the date of “Last checked”, or None if the page does not show one.
+
+        It shows none while a number or an address in its text has not been checked (see `Fact.checked`).
+        """
         return self.last_checked if self.facts.all_checked(self.document.body) else None
 
     @cached_property
@@ -97,7 +100,7 @@ class Story(Page):
     video: str
     published: date
     agreed_by: str | None = None  # who gave the permission; never a name
-    ask_again: date | None = None  # the day on which the permission ends
+    ask_again: date | None = None  # the first day without permission
     ask: str = ""
 
     def has_ended(self, today: date) -> bool:

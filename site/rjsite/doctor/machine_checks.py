@@ -52,7 +52,7 @@ def check_running_site(site: Site) -> Iterator[str]:
     if word not in ("ok", "content"):  # another check reports problems in the content
         yield f"the running site says that something is wrong: {word}"
     for line in details:
-        if RESTART in line:  # no other check knows what the process read when it started
+        if RESTART in line:  # only the running process knows which forms it started with
             yield f"{line.partition(': ')[2]}: systemctl restart {SERVE}"
     versions = [line.removeprefix("version: ") for line in details if line.startswith("version: ")]
     if versions and versions[0] != full_version():

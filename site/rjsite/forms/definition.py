@@ -112,7 +112,7 @@ class Question(_Part):
 
     @property
     def required(self) -> bool:
-        """Return whether the question needs an answer if it is asked, apart from `optional_when`."""
+        """Return whether the question needs an answer, unless it is not asked or `optional_when` applies."""
         return bool(self.missing)
 
     @property
@@ -160,7 +160,7 @@ class Step(_Part):
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """Return the questions in the order of the form."""
+        """Return the questions of this step: the shared ones, then its own."""
         return (*self.use, *self.own)
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> Step:
@@ -237,7 +237,7 @@ class FormDefinition(_Part):
         return (choice.stop for question in self.questions for choice in question.choices if choice.stop)
 
     def filled(self, fill: Callable[[str], str], has: Callable[[str], bool]) -> FormDefinition:
-        """Return the form with facts filled in, without the choices that need an unset fact."""
+        """Return the form with facts filled in, without choices and `next` lines that need an unset fact."""
         return self.model_copy(
             update={
                 "steps": tuple(step.filled(fill, has) for step in self.steps),

@@ -18,4 +18,4 @@ RESERVED_ADDRESSES = frozenset((
     "/case-studies", "/exit", "/healthz", "/readyz", "/sent", "/site-away", "/staff", "/styleguide",
     "/too-long",
 ))  # fmt: skip
-RESERVED_PREFIXES = ("/case-studies/", "/papers/", "/staff/", "/static/")  # nor may an address begin so
+RESERVED_PREFIXES = ("/case-studies/", "/papers/", "/staff/", "/static/")  # no address may begin with these

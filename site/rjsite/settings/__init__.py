@@ -119,7 +119,7 @@ class Settings(BaseModel):
                 name = cls.name_of(str(fault["loc"][0]))
                 unusable.add(name)
                 faults.append(f"{name}: {fault['msg'].removeprefix('Value error, ')}")
-            faults = list(dict.fromkeys(faults))  # each unusable key of a list has the same fault
+            faults = list(dict.fromkeys(faults))  # all unusable values of a list have the same fault
             # The usable settings are also checked together, with defaults for the unusable ones, so that all
             # faults are reported at the same time.
             settings = cls(**{field: values[field] for field in values if cls.name_of(field) not in unusable})

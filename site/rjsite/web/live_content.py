@@ -180,12 +180,12 @@ class LiveLibrary:
 
 
 def problems_at(library: Library, address: str) -> list[Problem]:
-    """Return the problems in the files that a URL shows. The home page also shows site-wide problems."""
+    """Return the problems that are shown at a URL in development, in place of its page."""
     return [problem for problem in library.problems if address in _shown_at(problem.path, library)]
 
 
 def _shown_at(path: Path, library: Library) -> Iterable[str]:
-    """Return the URLs that show a file in the content folder."""
+    """Return the URLs at which the problems of a content file are shown: none for outcomes and errors."""
     match path.parts[1:]:
         case ("pages", _):
             return (address_of(path.stem),)
@@ -196,7 +196,7 @@ def _shown_at(path: Path, library: Library) -> Iterable[str]:
         case ("forms", _):
             return tuple(form.address for form in library.forms.values() if form.key == path.stem)
         case ("navigation.toml",) if library.navigation.groups:
-            return ()  # it is readable, but names a page that does not exist
+            return ()  # the file could be read, so its problems concern single links
         case (_,):
             return (HOME,)
     return ()

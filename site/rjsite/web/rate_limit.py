@@ -120,7 +120,7 @@ def limited(limiter: Limiter, settings: Settings, function: Callable[P, R]) -> C
     floods of forms but no ordinary visitor.
 
     Raises:
-        RateLimitExceeded: by the returned function, instead of a call beyond the limit.
+        RateLimitExceeded: when the returned function is called beyond the limit. It then calls nothing.
     """
 
     def allowed() -> str:

@@ -209,7 +209,7 @@ def _shown(name: str) -> Path:
 
 
 def _path(name: str) -> Path:
-    """Return the file of an existing story, or abort with 404."""
+    """Return the path of the file of an existing story, or abort with 404."""
     files = {path.stem: path for path in (_folder() / "case-studies").glob("*.md")}
     return files.get(name) or abort(404)
 
