@@ -54,7 +54,7 @@ class Https:
 
 @pytest.fixture(scope="session")
 def https_site(certificate: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Https]:
-    """Run the site behind nginx over HTTPS. Exit leads to a page on another host name of this machine."""
+    """Run the site behind nginx over HTTPS. Exit leads to the other site, which the same nginx serves."""
     folder = tmp_path_factory.mktemp("https")
     site = Site(folder)
     http = HTTPS.replace("$certificate", str(certificate)).replace("$port", str(site.port))

@@ -1,4 +1,7 @@
-"""On every screen and with every reader's settings, nothing scrolls sideways and nothing is cut off."""
+"""How pages look and behave on screens of different sizes and with the settings that readers choose.
+
+The settings are larger text, wider spacing, less motion, more contrast, forced colours and less data.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,7 @@ def test_the_exit_stays_in_view_unless_the_window_is_low(page: Page) -> None:
 
 
 def test_what_stays_in_view_leaves_room_to_read_with_larger_letters(page: Page) -> None:
-    """Only the row of the header with the phone and the exit stays; media queries do not know its size."""
+    """Only the header row with the phone number and Exit stays. No media query can measure its height."""
     for name in ("/how-it-works", "/refer/a"):
         page.goto(name)
         add_style(page, LARGER)
@@ -151,7 +154,7 @@ def test_the_first_screen_of_a_phone_says_what_this_is_and_what_to_do(page: Page
     assert page.locator(".choices h2").evaluate("e => e.getBoundingClientRect().top") < 640
 
 
-# No browser lets a test ask for reduced data, so the rule for that case is made to apply always.
+# A test cannot make a browser ask for less data, so it changes the rule for that case to apply always.
 HOLD = """() => {
   const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]);
   const waiting = rules.filter((rule) => rule.conditionText?.includes("prefers-reduced-data"));

@@ -340,7 +340,7 @@ def test_back_shows_the_step_from_its_top(page: Page) -> None:
     press_back(page)
 
     expect(page.locator("h1:visible")).to_have_text("How to reach you safely")
-    page.wait_for_timeout(200)  # some time after Back, a browser scrolls to the old position
+    page.wait_for_timeout(200)  # a browser restores the old scroll position shortly after Back
     assert left_at > 0
     assert page.evaluate("scrollY") == 0
 
@@ -420,7 +420,7 @@ def test_back_after_a_refusal_leads_from_part_to_part_and_keeps_what_is_said(
         press_back(page)
         part = page.get_by_role("heading", name=f"{number}. {title}", exact=True)
         expect(part).to_be_focused()
-        page.wait_for_timeout(100)  # some time after Back, a browser scrolls to the old position
+        page.wait_for_timeout(100)  # a browser restores the old scroll position shortly after Back
         expect(part).to_be_in_viewport()
         assert_still_told(page, A, answers)
     press_back(page)
@@ -431,7 +431,7 @@ def test_back_after_a_refusal_leads_from_part_to_part_and_keeps_what_is_said(
     expect(page.locator("h1:visible")).to_be_focused()
     assert_still_told(page, A, answers)
 
-    # with a delay, because the page is gone before it can return from the call
+    # delayed, because `evaluate` could not return if the page were already gone
     page.evaluate(f"() => void setTimeout(() => history.go(-{len(titles) + 2}), 50)")
 
     expect(page).to_have_url(re.compile("/stay-safe-online$"))

@@ -1,4 +1,4 @@
-"""A certificate file that is taken away or replaced by half while the site runs: mail waits and says why."""
+"""If a certificate file is deleted or only half replaced while the site runs, mail waits and says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fact has its form, fits its sentence and is written in one place. The check names each that does not."""
+"""The check names each fact that lacks its form, does not fit its sentence or is also written elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The library that a running site shows: replaced as a whole, and never lost."""
+"""The library that a running site shows is always replaced as a whole, and never lost."""
 
 from __future__ import annotations
 

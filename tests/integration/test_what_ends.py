@@ -1,4 +1,4 @@
-"""What ends on a day disappears as that day begins, from every page, list, feed and file."""
+"""Facts and stories that end on a day disappear from every page, list, feed and file as that day begins."""
 
 from __future__ import annotations
 

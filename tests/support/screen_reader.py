@@ -166,7 +166,7 @@ class Listener:
             raise AssertionError(f"{late}. Heard:\n{self.heard}") from None
 
     def _stop_reading(self) -> None:
-        """Press Control until Orca is silent. Orca begins to read some time after a page has loaded."""
+        """Press Control until Orca is silent. Orca does not begin to read as soon as a page has loaded."""
         before = ""
         while before != (before := self._desktop.heard):
             self._desktop.press("Control_L")

@@ -1,4 +1,7 @@
-"""Which questions are asked. An answer to any other question is neither checked nor sent."""
+"""Conditions in a form: which questions are asked, which need an answer, and what stops the form.
+
+An answer to a question that is not asked is neither checked nor sent.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,10 @@ SURE = Choice(value="yes", label="Yes", headline="NOT <name>, <number>.", cautio
 
 
 def conditional() -> FormDefinition:
-    """Return a form whose first answer decides what the others lead to."""
+    """Return a form in which the first answer decides about the other two questions.
+
+    It decides whether “no” to the second stops the form, and whether the third is optional.
+    """
     refused = Choice(value="no", label="No", stop="outside", stop_when={"sure": ("no",)})
     text = {"kind": "text", "limit": 9, "noun": "It"}
     questions = [

@@ -1,4 +1,7 @@
-"""Facts are inserted by name, and a fact that is not set hides its whole sentence and nothing else."""
+"""Facts are read from service.toml, filled in by name and removed on the day in `until`.
+
+A fact that is not set hides the sentence that names it, and whatever makes no sense without that sentence.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ FACTS = Facts(
         ("One. At {hours}:\n\n- call\n- Monday\n\n    More.\n\n- Call us.\n", "One.\n\n\n\n- Call us.\n"),
         ("Term\n:   At {hours}.\n\nEnd.\n", "\nEnd.\n"),
         ("At {hours}\n:   What it is.\n\nEnd.\n", "\nEnd.\n"),
-        # no half of a quotation, a link, bold words or a sentence with an abbreviation
+        # quotations, links, bold words and sentences with abbreviations are never cut in half
         ("“We answer {hours}. Come.” Two.\n", "Two.\n"),
         ("> One sentence is\n> there {hours}. Two.\n> Three.\n", "> Two.\n> Three.\n"),
         ("> One {hours}.\n> Two.\n", "> Two.\n"),
@@ -81,7 +84,7 @@ FACTS = Facts(
         ("We answer {hours} to 5 p.m. Call 999 in danger.\n", "Call 999 in danger.\n"),
         ("We answer from 9 a.m. Monday to {hours}. Two.\n", "Two.\n"),
         ("One (two. Three {hours}. Four.\n", "One (two. Four.\n"),
-        # headings take their section with them, and a section without words its heading
+        # a hidden heading hides its section, and a section that has become empty loses its heading
         ("One.\n\n## Two\n\nWe answer {hours}.\n\n## Three\n\nEnd.\n", "One.\n\n## Three\n\nEnd.\n"),
         ("## At {hours}\n\nWords.\n\n### More\n\nWords.\n\n## Next\n\nEnd.\n", "## Next\n\nEnd.\n"),
         ("## One\n\n### At {hours}\n\nGone.\n\n### Two\n\nStays.\n", "## One\n\n### Two\n\nStays.\n"),

@@ -1,4 +1,7 @@
-"""The filters and validators of a question keep every name and script, and drop what cannot be mailed."""
+"""The filters and validators of a question.
+
+The filters keep letters of every script and drop the characters that an email cannot contain.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,7 @@ EMAIL = Question(name="email", kind="email", label="Email address", malformed="n
 
 
 def errors(question: Question, *typed: str) -> list[str]:
-    """Return the errors of a form with one question, to which this was sent as the answer."""
+    """Return the errors of a form with only this question, after it was sent with these answers."""
     definition = FormDefinition(
         key="f", name="F", address="/f", step=(Step(title="1", question=(question,)),)
     )
@@ -92,7 +95,7 @@ def errors(question: Question, *typed: str) -> list[str]:
 
 
 def refused(question: Question, typed: str) -> bool:
-    """Return whether the answer has the one error "no"."""
+    """Return whether an answer is refused, after checking that "no" is the only error it can have."""
     messages = errors(question, typed)
     assert messages in ([], ["no"])
     return bool(messages)
