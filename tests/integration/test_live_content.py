@@ -312,10 +312,12 @@ def test_a_form_that_is_gone_is_not_brought_back_by_a_mistake_in_another(content
     assert list(started(content).now().forms) == ["/ask"]
 
 
-@pytest.mark.parametrize("name", ["service.toml", "outcomes/outside.md", "errors/503.md"])
-def test_the_site_starts_also_where_a_file_that_it_cannot_do_without_is_gone(content: Path, name: str):
+@pytest.mark.parametrize(
+    "name", ["service.toml", "outcomes/outside.md", "errors/503.md", "outcomes", "errors"]
+)
+def test_the_site_starts_also_without_a_file_or_folder_that_it_needs(content: Path, name: str):
     before = started(content).now()
-    (content / name).unlink()
+    (content / name).rename(content.parent / "gone")
 
     now = started(content).now()
 

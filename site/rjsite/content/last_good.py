@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-# The site and its forms need these files, so their copies are used even if the files are gone.
-NEEDED = ("service.toml", "house-rules.toml", "outcomes/", "errors/")
+# The site and its forms need these files and folders, so their copies are used even if they are gone.
+NEEDED = ("service.toml", "house-rules.toml", "outcomes", "errors")
 
 # Finds the field in a file with other mistakes too, and however it is written: in curly quotes, after a
 # no-break space, or with its answer on the next line.
