@@ -10,7 +10,7 @@ from rjsite.content.lint import readability
 from rjsite.content.lint.cross_file import Addresses
 from rjsite.content.lint.hard_coded_facts import HardCodedFactFinder
 from rjsite.content.lint.rendered import Block, RenderedPage
-from rjsite.content.lint.rendering_faults import body_lines, marks_shown, words_lost
+from rjsite.content.lint.rendering_problems import body_lines, marks_shown, words_lost
 from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
 from rjsite.content.lint.wording import Findings, Passage, banned, initials, long_sentences, start
