@@ -17,7 +17,10 @@ trap 'rm -f part' EXIT
 find . -name 'outbox-*' -mmin +$((days * 1440 - 120)) -delete
 
 hidden=${RJSITE_DATA_DIR:-}/hidden-stories
-test ! -f "$hidden" || cp "$hidden" hidden-stories
+if [ -f "$hidden" ]; then # the last copy stays if the disk is full
+    cp "$hidden" part
+    mv part hidden-stories
+fi
 
 url=${RJSITE_DATABASE_URL:-sqlite:///${RJSITE_DATA_DIR:?}/outbox.sqlite3}
 case $url in

@@ -474,6 +474,20 @@ def test_a_backup_takes_along_which_stories_are_hidden(tmp_path: Path) -> None:
     assert (tmp_path / "backups" / "hidden-stories").read_text() == "the-shop-window\n"
 
 
+def test_a_full_disk_leaves_the_last_copy_of_which_stories_are_hidden(tmp_path: Path) -> None:
+    (tmp_path / "backups").mkdir()
+    copy = tmp_path / "backups" / "hidden-stories"
+    for file in (copy, tmp_path / "hidden-stories"):
+        file.write_text("the-shop-window\n")
+    full = f"trap '' XFSZ; ulimit -f 0; exec {DEPLOY / 'backup.sh'} {copy.parent}"
+
+    done = run("sh", "-c", full, env={"RJSITE_DATA_DIR": str(tmp_path)})
+
+    assert done.returncode != 0
+    assert copy.read_text() == "the-shop-window\n"
+    assert list(copy.parent.iterdir()) == [copy]
+
+
 def test_a_backup_holds_what_waits_and_no_mail_that_the_server_took(
     two_urls: list[str], mail_server: MailServer, tmp_path: Path
 ) -> None:
