@@ -509,3 +509,23 @@ def test_pages_of_a_change_that_failed_go_when_main_is_set_back(project, publish
     update()
 
     assert "A mistake" not in (published / ".html").read_text()
+
+
+def test_pages_of_a_run_that_was_killed_go_when_main_is_set_back(project, published, monkeypatch):
+    before = project.git("rev-parse", "HEAD")
+    project.change("content/pages/index.md", "title: Home", "title: A mistake")
+    project.merge()
+
+    def killed(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(git_update, "program_on_main", killed)
+        with pytest.raises(MemoryError):
+            commands.run("update-content")
+    assert "A mistake" in (published / ".html").read_text()
+    project.git("reset", "--hard", "--quiet", before)
+
+    update()
+
+    assert "A mistake" not in (published / ".html").read_text()
