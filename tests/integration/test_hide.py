@@ -165,6 +165,13 @@ def test_a_damaged_list_is_named_with_what_to_do(data, arguments):
     assert f"{data / HIDDEN_STORIES} is damaged; put a copy back, or move it away" in result.stderr
 
 
+@pytest.mark.parametrize("text", [f"\ufeff{SLUG}\r\n", f"\n  {SLUG} \n\n", f"{SLUG}\t"])
+def test_a_list_that_was_edited_by_hand_hides_what_it_names(content, data, text):
+    (data / HIDDEN_STORIES).write_text(text, newline="")
+
+    assert LiveLibrary(content, production=True, data=data).now().stories == ()
+
+
 def test_a_story_is_hidden_from_a_terminal_that_has_no_curly_quotes(data, tmp_path):
     published = tmp_path / "published"
     commands.run("publish", str(published))

@@ -47,7 +47,8 @@ class ListFile:
             OSError: if the list exists but cannot be read, or is not UTF-8.
         """
         try:
-            return set(self.path.read_text(encoding="utf-8").split("\n")) - {""}
+            text = self.path.read_text(encoding="utf-8-sig")  # some editors begin a file with a BOM
+            return {line.strip() for line in text.split("\n")} - {""}
         except FileNotFoundError:
             return set()
         except UnicodeError:
