@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from errno import EIO
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,25 @@ def test_a_list_that_was_edited_by_hand_hides_what_it_names(content, data, text)
     (data / HIDDEN_STORIES).write_text(text, newline="")
 
     assert LiveLibrary(content, production=True, data=data).now().stories == ()
+
+
+def test_a_published_folder_on_a_failed_disk_keeps_a_story_in_no_other(data, tmp_path, monkeypatch):
+    first, then = tmp_path / "first", tmp_path / "then"
+    for folder in (first, then):
+        assert commands.run("publish", str(folder)).exit_code == 0
+    real = os.stat
+
+    def failing(path, **how):
+        if Path(path).is_relative_to(first):
+            raise OSError(EIO, "Input/output error", str(path))
+        return real(path, **how)
+
+    monkeypatch.setattr(os, "stat", failing)
+
+    result = commands.run("hide", SLUG)
+
+    assert (result.exit_code, f"{first} could not be changed" in result.stderr) == (1, True)
+    assert SLUG not in (then / "current/pages/case-studies/.html").read_text()
 
 
 def test_a_story_is_hidden_from_a_terminal_that_has_no_curly_quotes(data, tmp_path):

@@ -203,22 +203,17 @@ def _show_again(hidden: ListFile, slug: str) -> None:
     republish(hidden.path.parent)
 
 
-def published_folders(data: Path) -> list[Path]:
-    """Return the folders that contain published pages."""
-    folders = map(Path, sorted(ListFile(data, PUBLISHED_FOLDERS).read()))
-    return [folder for folder in folders if (folder / "current").is_dir()]
-
-
 def for_each_published_folder(data: Path, change: Callable[[Path], None]) -> None:
-    """Change each published folder, even if another cannot be changed, such as one on a full disk.
+    """Change each published folder, even if another cannot be changed, such as one on a full or failed disk.
 
     Raises:
         OSError: if a folder could not be changed. The message names the first of them.
     """
     errors = []
-    for folder in published_folders(data):
+    for folder in map(Path, sorted(ListFile(data, PUBLISHED_FOLDERS).read())):
         try:
-            change(folder)
+            if (folder / "current").is_dir():
+                change(folder)
         except OSError as error:
             errors.append(OSError(error.errno, f"{folder} could not be changed: {error.strerror}"))
     if errors:
