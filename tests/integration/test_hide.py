@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from errno import EIO
+from errno import EIO, ENOSPC
 from pathlib import Path
 
 import pytest
@@ -190,6 +190,24 @@ def test_a_published_folder_on_a_failed_disk_keeps_a_story_in_no_other(data, tmp
 
     assert (result.exit_code, f"{first} could not be changed" in result.stderr) == (1, True)
     assert SLUG not in (then / "current/pages/case-studies/.html").read_text()
+
+
+def test_pages_are_published_nowhere_where_hide_would_not_find_them(data, tmp_path, monkeypatch):
+    folder = tmp_path / "published"
+
+    def full(_file: int) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        result = commands.run("publish", str(folder))
+
+    assert (result.exit_code, result.stderr) == (1, "That did not work: No space left on device.\n")
+    assert not (folder / "current").exists()
+    assert commands.run("publish", str(folder)).exit_code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        assert commands.run("publish", str(folder)).exit_code == 0  # the list names it already
 
 
 def test_a_story_is_hidden_from_a_terminal_that_has_no_curly_quotes(data, tmp_path):

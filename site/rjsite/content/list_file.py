@@ -65,9 +65,13 @@ class ListFile:
 
     def _change(self, change: Callable[[set[str]], set[str]]) -> None:
         with locked(self.path.parent) as folder:
+            before = self.read()
+            after = change(before)
+            if after == before:  # nothing is written, because the disk may be full
+                return
             part = self.path.with_name(f".{uuid4().hex}.part")
             with part.open("w", encoding="utf-8") as file:
-                file.writelines(f"{entry}\n" for entry in sorted(change(self.read())))
+                file.writelines(f"{entry}\n" for entry in sorted(after))
                 file.flush()
                 os.fsync(file.fileno())
             part.chmod(0o644)  # the site must be able to read a list that another user changed

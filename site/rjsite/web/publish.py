@@ -15,7 +15,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from errno import EEXIST
 from pathlib import Path
 
@@ -57,8 +56,9 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
     first = not os.path.lexists(folder / CURRENT)
     if any(map(_is_foreign, folder.iterdir() if first else (folder / CURRENT, *folder.glob("release-*")))):
         raise OSError(EEXIST, f"{folder} has other files in it; name a folder for the pages alone")
-    with suppress(OSError):  # so that `rjsite hide` publishes to this folder again
-        ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # `rjsite hide` finds the pages in this list, so no page is published that is not in it.
+    ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
     with locked(folder):  # so that the last process to publish reads the latest content
         app = create_app(settings)
         content = services_of(app).content
