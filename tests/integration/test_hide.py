@@ -210,6 +210,20 @@ def test_pages_are_published_nowhere_where_hide_would_not_find_them(data, tmp_pa
         assert commands.run("publish", str(folder)).exit_code == 0  # the list names it already
 
 
+def test_pages_that_could_not_be_published_take_up_no_space(data, tmp_path, monkeypatch):
+    folder = tmp_path / "published"
+    assert commands.run("publish", str(folder)).exit_code == 0
+    before = (folder / "current").readlink()
+
+    def full(_path: Path, _target: str) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "symlink_to", full)
+
+    assert commands.run("publish", str(folder)).exit_code == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["current", str(before)]
+
+
 def test_a_story_is_hidden_from_a_terminal_that_has_no_curly_quotes(data, tmp_path):
     published = tmp_path / "published"
     commands.run("publish", str(published))

@@ -103,15 +103,17 @@ def publish(app: Flask, settings: Settings, folder: Path) -> tuple[int, int]:
     release = Path(tempfile.mkdtemp(prefix="release-", dir=folder))
     release.chmod(0o755)
     count = changed = 0
-    for name, body in _files(app, settings):
-        count += 1
-        changed += _put(release / name, before / name, body)
-    link = release / "link"
-    link.symlink_to(release.name)
-    link.replace(before)
-    for old in folder.glob("release-*"):
-        if old != release:
-            shutil.rmtree(old)
+    try:
+        for name, body in _files(app, settings):
+            count += 1
+            changed += _put(release / name, before / name, body)
+        link = release / "link"
+        link.symlink_to(release.name)
+        link.replace(before)
+    finally:  # if this release failed, on a full disk for example, it is deleted too
+        for other in folder.glob("release-*"):
+            if other.resolve() != before.resolve():
+                shutil.rmtree(other)
     return count, changed
 
 
