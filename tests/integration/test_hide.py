@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rjsite.content.list_file import HIDDEN_STORIES, PUBLISHED_FOLDERS, ListFile
+from rjsite.web import live_content, publish
 from rjsite.web.live_content import LiveLibrary
 from support import commands
 
@@ -222,6 +223,26 @@ def test_pages_that_could_not_be_published_take_up_no_space(data, tmp_path, monk
 
     assert commands.run("publish", str(folder)).exit_code == 1
     assert sorted(path.name for path in folder.iterdir()) == ["current", str(before)]
+
+
+def test_a_story_that_is_hidden_while_pages_are_published_for_the_first_time_is_in_none(
+    data, tmp_path, monkeypatch
+):
+    real = publish.publish
+
+    def hidden_meanwhile(*arguments):
+        result = real(*arguments)
+        ListFile(data, HIDDEN_STORIES).add(SLUG)  # `rjsite hide` does not find these pages yet
+        return result
+
+    monkeypatch.setattr(publish, "publish", hidden_meanwhile)
+    monkeypatch.setattr(live_content, "CHECK_EVERY", 0)
+
+    assert commands.run("publish", str(tmp_path / "published")).exit_code == 0
+
+    there = tmp_path / "published/current/pages/case-studies"
+    assert [path.name for path in there.glob("*.html")] == [".html"]
+    assert SLUG not in (there / ".html").read_text()
 
 
 def test_a_story_is_hidden_from_a_terminal_that_has_no_curly_quotes(data, tmp_path):

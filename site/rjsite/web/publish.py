@@ -62,7 +62,10 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
     with locked(folder):  # so that the last process to publish reads the latest content
         app = create_app(settings)
         content = services_of(app).content
-        count, changed = publish(app, settings, folder)
+        shown = None
+        while shown is not content.now():  # a story may be hidden while pages are published
+            shown = content.now()
+            count, changed = publish(app, settings, folder)
         content.keep_last_good()
     return count, changed, content.now().not_shown
 
