@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from errno import EIO, ENOSPC
+from errno import EIO, ENOSPC, EPERM
 from pathlib import Path
 
 import pytest
@@ -241,6 +241,23 @@ def test_a_story_that_is_hidden_while_pages_are_published_for_the_first_time_is_
     assert commands.run("publish", str(tmp_path / "published")).exit_code == 0
 
     there = tmp_path / "published/current/pages/case-studies"
+    assert [path.name for path in there.glob("*.html")] == [".html"]
+    assert SLUG not in (there / ".html").read_text()
+
+
+def test_a_story_is_hidden_from_pages_that_another_user_published(data, tmp_path, monkeypatch):
+    folder = tmp_path / "published"
+    assert commands.run("publish", str(folder)).exit_code == 0
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)  # as Linux does for files of others (protected_hardlinks)
+    monkeypatch.setattr(Path, "unlink", refused)
+
+    commands.run("hide", SLUG)
+
+    there = folder / "current/pages/case-studies"
     assert [path.name for path in there.glob("*.html")] == [".html"]
     assert SLUG not in (there / ".html").read_text()
 

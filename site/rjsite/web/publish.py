@@ -152,7 +152,7 @@ def _put(path: Path, before: Path, body: bytes) -> bool:
     if before.is_file() and before.read_bytes() == body:
         for ending in ENDINGS.values():
             if (copy := before.with_name(before.name + ending)).exists():
-                os.link(copy, path.with_name(path.name + ending))
+                _link(copy, path.with_name(path.name + ending))
         return False
     stamp = int.from_bytes(hashlib.sha256(body).digest()[:4]) >> 1
     for coding, data in page_cache.compressed(body, static.kind_of(path.name)).items():
@@ -160,3 +160,11 @@ def _put(path: Path, before: Path, body: bytes) -> bool:
         copy.write_bytes(data)
         os.utime(copy, (stamp, stamp))
     return True
+
+
+def _link(file: Path, to: Path) -> None:
+    """Link a file, or copy it with its time if it belongs to another user and may not be linked."""
+    try:
+        os.link(file, to)
+    except PermissionError:
+        shutil.copy2(file, to)
