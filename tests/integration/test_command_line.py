@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-from rjsite.cli import main, serve
+from rjsite.cli import main, outbox, serve
 from rjsite.server.serve import keep_private
 from rjsite.settings import Settings
 from support import commands
@@ -203,3 +203,22 @@ def test_a_program_does_not_run_with_settings_that_cannot_be_read(with_settings,
 
     assert (status, output) == (2, "")
     assert "RJSITE_SETTINGS_FILE: there is no such file" in errors
+
+
+def test_an_export_that_meets_a_full_disk_leaves_no_part_of_an_email(tmp_path, monkeypatch):
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = tmp_path / "mail.eml"
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            outbox._write_private(file, b"Words.")
+    assert not file.exists()
+
+    outbox._write_private(file, b"Words.")
+
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"Words.", 0o600)
+    with pytest.raises(FileExistsError):
+        outbox._write_private(file, b"Other words.")
+    assert file.read_bytes() == b"Words."

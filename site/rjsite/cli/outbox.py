@@ -168,8 +168,13 @@ def _moment(seconds: float) -> str:
 
 
 def _write_private(path: Path, body: bytes) -> None:
-    """Write a new file that only its owner can read, and sync it to disk."""
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write a new file that only its owner can read, and sync it to disk. If that fails, delete it."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(handle, "wb") as file:  # noqa: PTH123
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()
+        raise
