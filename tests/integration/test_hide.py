@@ -135,6 +135,18 @@ def test_a_published_folder_that_cannot_be_changed_keeps_a_story_in_no_other(dat
     assert SLUG not in (there / ".html").read_text()
 
 
+def test_pages_that_were_moved_away_are_named_because_they_still_have_the_story(data, tmp_path):
+    pages = tmp_path / "pages"
+    commands.run("publish", str(pages))
+    assert "any more" not in commands.run("hide", "another-story").stderr
+    pages.rename(tmp_path / "moved")
+
+    hidden = commands.run("hide", SLUG)
+
+    assert f"There are no pages in {pages} any more. If they were moved, they still have" in hidden.stderr
+    assert hidden.exit_code == 0
+
+
 @pytest.mark.parametrize("name", ["current", "release-notes"])
 def test_pages_are_published_over_nothing_that_somebody_else_put_there(data, tmp_path, name):
     folder = tmp_path / "srv"
