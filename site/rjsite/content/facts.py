@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from rjsite.content import fact_formats
 from rjsite.content.fact_formats import FactForm
-from rjsite.content.missing_facts import hide_dependents
+from rjsite.content.hidden_dependents import hide_dependents
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.sentences import MARKER, WHOLE, cut_units, cut_whole_sentences
 from rjsite.content.source import read_source
@@ -142,7 +142,7 @@ class Facts(dict[str, Fact]):
 
         Yields:
             The number of the first line, the source text, and the text to show, which is empty if the unit is
-            hidden. What depends on a hidden unit is hidden with it (see `missing_facts.py`).
+            hidden. What depends on a hidden unit is hidden with it (see `hidden_dependents.py`).
         """
         units = list(cut_units(text))
         line = 1
