@@ -81,7 +81,7 @@ def _services(app: Flask, pages: PageServices) -> Services:
     certificates = TeamCertificates(settings.team_certificates)
 
     def lines() -> list[str]:
-        return [*warnings(settings, certificates), *pages.content.now().announcements]
+        return [*warnings(settings, certificates), *pages.content.now().expiry_messages]
 
     worker = Worker(
         outbox,

@@ -54,7 +54,7 @@ def test_the_end_of_a_permission_is_announced_for_thirty_days_and_from_then_on(
 ):
     library = load(content, drafts=drafts, today=at(month, day).date())
 
-    assert [words.split("”")[1].split(",")[0].strip() for words in library.announcements] == announced
+    assert [words.split("”")[1].split(",")[0].strip() for words in library.expiry_messages] == announced
 
 
 FACTS = '[hours]\nform = "phrase"\nvalue = "9am to 5pm"\nuntil = 2026-05-09\n'
@@ -100,7 +100,7 @@ def test_words_for_a_time_are_announced_for_as_long_as_they_are_shown(content: P
     paused = '[forms_paused]\nform = "sentence"\nvalue = "No forms now."\nuntil = 2026-09-09\n\n'
     write(content, "service.toml", "[exit_url]", f"{paused}[exit_url]")
 
-    (words,) = load(content, today=at(1, 9).date()).announcements
+    (words,) = load(content, today=at(1, 9).date()).expiry_messages
 
     assert words.startswith("forms_paused ends on 9 September 2026")
 

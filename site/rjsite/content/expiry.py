@@ -64,8 +64,8 @@ def _facts(facts: Facts, folder: Path, today: date) -> Iterator[Problem]:
     path, display_path = folder / "service.toml", Path(folder.name, "service.toml")
     lines = lines_in(path, display_path)
     for name, fact in {**facts, **facts.ended}.items():
-        announced = fact.has_ended(today + SOON) or name in TEMPORARY
-        if fact and fact.until and announced:
+        needs_notice = fact.has_ended(today + SOON) or name in TEMPORARY
+        if fact and fact.until and needs_notice:
             message = f"{name} {_of_fact(name, fact, f'{fact.until:%-d %B %Y}', ended=fact.has_ended(today))}"
             yield Problem(display_path, lines.of((name, "until")), message, Severity.ENDS)
 

@@ -105,8 +105,8 @@ class Library:
         return [problem for problem in self.problems if problem.severity is Severity.MUST_NOT_BE_SHOWN]
 
     @property
-    def announcements(self) -> list[str]:
-        """Return the messages about what has ended or will end soon."""
+    def expiry_messages(self) -> list[str]:
+        """Return the messages of the expiry notices."""
         return [problem.message for problem in self.expiry_notices]
 
     @property

@@ -100,7 +100,7 @@ def _details(services: Services, queue: QueueStatus | None) -> Iterator[str]:
         yield f"content: {problem}"
     if count := len(library().problems) - len(library().not_shown):
         yield f"content: {count} more to fix; the log and rjsite check name them"
-    for line in [*warnings(services.settings, services.intake.certificates), *library().announcements]:
+    for line in [*warnings(services.settings, services.intake.certificates), *library().expiry_messages]:
         yield f"warning: {line}"
 
 
