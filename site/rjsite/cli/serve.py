@@ -45,7 +45,8 @@ def _port(_context: click.Context, _option: click.Parameter, text: str) -> int:
 @click.option("--port", default=_given("PORT", "8000"), callback=_port, show_default="8000")
 def serve(host: str, port: int) -> None:
     """Run the site."""
-    # A SIGHUP waits until the site can read the content again, or until it is known that it ends the site.
+    # SIGHUP is held back until `server.serve` has decided what it does: make the site read its content again
+    # or, in development, end the site.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     from rjsite.server import serve as server
 

@@ -26,7 +26,7 @@ from rjsite.content.lock import locked
 LINK, VERSIONS, RESULT = "content", "content-versions", "content-update"  # in the data folder
 PROGRAM = ("site", "static", "templates", "deploy", "tools", "requirements.lock")  # replaced by releases only
 OVERDUE = 2 * 60 * 60  # seconds
-GIT_TIMEOUT = 300  # timeout of each git command
+GIT_TIMEOUT = 300  # seconds, for each git command
 GIT_ENV = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",

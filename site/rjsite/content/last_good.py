@@ -44,7 +44,7 @@ class LastGood:
     def of(self, name: str) -> Path | None:
         """Return the path of the copy of a file or folder, or None if there is no copy to use.
 
-        The copy of a withdrawn file (see `is_withdrawn`) is used only if `NEEDED` has the file or its folder.
+        The copy of a withdrawn file (see `is_withdrawn`) is used only if `NEEDED` names it or its folder.
         """
         copy = self.copies / name
         if not copy.exists() or (is_withdrawn(self.source / name) and not name.startswith(NEEDED)):

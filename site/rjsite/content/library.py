@@ -41,9 +41,8 @@ class Library:
     pages: Mapping[str, Page] = field(default_factory=dict)  # by address
     stories: tuple[Story, ...] = ()  # newest first
     forms: Mapping[str, FormDefinition] = field(default_factory=dict)  # by address, with facts filled in
-    written_forms: Mapping[str, FormDefinition] = field(
-        default_factory=dict, repr=False
-    )  # facts not filled in
+    # the same before facts are filled in
+    written_forms: Mapping[str, FormDefinition] = field(default_factory=dict, repr=False)
     form_pages: Mapping[str, Page] = field(default_factory=dict)  # the page around each form, by address
     outcomes: Mapping[str, Page] = field(default_factory=dict)
     errors: Mapping[str, Page] = field(default_factory=dict)

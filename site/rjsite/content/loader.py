@@ -153,7 +153,7 @@ class Reader:
     def _or_last_good(
         self, made: Shown | None, problems: list[Problem], path: Path, make: Make[Shown]
     ) -> Shown | None:
-        """Return the last good version if the file must not be shown and there is one, otherwise `made`."""
+        """Return `made` or, if the file must not be shown, its last good version if that can be used."""
         name = path.relative_to(self.folder).as_posix()
         if all(problem.severity is Severity.PLEASE_FIX for problem in problems):
             self._note_usable(path)

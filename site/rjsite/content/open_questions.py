@@ -92,7 +92,7 @@ def _facts(library: Library, folder: Path, templates: Path) -> Iterator[Question
             completes=[
                 _with_blank(sentence, name, library.facts)
                 for sentence in sentences
-                if sentence != f"{{{name}}}"  # a sentence that is only the fact says nothing more
+                if sentence != f"{{{name}}}"  # a sentence that consists only of the fact adds nothing
             ],
             example=fact.example,
             value=fact.value,

@@ -148,7 +148,7 @@ class StoryIndex:
 
 
 def _page(asked: str) -> int:
-    """Return the page number: 1 if the text is no number, or 0 (no page) if the number is too long."""
+    """Return the page number: 1 if the text is not a number, or 0 (no page) if the number is too long."""
     if not asked.isdecimal():
         return 1
     return int(asked) if len(asked) <= MOST_DIGITS else 0

@@ -44,7 +44,8 @@ def nodes(text: str) -> Iterator[tuple[str, int, yaml.Node]]:
 
 def find_unreadable_line(text: str) -> tuple[int, str]:
     """Return the index of the line that YAML cannot read, with a message. The text has such a line."""
-    text = f"a: b\n{text}"  # below a field, a first line that is no field is not read as one with the next
+    # Without a field above it, YAML would read a first line that is not a field together with the next line.
+    text = f"a: b\n{text}"
     line = 1
     try:
         list(nodes(text))

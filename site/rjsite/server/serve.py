@@ -44,7 +44,7 @@ def serve(app: Flask, host: str, port: int) -> None:
     settings = services.settings
     if settings.production:  # in development, SIGHUP means that the terminal was closed, and stops the site
         services.content.reload_on_sighup()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `rjsite serve` lets it wait
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `rjsite serve` has held it back
     try:
         services.outbox.prepare()
     except DATABASE_ERRORS as error:  # pages are still served, and forms are delivered directly

@@ -131,7 +131,7 @@ class LiveLibrary:
                 log.error("not loaded: %s", problem)
         except Exception as error:  # whatever a file contains, the site continues with the library it has
             log.error("not loaded: %s", type(error).__name__)
-            self._place = None  # a folder that is away is read when it is back
+            self._place = None  # a folder that was unavailable is read again once it is back
         self.keep_last_good()
 
     def _withdrawn(self) -> list[str]:
@@ -160,7 +160,7 @@ class LiveLibrary:
     def _state(self) -> tuple[date, object]:
         """Return the date and what identifies the folder or, in development, the files in it.
 
-        `rjsite update-content` replaces the folder: its new path counts, for a new inode may be an old one.
+        After `rjsite update-content`, the path is always new, but the inode may be that of an older folder.
         """
         today = clock.today()
         if not self.production:
@@ -196,7 +196,7 @@ def _shown_at(path: Path, library: Library) -> Iterable[str]:
         case ("forms", _):
             return tuple(form.address for form in library.forms.values() if form.key == path.stem)
         case ("navigation.toml",) if library.navigation.groups:
-            return ()  # the file could be read, so its problems concern single links
+            return ()  # the file can be used, so its problems concern only single links and pages
         case (_,):
             return (HOME,)
     return ()

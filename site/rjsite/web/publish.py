@@ -57,7 +57,7 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
     if any(map(_is_foreign, folder.iterdir() if first else (folder / CURRENT, *folder.glob("release-*")))):
         raise OSError(EEXIST, f"{folder} has other files in it; name a folder for the pages alone")
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # `rjsite hide` finds the pages in this list, so no page is published that is not in it.
+    # `rjsite hide` finds published pages through this list, so the folder is added before they are written.
     ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
     with locked(folder):  # so that the last process to publish reads the latest content
         app = create_app(settings)

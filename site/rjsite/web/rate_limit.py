@@ -120,7 +120,7 @@ def limited(limiter: Limiter, settings: Settings, function: Callable[P, R]) -> C
     floods of forms but no ordinary visitor.
 
     Raises:
-        RateLimitExceeded: when the returned function is called beyond the limit. It then calls nothing.
+        RateLimitExceeded: if the returned function is called beyond the limit. `function` is then not called.
     """
 
     def allowed() -> str:

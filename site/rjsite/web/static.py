@@ -21,7 +21,8 @@ from rjsite.web.live_content import library
 SOURCE = ROOT / "static"
 PREFIX = "/static/"
 A_YEAR = "max-age=31536000, public, immutable"
-_FOR_PEOPLE = {  # what browsers do not need: comments and indentation; in a URL, no space precedes the `//`
+# Comments and indentation, which browsers do not need. A `//` within a URL stays, as it follows no space.
+_FOR_PEOPLE = {
     ".css": re.compile(r"/\*.*?\*/\n?|^\s+", re.DOTALL | re.MULTILINE),
     ".js": re.compile(r"(?:^|\s+)//(?: [^\n]*)?$|/\*\*.*?\*/\s*|^\s+", re.DOTALL | re.MULTILINE),
 }

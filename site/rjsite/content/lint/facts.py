@@ -32,7 +32,7 @@ def fact_findings(
         Unreadable: if service.toml cannot be used.
     """
     file = TomlFile(folder, folder / "service.toml")
-    # the library may have other facts, which replace these
+    # raises Unreadable if the facts in the file cannot be used; the library then has other facts
     load_facts(folder / "service.toml", file.display_path)
     uses = defaultdict[str, list[Use]](list)
     for use in fact_uses(library, folder):

@@ -26,7 +26,7 @@ def live_problems(story: Story, rules: Rules, today: date) -> Iterator[Problem]:
             yield problem("permission", message)
         elif not story.agreed_by:
             who = f"who agreed, one of: {', '.join(get_args(Agreed))}"
-            there = "agreed_by" in document.lines  # as it is in the staff copy, where nobody sees lines
+            there = "agreed_by" in document.lines  # always so in the staff copy, whose form shows no lines
             message = f"agreed_by: write {who}" if there else f"add a line “agreed_by: ...” with {who}"
             yield problem("agreed_by" if there else "permission", message)
     if story.permission and story.permission > today:
