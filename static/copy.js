@@ -1,4 +1,4 @@
-// “Copy the text” in the staff copy. Without this script the box is selected and copied by hand.
+// “Copy the text” in the staff copy. Without this script, people select and copy the text themselves.
 
 const area = /** @type {HTMLTextAreaElement} */ (document.querySelector("textarea[readonly]"));
 const line = /** @type {HTMLElement} */ (document.querySelector("[data-copy]"));

@@ -1,6 +1,6 @@
-// Forms A and B one topic at a time, and the sending of every form. Each form works without this. It stores
-// nothing, and sends nothing but a form when Send is pressed. Pages may be translated in the browser, which
-// wraps any text in elements: no step here depends on the text nodes that the site sent.
+// Shows forms A and B one topic at a time, and sends every form. Each form also works without this script. The
+// script stores nothing, and sends only the form, when Send is pressed. A browser that translates a page wraps its
+// text in elements, so nothing here depends on the text nodes that the site sent.
 
 const main = () => document.querySelector("main");
 const theForm = () => /** @type {HTMLFormElement} */ (document.querySelector("main form[method=post]"));
@@ -9,15 +9,15 @@ const copy = (id) => {
   return /** @type {DocumentFragment} */ (template?.content.cloneNode(true));
 };
 const all = (selector) => /** @type {HTMLElement[]} */ ([...document.querySelectorAll(selector)]);
-const wasLeft = () => document.documentElement.hasAttribute("data-left"); // leave.js
+const wasLeft = () => document.documentElement.hasAttribute("data-left"); // set by leave.js
 const live = document.getElementById("live");
 
-/** Let a screen reader say something, without a change of focus. */
+/** Make a screen reader say something, without moving the focus. */
 function say(words) {
   if (live) live.textContent = words;
 }
 
-// ---------- What the form holds ----------
+// ---------- The answers in the form ----------
 
 const control = (question) => question.querySelector("input, textarea");
 const answers = (name) => new FormData(theForm()).getAll(name).map(String).filter((answer) => answer.trim());
@@ -28,7 +28,7 @@ const hold = (conditions = "{}") =>
   });
 const asked = (question) => hold(question?.dataset.when);
 
-/** Show what an answer opens, and nothing else; returns whether that opened a question. */
+/** Show the questions that the answers open, hide the others, and return whether this has opened a question. */
 function unfold() {
   let opened = false;
   for (const question of all("main form [data-when]")) {
@@ -40,7 +40,7 @@ function unfold() {
   return opened;
 }
 
-/** The outcome that an answer within `part` leads to in place of going on, if any. */
+/** Return the outcome to which an answer in `part` leads, if any. */
 function stop(part) {
   for (const choice of part.querySelectorAll("[data-stop]:checked")) {
     const only = answers(choice.name).length === 1;
@@ -48,7 +48,7 @@ function stop(part) {
   }
 }
 
-/** The answer to a question in words. */
+/** Return the answer to a question, in words. */
 function said(question, list) {
   const first = control(question);
   if (first.type !== "radio" && first.type !== "checkbox") return first.value.trim() || list.dataset.none;
@@ -59,24 +59,24 @@ function said(question, list) {
 
 // ---------- One topic at a time ----------
 
-// Whether the browser has what steps and sending need; else the form stays one page, and the browser posts it.
+// Whether the browser has what the steps and sending need. If not, the form stays one page, and the browser sends it.
 let able = false;
 try {
   history.replaceState(history.state, "");
   able = Boolean(window.fetch && window.AbortController && window.DOMParser && window.URLSearchParams);
 } catch {
-  // as without script
+  // the form works as it does without JavaScript
 }
 
-const title = document.title; // of the whole form, whatever went wrong with it since
+const title = document.title; // as it was when the page was loaded, without errors that were found later
 /** @type {HTMLElement[]} */
-let screens = []; // the opening, each step, the check
-let byStep = false; // false: all of them are open at once
-let at = 0; // which one is shown or, of open ones, gone back to; -1: an outcome
-let changing = false; // one answer, on the way back to the check
+let screens = []; // the opening, each step, and “Check your answers”
+let byStep = false; // whether one screen is shown at a time, and not all of them
+let at = 0; // the screen that is shown or, if all are shown, the one that Back has led to; -1 for an outcome
+let changing = false; // whether somebody is changing one answer and then returns to “Check your answers”
 
-/** Set up the form in the page. If it came back with errors, or somebody was quicker than this script, every
- * part of it is open. */
+/** Set up the form in the page. If it was returned with errors, or somebody has used it before this script ran,
+ * every part of it is shown. */
 function begin() {
   byStep = able && Boolean(theForm()?.hasAttribute("data-by-step"));
   byStep &&= !document.querySelector("#problem, #notice, main form :focus, main form :checked");
@@ -96,11 +96,12 @@ function begin() {
   }
   screens[screens.length - 1].append(document.querySelector(".send"));
   theForm().classList.add("by-step");
-  history.scrollRestoration = "manual"; // a screen begins at its top, also on the way back
+  history.scrollRestoration = "manual"; // show each screen from its top, even after Back
   show(0, false);
 }
 
-/** Show a screen or an outcome. Where all screens are open they stay as they are: reading goes on there. */
+/** Show a screen or an outcome and, if `moved`, move the focus to its heading. Where all screens are open at once,
+ * only an outcome hides them. */
 function show(number, moved = true) {
   const outcome = number < 0 && stop(theForm());
   const turned = byStep || outcome || at < 0;
@@ -122,19 +123,19 @@ function show(number, moved = true) {
   heading.focus();
 }
 
-/** Go to a screen, with an entry of its own for the browser's Back. It holds a number and no answer. */
+/** Go to a screen, and add an entry to the browser's history. The entry contains a number and no answer. */
 function turn(number) {
   history.pushState(number, "");
   show(number);
 }
 
 addEventListener("popstate", ({ state }) => {
-  if (state === null || !screens.length || wasLeft()) return; // null: a place in the page; browsers go there
+  if (state === null || !screens.length || wasLeft()) return; // null: the browser itself goes to a place in the page
   changing = false;
   show(state);
 });
 
-/** Every question that was asked, with its answer and a way to change it. */
+/** List every question that was asked, with its answer and a button to change it. */
 function list(screen) {
   const rows = screen.querySelector("[data-answers]");
   rows.textContent = "";
@@ -156,7 +157,7 @@ function list(screen) {
   });
 }
 
-/** Take away what was said to be wrong. */
+/** Remove all errors and notices. */
 function clear() {
   for (const part of document.querySelectorAll("#problem, #notice, .wrong")) part.remove();
   for (const bad of document.querySelectorAll(".bad")) bad.classList.remove("bad");
@@ -168,7 +169,7 @@ function clear() {
   }
 }
 
-/** Say what is missing, as the server says it: in a summary and above each question. */
+/** Show which answers are missing, as the server would: in a summary and above each answer. */
 function complain(missing) {
   clear();
   const problem = copy("wrong").querySelector("#problem");
@@ -185,7 +186,7 @@ function complain(missing) {
     wrong.append(question.dataset.missing);
     (set ?? question).querySelector(":scope > .choice, :scope > input, :scope > textarea").before(wrong);
     question.classList.add("bad");
-    const ticks = set && set.getAttribute("role") === null; // a group has no aria-invalid
+    const ticks = set && set.getAttribute("role") === null; // a group of checkboxes cannot have aria-invalid
     if (!ticks) target.setAttribute("aria-invalid", "true");
     target.setAttribute("aria-describedby", `${target.getAttribute("aria-describedby") ?? ""} ${id}`.trim());
     const entry = /** @type {Element} */ (line.cloneNode(true));
@@ -199,24 +200,24 @@ function complain(missing) {
   point(problem);
 }
 
-/** Put words at the top of the page, and let reading go on there. */
+/** Put a notice at the top of the page, and move the focus to it. */
 function point(words) {
   main().prepend(words);
   readOn(words);
 }
 
-/** Let reading go on at a part that has just come. Screen readers miss a focus that moves while the part they
- * read is still being taken away. */
+/** Move the focus to a new part, so that a screen reader continues there. The focus moves a moment later, because
+ * screen readers miss it while the part that they were reading is being removed. */
 function readOn(part) {
   scrollTo(0, 0);
   const before = document.activeElement;
   setTimeout(() => {
-    const typing = document.activeElement !== before; // somebody was quicker
+    const typing = document.activeElement !== before; // the person has moved the focus in the meantime
     if (part.isConnected && !typing && !wasLeft()) part.focus();
   }, 150);
 }
 
-begin(); // before a Send is listened for: where this fails, the browser posts the form by itself
+begin(); // before the listener for Send is added: if this fails, the browser sends the form itself
 
 // ---------- Send ----------
 
@@ -224,7 +225,7 @@ const PATIENCE = 30000;
 let sending = false;
 let sent = false;
 
-// A form that was sent is not shown again when a browser brings it back from memory.
+// If a browser restores a form from memory after it was sent, load an empty form.
 addEventListener("pageshow", () => {
   if (sent && !wasLeft()) location.reload();
 });
@@ -245,7 +246,7 @@ addEventListener("submit", (event) => {
   turn(next);
 });
 
-/** Send with `fetch`: an answer to a post of its own would be kept whole in the browser's session files. */
+/** Send with `fetch`, because the browser would write its own POST request, with every answer, to its session files. */
 async function send(form) {
   if (sending) return;
   sending = true;
@@ -266,7 +267,7 @@ async function send(form) {
       return location.replace(answer.url);
     }
   } catch {
-    page = undefined; // no answer, or none in time
+    page = undefined; // there was no response, or none in time
   }
   clearTimeout(timer);
   clearTimeout(saying);
@@ -282,22 +283,22 @@ async function send(form) {
   point(notice);
 }
 
-/** Show on the button that sends whether it does so now. */
+/** Show on the Send button whether the form is being sent. */
 function busy(form, now) {
   for (const words of form.querySelectorAll(".send [data-busy]")) {
     words.hidden = words.dataset.busy !== String(now);
   }
 }
 
-/** Show the page that came back, every part of the form open, as it would be without script. */
+/** Show the page that the server returned, with every part of the form, as it would be without JavaScript. */
 function replace(page) {
-  const controls = ".question :is(input, textarea)"; // their answers may have changed since Send
+  const controls = ".question :is(input, textarea)"; // somebody may have changed answers since Send
   const typed = /** @type {NodeListOf<HTMLInputElement>} */ (main().querySelectorAll(controls));
   for (const { name, type, value, checked } of typed) {
     for (const same of page.getElementsByName(name)) {
       if (same.type !== type) continue;
       if (type !== "radio" && type !== "checkbox") same.value = value;
-      else if (same.value === value) same.checked = checked; // by value: the choices may be others now
+      else if (same.value === value) same.checked = checked; // by value, because the choices may be different now
     }
   }
   main().replaceWith(page.querySelector("main"));
@@ -312,12 +313,12 @@ addEventListener("click", (event) => {
   const on = (what) => /** @type {Element} */ (event.target).closest?.(what);
   const place = screens.length && on("a[href^='#']");
   if (on("[data-back]")) {
-    if (event.detail < 2) history.back(); // a double click would go one step too far
+    if (event.detail < 2) history.back(); // a double click would go back two steps
   } else if (on("[data-print]")) print();
   else if (place) {
-    const target = document.getElementById(place.hash.slice(1)); // the address of a form stays as it is
+    const target = document.getElementById(place.hash.slice(1)); // so that the address of a form does not change
     target.focus();
-    if (target === main()) target.scrollIntoView(); // focus alone leaves it where some of it is in view
+    if (target === main()) target.scrollIntoView(); // `focus` does not scroll if a part of it is visible already
   } else return;
   event.preventDefault();
 });
@@ -327,6 +328,6 @@ addEventListener("change", () => {
 });
 
 addEventListener("input", () => {
-  const fill = document.getElementById("fill"); // the link in it opens the form anew, without the answers
-  if (fill) fill.style.visibility = "hidden"; // nothing moves while somebody types
+  const fill = document.getElementById("fill"); // contains a link that would open an empty form
+  if (fill) fill.style.visibility = "hidden"; // still takes up space, so that nothing moves while somebody types
 });

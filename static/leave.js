@@ -1,23 +1,23 @@
-// The way out of every page. It loads first and imports nothing, and each of its steps is guarded: no error
-// of another script, of the page or of an old browser can stop it. It sends nothing, and stores nothing but a
-// cookie that lasts one second.
+// “Exit this page”, on every page. This script loads first and imports nothing, and an error in one step does not
+// stop the next. So no error in another script, in the page or in an old browser can stop it. It sends nothing,
+// and stores only a cookie that lasts one second.
 
 const link = document.querySelector("a[data-exit]");
 const elsewhere = (link && link.getAttribute("data-exit")) || "/exit";
 let left = false;
 
-/** Take every step, whatever becomes of the others. */
+/** Take every step, even if another fails. */
 function each(...steps) {
   for (const step of steps) {
     try {
       step();
     } catch (error) {
-      // the next step matters more
+      // the next step still has to run
     }
   }
 }
 
-/** Empty every control and every list of answers: nothing is left to read back. */
+/** Empty every control and every list of answers, so that nobody can read an answer. */
 function forget() {
   const controls = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("input, textarea, select"));
   for (const control of controls) {
@@ -31,7 +31,7 @@ function forget() {
   for (const list of document.querySelectorAll("[data-answers]")) list.textContent = "";
 }
 
-/** Leave: nothing to see, nothing to read back, and this page replaced in the tab's history. */
+/** Leave the page: hide it, remove every answer, and replace the page in the history of the tab. */
 function leave() {
   left = true;
   each(
@@ -43,9 +43,9 @@ function leave() {
       icon.href = icon.getAttribute("data-blank");
     },
     forget,
-    // a changed cookie makes browsers drop any form that was left earlier by a link, and is still in memory
+    // a changed cookie makes browsers remove from memory any form that was left earlier through a link
     () => (document.cookie = "clear=1; Max-Age=1; Secure; SameSite=Strict; Path=/"),
-    () => document.documentElement.setAttribute("data-left", ""), // form.js shows nothing after this
+    () => document.documentElement.setAttribute("data-left", ""), // from now on, form.js shows nothing
   );
 }
 
@@ -58,38 +58,39 @@ function follow(event) {
 }
 addEventListener("click", follow);
 addEventListener("auxclick", (event) => {
-  if (event.button === 1) follow(event); // no second tab beside this one
+  if (event.button === 1) follow(event); // do not open a second tab
 });
 
-// A page that was left stays blank when a browser brings it back from memory, or when Back is pressed while
-// the other site is slow, and leaves again.
+// If a browser restores the page from memory, or Back is pressed while the other site is slow, the page stays
+// blank and leaves again.
 for (const kind of ["pageshow", "popstate"]) {
   addEventListener(kind, () => {
     if (left) leave();
   });
 }
 
-document.addEventListener("forget", forget); // form.js asks for this when a form was sent
+document.addEventListener("forget", forget); // form.js dispatches this event after a form has been sent
 
 // ---------- Shift three times ----------
 
-// Screen readers use Shift with a letter to go back, and keep the letter to themselves: the page sees Shift
-// pressed and released alone. So the presses have to follow each other quickly, and none counts if something
-// moved shortly before, during or, for slow readers, after it that no hand moved.
+// Screen readers use Shift with a letter to go back, and the page does not receive the letter: it sees only that
+// Shift was pressed and released. So the presses have to follow each other quickly. A press does not count if the
+// page scrolled by itself shortly before it, or if the page scrolls by itself or the focus or the selection moves
+// during it or, because some screen readers are slow, after it.
 const NEEDED = 3;
 const WITHIN = 2000; // milliseconds, from the first press to the last
-const SETTLED = 1000; // milliseconds since something moved by itself
-const JUST_TYPED = 100; // milliseconds: what is typed moves the selection a moment later
+const SETTLED = 1000; // milliseconds after the page last scrolled or the person last did something by hand
+const JUST_TYPED = 100; // milliseconds, because typing also moves the selection, a moment later
 const status = document.getElementById("leaving");
 
-let presses = []; // when Shift was pressed and released alone
+let presses = []; // the times at which Shift was pressed and released alone
 let alone = false;
-let touched = -Infinity; // when a hand did something else
-let typed = -Infinity; // when a field changed
-let moved = -Infinity; // when the page scrolled and no hand had done anything
+let touched = -Infinity; // when the person last did something else by hand
+let typed = -Infinity; // when a field last changed
+let moved = -Infinity; // when the page last scrolled although the person had done nothing by hand
 let timer = 0;
 
-/** Show and say how far one is, and what to do. */
+/** Show, and let a screen reader say, how many presses have been counted and what to do. */
 function say(words, dots) {
   if (!status) return;
   status.textContent = "";
@@ -120,20 +121,21 @@ function press() {
   each(() => say(`Press Shift ${more} more ${more === 1 ? "time" : "times"} to leave`, presses.length));
 }
 
-/** Count no press up to now. */
+/** Forget all presses so far. */
 function takeBack() {
   alone = false;
   if (presses.length) restart();
 }
 
 function touch(event) {
-  if (event.shiftKey) alone = false; // Shift with the wheel goes sideways
+  if (event.shiftKey) alone = false; // Shift with the wheel scrolls sideways
   touched = Date.now();
   moved = -Infinity;
 }
 
 addEventListener("keydown", (event) => {
-  const held = event.repeat || event.altKey || event.ctrlKey || event.metaKey; // Alt + Shift: next layout
+  // Alt + Shift chooses the next keyboard layout.
+  const held = event.repeat || event.altKey || event.ctrlKey || event.metaKey;
   alone = event.key === "Shift" && !held;
   if (event.key === "Shift") return;
   touch(event);

@@ -1,6 +1,7 @@
-// Small helps on every page; each page works without them.
+// Small improvements on every page. Each page also works without them.
 
-// On a narrow screen “Menu” jumps to the list at the foot of the page; here it opens the list in its place.
+// On a narrow screen, “Menu” is a link to the list at the foot of the page. This turns it into a button that opens
+// the list at the top.
 const jump = document.querySelector(".to-menu");
 if (jump) {
   const button = document.createElement("button");
@@ -14,16 +15,16 @@ if (jump) {
   jump.replaceWith(button);
 }
 
-// Where something is wrong, reading starts there.
+// If the page has a notice or a list of errors, move the focus there, so that a screen reader starts with it.
 /** @type {HTMLElement} */ (document.querySelector("#notice, #problem"))?.focus();
 
-// The reference is on the page; it need not stay in the address.
+// The page shows the reference, so the address does not have to contain it any longer.
 if (document.querySelector("[data-sent]") && location.search) {
   history.replaceState(null, "", location.pathname);
 }
 
-// Paper shows what is folded away, and all that was written, also where the browser does not size a
-// field by its content.
+// Print what is folded away, and the whole text of each field, even if the browser does not adapt the size of a
+// field to its content.
 addEventListener("beforeprint", () => {
   for (const fold of document.querySelectorAll("details")) fold.open = true;
   for (const area of document.querySelectorAll("textarea")) {
