@@ -175,7 +175,7 @@ class Intake:
             self._undelivered.append(undelivered)
             if not self._storing_undelivered:
                 self._storing_undelivered = True
-                threading.Thread(target=self._store_undelivered, name="owed", daemon=True).start()
+                threading.Thread(target=self._store_undelivered, name="undelivered", daemon=True).start()
 
     def _store_undelivered(self) -> None:
         while True:

@@ -113,7 +113,7 @@ def test_back_after_exit_from_a_later_page_shows_no_answer(
     assert tab.url == https_site.form_a
 
 
-def test_back_after_exit_opens_the_page_that_was_left_only_where_it_took_several_places(
+def test_back_after_exit_opens_the_page_that_was_left_only_if_it_had_several_history_entries(
     open_tab: Callable[[bool], Tab], https_site: Any
 ) -> None:
     """This is what /stay-safe-online says about Back."""

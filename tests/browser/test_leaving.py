@@ -164,7 +164,7 @@ def test_nothing_of_the_answers_can_be_read_in_the_page_that_was_left(
 def test_a_page_that_comes_back_from_memory_stays_blank_and_leaves_again(
     form: Page, https_site: Any, unreachable: list[str]
 ) -> None:
-    """Forms do not come back: the cookie drops them from memory."""
+    """Forms never come back, because the cookie removes them from memory, so another page is tested."""
     other = https_site.base_url + "/get-help-now"
     form.goto(https_site.base_url + "/stay-safe-online")
     form.evaluate("addEventListener('pageshow', (event) => { window.fromMemory = event.persisted; })")

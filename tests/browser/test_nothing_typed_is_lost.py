@@ -192,7 +192,7 @@ def test_answers_stay_with_their_words_though_a_choice_came_before_them(
 
     press(page, "Send to the team")
 
-    expect(page.get_by_label("An idea", exact=True)).not_to_be_checked()  # it came before all others
+    expect(page.get_by_label("An idea", exact=True)).not_to_be_checked()  # it was added in first place
     expect(page.get_by_label("A question", exact=True)).to_be_checked()
     assert kept(page) == as_lists(answers)
 

@@ -54,7 +54,8 @@ def shift(page: Page) -> None:
         page.keyboard.press("Shift")
 
 
-# Shift needs a clock to count, and a live region to announce the count. All else is the same for both ways.
+# Only Shift needs a clock, to count the presses, and a live region, to announce them. A click and Shift
+# share the rest.
 @pytest.mark.parametrize(
     ("lacking", "way"),
     [*((lacking, click) for lacking in LACKING), ("a clock", shift), ("the live region", shift)],
@@ -62,7 +63,7 @@ def shift(page: Page) -> None:
 def test_a_page_left_in_an_older_browser_is_blank_and_holds_no_answer(
     tab: Page, https_site: Any, lacking: str, way: Callable[[Page], None]
 ) -> None:
-    tab.context.route(https_site.elsewhere, lambda route: route.fulfill(status=204))  # so the page stays
+    tab.context.route(https_site.elsewhere, lambda route: route.fulfill(status=204))  # 204: the page stays
     tab.add_init_script(LACKING[lacking])
     tab.goto(https_site.base_url + C)
     tab.locator("[name=consent]").first.check(force=True)

@@ -73,7 +73,7 @@ def test_a_form_prints_on_few_pages_to_fill_in_by_hand(page: Page, address: str,
         assert filled.together(question.label, question.hint, *ends), question.name
 
 
-def test_a_form_prints_so_in_firefox_too(firefox: Firefox, live_site: Site) -> None:
+def test_a_form_prints_in_the_same_way_in_firefox(firefox: Firefox, live_site: Site) -> None:
     """The test prints form C, which has the most questions."""
     firefox.new_tab(close=True)
     firefox.goto(f"{live_site.base_url}{C}")

@@ -222,7 +222,7 @@ def test_once_something_is_typed_no_link_offers_to_open_the_form_anew(page: Page
     expect(link).to_be_visible()
 
     page.locator("[name=message]").press_sequentially("x")
-    if not script:  # a style sheet learns of it when the field is left
+    if not script:  # CSS does not notice what was typed before the focus leaves the field
         page.keyboard.press("Tab")
 
     expect(link).to_be_hidden()

@@ -218,7 +218,7 @@ def test_from_an_outcome_one_goes_back_to_the_form_with_every_answer(calm, calm_
     assert answer.status_code == 200
     assert "There is a problem" not in page.text
     assert lost({**GOOD[form], **change}, page) == {}
-    assert "fill" not in page.by_id  # its link opens the form anew, without the answers
+    assert "fill" not in page.by_id  # its link would open an empty form
     assert len(operator.rows(calm_outbox)) == before
 
 

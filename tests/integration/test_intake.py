@@ -88,7 +88,7 @@ def test_whoever_did_not_get_it_directly_gets_it_from_the_outbox_when_that_works
     assert b"Message-ID: <7K3M-X9QF.1." in intake.outbox.open(kept)
 
 
-def test_many_visitors_at_once_meet_nothing_of_what_is_owed_to_the_team(intake, server, place):
+def test_undelivered_emails_of_many_visitors_do_not_affect_the_next_visitors(intake, server, place):
     """After a locked database and a full mailbox, each visitor is still thanked."""
     server.refused = {TEAM[1]}
     many = [dataclasses.replace(REFERRAL, submission=f"{number:064}") for number in range(8)]
@@ -106,7 +106,7 @@ def test_many_visitors_at_once_meet_nothing_of_what_is_owed_to_the_team(intake, 
     wait_until(lambda: len(rows(intake)) == 8 + 8 * len(TEAM), "the outbox to have everything", 20)
 
 
-def test_a_failure_of_what_is_owed_reaches_no_visitor_and_holds_up_no_other(intake, server, place, caplog):
+def test_an_undelivered_email_that_cannot_be_stored_affects_nothing_else(intake, server, place, caplog):
     server.refused = {TEAM[1]}
     insert = intake.outbox.insert
 
@@ -129,16 +129,16 @@ def test_a_failure_of_what_is_owed_reaches_no_visitor_and_holds_up_no_other(inta
 
 
 def test_the_rest_of_the_team_never_reads_the_older_answers_as_the_latest(intake, server, place):
-    """An email that is still owed keeps the version that the others have, whatever is stored first."""
+    """An undelivered email keeps the version that the others have received, whatever is stored first."""
     server.refused = {TEAM[1]}
     changed = dataclasses.replace(REFERRAL, answers=())
     with locked(place):
         intake.accept(REFERRAL)
-        with pytest.raises(DATABASE_ERRORS):  # still locked: what is owed waits
+        with pytest.raises(DATABASE_ERRORS):  # still locked, so the undelivered email waits
             intake.outbox.check()
     intake.accept(changed)
 
-    wait_until(lambda: (TEAM[1], "ab", 1) in rows(intake), "what was owed", 10)
+    wait_until(lambda: (TEAM[1], "ab", 1) in rows(intake), "the undelivered email", 10)
 
     assert rows(intake) == [(TEAM[0], "ab", 2), (TEAM[1], "ab", 1), (TEAM[1], "ab", 2)]
     assert intake.outbox.latest(REFERRAL.submission) == (2, changed.digest)

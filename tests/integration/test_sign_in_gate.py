@@ -129,7 +129,7 @@ def test_a_success_opens_the_gate_for_everybody(gates, clock):
         (refusal(451), SIGN_IN_DELAYED),
         (smtplib.SMTPServerDisconnected(), SIGN_IN_UNANSWERED),
         (TimeoutError(), SIGN_IN_UNANSWERED),
-        (binascii.Error(), SIGN_IN_UNANSWERED),  # a challenge that is no base64
+        (binascii.Error(), SIGN_IN_UNANSWERED),  # a challenge that is not base64
     ],
     ids=str,
 )

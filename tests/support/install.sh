@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install Debian packages for the tests, as root, and leave no service running that they bring.
+# Install Debian packages for the tests, as root, without leaving any of their services running.
 #     sh install.sh chromium nginx-light ...
 set -eu
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
@@ -32,7 +32,7 @@ esac
 
 apt install --no-install-recommends "$@"
 
-# Nor at the next start of the machine.
+# The services do not start with the machine either.
 for service in nginx redis-server caddy; do
     case " $* " in *" $service"*)
         if command -v systemctl >/dev/null; then systemctl --quiet disable "$service" || true; fi

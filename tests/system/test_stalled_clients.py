@@ -24,7 +24,7 @@ STALLS = [
     b"GET / HTTP/1.1\r\nX-Slow: ",  # headers
     HEAD + b"Content-Length: 60000\r\n\r\nname=",  # a body
     HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nna",  # a body in chunks
-    b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,  # requests much and reads nothing
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,  # requests a lot and reads nothing
 ]
 CLIENTS = 1000
 

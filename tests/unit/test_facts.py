@@ -46,7 +46,7 @@ FACTS = Facts(
         ("We open at 9 a.m. on {hours}. Two.\n", "Two.\n"),
         ("The [Why me? website](/me) answers {hours}. Two.\n", "Two.\n"),
         ("“Is it free?” some ask {hours}. Two.\n", "Two.\n"),
-        # a fact of whole sentences is a sentence of its own
+        # a fact that consists of whole sentences counts as a separate sentence
         ("{limits} We listen.\n", "We listen.\n"),
         ("We listen. {limits} {cost} Ask us.\n", "We listen. It is free. Ask us.\n"),
         ("- {limits} {cost}\n- {limits}\n", "- It is free.\n"),
@@ -89,13 +89,13 @@ FACTS = Facts(
         ("## At {hours}\n\nWords.\n\n### More\n\nWords.\n\n## Next\n\nEnd.\n", "## Next\n\nEnd.\n"),
         ("## One\n\n### At {hours}\n\nGone.\n\n### Two\n\nStays.\n", "## One\n\n### Two\n\nStays.\n"),
         ("### At {hours}\n\nGone.\n\n## Next\n", "## Next\n"),
-        # facts that are required but not shown
+        # {?fact}, which requires a fact without showing it
         ("{?phone}Call us.\n", "Call us.\n"),
         ("{?hours}Call us. It is free.\n", "It is free.\n"),
         ("- one\n- {?hours}two\n", "- one\n"),
         ("## Hours {?hours}\n\nGone.\n\n## Next\n", "## Next\n"),
         ("## Phone {?phone}\n\nStays.\n", "## Phone\n\nStays.\n"),
-        # words that are shown until a fact is set
+        # {!fact}, which shows a sentence until a fact is set
         ("{!hours}We wait for it. It is free.\n", "We wait for it. It is free.\n"),
         ("{!phone}We wait for it. It is free.\n", "It is free.\n"),
         ("- one\n- the phone{!phone}\n- the hours{!hours}\n", "- one\n- the hours\n"),
