@@ -6,7 +6,7 @@ NODE := tools/node_modules/.bin
 PREPARE := $(PYTHON) tools/prepare.py
 EXPORT := $(UV) export --quiet --frozen --format requirements.txt --no-emit-project --no-header
 
-# Tests keep their compiled files, whatever the environment says: reading the tests takes half as long.
+# Tests keep their compiled files, whatever the environment says, so that loading the tests takes half as long.
 export PYTHONDONTWRITEBYTECODE :=
 # Three processes keep two cores busy, because tests often wait for a browser or a server.
 PYTEST := $(BIN)/pytest -n 3 --dist worksteal
