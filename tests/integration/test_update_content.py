@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from errno import EPERM
 from pathlib import Path
 
 import pytest
@@ -409,6 +410,24 @@ def test_a_stray_file_beside_the_versions_stops_nothing_and_goes(project, data, 
     (newest,) = project.git("log", "-1", "--format=%H").split()
     assert [path.name for path in versions.iterdir()] == [newest]
     assert project.folder.is_dir()
+
+
+@pytest.mark.parametrize("left", ["0" * 40, "part-0"])
+def test_a_version_that_cannot_be_deleted_keeps_no_removed_story_on_the_site(
+    project, data, updated, monkeypatch, left
+):
+    (data / git_update.VERSIONS / left).mkdir()  # root ran the command, and the files are root's
+    (project.content / STORY).unlink()
+    project.merge()
+
+    def refused(path: Path) -> None:
+        raise PermissionError(EPERM, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", refused)
+
+    update()
+
+    assert not (data / git_update.LINK / STORY).exists()
 
 
 def test_without_a_repository_the_command_says_what_to_set(data, monkeypatch):

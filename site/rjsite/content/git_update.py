@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,11 +119,15 @@ def update_lock(data: Path) -> Iterator[None]:
 
 
 def _delete(old: Path) -> None:
-    """Delete a clone, or a file or link that somebody left beside the clones."""
-    if old.is_dir() and not old.is_symlink():
-        shutil.rmtree(old)
-    else:
-        old.unlink()
+    """Delete a clone, or a file or link that somebody left beside the clones.
+
+    What cannot be deleted, because root made it, stays. It must not keep changed content away.
+    """
+    with suppress(OSError):
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink()
 
 
 def fetch_content(repository: str, data: Path) -> str:
