@@ -274,6 +274,24 @@ def test_a_story_is_hidden_from_pages_that_another_user_published(data, tmp_path
     assert SLUG not in (there / ".html").read_text()
 
 
+def test_a_withdrawn_story_leaves_pages_that_another_user_published(content, data, tmp_path, monkeypatch):
+    folder = tmp_path / "published"
+    assert commands.run("publish", str(folder)).exit_code == 0
+    (content / f"case-studies/{SLUG}.md").unlink()
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+
+    commands.run("publish", str(folder))
+
+    there = folder / "current/pages/case-studies"
+    assert [path.name for path in there.glob("*.html")] == [".html"]
+    assert SLUG not in (there / ".html").read_text()
+
+
 def test_a_story_is_hidden_from_a_terminal_that_has_no_curly_quotes(data, tmp_path):
     published = tmp_path / "published"
     commands.run("publish", str(published))

@@ -15,6 +15,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from errno import EEXIST
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
         Unreadable: if there is no content that could be shown.
         OSError: if the folder cannot be used, or contains something else that would be replaced or deleted.
     """
-    delete_stories(folder, lambda slug: _is_over(settings.content_dir / "case-studies" / f"{slug}.md"))
+    with suppress(OSError):  # pages that cannot be deleted, because root wrote them, are replaced
+        delete_stories(folder, lambda slug: _is_over(settings.content_dir / "case-studies" / f"{slug}.md"))
     folder.mkdir(parents=True, exist_ok=True)
     first = not os.path.lexists(folder / CURRENT)
     if any(map(_is_foreign, folder.iterdir() if first else (folder / CURRENT, *folder.glob("release-*")))):
