@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from errno import EIO, ENOSPC, EPERM
 from pathlib import Path
 
@@ -290,6 +291,27 @@ def test_a_withdrawn_story_leaves_pages_that_another_user_published(content, dat
     there = folder / "current/pages/case-studies"
     assert [path.name for path in there.glob("*.html")] == [".html"]
     assert SLUG not in (there / ".html").read_text()
+
+
+def test_a_story_that_is_hidden_on_a_full_disk_is_named_on_no_published_page(data, tmp_path, monkeypatch):
+    folder = tmp_path / "published"
+    assert commands.run("publish", str(folder)).exit_code == 0
+    pages = set(folder.glob("current/*/**/*.html"))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+
+    result = commands.run("hide", SLUG)
+
+    assert (result.exit_code, f"{folder} could not be changed" in result.stderr) == (1, True)
+    left = set(folder.glob("current/*/**/*.html"))
+    assert [path for path in left if SLUG in path.read_text()] == []
+    deleted = {path.relative_to(folder / "current").as_posix() for path in pages - left}
+    assert {"pages/case-studies/.html", f"pages/case-studies/{SLUG}.html"} <= deleted
+    assert not {"pages/.html", "pages/privacy.html", "unkept/site-away.html"} & deleted
+    assert not (folder / "current/pages/case-studies/.html.gz").exists()
 
 
 def test_a_story_is_hidden_from_a_terminal_that_has_no_curly_quotes(data, tmp_path):

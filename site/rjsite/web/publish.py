@@ -84,11 +84,18 @@ def _is_over(story: Path) -> bool:
 
 
 def delete_stories(folder: Path, gone: Callable[[str], bool]) -> None:
-    """Delete the published files of stories that are gone, with their compressed copies."""
-    for page in (folder / CURRENT / "pages" / "case-studies").glob("*.html"):
-        slug = page.name.removesuffix(".html")  # empty for the list of stories
-        if slug and gone(slug):
-            for copy in page.parent.glob(f"{page.name}*"):
+    """Delete the published pages of stories that are gone, and the pages with a link to them.
+
+    nginx gets each page whose file is missing from the site itself.
+    """
+    pages = folder / CURRENT / "pages"
+    slugs = [path.name.removesuffix(".html") for path in (pages / "case-studies").glob("*.html")]
+    if not (over := [re.escape(slug) for slug in slugs if slug and gone(slug)]):
+        return
+    named = re.compile(rf"/case-studies/(?:{'|'.join(over)})(?![\w-])")
+    for page in pages.rglob("*.html"):
+        if named.search(f"/{page.relative_to(pages)}\n{page.read_text(encoding='utf-8')}"):
+            for copy in page.parent.glob(f"{page.name}*"):  # with its compressed copies
                 copy.unlink(missing_ok=True)
 
 
