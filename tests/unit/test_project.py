@@ -233,7 +233,8 @@ def test_the_workflow_runs_each_version_of_python_that_the_locks_are_for():
 
     assert versions == ["3.11", "3.12", "3.13"]
     assert oldest == f">={versions[0]}"
-    assert f"on Python {versions[0]} to\n{versions[-1]}" in (ROOT / "docs" / "dependencies.md").read_text()
+    words = " ".join((ROOT / "docs" / "dependencies.md").read_text().split())
+    assert f"on Python {versions[0]} to {versions[-1]}" in words
 
 
 @pytest.mark.client_content
