@@ -54,13 +54,7 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
     """
     with suppress(OSError):  # pages that cannot be deleted, because root wrote them, are replaced
         delete_stories(folder, lambda slug: _is_over(settings.content_dir / "case-studies" / f"{slug}.md"))
-    folder.mkdir(parents=True, exist_ok=True)
-    first = not os.path.lexists(folder / CURRENT)
-    if any(map(_is_foreign, folder.iterdir() if first else (folder / CURRENT, *folder.glob("release-*")))):
-        raise OSError(EEXIST, f"{folder} has other files in it; name a folder for the pages alone")
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # `rjsite hide` finds published pages through this list, so the folder is added before they are written.
-    ListFile(settings.data_dir, PUBLISHED_FOLDERS).add(str(folder.absolute()))
+    _prepare(folder, settings.data_dir)
     with locked(folder):  # so that the last process to publish reads the latest content
         app = create_app(settings)
         content = services_of(app).content
@@ -70,6 +64,21 @@ def publish_content(settings: Settings, folder: Path) -> tuple[int, int, list[Pr
             count, changed = publish(app, settings, folder)
         content.keep_last_good()
     return count, changed, content.now().not_shown
+
+
+def _prepare(folder: Path, data: Path) -> None:
+    """Create the folder for the pages if necessary, and add it to the list that `rjsite hide` uses.
+
+    Raises:
+        OSError: if the folder contains other files, or cannot be added to the list. The list has each folder
+            before it has pages, so that no page stays where `rjsite hide` does not find it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    first = not os.path.lexists(folder / CURRENT)
+    if any(map(_is_foreign, folder.iterdir() if first else (folder / CURRENT, *folder.glob("release-*")))):
+        raise OSError(EEXIST, f"{folder} has other files in it; name a folder for the pages alone")
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ListFile(data, PUBLISHED_FOLDERS).add(str(folder.absolute()))
 
 
 def _is_foreign(path: Path) -> bool:
