@@ -111,11 +111,13 @@ def daily_run_warning(data_dir: Path) -> str | None:
     Not every machine has a daily run, so there is no warning if no result was ever written.
     """
     file = data_dir / DAILY_RUN
+    what = "the daily run, which publishes the pages and backs up the outbox,"
     try:
         result, ended = file.read_text(errors="replace").strip(), file.stat().st_mtime
     except FileNotFoundError:
         return None
-    what = "the daily run, which publishes the pages and backs up the outbox,"
+    except OSError as error:  # root wrote it, for example
+        return f"{what} has a result that the site cannot read ({file}: {error.strerror})"
     when = f"{datetime.fromtimestamp(ended, UTC):%Y-%m-%d %H:%M} UTC"
     if result != "ok":
         return f"{what} failed at {when}; journalctl -u rjsite-daily says why"

@@ -52,6 +52,12 @@ def test_a_machine_without_a_daily_run_has_no_warning(tmp_path: Path) -> None:
     assert daily_run_warning(tmp_path) is None
 
 
+def test_a_result_that_cannot_be_read_has_a_warning(tmp_path: Path) -> None:
+    (tmp_path / DAILY_RUN).mkdir()  # cannot be read either, whoever runs the site
+
+    assert str(tmp_path / DAILY_RUN) in str(daily_run_warning(tmp_path))
+
+
 def test_the_daily_mail_readyz_and_the_outbox_status_have_the_warning(
     client: FlaskClient,
     settings: Settings,
