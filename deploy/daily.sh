@@ -11,7 +11,7 @@ backups=${RJSITE_BACKUP_DIR:-/var/backups/rjsite}
 # here, because a server that has just been set up has none yet.
 copy_away() {
     test "${KEEP_DAYS:-14}" -gt 0 || return 1 # backup.sh has said what to write
-    set -- --filter="protect *"
+    set -- --exclude=part --filter="protect *"
     for day in $(seq "${KEEP_DAYS:-14}" 400); do
         set -- --filter="risk outbox-$(date --utc --date="-$day days" +%Y%m%d)T*" "$@"
     done

@@ -223,6 +223,22 @@ def test_a_daily_run_whose_copies_do_not_get_away_fails(
     assert "failed" in str(daily_run_warning(tmp_path / "data"))
 
 
+def test_an_unfinished_backup_is_not_copied_away(
+    daily: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    there, programs = tmp_path / "there", tmp_path / "programs"
+    programs.mkdir()
+    sqlite = programs / "sqlite3"
+    sqlite.write_text("#!/bin/sh\necho words >part\nkill -KILL $PPID\n")  # as when memory runs out
+    sqlite.chmod(0o755)
+
+    done = daily("", BACKUP_TARGET=str(there), PATH=f"{programs}:{os.environ['PATH']}")
+
+    assert done.returncode == 1
+    assert [path.name for path in (tmp_path / "copies").iterdir()] == ["part"]
+    assert list(there.iterdir()) == []
+
+
 def test_units_wrapper_and_release_pass_the_path_of_the_settings_file_and_read_it_nowhere() -> None:
     scripts = [DEPLOY / name for name in ("rjsite", "release.sh", "backup.sh", "Containerfile")]
     for file in (*scripts, *(DEPLOY / "systemd").glob("rjsite*.service")):
