@@ -258,15 +258,21 @@ def test_a_story_that_is_hidden_while_pages_are_published_for_the_first_time_is_
     assert SLUG not in (there / ".html").read_text()
 
 
-def test_a_story_is_hidden_from_pages_that_another_user_published(data, tmp_path, monkeypatch):
-    folder = tmp_path / "published"
-    assert commands.run("publish", str(folder)).exit_code == 0
+def make_files_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse to link or delete files, as Linux does if they and their folder are another user's."""
 
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(os, "link", refused)  # as Linux does for files of others (protected_hardlinks)
+    monkeypatch.setattr(os, "link", refused)
     monkeypatch.setattr(Path, "unlink", refused)
+
+
+def test_a_story_is_hidden_from_pages_that_another_user_published(data, tmp_path, monkeypatch):
+    folder = tmp_path / "published"
+    assert commands.run("publish", str(folder)).exit_code == 0
+
+    make_files_somebody_elses(monkeypatch)
 
     commands.run("hide", SLUG)
 
@@ -280,11 +286,7 @@ def test_a_withdrawn_story_leaves_pages_that_another_user_published(content, dat
     assert commands.run("publish", str(folder)).exit_code == 0
     (content / f"case-studies/{SLUG}.md").unlink()
 
-    def refused(*_: object, **__: object) -> None:
-        raise PermissionError(EPERM, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", refused)
-    monkeypatch.setattr(Path, "unlink", refused)
+    make_files_somebody_elses(monkeypatch)
 
     commands.run("publish", str(folder))
 

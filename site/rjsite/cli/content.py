@@ -187,10 +187,11 @@ def _take_off(hidden: ListFile, slug: str, content: Path) -> None:
     click.echo(f"{slug} is hidden on this machine, also after a release. “--undo” shows it again.")
     for folder in sorted(ListFile(hidden.path.parent, PUBLISHED_FOLDERS).read()):
         if not os.path.lexists(Path(folder, "current")):
-            moved = (
-                "If they were moved, they still have the story: run “rjsite publish” for their new folder."
+            click.echo(
+                f"There are no pages in {folder} any more. If they were moved, they still have the story: "
+                "run “rjsite publish” for their new folder.",
+                err=True,
             )
-            click.echo(f"There are no pages in {folder} any more. {moved}", err=True)
     republish(hidden.path.parent)
     stories = [path.stem for path in (content / "case-studies").glob("*.md")]
     if slug not in stories:
