@@ -67,8 +67,8 @@ def test_a_page_left_in_an_older_browser_is_blank_and_holds_no_answer(
     tab.add_init_script(LACKING[lacking])
     tab.goto(https_site.base_url + C)
     tab.locator("[name=consent]").first.check(force=True)
-    tab.locator("[name=about]").press_sequentially("Oxbow words")
-    tab.locator("#ref_name").press_sequentially("Quillfeather")
+    tab.locator("[name=about]").fill("Oxbow words")
+    tab.locator("#ref_name").fill("Quillfeather")
 
     with tab.expect_request(https_site.elsewhere):
         way(tab)

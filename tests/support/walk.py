@@ -1,4 +1,8 @@
-"""Fills in a form in a browser as a person does: step by step with JavaScript, otherwise on one page."""
+"""Fills in a form in a browser: step by step with JavaScript, otherwise on one page.
+
+`fill` answers all questions in one call to the browser, which takes a tenth of the time that real clicks and
+keys take. Tests of filling in itself use `fill_by_hand`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,29 @@ from collections.abc import Mapping
 from playwright.sync_api import Page
 
 from support.forms import GOOD, Answers
+
+# Presses and answers only what can be seen, and causes the events that a click or typing would.
+FILL = """answers => {
+    const seen = (selector) => [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility());
+    const press = (words) => seen("button").find((e) => e.textContent.trim() === words)?.click();
+    press("Start");
+    for (const [name, value] of answers) {
+        const controls = `form [name="${name}"]`;
+        if (!seen(controls).length) press("Continue");
+        const [first, ...others] = seen(controls);
+        if (!first) throw Error(`${name} is not shown`);
+        if (first.matches("[type=radio], [type=checkbox]")) {
+            for (const one of [value].flat()) {
+                const choice = [first, ...others].find((e) => e.value === one);
+                if (!choice.checked) choice.click();
+            }
+        } else {
+            first.focus();
+            first.value = value;
+            for (const type of ["input", "change"]) first.dispatchEvent(new Event(type, {bubbles: true}));
+        }
+    }
+}"""
 
 
 def press(page: Page, button: str) -> None:
@@ -27,6 +54,12 @@ def answer(page: Page, name: str, value: str | list[str]) -> None:
 def fill(page: Page, answers: Answers) -> None:
     """Answer in the order of the form, and press Continue when the next question is in a later step."""
     page.wait_for_load_state()  # scripts decide what is shown
+    page.evaluate(FILL, [*answers.items()])
+
+
+def fill_by_hand(page: Page, answers: Answers) -> None:
+    """Do what `fill` does with the mouse and the keyboard."""
+    page.wait_for_load_state()
     start = page.get_by_role("button", name="Start", exact=True)
     if start.is_visible():
         start.click()
