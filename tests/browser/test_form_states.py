@@ -119,17 +119,20 @@ def sideways(page: Page) -> list[str]:
     return [f"scrolls sideways by {by} px"] if by > 0 else []
 
 
-# Returns the numbers of links and buttons that look different: one for each combination of their own classes
-# and their parent's.
+# Returns the numbers of links and buttons that look different from each other and from all that were returned
+# for the same document before. A look is a combination of their own classes and their parent's.
 OF_EACH_LOOK = """() => {
-    const looks = new Map();
+    window.looks ??= new Set();
+    const fresh = [];
     [...document.querySelectorAll("a, button")].forEach((target, number) => {
         const {tagName, className, parentElement: parent} = target;
         const part = target.closest("header, main, footer")?.tagName;
         const look = [tagName, className, parent.tagName, parent.className, part].join();
-        if (target.checkVisibility() && !looks.has(look)) looks.set(look, number);
+        if (!target.checkVisibility() || window.looks.has(look)) return;
+        window.looks.add(look);
+        fresh.push(number);
     });
-    return [...looks.values()];
+    return fresh;
 }"""
 
 

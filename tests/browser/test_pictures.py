@@ -21,7 +21,6 @@ LOOKS = [
 ]
 
 pytestmark = pytest.mark.no_script
-main_pages = pytest.mark.parametrize("name", PAGES)
 
 
 @pytest.fixture(scope="module")
@@ -32,35 +31,30 @@ def studio(browser: Browser) -> Iterator[Studio]:
     studio.close()
 
 
-@main_pages
-def test_a_main_page_looks_as_it_was_kept_at_four_widths_and_in_dark_at_two(
-    page: Page, studio: Studio, name: str
-) -> None:
-    open_steady(page, name)
-    differences = []
-    for width, scheme in LOOKS:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        picture = photograph(page, width, settled=MAKE)
-        if MAKE:
-            studio.keep(f"{name}-{width}-{scheme}", picture)
-        found = studio.difference(f"{name}-{width}-{scheme}", picture)
-        # a real difference is still there in a settled picture
-        differences.append(found and studio.difference(f"{name}-{width}-{scheme}", photograph(page, width)))
-
-    assert [found for found in differences if found] == []
-
-
-@main_pages
-def test_a_main_page_is_read_out_as_it_was_kept(page: Page, name: str) -> None:
-    """The test compares roles, names and order, as a screen reader meets them."""
+@pytest.mark.parametrize("name", PAGES)
+def test_a_main_page_is_read_out_and_looks_as_it_was_kept(page: Page, studio: Studio, name: str) -> None:
+    """What is read out is roles, names and order, as a screen reader meets them. Looks have four widths."""
     open_steady(page, name)
     tree = f"- title: {page.title()}\n{page.locator('body').aria_snapshot()}\n"
     kept = TREES / f"{name}.txt"
     if MAKE:
         TREES.mkdir(exist_ok=True)
         kept.write_text(tree, encoding="utf-8")
+    differences = [found for look in LOOKS if (found := difference(page, studio, name, *look))]
 
     assert tree == kept.read_text(encoding="utf-8"), "If it is right: make pictures"
+    assert differences == []
+
+
+def difference(page: Page, studio: Studio, name: str, width: int, scheme: Literal["light", "dark"]) -> str:
+    """Return how a page differs from its kept picture, or ""."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    picture = photograph(page, width, settled=MAKE)
+    if MAKE:
+        studio.keep(f"{name}-{width}-{scheme}", picture)
+    found = studio.difference(f"{name}-{width}-{scheme}", picture)
+    # a real difference is still there in a settled picture
+    return found and studio.difference(f"{name}-{width}-{scheme}", photograph(page, width))
 
 
 def test_nothing_is_kept_that_is_not_compared() -> None:
