@@ -18,7 +18,7 @@ copy_away() {
     rsync --archive --delete --timeout=300 --rsh="ssh -o BatchMode=yes" "$@" "$backups/" "$BACKUP_TARGET/"
 }
 
-echo "broken off" >"$result" # replaced by the result at the end
+echo "interrupted" >"$result" # replaced by the result at the end
 ended=ok
 .venv/bin/rjsite publish /var/lib/rjsite-published || ended=failed
 deploy/backup.sh "$backups" || ended=failed

@@ -297,7 +297,7 @@ def _no_worker_inside_the_test() -> Iterator[None]:
     """Start no worker in apps inside a test. Tests send mail with `services_of(app).worker.drain()`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RJSITE_DELIVER_IN_SERVER", "false")
-        patch.setenv("RJSITE_DELIVER_PER_MINUTE", "60000")  # by default, emails are two seconds apart
+        patch.setenv("RJSITE_DELIVER_PER_MINUTE", "60000")  # by default, emails are 2.4 seconds apart
         yield
 
 

@@ -133,7 +133,7 @@ def install(lock: Path, uv: str | None) -> None:
 
 
 def add_our_own() -> None:
-    """Add the command `rjsite`, and site/ to the import path, relative so that the folder can be moved."""
+    """Add the command `rjsite`, and site/ to the import path, relative in case the folder is moved."""
     packages = next(VENV.glob("lib/python3.*/site-packages"))
     (packages / "rjsite.pth").write_text(os.path.relpath(ROOT / "site", packages) + "\n")
     command = VENV / "bin" / "rjsite"

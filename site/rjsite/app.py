@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def create_staff_app(settings: Settings) -> Flask:
-    """Return the staff copy: the pages and `/staff/`, with no forms, outbox, database or keys."""
+    """Return the staff copy: the pages and `/staff/`, without referral forms, outbox, database or keys."""
     app, app.extensions[NAME] = _app_with_content(settings)
     for part in (errors, pages, feeds, staff):
         part.init_app(app, settings)
@@ -61,7 +61,7 @@ def create_staff_app(settings: Settings) -> Flask:
 
 
 def _app_with_content(settings: Settings) -> tuple[Flask, PageServices]:
-    """Return an app that serves only static files so far, and the services that show pages."""
+    """Return an app that serves only static files so far, and the services needed to show pages."""
     app = Flask("rjsite", template_folder=str(ROOT / "templates"), static_folder=None)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

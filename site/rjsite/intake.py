@@ -53,7 +53,7 @@ class Intake:
         on_stored: called after a form is stored, to wake the worker.
 
     Attributes:
-        failed_at: when the last write to the outbox failed, in seconds of `time.monotonic`; 0 if it did not.
+        failed_at: when the last write to the outbox failed, as a value of `time.monotonic`; 0 if it did not.
         accepted: how many forms this process has accepted, by form name. A changed version counts again.
     """
 

@@ -70,7 +70,7 @@ class Services(PageServices):
 
 
 def page_services_of(app: Flask) -> PageServices:
-    """Return the services that show pages, of the public site or of the staff copy."""
+    """Return the services needed to show pages, in the public site or in the staff copy."""
     services: PageServices = app.extensions[NAME]
     return services
 

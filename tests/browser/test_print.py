@@ -43,7 +43,10 @@ def printed(page: Page) -> Paper:
 
 
 def assert_to_fill_in(paper: Paper, address: str) -> None:
-    """Check that a form has few pages, and each question is on one page with the answer that opens it."""
+    """Check that a printed form is short and complete, and has nothing that only a screen needs.
+
+    Each question is whole on one page, with the answer that opens it if there is one.
+    """
     form = FORMS[address]
     assert len(paper.pages) <= (5 if address == C else 4)  # people fill in A and B for themselves
     assert [q.name for q in form.questions if not paper.together(*says(q))] == []

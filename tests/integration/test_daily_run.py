@@ -1,4 +1,4 @@
-"""A daily run that failed, broke off or is overdue is reported in daily mail, /readyz and outbox status."""
+"""A daily run that failed, was interrupted or is overdue is reported to the team and to operators."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_result(folder: Path, result: str, hours_ago: float = 0) -> None:
         ("ok\n", -3, None),  # the clock was ahead
         ("ok\n", 27, "was last done at "),
         ("failed\n", 0, "failed at "),
-        ("broken off\n", 7, "failed at "),
+        ("interrupted\n", 7, "failed at "),
         ("", 0, "failed at "),  # the disk was full
         ("\0\0\0", 0, "failed at "),  # the power failed
     ],
@@ -58,13 +58,13 @@ def test_a_result_that_cannot_be_read_has_a_warning(tmp_path: Path) -> None:
     assert str(tmp_path / DAILY_RUN) in str(daily_run_warning(tmp_path))
 
 
-def test_the_daily_mail_readyz_and_the_outbox_status_have_the_warning(
+def test_the_daily_count_readyz_and_the_outbox_status_have_the_warning(
     client: FlaskClient,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_result(settings.data_dir, "failed\n")
-    (line,) = warnings(settings, TeamCertificates(()))  # as in the daily mail
+    (line,) = warnings(settings, TeamCertificates(()))  # as in the daily count
 
     assert line.startswith("the daily run, which publishes the pages and backs up the outbox, failed at ")
     assert f"warning: {line}" in client.get("/readyz").text.splitlines()

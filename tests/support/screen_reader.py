@@ -132,7 +132,7 @@ class Listener:
         self._desktop.press(*keys)
 
     def hold(self, key: str, other: str) -> None:
-        """Hold `key` and press `other`, as quickly as a person who moves through a page."""
+        """Hold `key` and press `other` without waiting for silence, as a person does who is in a hurry."""
         self._listen()
         self._desktop.xdotool(*f"keydown {key} key {other} sleep 0.2 keyup {key} sleep 0.3".split())
 
@@ -158,7 +158,7 @@ class Listener:
         assert words in heard[-1], f"{key} leads to nothing that says {words}. Heard:\n" + "\n".join(heard)
 
     def hears(self, *phrases: str) -> None:
-        """Wait until these phrases have been heard in this order since the last key."""
+        """Wait until these phrases have been heard in this order since the last key press or page."""
         pattern = re.compile(".*".join(re.escape(phrase) for phrase in phrases), re.DOTALL)
         try:
             wait_until(lambda: bool(pattern.search(self.heard)), f"hearing {phrases}", PATIENCE)
@@ -180,7 +180,7 @@ class Listener:
 
     @property
     def heard(self) -> str:
-        """Return what was heard since the last key, as one line because pauses differ between browsers."""
+        """Return what was heard since the last key press or page, on one line because pauses differ."""
         return " ".join(self._desktop.heard[self._from :].split())
 
     def _listen(self) -> None:

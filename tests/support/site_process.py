@@ -62,7 +62,7 @@ class Site:
             "RJSITE_MODE": "development",
             "RJSITE_DATA_DIR": str(self.data_dir),
             "RJSITE_CONTENT_DIR": str(SERVICE),
-            "RJSITE_DELIVER_PER_MINUTE": "60000",  # by default, emails are two seconds apart
+            "RJSITE_DELIVER_PER_MINUTE": "60000",  # by default, emails are 2.4 seconds apart
             **(env or {}),
         }
         self.command = [*RJSITE, "serve"]

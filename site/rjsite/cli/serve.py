@@ -61,8 +61,8 @@ def serve(host: str, port: int) -> None:
 def staff(port: int) -> None:
     """Run the staff copy, in which staff write stories.
 
-    It has no forms and sends nothing. It listens on this machine only; deploy/nginx-staff.conf
-    protects it with a password.
+    It has none of the forms of the public site and sends no mail. It listens on this machine only;
+    deploy/nginx-staff.conf protects it with a password.
     """
     from rjsite.app import create_staff_app
     from rjsite.server import serve as server

@@ -54,7 +54,7 @@ def _updated(before: git_update.Update, repository: str, data: Path) -> git_upda
     if commit != before.commit or before.not_shown or before.failure:
         _delete_withdrawn_stories(data)
         # If this run is killed, the next one publishes again, even if main has not changed.
-        git_update.write_result(data, replace(before, failure="the last run was broken off"))
+        git_update.write_result(data, replace(before, failure="the last run was interrupted"))
         not_shown = tuple(map(str, republish(data) or _not_shown(Settings.load())))
     program = git_update.program_on_main(data, ROOT)
     return replace(before, commit=commit, failure="", not_shown=not_shown, program=program)

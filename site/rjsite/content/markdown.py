@@ -68,7 +68,7 @@ class Section:
     id: str
     html: Markup
     items: tuple[Item, ...] = ()
-    names: tuple[str, ...] = ()  # the names of the stories in the part “stories”
+    names: tuple[str, ...] = ()  # the slugs of the stories that a part “stories” lists
 
 
 class _TableLabels(Treeprocessor):

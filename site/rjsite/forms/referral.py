@@ -15,9 +15,10 @@ FAST = "fast"  # a sign of spam that people can cause too
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer: what was typed, or the values and labels of the selected choices. No values mean no answer.
+    """An answer: what was typed, or the values and labels of the selected choices.
 
-    A caution tells the team what to keep in mind about the answer.
+    If there are no values, the question was not answered. A caution tells the team what to keep in mind about
+    the answer.
     """
 
     name: str

@@ -21,7 +21,7 @@ from rjsite.settings import Settings
 # Only the first of these that the server offers is tried, because refused sign-ins can lock the account.
 MECHANISMS = {"PLAIN": "auth_plain", "LOGIN": "auth_login", "CRAM-MD5": "auth_cram_md5"}
 XOAUTH2 = "XOAUTH2"
-# smtplib expects 250 after an email, but any code that begins with 2 means yes (RFC 5321, section 4.2.1).
+# smtplib expects 250 after an email, but other codes that begin with 2 mean yes too (RFC 5321, 4.2.1).
 ALSO_ACCEPTED = (200, 251, 252)
 
 

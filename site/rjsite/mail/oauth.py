@@ -47,10 +47,10 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")  # without spaces and control characters, w
 
 @dataclass(slots=True)
 class Token:
-    """An access token from the authorization server.
+    """An access token from the token server.
 
     Attributes:
-        renew_at: when to replace the token, in seconds of the clock of its `TokenSource`.
+        renew_at: when to replace the token, as a value of the clock of its `TokenSource`.
         has_worked: whether the mail server has accepted it.
     """
 

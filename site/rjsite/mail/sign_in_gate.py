@@ -71,7 +71,7 @@ class Gate:
         self._database = database
         self._credentials = credentials
         self._known, self._unsaved = State(), False  # the latest state, and whether it has yet to be saved
-        self._without_until = 0.0  # in seconds of `time.monotonic`
+        self._without_until = 0.0  # a value of `time.monotonic`
         self._lock = threading.Lock()
 
     def state(self) -> State:

@@ -45,7 +45,7 @@ class Database:
         self._prepared = False
         self._preparing = threading.Lock()
         self.log_needs_truncating = False
-        self._failed_at = -PREPARE_AGAIN  # in seconds of `time.monotonic`
+        self._failed_at = -PREPARE_AGAIN  # a value of `time.monotonic`
 
     @property
     def url(self) -> str:

@@ -115,7 +115,7 @@ def _form() -> QuestionForm:
 
 
 def _show(form: QuestionForm, status: int = 200, notice: str = "") -> Response:
-    """Return the page of a form, with the named notice above it, if there is one."""
+    """Return the page of a form, with a notice above it if one is named."""
     content = library()
     return _private(
         "form.html",

@@ -1,9 +1,9 @@
-"""Caches pages. Each is rendered once and then sent without calling Flask.
+"""Caches pages. A cached page is sent without calling Flask.
 
-Compressed copies are cached too, but of a form page only the part before the token. Views put pages into the
-cache of the library that is shown. When the content changes, it is read into a new library, whose cache is
-empty, so that all pages change together. Flask handles whatever is not cached, such as POST requests, /sent,
-/exit and errors.
+Compressed copies are cached too; of a form page, only the part before the token is compressed in advance.
+Views put pages into the cache of the library that is shown. When the content changes, it is read into a new
+library, whose cache is empty, so that all pages change together. Flask handles whatever is not cached, such
+as POST requests, filtered lists, /sent, /exit and errors.
 """
 
 from __future__ import annotations

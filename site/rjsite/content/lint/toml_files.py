@@ -83,7 +83,7 @@ def _facts_named(library: Library, line: int, text: str) -> Findings:
         name = match["name"]
         if name not in library.facts:
             yield line, f"there is no fact “{name}”; see content/service.toml"
-        elif not library.facts.on(date.max).fill(text):  # even after every fact with `until` has ended
+        elif not library.facts.on(date.max).fill(text):  # on a day when every fact with `until` has ended
             yield line, f"nothing is shown here while {{{name}}} has no value; write words without it"
 
 
