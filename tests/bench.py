@@ -1,7 +1,7 @@
 """Measures the site against the software that it is built on, in one run: `make bench`.
 
-Most targets are ratios within this run: after a round to warm up, rounds of the site and of what it is
-compared with take turns, and the median of the rounds' ratios counts, because machines are noisy.
+Most targets are ratios within this run, because machines are noisy: after a round to warm up, the site and
+its baseline are measured in alternate rounds, and the median of the rounds' ratios counts.
 docs/performance.md says what each figure means. The program prints a table and writes var/bench.json and
 var/growth.svg.
 """
@@ -320,7 +320,7 @@ def in_turn(*measures: Callable[[], float], rounds: int = ROUNDS) -> list[list[f
 
 
 def memory(process: subprocess.Popen[bytes]) -> float:
-    """Return how many megabytes of memory a process uses."""
+    """Return how many MiB of memory a process uses."""
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 
@@ -355,7 +355,7 @@ class Report:
 
     def __init__(self) -> None:
         self.found: dict[str, dict[str, object]] = {}
-        self.held = True
+        self.met = True
 
     def note(self, name: str, figures: Sequence[float], unit: str, *others: tuple[str, list[float]]) -> float:
         """Print and record one line, and return the ratio to the first of `others`."""
@@ -373,10 +373,10 @@ class Report:
         print(line, end="", flush=True)
         return statistics.median(next(iter(ratios.values()), [0.0]))
 
-    def judge(self, held: bool, target: str) -> None:
+    def judge(self, met: bool, target: str) -> None:
         """End the line with its target."""
-        print(f"  target {target}: {'held' if held else 'NOT HELD'}", flush=True)
-        self.held &= held
+        print(f"  target {target}: {'met' if met else 'MISSED'}", flush=True)
+        self.met &= met
 
     def compare(self, name: str, figures: list[list[float]], *more: tuple[str, list[float]]) -> None:
         """Print a line for an entry in AT_LEAST, with its target."""
@@ -511,16 +511,16 @@ def growth(folder: Path, contents: dict[int, Path]) -> dict[str, list[float]]:
         "start (s)": [],
         "memory (MB)": [],
         "page (ms)": [],
-        "chosen list (ms)": [],
+        "filtered list (ms)": [],
     }
     for content in contents.values():
         began = time.perf_counter()
         with site(folder, content) as (port, process):
             took = time.perf_counter() - began
-            page, chosen = in_turn(
+            page, filtered = in_turn(
                 partial(rate, port, "/"), partial(rate, port, "/case-studies/?harm=theft"), rounds=3
             )
-            times = [1000 * CLIENTS / statistics.median(figures) for figures in (page, chosen)]
+            times = [1000 * CLIENTS / statistics.median(figures) for figures in (page, filtered)]
             for name, figure in zip(found, [took, memory(process), *times], strict=True):
                 found[name].append(round(figure, 2))
     return found
@@ -575,8 +575,8 @@ def main() -> int:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({**report.found, "growth": {"stories": SIZES, **grown}}, indent=2) + "\n")
     path.with_name("growth.svg").write_text(picture(grown))
-    print("Every target is held." if report.held else "Not every target is held.", "See var/bench.json.")
-    return 0 if report.held else 1
+    print("Every target is met." if report.met else "Not every target is met.", "See var/bench.json.")
+    return 0 if report.met else 1
 
 
 if __name__ == "__main__":
