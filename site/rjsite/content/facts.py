@@ -167,8 +167,11 @@ class Facts(dict[str, Fact]):
         ).rstrip()
 
     def _sentences(self, text: str) -> Iterator[str]:
-        """Yield each sentence. A fact of the form “sentence” that begins a sentence is yielded separately."""
-        for sentence in cut_whole_sentences(text):
+        """Yield each sentence. A fact of the form “sentence” that begins a sentence is yielded separately.
+
+        A text that names no fact is yielded whole: most texts name none, and facts hide nothing in them.
+        """
+        for sentence in cut_whole_sentences(text) if FACT_REFERENCE.search(text) else (text,):
             while (match := _FIRST.match(sentence)) and self.get(match["name"], Fact()).form == "sentence":
                 yield match[0]
                 sentence = sentence[match.end() :]
