@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rjsite.content.facts import FACT_REFERENCE
+from rjsite.content.facts import FACT_REFERENCE, Facts
 from rjsite.content.library import Library
 from rjsite.content.lint.hard_coded_facts import HardCodedFactFinder
 from rjsite.content.lint.rendered import RenderedPage
@@ -67,8 +67,9 @@ def table_findings(
 def _form(library: Library, file: TomlFile, rules: Rules) -> Findings:
     placed = [(file.line_of(place), text) for place, text in strings(file.tables)]
     texts = [Passage(library.facts.fill(text), lines=[line]) for line, text in placed]
+    lasting = library.facts.on(date.max)
     for line, text in placed:
-        yield from _facts_named(library, line, text)
+        yield from _facts_named(lasting, line, text)
     yield from entries(texts, rules, rules.sentence_limit(file.display_path))
     address = file.tables.get("address")  # a file of shared questions has none
     if "reply_to" in file.tables and address in rules.no_reply:
@@ -77,13 +78,17 @@ def _form(library: Library, file: TomlFile, rules: Rules) -> Findings:
     yield from initials(texts, rules, beside=[block for page in pages for block in RenderedPage(page).blocks])
 
 
-def _facts_named(library: Library, line: int, text: str) -> Findings:
-    """Yield a finding for each fact in a text, if the fact does not exist or hides the text while unset."""
+def _facts_named(lasting: Facts, line: int, text: str) -> Findings:
+    """Yield a finding for each fact in a text, if the fact does not exist or hides the text while unset.
+
+    Args:
+        lasting: the facts after every fact with `until` has ended.
+    """
     for match in FACT_REFERENCE.finditer(text):
         name = match["name"]
-        if name not in library.facts:
+        if name not in lasting:
             yield line, f"there is no fact “{name}”; see content/service.toml"
-        elif not library.facts.on(date.max).fill(text):  # on a day when every fact with `until` has ended
+        elif not lasting.fill(text):
             yield line, f"nothing is shown here while {{{name}}} has no value; write words without it"
 
 
