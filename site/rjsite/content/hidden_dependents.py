@@ -56,9 +56,11 @@ def _sections(units: list[str], left: list[str]) -> None:
 def _empty_sections(units: list[str], left: list[str]) -> None:
     """Hide each heading below which facts have left nothing, unless the heading is a link itself."""
     for number in reversed(range(len(units))):
+        if not _level(units[number]) or "](" in units[number]:
+            continue
         below = _section(units, number)
         had, has = (any(texts[n].strip() for n in below) for texts in (units, left))
-        if _level(units[number]) and had and not has and "](" not in units[number]:
+        if had and not has:
             _hide(left, range(number, below.stop))
 
 
