@@ -42,6 +42,13 @@ of_forms = pytest.mark.parametrize("name", FORM_NAMES)
 read = cache(lambda name: Paper(FOLDER / name))
 
 
+@cache
+def operations(name) -> list[list]:
+    """Return what draws each page, in order."""
+    pdf = read(name).pdf
+    return [ContentStream(page.get_contents(), pdf).operations for page in pdf.pages]
+
+
 @pytest.fixture(params=[*FORM_NAMES, EASY_READ])
 def name(request) -> str:
     return request.param
@@ -198,15 +205,7 @@ def test_the_pdf_has_few_pages_of_a4_which_say_which_they_are_and_when_it_was_ch
 
 
 def test_no_words_of_the_pdf_are_smaller_than_12_points_or_18_in_large_print(name, paper):
-    sizes = set()
-    for page in paper.pdf.pages:
-        page.extract_text(
-            visitor_text=lambda words, into, at, _font, size: (
-                sizes.add(round(size * at[0] * into[0], 1)) if words.strip() else None
-            )
-        )
-
-    assert min(sizes) >= (18 if "large" in name else 12)
+    assert min(paper.sizes) >= (18 if "large" in name else 12)
 
 
 def test_the_page_that_links_to_the_pdf_says_how_long_and_how_large_it_is(paper, name):
@@ -265,13 +264,13 @@ def test_headings_and_lists_of_the_pdf_are_tagged_as_such(paper, name):
         assert inside <= HOLDS.get(element["/S"], inside), element["/S"]
 
 
-def test_all_that_the_pdf_shows_is_tagged_once_or_is_decoration(paper):
+def test_all_that_the_pdf_shows_is_tagged_once_or_is_decoration(paper, name):
     elements = list(walk(paper.structure))
-    for page in paper.pdf.pages:
+    for page, drawn in zip(paper.pdf.pages, operations(name), strict=True):
         here = [e for e in elements if "/Pg" in e and e.raw_get("/Pg") == page.indirect_reference]
         tagged = [int(kid) for element in here for kid in kids(element) if not hasattr(kid, "get")]
         shown, within = [], []
-        for operands, operator in ContentStream(page.get_contents(), paper.pdf).operations:
+        for operands, operator in drawn:
             if operator in (b"BDC", b"BMC"):
                 within.append(int(operands[1]["/MCID"]) if operator == b"BDC" else operands[0])
                 shown += within[-1:] if operator == b"BDC" else []
@@ -284,10 +283,10 @@ def test_all_that_the_pdf_shows_is_tagged_once_or_is_decoration(paper):
         assert len(set(shown)) == len(shown)
 
 
-def test_what_stands_at_the_foot_of_each_page_is_not_read_out_among_the_questions(paper):
-    for page in paper.pdf.pages:
+def test_what_stands_at_the_foot_of_each_page_is_not_read_out_among_the_questions(name):
+    for drawn in operations(name):
         within, loose = [], []
-        for operands, operator in ContentStream(page.get_contents(), paper.pdf).operations:
+        for operands, operator in drawn:
             if operator in (b"BDC", b"BMC"):
                 within.append(operands[0])
             elif operator == b"EMC":

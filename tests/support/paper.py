@@ -18,7 +18,23 @@ class Paper:
     def __init__(self, pdf: bytes | Path) -> None:
         """Read the PDF from bytes or from a file."""
         self.pdf = PdfReader(BytesIO(pdf) if isinstance(pdf, bytes) else pdf)
-        self.pages = [squeeze(page.extract_text()) for page in self.pdf.pages]
+        self.sizes = set[float]()  # of its letters, in points
+        self.lowest: list[float] = []  # how far down each page has words: 0 at the top, 1 at the foot
+        self.pages = [squeeze(self._read(page)) for page in self.pdf.pages]
+
+    def _read(self, page: Any) -> str:
+        """Return the text of a page, and note how small and how low its words are."""
+        heights: list[float] = []
+
+        def note(words: str, into: list[float], at: list[float], _font: object, size: float) -> None:
+            if words.strip():
+                heights.append(at[4] * into[1] + at[5] * into[3] + into[5])
+                self.sizes.add(round(size * at[0] * into[0], 1))
+
+        text: str = page.extract_text(visitor_text=note)
+        height = float(page.mediabox.height)
+        self.lowest.append(1 - min(heights, default=height) / height)
+        return text
 
     @property
     def structure(self) -> Any:
@@ -38,22 +54,6 @@ class Paper:
     def together(self, *words: str) -> bool:
         """Return whether one page contains these words in this order."""
         return any(in_order(page, words) for page in self.pages)
-
-    @property
-    def lowest(self) -> list[float]:
-        """Return how far down each page its lowest words are: 0 at the top, 1 at the foot."""
-        return [_lowest(page) for page in self.pdf.pages]
-
-
-def _lowest(page: Any) -> float:
-    heights: list[float] = []
-
-    def note(words: str, into: list[float], at: list[float], *_: object) -> None:
-        if words.strip():
-            heights.append(at[4] * into[1] + at[5] * into[3] + into[5])
-
-    page.extract_text(visitor_text=note)
-    return 1 - min(heights) / float(page.mediabox.height)
 
 
 def squeeze(words: str) -> str:
