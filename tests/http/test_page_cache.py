@@ -41,6 +41,21 @@ def no_flask(app: Flask, monkeypatch: pytest.MonkeyPatch):
     return lambda: monkeypatch.setattr(app, "full_dispatch_request", gone)
 
 
+def test_a_page_is_compressed_once_for_each_coding_that_browsers_ask_for(client, monkeypatch):
+    made = []
+    compress = page_cache.compressed
+
+    def noted(body: bytes, coding: str, **how: bool) -> bytes:
+        made.append(coding)
+        return compress(body, coding, **how)
+
+    monkeypatch.setattr(page_cache, "compressed", noted)
+    for accepted in ("", "gzip", "", "gzip"):
+        client.get("/privacy", headers={"Accept-Encoding": accepted})
+
+    assert made == ["", "gzip"]
+
+
 @pytest.mark.parametrize("address", [*SAME, A, f"{A}?fill=1", CONTACT])
 def test_the_second_visitor_is_answered_without_flask_and_with_the_same_headers(client, no_flask, address):
     first = client.get(address)

@@ -336,7 +336,7 @@ def test_a_daily_run_that_failed_is_named(site, values):
 
 
 def test_published_pages_that_are_missing_or_out_of_date_are_named(site, content, tmp_path, monkeypatch):
-    monkeypatch.setattr(page_cache, "compressed", lambda body, _kind: {"": body})
+    monkeypatch.setattr(page_cache, "codings", lambda _kind: ())
     folder = tmp_path / "published"
     folder.mkdir()
     assert only(content_checks.check_published_pages(site())).startswith(
@@ -598,7 +598,7 @@ def test_a_site_that_says_itself_that_something_is_wrong_is_named(site, running,
 @pytest.fixture
 def healthy(values, box, running, https, tmp_path, monkeypatch) -> None:
     """Make the site healthy, so that there is nothing to do."""
-    monkeypatch.setattr(page_cache, "compressed", lambda body, _kind: {"": body})
+    monkeypatch.setattr(page_cache, "codings", lambda _kind: ())
     https(25)
     back_up(box, Path(values["RJSITE_BACKUP_DIR"]))
     (Path(values["RJSITE_DATA_DIR"]) / DAILY_RUN).write_text("ok\n")

@@ -111,7 +111,7 @@ def updated(data: Path, first_update: Path) -> None:
 def published(updated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder of published pages without compressed copies, which take long to make."""
     folder = tmp_path / "published"
-    monkeypatch.setattr(page_cache, "compressed", lambda body, _kind: {"": body})
+    monkeypatch.setattr(page_cache, "codings", lambda _kind: ())
     assert commands.run("publish", str(folder)).exit_code == 0
     return folder / "current" / "pages"
 

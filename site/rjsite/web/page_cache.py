@@ -1,9 +1,9 @@
 """Caches pages. A cached page is sent without calling Flask.
 
-Compressed copies are cached too; of a form page, only the part before the token is compressed in advance.
-Views put pages into the cache of the library that is shown. When the content changes, it is read into a new
-library, whose cache is empty, so that all pages change together. Flask handles whatever is not cached, such
-as POST requests, filtered lists, /sent, /exit and errors.
+Compressed copies that browsers ask for are cached too; of a form page, only the part before the token is
+compressed in advance. Views put pages into the cache of the library that is shown. When the content changes,
+it is read into a new library, whose cache is empty, so that all pages change together. Flask handles whatever
+is not cached, such as POST requests, filtered lists, /sent, /exit and errors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -42,25 +42,30 @@ _TOKEN = re.compile(rb'(?<=name="form_token" value=")[^"]+')
 Headers = list[tuple[str, str]]
 
 
-def compressed(body: bytes, kind: str, *, small: bool = True) -> dict[str, bytes]:
-    """Return a body by content coding, with compressed copies unless its format is already compressed.
+def codings(kind: str) -> tuple[str, ...]:
+    """Return the content codings of a Content-Type: none if its format is already compressed."""
+    return () if kind.startswith(COMPRESSED_KINDS) else ("br", "gzip")
+
+
+def compressed(body: bytes, coding: str, *, small: bool = True) -> bytes:
+    """Return a body in a content coding, or as it is if the coding is empty.
 
     Args:
         body: the content of a page or file.
-        kind: its Content-Type.
+        coding: one of its `codings`.
         small: whether to compress the body as far as possible, which takes longer.
     """
-    if kind.startswith(COMPRESSED_KINDS):
-        return {"": body}
-    return {
-        "": body,
-        "br": brotli.compress(body, quality=11 if small else 5),
-        "gzip": gzip.compress(body, 9 if small else 6, mtime=0),
-    }
+    match coding:
+        case "br":
+            small_body: bytes = brotli.compress(body, quality=11 if small else 5)
+            return small_body
+        case "gzip":
+            return gzip.compress(body, 9 if small else 6, mtime=0)
+    return body
 
 
 class CachedPage:
-    """A page or file that is the same for everyone, with the compressed copies that `compressed` makes.
+    """A page or file that is the same for everyone. It is compressed when the first browser asks for that.
 
     Args:
         body: the content of the response.
@@ -71,24 +76,24 @@ class CachedPage:
 
     def __init__(self, body: bytes, kind: str, cache: str, *, small: bool) -> None:
         digest = hashlib.sha256(body).hexdigest()[:24]
-        copies = compressed(body, kind, small=small)
         self.kind = kind
-        self.codings = tuple(filter(None, copies))
+        self.codings = codings(kind)
+        self.body_in = lru_cache(maxsize=None)(partial(compressed, body, small=small))
         vary = [("Vary", "Accept-Encoding")] if self.codings else []
-        self.by_coding: dict[str, tuple[Headers, bytes]] = {}
-        for coding, data in copies.items():  # a 304 response has these headers too (RFC 9110, 15.4.5)
+        self.headers: dict[str, Headers] = {}
+        for coding in ("", *self.codings):  # a 304 response has these headers too (RFC 9110, 15.4.5)
             tag = [("ETag", f'"{digest}{coding and "-"}{coding}"')] if cache != NO_STORE else []
-            self.by_coding[coding] = [*tag, ("Cache-Control", cache), *vary], data
+            self.headers[coding] = [*tag, ("Cache-Control", cache), *vary]
 
     def response(self, environ: WSGIEnvironment) -> tuple[int, Headers, bytes]:
         """Return the page, or 304 if the browser has it already."""
         coding = _coding(environ.get("HTTP_ACCEPT_ENCODING", ""), self.codings)
-        headers, body = self.by_coding[coding]
+        headers = self.headers[coding]
         known = environ.get("HTTP_IF_NONE_MATCH")
         if known and headers[0][0] == "ETag" and (headers[0][1] in known or known == "*"):
             return 304, headers, b""
         extra = [("Content-Encoding", coding)] if coding else []
-        return 200, [("Content-Type", self.kind), *headers, *extra], body
+        return 200, [("Content-Type", self.kind), *headers, *extra], self.body_in(coding)
 
 
 class CachedFormPage:

@@ -173,9 +173,9 @@ def _put(path: Path, before: Path, body: bytes) -> bool:
                 _link(copy, path.with_name(path.name + ending))
         return False
     stamp = int.from_bytes(hashlib.sha256(body).digest()[:4]) >> 1
-    for coding, data in page_cache.compressed(body, static.kind_of(path.name)).items():
+    for coding in ("", *page_cache.codings(static.kind_of(path.name))):
         copy = path.with_name(path.name + ENDINGS[coding])
-        copy.write_bytes(data)
+        copy.write_bytes(page_cache.compressed(body, coding))
         os.utime(copy, (stamp, stamp))
     return True
 
