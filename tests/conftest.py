@@ -48,7 +48,7 @@ CLIENT_CONTENT = ClientContent()
 CONTENT_TESTS = Path(__file__).parent / "content"
 sys.addaudithook(CLIENT_CONTENT)
 
-# Python's default, 700, makes it search all that a test run keeps so often that it is a tenth of the work.
+# With 700, Python's default, searching all that a test run keeps is up to a tenth of the work.
 gc.set_threshold(20_000, 20, 50)
 
 
