@@ -15,6 +15,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -120,16 +121,29 @@ def make_venv(uv: str | None) -> None:
 
 def install(lock: Path, uv: str | None) -> None:
     """Install the packages of a lock file from wheels only, each checked against its hash."""
-    flags = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(lock)]
+    flags = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r"]
+    with_uv = ["pip", "install", "--quiet", "--no-config", "--python", str(PYTHON), *flags, str(lock)]
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-qq"]
     if uv:
-        run([uv, "pip", "install", "--quiet", "--no-config", "--python", str(PYTHON), *flags])
-    else:
-        pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+        run([uv, *with_uv])
+    elif lock == LOCKS["run"]:
         # On a server, .venv may be read-only later, so modules are compiled now. Elsewhere, Python compiles
         # what it imports.
-        if lock != LOCKS["run"]:
-            flags.append("--no-compile")
-        run([*pip, "install", "-qq", *flags])
+        run([*pip, *flags, str(lock)])
+    else:
+        pip.append("--no-compile")
+        run([*pip, *flags, str(only_uv(lock))])
+        if not works([str(VENV / "bin" / "uv"), *with_uv]):
+            print("uv could not install the packages, so pip does, which takes a minute ...", flush=True)
+            run([*pip, *flags, str(lock)])
+
+
+def only_uv(lock: Path) -> Path:
+    """Write the lines of a lock file that pin uv to a file, for pip, and return it."""
+    pinned = re.search(r"^uv==.+\n(?:[ ].+\n)+", lock.read_text(), re.MULTILINE)
+    file = VENV / "uv.txt"
+    file.write_text(pinned[0] if pinned else "")
+    return file
 
 
 def add_our_own() -> None:
@@ -169,10 +183,15 @@ def write_stamp(purpose: str) -> None:
 
 def run(command: list[str]) -> None:
     """Run a command. If it fails, exit with a message that names it."""
+    if not works(command):
+        stop(f"{Path(command[0]).name} failed; its message is above. Fix that and run this again.")
+
+
+def works(command: list[str]) -> bool:
+    """Run a command, and return whether it succeeded."""
     # Otherwise the packages could be installed into another venv that happens to be active.
     kept = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-    if subprocess.run(command, env=kept, close_fds=False, check=False).returncode:
-        stop(f"{Path(command[0]).name} failed; its message is above. Fix that and run this again.")
+    return subprocess.run(command, env=kept, close_fds=False, check=False).returncode == 0
 
 
 def stop(message: str, status: int = 1) -> NoReturn:

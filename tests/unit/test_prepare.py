@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,13 +19,19 @@ OTHER_BUILD = sys.version.replace("(", "(rebuilt ", 1)
 
 
 @pytest.fixture
-def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return the script after a first run for its own project. It only counts how often it would install."""
+def script() -> Any:
+    """Return the script as a module."""
     spec = importlib.util.spec_from_file_location("prepare", ROOT / "tools" / "prepare.py")
     assert spec
     assert spec.loader
-    script: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def prepare(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the script after a first run for its own project. It only counts how often it would install."""
     venv = tmp_path / ".venv"
     for name, value in {
         "VENV": venv, "PYTHON": venv / "bin" / "python", "STAMP": venv / "prepared.json", "ROOT": tmp_path,
@@ -50,7 +56,22 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(script, "make_venv", make_venv)
     monkeypatch.setattr(script, "install", install)
     script.prepare("run")
-    return script
+    return cast(ModuleType, script)
+
+
+@pytest.fixture
+def programs(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list of the programs that the script runs, with what they install. None of them is run."""
+    ran: list[str] = []
+
+    def works(command: list[str]) -> bool:
+        ran.append(" ".join([Path(command[0]).name, *command[1:3], command[-1].rpartition("/")[2]]))
+        return not script.uv_fails or not ran[-1].startswith("uv ")
+
+    monkeypatch.setattr(script, "uv_fails", False, raising=False)
+    monkeypatch.setattr(script, "works", works)
+    monkeypatch.setattr(script, "VENV", tmp_path)
+    return ran
 
 
 def test_the_release_script_of_the_version_before_finds_it() -> None:
@@ -100,3 +121,42 @@ def test_a_venv_that_was_not_finished_is_made_anew(prepare: ModuleType, stamp: s
     assert not prepare.is_prepared("run")
     prepare.prepare("run")
     assert (prepare.made, prepare.installed) == (2, 2)
+
+
+PIP_TAKES_UV = "python -m pip uv.txt"
+PIP_TAKES_ALL = "python -m pip requirements-dev.lock"
+UV_TAKES_ALL = "uv pip install requirements-dev.lock"
+
+
+def test_the_uv_that_the_lock_pins_installs_what_the_tests_need(
+    script: Any, programs: list[str], tmp_path: Path
+) -> None:
+    script.install(script.LOCKS["dev"], None)
+
+    assert programs == [PIP_TAKES_UV, UV_TAKES_ALL]
+    first, *others = (tmp_path / "uv.txt").read_text().splitlines()
+    assert first.startswith("uv==")
+    assert "--hash=sha256:" in others[0]
+    assert all(line.startswith(" ") for line in others)
+    assert "\n".join([first, *others]) in script.LOCKS["dev"].read_text()
+
+
+def test_where_only_pip_reaches_the_packages_pip_installs_them(script: Any, programs: list[str]) -> None:
+    script.uv_fails = True
+
+    script.install(script.LOCKS["dev"], None)
+
+    assert programs == [PIP_TAKES_UV, UV_TAKES_ALL, PIP_TAKES_ALL]
+
+
+def test_a_uv_that_is_there_already_is_not_installed_again(script: Any, programs: list[str]) -> None:
+    script.install(script.LOCKS["dev"], "/usr/bin/uv")
+
+    assert programs == [UV_TAKES_ALL]
+
+
+def test_a_server_gets_no_uv(script: Any, programs: list[str]) -> None:
+    script.install(script.LOCKS["run"], None)
+
+    assert programs == ["python -m pip requirements.lock"]
+    assert "uv==" not in script.LOCKS["run"].read_text()
