@@ -26,8 +26,7 @@ staff: ## write stories in the browser at http://127.0.0.1:8001/staff/ (PORT=800
 	@PORT=$${PORT:-8001} exec $(BIN)/rjsite staff
 
 test: ## run every test and check (installs browsers and servers they need)
-	@$(MAKE) --no-print-directory -j 2 types programs
-	@$(MAKE) --no-print-directory style check
+	@$(MAKE) --no-print-directory -j 2 FIRST=programs types programs style check
 	$(PYTEST)
 
 programs: ## install the browsers and servers that the tests need
@@ -86,7 +85,8 @@ style: tools/node_modules/.package-lock.json ## check the style of Python, templ
 	$(NODE)/biome lint --config-path=tools static
 	$(NODE)/tsc --project tools/tsconfig.json
 
-tools/node_modules/.package-lock.json: tools/package-lock.json
+# `make test` sets FIRST, because npm may be among the programs that it installs.
+tools/node_modules/.package-lock.json: tools/package-lock.json | $(FIRST)
 	npm --prefix tools ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
