@@ -30,7 +30,12 @@ RJSITE = [*PYTHON, "-c", "import sys; from rjsite.cli import main; sys.exit(main
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
-    ["rjsite.app", "rjsite.cli", "rjsite.mail.check", "rjsite.server.serve", "sqlalchemy.dialects.sqlite"]
+    [
+        *("rjsite.app", "rjsite.cli", "rjsite.mail.check", "rjsite.server.serve", "rjsite.web.publish"),
+        # what they import only when it is needed
+        *("email_validator", "encodings.idna", "flask.testing", "redis"),
+        *("sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg", "psycopg"),
+    ]
 )
 
 
