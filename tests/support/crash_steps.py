@@ -13,6 +13,7 @@ until a child survives to the end.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ import signal
 import smtplib
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from sqlalchemy import delete, event
 
 from rjsite import create_app
 from rjsite.outbox import operator
-from rjsite.outbox.schema import outbox
+from rjsite.outbox.schema import metadata, outbox
 from rjsite.services import services_of
 from rjsite.settings import Settings
 from rjsite.settings.development_keys import keep_keys
@@ -108,14 +110,30 @@ def site(folder: Path, port: int, ca_file: Path, database_url: str) -> Flask:
     return create_app(keep_keys(settings))  # a later process has to decrypt the waiting mail
 
 
-def send_and_work(app: Flask, steps: Steps) -> None:
-    """Send one form, and run the worker until its row is wiped."""
+def fill_caches(app: Flask) -> None:
+    """Send one form before forking, so that no child has to import modules and compile statements first."""
+    send(app)
+    worker = services_of(app).worker
+    worker.drain()
+    for timer in (worker._probe_timer, worker._tidy_timer):  # both tasks are due in each child
+        timer.last = -math.inf
+    with services_of(app).outbox.engine.begin() as connection:  # each child fills empty tables
+        for table in metadata.sorted_tables:
+            connection.execute(delete(table))
+
+
+def send(app: Flask, watch: Callable[[], None] = lambda: None) -> int:
+    """Send one form, calling `watch` before its answers are sent, and return the status."""
     client = app.test_client()
     token = re.search(r'name="form_token" value="([^"]+)"', client.get("/contact").text)
     assert token
-    steps.watch(app)
-    answer = client.post("/contact", data={**ANSWERS, "form_token": token[1]})
-    tell(status=answer.status_code)
+    watch()
+    return client.post("/contact", data={**ANSWERS, "form_token": token[1]}).status_code
+
+
+def send_and_work(app: Flask, steps: Steps) -> None:
+    """Send one form, and run the worker until its row is wiped."""
+    tell(status=send(app, lambda: steps.watch(app)))
     services_of(app).worker.drain()
 
 
@@ -147,7 +165,7 @@ def main() -> None:
     database_url = "".join(sys.argv[4:])
     each_word = not database_url
     app = site(root / "now", port, ca_file, database_url)
-    app.test_client().get("/contact")  # fill caches before forking
+    fill_caches(app)
     engine = services_of(app).outbox.engine
     engine.dispose()
     (root / "now").rename(root / "new")
