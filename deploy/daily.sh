@@ -12,8 +12,8 @@ backups=${RJSITE_BACKUP_DIR:-/var/backups/rjsite}
 copy_away() {
     test "${KEEP_DAYS:-14}" -gt 0 || return 1 # backup.sh has said what to write
     set -- --exclude=part --filter="protect *"
-    for day in $(seq "${KEEP_DAYS:-14}" 400); do
-        set -- --filter="risk outbox-$(date --utc --date="-$day days" +%Y%m%d)T*" "$@"
+    for day in $(seq --format="-%g days" "${KEEP_DAYS:-14}" 400 | date --utc --file=- +%Y%m%d); do
+        set -- --filter="risk outbox-${day}T*" "$@"
     done
     rsync --archive --delete --timeout=300 --rsh="ssh -o BatchMode=yes" "$@" "$backups/" "$BACKUP_TARGET/"
 }
