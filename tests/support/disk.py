@@ -45,6 +45,7 @@ def read_only(site: Site) -> Iterator[None]:
     site.terminate()
     for file in (site.data_dir, *site.data_dir.glob(f"{DATABASE}*")):
         file.chmod(file.stat().st_mode | 0o200)
+    site.before = []
     site.start()
 
 
