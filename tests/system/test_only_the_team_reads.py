@@ -62,13 +62,14 @@ def test_no_word_of_a_form_lies_on_the_server_before_or_after_delivery(
     mail_server.start()
     site.start()
     (received,) = mail_server.wait_for(1, 60)
-    wait_until(lambda: bodies(site) == [], "the body to be wiped")
+    # without a connection to the database, which would keep its log from being truncated for now
+    wait_until(lambda: kept[100:160] not in strings(site), "the body to be wiped")
+    assert bodies(site) == []
     assert [word for word in WORDS if word in strings(site)] == []
 
     for name in (reader, other) if sealed else ():
         assert b"corner shop" in opened(kept, name)
         assert b"corner shop" in opened(received.raw, name)
-    assert kept[100:160] not in strings(site)
     assert reference in str(received.message["Subject"])
     assert b"corner shop" not in received.raw or not sealed
 
