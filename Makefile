@@ -1,10 +1,9 @@
 # Every task of the project. `make help` lists them.
 PYTHON ?= python3
-UV ?= uv
 BIN := .venv/bin
 NODE := tools/node_modules/.bin
 PREPARE := $(PYTHON) tools/prepare.py
-EXPORT := $(UV) export --quiet --frozen --format requirements.txt --no-emit-project --no-header
+EXPORT := $(BIN)/uv export --quiet --frozen --format requirements.txt --no-emit-project --no-header
 
 # Tests keep their compiled files, whatever the environment says, so that loading the tests takes half as long.
 export PYTHONDONTWRITEBYTECODE :=
@@ -90,7 +89,8 @@ tools/node_modules/.package-lock.json: tools/package-lock.json | $(FIRST)
 	npm --prefix tools ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-lock: ## choose the newest fitting versions and pin them with their hashes (needs uv)
-	$(UV) lock --quiet --upgrade
+lock: ## choose the newest fitting versions and pin them with their hashes
+	@$(PREPARE) dev
+	$(BIN)/uv lock --quiet --upgrade
 	$(EXPORT) --extra postgres --extra redis --output-file requirements.lock
 	$(EXPORT) --all-extras --output-file requirements-dev.lock
