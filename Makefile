@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help serve staff test programs listen install-test unit integration check bench lint types style lock soak papers pictures
+.PHONY: help serve staff test pytest programs listen install-test unit integration check bench lint types style lock soak papers pictures
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,7 +25,9 @@ staff: ## write stories in the browser at http://127.0.0.1:8001/staff/ (PORT=800
 	@PORT=$${PORT:-8001} exec $(BIN)/rjsite staff
 
 test: ## run every test and check (installs browsers and servers they need)
-	@$(MAKE) --no-print-directory -j 2 FIRST=programs types programs style check
+	@$(MAKE) --no-print-directory -j 2 FIRST=programs types pytest
+
+pytest: programs style check
 	$(PYTEST)
 
 programs: ## install the browsers and servers that the tests need
