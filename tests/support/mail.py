@@ -170,10 +170,11 @@ class MailServer:
         ready.set()
         await self._end.wait()
         server.close()
-        for connection in self._connections:
-            cut(connection)
+        for _ in range(2):  # a connection that was being made can be cut only at the second time
+            for connection in self._connections:
+                cut(connection)
+            await asyncio.sleep(0.05)  # let the loop make and close the connections
         self._connections.clear()
-        await asyncio.sleep(0.05)  # let the loop close the connections
 
     def _connection(self) -> SMTP:
         starttls = self.encryption == STARTTLS
