@@ -27,7 +27,7 @@ staff: ## write stories in the browser at http://127.0.0.1:8001/staff/ (PORT=800
 test: ## run every test and check (installs browsers and servers they need)
 	@$(MAKE) --no-print-directory -j 2 FIRST=programs types pytest
 
-pytest: programs style check
+pytest: programs style check ## run every test after the checks of style and content (make test checks types as well)
 	$(PYTEST)
 
 programs: ## install the browsers and servers that the tests need
