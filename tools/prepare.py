@@ -132,8 +132,8 @@ def install(lock: Path, uv: str | None) -> None:
         run([*pip, *flags, str(lock)])
     else:
         pip.append("--no-compile")
-        run([*pip, *flags, str(only_uv(lock))])
-        if not works([str(VENV / "bin" / "uv"), *with_uv]):
+        has_uv = works([*pip, *flags, str(only_uv(lock))])
+        if not (has_uv and works([str(PYTHON), "-m", "uv", *with_uv])):
             print("uv could not install the packages, so pip does, which takes a minute ...", flush=True)
             run([*pip, *flags, str(lock)])
 

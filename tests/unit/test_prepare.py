@@ -66,9 +66,9 @@ def programs(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> li
 
     def works(command: list[str]) -> bool:
         ran.append(" ".join([Path(command[0]).name, *command[1:3], command[-1].rpartition("/")[2]]))
-        return not script.uv_fails or not ran[-1].startswith("uv ")
+        return ran[-1] != script.fails
 
-    monkeypatch.setattr(script, "uv_fails", False, raising=False)
+    monkeypatch.setattr(script, "fails", "", raising=False)
     monkeypatch.setattr(script, "works", works)
     monkeypatch.setattr(script, "VENV", tmp_path)
     return ran
@@ -126,6 +126,7 @@ def test_a_venv_that_was_not_finished_is_made_anew(prepare: ModuleType, stamp: s
 PIP_TAKES_UV = "python -m pip uv.txt"
 PIP_TAKES_ALL = "python -m pip requirements-dev.lock"
 UV_TAKES_ALL = "uv pip install requirements-dev.lock"
+OWN_UV_TAKES_ALL = "python -m uv requirements-dev.lock"
 
 
 def test_the_uv_that_the_lock_pins_installs_what_the_tests_need(
@@ -133,7 +134,7 @@ def test_the_uv_that_the_lock_pins_installs_what_the_tests_need(
 ) -> None:
     script.install(script.LOCKS["dev"], None)
 
-    assert programs == [PIP_TAKES_UV, UV_TAKES_ALL]
+    assert programs == [PIP_TAKES_UV, OWN_UV_TAKES_ALL]
     first, *others = (tmp_path / "uv.txt").read_text().splitlines()
     assert first.startswith("uv==")
     assert "--hash=sha256:" in others[0]
@@ -142,11 +143,19 @@ def test_the_uv_that_the_lock_pins_installs_what_the_tests_need(
 
 
 def test_where_only_pip_reaches_the_packages_pip_installs_them(script: Any, programs: list[str]) -> None:
-    script.uv_fails = True
+    script.fails = OWN_UV_TAKES_ALL
 
     script.install(script.LOCKS["dev"], None)
 
-    assert programs == [PIP_TAKES_UV, UV_TAKES_ALL, PIP_TAKES_ALL]
+    assert programs == [PIP_TAKES_UV, OWN_UV_TAKES_ALL, PIP_TAKES_ALL]
+
+
+def test_where_there_is_no_uv_for_the_machine_pip_installs_all(script: Any, programs: list[str]) -> None:
+    script.fails = PIP_TAKES_UV
+
+    script.install(script.LOCKS["dev"], None)
+
+    assert programs == [PIP_TAKES_UV, PIP_TAKES_ALL]
 
 
 def test_a_uv_that_is_there_already_is_not_installed_again(script: Any, programs: list[str]) -> None:
