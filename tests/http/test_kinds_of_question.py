@@ -71,7 +71,7 @@ def site(tmp_path_factory):
 
 
 def answers(**changed: list[str]) -> dict[str, list[str]]:
-    """Return an answer to each kind of question: the one that is given, or else a right one."""
+    """Return an answer to each kind of question: the one that is given, or otherwise a valid one."""
     return {f"the_{kind}": changed.get(kind, sample.answer) for kind, sample in KINDS.items()}
 
 

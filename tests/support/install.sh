@@ -32,7 +32,7 @@ esac
 
 apt install --no-install-recommends "$@"
 
-# The services do not start with the machine either.
+# The services do not start at boot either.
 for service in nginx redis-server caddy; do
     case " $* " in *" $service"*)
         if command -v systemctl >/dev/null; then systemctl --quiet disable "$service" || true; fi

@@ -182,7 +182,9 @@ class Reader:
     def redirects(self) -> dict[str, str]:
         """Return the new address, or “gone”, for each old address."""
         written = self.read("redirects.toml", read_toml, otherwise=dict[str, Any]())
-        return {old: "".join(str(new).split()) for old, new in written.items()}  # a header has no line break
+        return {
+            old: "".join(str(new).split()) for old, new in written.items()
+        }  # a Location header has no line breaks
 
     def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
         """Return the outcomes or errors by name, with earlier versions of those whose files are gone."""

@@ -29,7 +29,7 @@ PARTS = WITH_ITEMS | {"stories", "talk", "note", "changed", "site-map", "paper"}
 AROUND = ("help-panel", "leaving", "live", "main", "menu")  # the ids in the frame of every page
 
 _SECTION, _ENTRY = (re.compile(rf"^{level}[ \t]+(.*)$", re.MULTILINE) for level in ("##", "###"))
-_MARKS = re.compile(r"\{:([^}]*)\}$")  # at the end of a heading, like "{: .steps #how }"
+_MARKS = re.compile(r"\{:([^}]*)\}$")  # the attribute list at the end of a heading, like "{: .steps #how }"
 _LINKED = re.compile(r"^\[(?P<text>.+)\]\((?P<href>[^)\s]+)\)$")
 _LINK_ALONE = re.compile(r"<(p|li)>(?=<a [^>]*>[^<]*</a></\1>)")  # a block that is one link, made easy to tap
 _LONG_ADDRESS = re.compile(r'(<a href="mailto:[^>]*>)([^<]{33,})')  # too long for the narrowest screen
@@ -155,13 +155,13 @@ def opening_and_sections(text: str, title: str) -> tuple[Markup, tuple[Section, 
 
 
 def _cut(text: str, heading: re.Pattern[str]) -> tuple[str, list[tuple[str, str, str]]]:
-    """Return the text before the first heading, and each heading's title, marks and following text."""
+    """Return the text before the first heading, and the title, attribute list and text of each heading."""
     opening, *rest = heading.split(text)
     return opening, [(*_marked(line), below) for line, below in zip(rest[::2], rest[1::2], strict=True)]
 
 
 def _marked(heading: str) -> tuple[str, str]:
-    """Return the title and the marks of a heading."""
+    """Return the title and the attribute list of a heading."""
     heading = heading.strip()
     match = _MARKS.search(heading)
     return (heading[: match.start()].rstrip(), match[1]) if match else (heading, "")

@@ -10,8 +10,9 @@ MARKER = re.compile(r"^\s*(?:(?:[-*+]|\d+\.|>|:)\s+)?")  # marks a list item, qu
 NUMBER = re.compile(r"[ \t]*\d+\.(?=\s)")  # at the start of an item of a numbered list
 WHOLE = re.compile(r"\s*[#|]")  # headings and table rows are not split into sentences
 _UNIT_START = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|#|\||>|:\s)")
-_IN_QUOTATION = re.compile(r"\s*>[ \t]*(?![\s#|>]|[-*+]\s|\d+\.\s)")  # another line of it
-# Not within “9 a.m. on” or “Why me? website”; after the > of a further line of a quotation.
+_IN_QUOTATION = re.compile(r"\s*>[ \t]*(?![\s#|>]|[-*+]\s|\d+\.\s)")  # another line of a quotation
+# The next sentence does not begin with a small letter, so “9 a.m. on” and “Why me? website” are not split. It
+# may begin after the > of another line of a quotation.
 _SENTENCE_END = re.compile(r"[.!?][\"”’)\]*_]*\s+(?:> )?(?=[^\sa-z])")
 _ABBREVIATION = re.compile(
     r"(?<![^\s(“])(?:e\.g|i\.e|etc|approx|Mrs?|Ms|Dr|St|Prof|Rev|Tel|Ext|[A-Z])\.\s+"

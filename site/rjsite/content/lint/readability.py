@@ -31,7 +31,7 @@ def sentences(text: str) -> list[str]:
 
 
 def words(sentence: str) -> list[str]:
-    """Return the words of a sentence. Digits with only spaces between, as in phone numbers, are one word."""
+    """Return the words of a sentence. A number with spaces in it, such as a phone number, is one word."""
     return _WORD.findall(_LONG_NUMBER.sub("", sentence))
 
 

@@ -24,7 +24,7 @@ _BLOCKS = {
     "p", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "hr", "code",
     "table", "tr", "th", "td", "dl", "dt", "dd",
 }  # fmt: skip
-_NOT_SHOWN = re.compile(  # the marks of a heading, and the target of a link
+_NOT_SHOWN = re.compile(  # attribute lists such as {: .note }, and the targets of links
     r"\{:[^}\n]*\}|(?<=\])(?:\(\s*(?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\s*\)|\[[^\]]*\])"
 )
 _NUMBER = re.compile(r"^[^\w|]*\d+\.(?:\s|$)")  # the number of a list item, which HTML leaves to the browser

@@ -18,7 +18,11 @@ _NEW = re.compile(r"[A-Z“\"#]")  # begins a sentence or a heading
 
 
 def marks_shown(page: Page, rendered: RenderedPage) -> Findings:
-    """Yield a finding for each mark that readers see, or that has turned text into something else."""
+    """Yield findings about Markdown that is not shown as the writer meant it.
+
+    These are stray marks, text shown as code or as a heading, web addresses that are not links, lines that
+    run into the block above, and wrong list numbers.
+    """
     written = dict(body_lines(page))
     for block in rendered.blocks:
         text, line = block.text.strip(), block.lines[0]
