@@ -129,7 +129,7 @@ def test_a_site_whose_worker_does_not_run_is_not_ready(app: Flask, services: Ser
     answer = client.get("/readyz")
     assert (answer.status_code, answer.text.splitlines()) == (
         503,
-        ["mail", f"version: {full_version()}", "worker: does not run in this process"],
+        ["mail", f"version: {full_version()}", "worker: not running in this process"],
     )
 
 

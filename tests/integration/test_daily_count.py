@@ -135,7 +135,7 @@ def test_it_takes_no_number_and_counts_itself_as_no_form(box, daily, clock):
         daily.send_when_due()
 
     assert operator.counter(box, FORMS) == 0
-    assert text(counts(box)[-1]).startswith("No forms yesterday, no number was given so far")
+    assert text(counts(box)[-1]).startswith("No forms yesterday, no number has been given so far")
 
 
 def test_a_clock_that_was_far_ahead_does_not_end_the_counting(box, daily, clock):

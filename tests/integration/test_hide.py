@@ -76,7 +76,7 @@ def test_a_name_that_is_no_story_is_said_and_hidden_all_the_same(data):
     result = commands.run("hide", "the-shop-windoe")
 
     assert result.exit_code == 1
-    assert "There is no story of that name at present. Do you mean the-shop-window?" in result.stderr
+    assert "There is no story of that name at present. Did you mean the-shop-window?" in result.stderr
     assert ListFile(data, HIDDEN_STORIES).read() == {"the-shop-windoe"}
 
 
@@ -144,7 +144,7 @@ def test_pages_that_were_moved_away_are_named_because_they_still_have_the_story(
 
     hidden = commands.run("hide", SLUG)
 
-    assert f"There are no pages in {pages} any more. If they were moved, they still have" in hidden.stderr
+    assert f"There are no pages in {pages} any more. If they were moved, they still contain" in hidden.stderr
     assert hidden.exit_code == 0
 
 

@@ -656,7 +656,7 @@ def test_the_command_says_when_the_site_cannot_start(content, check):
 
     assert status == 1
     assert lines[0].startswith("content/forms/ask.toml:")
-    assert lines[-1] == "The site cannot start until this is fixed."
+    assert lines[-1] == "Until this is fixed, the site can start only with its last good version."
 
 
 @pytest.mark.parametrize("table", ["step.questoin", "stepp"])

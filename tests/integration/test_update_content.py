@@ -165,7 +165,7 @@ def test_only_the_content_comes_and_the_changed_program_is_named(project, data, 
     assert sorted(path.name for path in clone.iterdir()) == [".git", "content"]
     assert started().now().pages["/"].title == "A new home"
     (line,) = git_update.warnings(data, "set")
-    assert line.startswith("main has changes of the program that nobody has released: ")
+    assert line.startswith("main has changes to the program that have not been released: ")
     assert "site/rjsite/__init__.py and 1 more; run release.sh" in line
 
 
@@ -437,7 +437,7 @@ def test_without_a_repository_the_command_says_what_to_set(data, monkeypatch):
 
 
 def test_the_site_does_not_start_before_content_was_fetched(data):
-    with pytest.raises(SettingsError, match="nothing was fetched yet; run “rjsite update-content”"):
+    with pytest.raises(SettingsError, match="nothing has been fetched yet; run “rjsite update-content”"):
         Settings.load()
 
 
@@ -475,14 +475,14 @@ def test_an_address_without_a_password_is_a_repository(data, monkeypatch, addres
     ("result", "expected"),
     [
         ({}, ""),
-        ({"ended": -3 * 3600}, "nobody has asked main for changed content for 3 hours"),
+        ({"ended": -3 * 3600}, "content has not been fetched from main for 3 hours"),
         (
             {"failure": "no network"},
             "the latest change to the content could not be put on the site: no network",
         ),
         ({"not_shown": ("a:1: b", "c")}, "keeps merged content from being shown: a:1: b and 1 more"),
-        ({"program": ("site/a.py",)}, "changes of the program that nobody has released: site/a.py; run"),
-        (None, "no content was fetched from main yet"),
+        ({"program": ("site/a.py",)}, "changes to the program that have not been released: site/a.py; run"),
+        (None, "no content has been fetched from main yet"),
     ],
 )
 def test_what_somebody_has_to_do_is_in_the_warnings(tmp_path, result, expected):
@@ -502,7 +502,7 @@ def test_readyz_says_on_this_machine_what_is_taken_up(project, updated):
 
     details = client.get("/readyz", base_url="https://127.0.0.1").text
 
-    assert f"content: {project.git('rev-parse', 'HEAD')[:10]} of main is on the site, as of 20" in details
+    assert f"content: the site shows {project.git('rev-parse', 'HEAD')[:10]} of main, as of 20" in details
 
 
 def test_a_missing_git_is_named(project, data, monkeypatch):

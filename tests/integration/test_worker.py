@@ -72,7 +72,7 @@ def row(box, number=1):
     return found
 
 
-@pytest.mark.parametrize("trouble", ["refused (550)", "refused (451)", "a fault of the site"])
+@pytest.mark.parametrize("trouble", ["refused (550)", "refused (451)", INTERNAL_ERROR])
 def test_whatever_was_mended_is_tried_at_the_next_start(box, server, worker, trouble):
     keep(box, 1)
     server.troubles = [MailFailure(trouble, permanent=True)]
@@ -257,7 +257,7 @@ def test_a_fault_of_ours_holds_up_no_other_mail_and_is_shown(box, server, worker
 
     assert [outgoing.name for outgoing in server.taken] == ["REF-0002"]
     assert row(box, 1).failure == INTERNAL_ERROR
-    assert "REF-0001 not accepted: a fault of the site (ValueError)" in caplog.text
+    assert "REF-0001 not accepted: an error in the site's code (ValueError)" in caplog.text
     assert SECRET not in caplog.text
 
 

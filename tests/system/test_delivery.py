@@ -149,9 +149,9 @@ def test_several_recipients_have_a_mail_each(
 
 REFUSALS: list[tuple[dict[str, object], str]] = [
     ({"reply_to_data": "451 Try later: Ally"}, "refused (451)"),
-    ({"reply_to_data": "554 No: A window of the corner shop."}, "refused (554) for good"),
-    ({"reply_to_recipient": "550 No such person"}, "refused (550) for good"),
-    ({"login": ("website", "wrong")}, "refused (530 5.7.0) for good"),
+    ({"reply_to_data": "554 No: A window of the corner shop."}, "refused (554), a permanent error"),
+    ({"reply_to_recipient": "550 No such person"}, "refused (550), a permanent error"),
+    ({"login": ("website", "wrong")}, "refused (530 5.7.0), a permanent error"),
 ]
 
 
@@ -168,7 +168,7 @@ def test_a_refusal_is_shown_to_the_operator_without_a_word_of_the_form(
 
         told[visitor.reference(visitor.send())] = word
 
-        logged = word.removesuffix(" for good")
+        logged = word.removesuffix(", a permanent error")
         wait_until(lambda: logged in site.log, f"the log to say {logged}")  # noqa: B023
         for name in reply:
             setattr(mail_server, name, as_it_was[name])
@@ -257,11 +257,11 @@ def test_after_a_mailbox_is_mended_only_its_owner_gets_the_mail_again(
         (True, True),
         True,
     ]
-    assert "refused (550) for good" in two
-    assert resent.stdout == "1 email is being retried now. Recipients who have it do not get it again.\n"
+    assert "refused (550), a permanent error" in two
+    assert resent.stdout == "1 email will be tried again now. Recipients who have it do not get it again.\n"
     assert [got.recipients for got in mail_server.received] == [("one@example.org",), ("two@example.org",)]
     everyone = site.run("outbox", "resend", reference)
-    assert everyone.stdout == "2 emails are sent again.\n"
+    assert everyone.stdout == "2 emails will be sent again now.\n"
     for word in ("Ally", "window", "01632"):
         assert word not in one + two
 

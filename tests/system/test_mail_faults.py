@@ -285,8 +285,10 @@ def test_one_of_two_recipients_refused_does_not_keep_the_mail_from_the_other(
         both.work()
 
     assert [one.recipients for one in server.received] == [(TWO,)]
-    assert {row.recipient: state(row).split(",")[0].split(" 2")[0] for row in both.rows()} == {
-        ONE: "refused (550 5.1.1) for good",
+    assert {
+        row.recipient: state(row).partition(", next try")[0].partition(" 2")[0] for row in both.rows()
+    } == {
+        ONE: "refused (550 5.1.1), a permanent error",
         TWO: "accepted",
     }
 

@@ -49,7 +49,10 @@ def check(github: bool) -> None:
         to_fix = sum(problem.severity is not Severity.ENDS for problem in problems)
         result = f"{len(library.pages)} pages, {len(library.stories)} stories, {to_fix} to fix"
     except Unreadable as unreadable:
-        problems, result = list(unreadable.problems), "The site cannot start until this is fixed."
+        problems, result = (
+            list(unreadable.problems),
+            "Until this is fixed, the site can start only with its last good version.",
+        )
         to_fix = len(problems)
     annotations = map(annotation, problems) if github else ()
     click.echo("\n".join([*map(str, problems), *annotations, result]))
@@ -61,7 +64,7 @@ def check(github: bool) -> None:
 
 @click.command()
 def consent() -> None:
-    """List the state of each story's permission: active, ending or ended."""
+    """List the stories by the state of their permission: ended, ending soon, active or not yet in force."""
     from rjsite.content.expiry import Permission, permission
     from rjsite.content.library import load
 
@@ -103,7 +106,7 @@ def new_story(title: str) -> None:
         "1. Fill in each field and write the words below; the file says how.\n"
         "2. Run `make check`. It names each line to fix, and what to write there.\n"
         f"3. See it with `make serve`, at {STORIES}{path.stem}. It is marked as a draft.\n"
-        "4. Take out the line `draft: true` when the people in it have agreed."
+        "4. When the people in the story have agreed, take out the line `draft: true`."
     )
 
 
@@ -184,11 +187,13 @@ def _take_off(hidden: ListFile, slug: str, content: Path) -> None:
         for_each_published_folder(
             hidden.path.parent, lambda folder: delete_stories(folder, lambda s: s == slug)
         )
-    click.echo(f"{slug} is hidden on this machine, also after a release. “--undo” shows it again.")
+    click.echo(
+        f"{slug} is hidden on this machine, and stays hidden after a release. “--undo” shows it again."
+    )
     for folder in sorted(ListFile(hidden.path.parent, PUBLISHED_FOLDERS).read()):
         if not os.path.lexists(Path(folder, "current")):
             click.echo(
-                f"There are no pages in {folder} any more. If they were moved, they still have the story: "
+                f"There are no pages in {folder} any more. If they were moved, they still contain the story: "
                 "run “rjsite publish” for their new folder.",
                 err=True,
             )
@@ -196,7 +201,7 @@ def _take_off(hidden: ListFile, slug: str, content: Path) -> None:
     stories = [path.stem for path in (content / "case-studies").glob("*.md")]
     if slug not in stories:
         near = get_close_matches(slug, stories, 1)
-        question = f" Do you mean {near[0]}?" if near else ""
+        question = f" Did you mean {near[0]}?" if near else ""
         click.echo(f"There is no story of that name at present.{question}", err=True)
         sys.exit(1)
 
@@ -240,7 +245,7 @@ def republish(data: Path) -> list[Problem]:
 
     def publish(folder: Path) -> None:
         _, _, not_shown[:] = publish_content(Settings.load(), folder)
-        click.echo(f"The pages in {folder} are published again.")
+        click.echo(f"The pages in {folder} have been published again.")
 
     for_each_published_folder(data, publish)
     return not_shown

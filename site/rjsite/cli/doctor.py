@@ -58,7 +58,7 @@ def _state(settings: Settings) -> str:
         mail = f"mail is encrypted for {', '.join(file.name for file in settings.team_certificates)}"
     update = git_update.read_result(settings.data_dir) if settings.content_repository else None
     parts = [f"rjsite {full_version()} on Python {platform.python_version()}", mail]
-    return ", ".join([*parts, update.summary()] if update else parts)
+    return "; ".join([*parts, update.summary()] if update else parts)
 
 
 def _facts_to_come(settings: Settings) -> str:
@@ -71,5 +71,5 @@ def _facts_to_come(settings: Settings) -> str:
         folder = settings.content_dir
         count = len(open_questions(load(folder, drafts=True), folder, ROOT / "templates"))
         if count:
-            return f" The service has still to answer {count} questions (rjsite release-check)."
+            return f" Questions that the service still has to answer: {count} (rjsite release-check)."
     return ""

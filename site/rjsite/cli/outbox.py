@@ -1,4 +1,4 @@
-"""`rjsite outbox`: commands that show and move waiting mail without showing any of its text."""
+"""`rjsite outbox`: commands for the mail in the outbox. None of them prints any of its text."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def resend(reference: str) -> None:
     from rjsite.outbox import operator
 
     count, unsent = operator.resend(_open(Settings.load()), reference)
-    mails = "1 email is" if count == 1 else f"{count} emails are"
+    mails = "1 email" if count == 1 else f"{count} emails"
     if count and unsent:
-        click.echo(f"{mails} being retried now. Recipients who have it do not get it again.")
+        click.echo(f"{mails} will be tried again now. Recipients who have it do not get it again.")
     elif count:
-        click.echo(f"{mails} sent again.")
+        click.echo(f"{mails} will be sent again now.")
     elif unsent:
         click.echo("It is being sent at this moment.")
     else:
@@ -90,7 +90,11 @@ def resend(reference: str) -> None:
 @outbox.command("export")
 @click.argument("reference", type=_reference)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--sealed", is_flag=True, help="If no key decrypts it, write it still encrypted.")
+@click.option(
+    "--sealed",
+    is_flag=True,
+    help="Write it as it is stored, still encrypted, for example if its key is lost.",
+)
 def export(reference: str, file: Path, sealed: bool) -> None:
     """Write a stored email to a file, and stop sending it."""
     from rjsite.outbox import operator
@@ -120,7 +124,7 @@ def export(reference: str, file: Path, sealed: bool) -> None:
 
 @outbox.command("purge")
 def purge() -> None:
-    """Wipe the text of emails that were accepted longer ago than RJSITE_HOLD_HOURS."""
+    """Wipe the text of emails that were accepted more than RJSITE_HOLD_HOURS hours ago."""
     from rjsite.outbox import retention
 
     settings = Settings.load()
@@ -129,11 +133,15 @@ def purge() -> None:
 
 @outbox.command("rotate")
 def rotate() -> None:
-    """Encrypt stored emails with the first key of RJSITE_OUTBOX_KEYS."""
+    """Encrypt stored emails with the first key of RJSITE_OUTBOX_KEYS.
+
+    Emails that are encrypted for the team's certificates stay as they are.
+    """
     from rjsite.outbox import operator
 
     done, lost = operator.rotate(_open(Settings.load()))
-    click.echo(f"Emails encrypted with the first key: {done}. Emails that no key can decrypt: {lost}.")
+    click.echo(f"Emails encrypted with the first key or for certificates: {done}.")
+    click.echo(f"Emails that no key can decrypt: {lost}.")
     if lost:
         sys.exit(1)
 
@@ -159,7 +167,7 @@ def state(row: Any) -> str:
         return f"{row.failure or 'accepted'} {_moment(row.accepted_at)}"
     if row.lease:
         return "being sent"
-    why = f"{row.failure or 'waiting'}{' for good' if row.refused_at else ''}"
+    why = f"{row.failure or 'waiting'}{', a permanent error' if row.refused_at else ''}"
     return f"{why}, next try {_moment(row.due_at)}"
 
 

@@ -72,7 +72,7 @@ def staff(port: int) -> None:
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Send what is due now, then end.")
+@click.option("--once", is_flag=True, help="Send what is due now, then exit.")
 def deliver(once: bool) -> None:
     """Send the waiting mail in a separate process."""
     from rjsite.outbox import operator
@@ -104,7 +104,7 @@ def mail() -> None:
 
 
 @mail.command("check")
-@click.option("--send", is_flag=True, help="Also send a test mail to the team.")
+@click.option("--send", is_flag=True, help="Also send a test email to the team.")
 def check(send: bool) -> None:
     """Connect and sign in to the mail server, step by step."""
     from rjsite.mail.check import check_mail
@@ -114,7 +114,9 @@ def check(send: bool) -> None:
 
     settings = keep_keys(Settings.load())
     if settings.folder_for_mail:
-        click.echo(f"Mail is written to {settings.folder_for_mail}; no mail server is set.")
+        click.echo(
+            f"Mail is written to files in {settings.folder_for_mail} and not sent: there is nothing to check."
+        )
         return
     services = services_of(create_app(settings))
     works = True

@@ -61,7 +61,7 @@ class Update:
     def summary(self) -> str:
         """Return a line that names the commit and the time of the run."""
         when = f"{datetime.fromtimestamp(self.ended, UTC):%Y-%m-%d %H:%M} UTC"
-        return f"{self.commit[:10] or 'nothing'} of main is on the site, as of {when}"
+        return f"the site shows {self.commit[:10] or 'nothing'} of main, as of {when}"
 
     def warnings(self, now: float, *, with_mistakes: bool = True) -> list[str]:
         """Return a line for each thing that somebody has to do. All mistakes in content share one line.
@@ -75,12 +75,16 @@ class Update:
             lines.append(f"the latest change to the content could not be put on the site: {self.failure}")
         elif now - self.ended > OVERDUE:
             hours = (now - self.ended) // 3600
-            lines.append(f"nobody has asked main for changed content for {hours:.0f} hours (update-content)")
+            lines.append(
+                f"content has not been fetched from main for {hours:.0f} hours: rjsite update-content"
+            )
         if self.not_shown and with_mistakes:
             lines.append(f"a mistake keeps merged content from being shown: {_first_of(self.not_shown)}")
         if self.program:
             files = _first_of(self.program)
-            lines.append(f"main has changes of the program that nobody has released: {files}; run release.sh")
+            lines.append(
+                f"main has changes to the program that have not been released: {files}; run release.sh"
+            )
         return lines
 
 
@@ -225,5 +229,5 @@ def warnings(data: Path, repository: str, *, with_mistakes: bool = True) -> list
         return []
     update = read_result(data)
     if update is None:
-        return ["no content was fetched from main yet: rjsite update-content"]
+        return ["no content has been fetched from main yet: rjsite update-content"]
     return update.warnings(time.time(), with_mistakes=with_mistakes)

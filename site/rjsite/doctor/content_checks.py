@@ -57,7 +57,7 @@ def check_version(_site: Site) -> Iterator[str]:
     pinned = _PINNED.findall((ROOT / "requirements.lock").read_text())
     others = [name for name, version in pinned if _installed(name) != version]
     if others:
-        yield f"these packages are not in the version that was tested: {', '.join(others)}; release again"
+        yield f"these packages are not the versions that were tested: {', '.join(others)}; release again"
 
 
 def _installed(name: str) -> str:
@@ -82,13 +82,13 @@ def check_content(site: Site) -> Iterator[str]:
     for slug in sorted(ListFile(data, HIDDEN_STORIES).read()):
         if (folder / "case-studies" / f"{slug}.md").exists():
             yield (
-                f"{slug} is hidden, and its file is still in the project: take it out there, or show the "
-                f"story with “rjsite hide --undo {slug}”"
+                f"{slug} is hidden, and its file is still in the project: delete the file there, or show "
+                f"the story again with “rjsite hide --undo {slug}”"
             )
 
 
 def check_merged_content(site: Site) -> Iterator[str]:
-    """Yield a line if merged content does not arrive, or a change of the program has to be released."""
+    """Yield a line if merged content does not arrive, or a change to the program has to be released."""
     data, repository = site.settings.data_dir, site.settings.content_repository
     # check_content reports each problem
     yield from git_update.warnings(data, repository, with_mistakes=False)
@@ -109,7 +109,7 @@ def check_published_pages(site: Site) -> Iterator[str]:
             forget = f", or take the folder out of {listed.path}" if str(folder) in names else ""
             yield f"no pages are published in {folder}: rjsite publish {folder}{forget}"
         elif files := out_of_date(app, site.settings, folder):
-            yield f"{len(files)} files in {folder} are out of date ({files[0]}): rjsite publish {folder}"
+            yield f"files out of date in {folder}: {len(files)} (such as {files[0]}): rjsite publish {folder}"
 
 
 def check_daily_run(site: Site) -> Iterator[str]:

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from errno import EPERM
 from http.client import HTTPConnection
 from pathlib import Path
@@ -26,7 +27,7 @@ from rjsite.services import OVERDUE, make_outbox
 SERVE, DELIVER = "rjsite@serve.service", "rjsite@deliver.service"
 DAILY, CONTENT = "rjsite-daily.timer", "rjsite-content.timer"
 WANTED = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"}
-WARN_DAYS = 20  # certbot renews a certificate thirty days before it expires
+WARN_BEFORE = 20 * 86400  # seconds; certbot renews a certificate thirty days before it expires
 SYSTEMD = Path("/run/systemd/system")  # exists if systemd started the machine
 WAIT = 5  # seconds
 SMALL = 500_000_000  # bytes; this is enough for fifty thousand forms
@@ -52,15 +53,16 @@ def check_running_site(site: Site) -> Iterator[str]:
     if word not in ("ok", "content"):  # another check reports problems in the content
         yield f"the running site says that something is wrong: {word}"
     for line in details:
-        if RESTART in line:  # only the running process knows which forms it started with
+        if RESTART in line:  # only the running process knows which forms and certificates it started with
             yield f"{line.partition(': ')[2]}: systemctl restart {SERVE}"
     versions = [line.removeprefix("version: ") for line in details if line.startswith("version: ")]
     if versions and versions[0] != full_version():
-        yield f"the site runs {versions[0]}, but {full_version()} is installed: systemctl restart {SERVE}"
+        two = f"the site is running {versions[0]}, but {full_version()} is installed"
+        yield f"{two}: systemctl restart {SERVE}"
 
 
 def check_units(site: Site) -> Iterator[str]:
-    """Yield a line for each unit that has failed, is not running or will not start with the machine."""
+    """Yield a line for each unit that has failed, is not running or will not start at boot."""
     if not site.settings.production:
         return
     if not SYSTEMD.is_dir():
@@ -79,14 +81,14 @@ def check_units(site: Site) -> Iterator[str]:
 
 
 def _faults_of_unit(unit: str) -> Iterator[str]:
-    """Yield a line if a unit is not installed, is not active or will not start with the machine."""
+    """Yield a line if a unit is not installed, is not active or will not start at boot."""
     properties = _properties(unit, *WANTED)
     if properties.get("LoadState") != "loaded":
         yield f"{unit} is not installed ({properties.get('LoadState')}): deploy/install.sh"
     elif properties.get("ActiveState") != "active":
-        yield f"{unit} does not run ({properties.get('ActiveState')}): systemctl enable --now {unit}"
+        yield f"{unit} is not running ({properties.get('ActiveState')}): systemctl enable --now {unit}"
     elif properties.get("UnitFileState") != "enabled":
-        yield f"{unit} does not start with the machine: systemctl enable {unit}"
+        yield f"{unit} does not start at boot: systemctl enable {unit}"
 
 
 def _properties(unit: str, *names: str) -> dict[str, str]:
@@ -132,11 +134,11 @@ def check_https(site: Site) -> Iterator[str]:
         return
     except OSError as error:
         why = error.strerror or error
-        yield f"nobody answers at {site.settings.public_url} ({why}): look at nginx, the firewall and DNS"
+        yield f"nothing answers at {site.settings.public_url} ({why}): look at nginx, the firewall and DNS"
         return
-    days = int((ends - time.time()) // 86400)
-    if days < WARN_DAYS:
-        yield f"the certificate of {url.hostname} expires in {days} days: certbot renew"
+    if ends - time.time() < WARN_BEFORE:
+        day = f"{datetime.fromtimestamp(ends, UTC):%-d %B %Y}"
+        yield f"the certificate of {url.hostname} expires on {day}: certbot renew"
 
 
 def check_backup(site: Site) -> Iterator[str]:
@@ -145,7 +147,7 @@ def check_backup(site: Site) -> Iterator[str]:
     if not site.settings.production:
         return
     if site.given.get("BACKUP_TARGET") == "none":
-        yield "backups stay on this machine, and are lost with it: set BACKUP_TARGET to where copies go"
+        yield "backups are kept only on this machine, and would be lost with it: set BACKUP_TARGET"
     backups = sorted(folder.iterdir()) if folder.is_dir() else []
     backups = [path for path in backups if path.name.startswith("outbox-")]
     if not backups:
@@ -193,6 +195,6 @@ def check_disk(site: Site) -> Iterator[str]:
         disk = os.statvfs(folder)
         free = disk.f_bavail * disk.f_frsize
         if free < SMALL:
-            yield f"the disk of {folder} is nearly full: {free // 1_000_000} MB are left"
+            yield f"the disk with {folder} is nearly full: only {free // 1_000_000} MB left"
         elif disk.f_files and disk.f_favail < FEW_FILES:
-            yield f"the disk of {folder} has room for {disk.f_favail} more files only"
+            yield f"the disk with {folder} has room for only {disk.f_favail} more files"

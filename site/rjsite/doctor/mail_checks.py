@@ -71,6 +71,6 @@ def _sign_in(site: Site, box: Outbox) -> Iterator[str]:
     state = Gate(lambda: box.engine, lambda: credentials_digest(site.settings)).state()
     if state.failure:
         until = f"{datetime.fromtimestamp(state.closed_until, UTC):%H:%M} UTC"
-        yield f"the mail server refused the site ({state.failure}); the site tries again at {until}"
+        yield f"the last sign-in to the mail server failed ({state.failure}); the site tries again at {until}"
     elif state.refusals:
-        yield f"the last {state.refusals} sign-ins at the mail server failed: rjsite mail check"
+        yield f"sign-ins to the mail server fail ({state.refusals} so far): rjsite mail check"

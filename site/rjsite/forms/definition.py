@@ -208,7 +208,9 @@ class FormDefinition(_Part):
                 raise _problem(question, f"{question.name}: {message}")
             seen[question.name] = [choice.value for choice in question.choices]
         if len(self.also) > FURTHER_OPENERS:
-            raise ValueError(f"“when” may have a first line of {FURTHER_OPENERS} kinds at most in one form")
+            raise ValueError(
+                f"in one form, “when” may have {FURTHER_OPENERS} different conditions before its last one"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Advice for operators about each failure of mail, from advice.toml."""
+"""Advice for operators about failures of mail, from advice.toml."""
 
 from __future__ import annotations
 

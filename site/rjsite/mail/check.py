@@ -51,7 +51,7 @@ def check_mail(mail: TeamMail, *, send: bool) -> Iterator[Step]:
         ("addresses", lambda: _offer_addresses(connection)),
     ]
     if send:
-        steps += [("test mail", partial(_send, mail, address)) for address in mail.settings.team]
+        steps += [("test email", partial(_send, mail, address)) for address in mail.settings.team]
     try:
         for name, take in steps:
             yield Step(name, True, take())
@@ -67,7 +67,7 @@ def _look_up(settings: Settings) -> str:
         addresses = {info[4][0] for info in socket.getaddrinfo(settings.mail_server, settings.mail_port)}
     except (OSError, UnicodeError):
         raise MailFailure(f"There is no server of the name {settings.mail_server}") from None
-    return f"{settings.mail_server} has {len(addresses)} address(es)."
+    return f"Addresses of {settings.mail_server}: {len(addresses)}."
 
 
 def _connect(connection: VerifiedConnection) -> str:
@@ -122,7 +122,7 @@ def _test_mail(sender: str, address: str) -> bytes:
     headers = {
         "From": sender,
         "To": address,
-        "Subject": "Test mail of the website",
+        "Subject": "Test email from the website",
         "Date": format_datetime(datetime.now(UTC)),
         "Message-ID": make_msgid(domain=domain_of(sender)),
     }

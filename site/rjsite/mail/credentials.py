@@ -39,22 +39,25 @@ def credentials_digest(settings: Settings) -> str:
 
 
 def expiry_warnings(settings: Settings, today: date | None = None) -> list[str]:
-    """Return a line for each client certificate or secret that expires within thirty days or cannot be read.
+    """Return a line for each client certificate or secret that has expired, expires soon or cannot be read.
 
-    The site cannot find out when a client secret expires, so a setting contains the date.
+    Soon means within thirty days. The site cannot find out when a client secret expires, so a setting
+    contains the date.
     """
     files = (settings.mail_client_cert, settings.mail_oauth_client_key)
     ends = {f"certificate {file.name}": _end_of(file) for file in files if file}
     if settings.mail_oauth_secret_ends:
         ends["the client secret for mail"] = settings.mail_oauth_secret_ends
-    last = (today or datetime.now(UTC).date()) + WARN_BEFORE
-    return [
-        f"{name} expires on {day:%-d %B %Y}: make a new one, or mail stops then"
-        if day
-        else f"{name} cannot be read: put it back, because mail waits until then"
-        for name, day in ends.items()
-        if not day or day < last
-    ]
+    today = today or datetime.now(UTC).date()
+    return [_warning(name, day, today) for name, day in ends.items() if not day or day < today + WARN_BEFORE]
+
+
+def _warning(name: str, day: date | None, today: date) -> str:
+    if not day:
+        return f"{name} cannot be read: put it back, because mail waits until then"
+    if day < today:
+        return f"{name} expired on {day:%-d %B %Y}: make a new one, because mail waits until then"
+    return f"{name} expires on {day:%-d %B %Y}: make a new one, or mail stops then"
 
 
 def _end_of(file: Path) -> date | None:

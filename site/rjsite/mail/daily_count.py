@@ -99,7 +99,7 @@ def count_text(day: date, forms: FormCount, queue: QueueStatus, warnings: Sequen
     elif forms.count:
         numbers = f"number {forms.last}"
     else:
-        numbers = f"the last number is {forms.last}" if forms.last else "no number was given so far"
+        numbers = f"the last number is {forms.last}" if forms.last else "no number has been given so far"
     still = f"{queue.forms or 'none'} waiting"
     lines = [
         f"{total} yesterday, {numbers}, {still}.",

@@ -40,7 +40,7 @@ FORGET = 86400.0  # seconds after which credentials that are no longer used are 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The number of consecutive refusals, the time until which the gate is closed, and the failure.
+    """The number of consecutive failures, the time until which the gate is closed, and the failure.
 
     The failure is empty if the gate is open, or closed to others while a thread is signing in.
     """

@@ -34,7 +34,7 @@ NO_CERTIFICATE_LEFT = "no usable certificate"
 NOT_OPENED = "cannot be opened"
 FAILURES = {CannotDecrypt: NOT_OPENED, NoCertificate: NO_CERTIFICATE_LEFT}
 LEASE_LOST = "another worker has it"
-INTERNAL_ERROR = "a fault of the site"
+INTERNAL_ERROR = "an error in the site's code"
 NEEDS_OPERATOR = (NO_CERTIFICATE_LEFT, NOT_OPENED, INTERNAL_ERROR, NOT_IN_TEAM)  # waiting does not help
 REFUSED_FOR_NOW = "refused (4"
 # The beginnings of all failures except a missing reply, after which the server may have the email.

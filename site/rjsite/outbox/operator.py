@@ -138,7 +138,10 @@ def mark_exported(box: Outbox, row: OutboxRow) -> list[str]:
 
 
 def rotate(box: Outbox) -> tuple[int, int]:
-    """Encrypt each body with the first key, and return the numbers of rotated and undecryptable bodies."""
+    """Encrypt each body with the first key, and return how many then are and how many no key can decrypt.
+
+    An S/MIME envelope stays as it is and counts among the first.
+    """
     bodies = select(outbox.c.id, outbox.c.sealed).where(outbox.c.sealed.is_not(None))
     with box.read_engine.connect() as connection:
         stored = connection.execute(bodies).all()

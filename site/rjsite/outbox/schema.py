@@ -45,7 +45,7 @@ mail_gate = Table(
     "mail_gate",
     metadata,
     Column("credentials", String(64), primary_key=True),  # a keyed digest of the credentials
-    Column("refusals", Integer, nullable=False, default=0),  # consecutive refusals
+    Column("refusals", Integer, nullable=False, default=0),  # consecutive failures
     Column("closed_until", Float, nullable=False, default=0.0),
     Column("failure", String(40), nullable=False, default=""),
     Column("next_mail_at", Float, nullable=False, default=0.0),

@@ -38,7 +38,9 @@ class SiteCollector(Collector):
         queue = operator.queue_status(self.services.outbox)
         yield forms
         yield GaugeMetricFamily("rjsite_waiting", "Emails that wait", queue.mails)
-        yield GaugeMetricFamily("rjsite_waiting_refused", "Of these, refused for good", queue.refused)
+        yield GaugeMetricFamily(
+            "rjsite_waiting_refused", "Of these, refused with a permanent error", queue.refused
+        )
         yield GaugeMetricFamily(
             "rjsite_waiting_oldest_seconds", "How long the oldest waits", round(queue.oldest)
         )

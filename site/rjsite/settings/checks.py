@@ -55,7 +55,7 @@ def _folder_faults(settings: Settings) -> Iterator[str]:
     if settings.content_repository and "content_dir" in settings.model_fields_set:
         yield "RJSITE_CONTENT_DIR: take it out; the content is that of RJSITE_CONTENT_REPOSITORY"
     elif settings.content_repository and not settings.content_dir.is_dir():
-        yield "RJSITE_CONTENT_REPOSITORY: nothing was fetched yet; run “rjsite update-content”"
+        yield "RJSITE_CONTENT_REPOSITORY: nothing has been fetched yet; run “rjsite update-content”"
     elif not settings.content_dir.is_dir():
         yield "RJSITE_CONTENT_DIR: there is no such folder"
     url = settings.database_url.get_secret_value()

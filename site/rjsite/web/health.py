@@ -88,7 +88,7 @@ def _details(services: Services, queue: QueueStatus | None) -> Iterator[str]:
     if not services.settings.deliver_in_server:
         yield "worker: in a separate process, rjsite deliver"
     else:
-        yield f"worker: {'runs' if services.background.delivery_ok() else 'does not run'} in this process"
+        yield f"worker: {'running' if services.background.delivery_ok() else 'not running'} in this process"
     if queue and queue.mails:
         why = f" ({', '.join(sorted(queue.failures))})" if queue.failures else ""
         yield f"waiting: {queue.mails}, the oldest for {queue.oldest / 60:.0f} minutes{why}"

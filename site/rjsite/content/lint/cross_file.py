@@ -25,7 +25,7 @@ _USED = (
 _NEEDED = {  # files that no link leads to, and what lacks words without them
     "pages/sent.md": "the page after a form was sent",
     "errors/404.md": "the page for an address that does not exist",
-    "errors/500.md": "the page for a fault of the site",
+    "errors/500.md": "the page for an error in the site",
 }
 
 
