@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from types import ModuleType
 
 import pytest
 from alembic import command
@@ -16,13 +17,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
-from sqlalchemy import Connection, Engine, Insert, MetaData, Table, event, func, inspect, select, text
+from sqlalchemy import Connection, Engine, Insert, MetaData, Table, event, inspect, text
 
 from rjsite.encryption.at_rest import RowCipher
 from rjsite.mail.message import OutgoingMail
 from rjsite.mail.sign_in_gate import Gate
 from rjsite.mail.worker import Worker
 from rjsite.outbox import operator, schema
+from rjsite.outbox.claims import OutboxRow
 from rjsite.outbox.database import DATABASE_ERRORS, open_database
 from rjsite.outbox.migrate import LOCK, migrate, newest
 from rjsite.outbox.schema import metadata
@@ -66,33 +68,29 @@ def cipher() -> RowCipher:
     return RowCipher([Fernet.generate_key().decode()])
 
 
-def version_before(url: str, cipher: RowCipher, monkeypatch: pytest.MonkeyPatch) -> Outbox:
-    """Return the outbox of the previous version, with a database that this version has not migrated yet.
+def version_before(url: str, cipher: RowCipher) -> Outbox:
+    """Return the outbox of the previous version, which knows only the tables and columns in the database now.
 
-    It is a second copy of our own store, which knows only the tables and columns in that database.
+    It is a second copy of our own modules. It does not migrate, because the previous version has no newer
+    migration.
     """
     engine = open_database(url)
     old = MetaData()
-    for known in metadata.sorted_tables:
-        if inspect(engine).has_table(known.name):
+    with pytest.MonkeyPatch.context() as here:
+        for name, known in (("outbox", schema.outbox), ("counters", schema.counters)):
             names = {column["name"] for column in inspect(engine).get_columns(known.name)}
-            Table(known.name, old, *(column._copy() for column in known.c if column.name in names))
-    spec = importlib.util.find_spec("rjsite.outbox.store")
-    assert spec
-    assert spec.loader
-    store = importlib.util.module_from_spec(spec)
-    with monkeypatch.context() as here:
-        here.setitem(sys.modules, spec.name, store)  # dataclasses look there
-        here.setattr(schema, "outbox", old.tables["outbox"])
-        if "outbox_counters" in old.tables:
-            here.setattr(schema, "counters", old.tables["outbox_counters"])
-        spec.loader.exec_module(store)
-    if "number" not in old.tables["outbox"].c:
-        unsent = old.tables["outbox"].c.accepted_at.is_(None)
-        monkeypatch.setattr(store, "_FORMS", func.count())
-        monkeypatch.setattr(store, "_HOW_MANY_WAIT", select(func.count()).where(unsent))
-    if "outbox_counters" not in old.tables:
-        monkeypatch.setattr(store, "_next_number", lambda _: None)
+            columns = (column._copy() for column in known.c if column.name in names)
+            here.setattr(schema, name, Table(known.name, old, *columns))
+        claims, store = (_second_copy(here, f"rjsite.outbox.{name}") for name in ("claims", "store"))
+
+    class Before(store.Outbox):  # type: ignore[misc, name-defined]
+        def _update_if_leased(self, row: OutboxRow, **values: object) -> bool:
+            known = {name: value for name, value in values.items() if name in old.tables["outbox"].c}
+            return bool(super()._update_if_leased(row, **known))
+
+    vars(claims)["outbox_row"] = lambda row: claims.OutboxRow(
+        **{name: row._mapping.get(name) for name in claims.OutboxRow.__slots__ if name != "identity"}
+    )
 
     @event.listens_for(engine, "before_execute", retval=True)
     def _no_more_than_it_knows(_c, statement, many, one, _o):
@@ -100,8 +98,20 @@ def version_before(url: str, cipher: RowCipher, monkeypatch: pytest.MonkeyPatch)
             many = [{name: row[name] for name in row if name in statement.table.c} for row in many]
         return statement, many, one
 
-    box: Outbox = store.Outbox(engine, cipher, 1000, Clock(SOON))
+    box: Outbox = Before(engine, cipher, 1000, Clock(SOON))
+    box._prepared = True
     return box
+
+
+def _second_copy(here: pytest.MonkeyPatch, name: str) -> ModuleType:
+    """Return a second copy of a module, which other modules import as long as `here` lasts."""
+    spec = importlib.util.find_spec(name)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    here.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
 
 
 class Server:
@@ -234,6 +244,30 @@ def test_an_older_database_keeps_its_rows_and_what_waits_is_sent(older: Engine, 
     assert [row.number for row in operator.rows(box)] == [None, None, 1]
 
 
+def shape(engine: Engine) -> dict[tuple[str, str], tuple[str, bool]]:
+    """Return the type of each column, and whether a row may be inserted without it."""
+    return {
+        (table, column["name"]): (
+            repr(column["type"]),
+            bool(column["nullable"] or column["default"] or column.get("autoincrement") is True),
+        )
+        for table in inspect(engine).get_table_names()
+        for column in inspect(engine).get_columns(table)
+    }
+
+
+def test_the_newest_migration_leaves_all_that_the_version_before_reads_and_writes(older: Engine) -> None:
+    before = shape(older)
+
+    migrate(older)
+
+    after = shape(older)
+    assert before.items() <= after.items()
+    tables = {table for table, _ in before}
+    added = {place: optional for place, (_, optional) in after.items() if place not in before}
+    assert all(optional for (table, _), optional in added.items() if table in tables)
+
+
 def test_servers_that_start_at_once_on_an_older_database_take_turns(older: Engine, url: str) -> None:
     assert [start.wait(30) for start in starts(url, 3)] == [0, 0, 0]
     assert faults(older) == []
@@ -304,11 +338,12 @@ def test_this_version_keeps_delivers_and_wipes_beside_a_column_of_a_later_one(
 
 
 def test_the_version_before_works_on_beside_this_one_and_no_form_is_lost_or_doubled(
-    older: Engine, url: str, cipher: RowCipher, monkeypatch: pytest.MonkeyPatch
+    older: Engine, url: str, cipher: RowCipher
 ) -> None:
     """While only one of two servers is updated, both store forms and send mail on a migrated database."""
-    old, new = version_before(url, cipher, monkeypatch), Outbox(older, cipher, 1000, Clock(SOON))
+    old, new = version_before(url, cipher), Outbox(older, cipher, 1000, Clock(SOON))
     keep(old, 10)
+    assert faults(older)  # nothing has been migrated yet
     server = Server(older)
     in_hand = old.claim()  # while the new version migrates, the old one is sending an email
     assert in_hand is not None
