@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -43,6 +46,24 @@ def test_the_check_has_nothing_to_fix() -> None:
     content, today = load(CLIENT, drafts=True), date.today()  # noqa: DTZ011 (a day in the service's own place)
 
     assert [str(problem) for problem in [*content.problems, *lint.check(content, CLIENT, today)]] == []
+
+
+def test_the_check_has_nothing_to_fix_when_the_open_questions_are_answered(tmp_path: Path) -> None:
+    """Whoever types in an answer finds no mistakes in sentences that were hidden until then."""
+    content = shutil.copytree(CLIENT, tmp_path / CLIENT.name)
+    file = content / "service.toml"
+    text = file.read_text()
+    for name, fact in load(CLIENT, drafts=True).facts.items():
+        if not fact and fact.example:
+            table = re.compile(rf"^\[{name}\]\n((?:(?!\[|value\b).*\n)*)(?:value\b.*\n)?", re.MULTILINE)
+            value = json.dumps(fact.example).replace("\\", r"\\")
+            text = table.sub(rf"[{name}]\nvalue = {value}\n\1", text)
+    file.write_text(text)
+
+    answered, today = load(content, drafts=True), date.today()  # noqa: DTZ011 (a day in the service's own place)
+
+    assert all(fact or not fact.example for fact in answered.facts.values())
+    assert [str(problem) for problem in [*answered.problems, *lint.check(answered, content, today)]] == []
 
 
 def test_every_file_is_shown(library: Library) -> None:
