@@ -5,10 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from wsgiref.types import WSGIEnvironment
 
 # networks of IPv6 addresses that contain an IPv4 address (RFC 4291, section 2.5.5.2; RFC 6052, section 2.1)
 _IPV4_INSIDE = (ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96"))

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Blueprint, Flask, Response, request
 
@@ -21,9 +21,6 @@ from rjsite.services import Services, current_services, warnings
 from rjsite.settings import Settings
 from rjsite.web.live_content import library
 from rjsite.web.security import PROBES
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MAIL_LATE = 15 * 60
 REMEMBERED = 10 * 60  # seconds for which a form that could not be stored counts as an error

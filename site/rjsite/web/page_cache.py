@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import brotli
 from flask import Flask, Response, current_app, request
@@ -28,9 +28,6 @@ from rjsite.services import page_services_of
 from rjsite.settings import Settings
 from rjsite.web.live_content import library
 from rjsite.web.security import NO_STORE, fixed_headers, log_line
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HTML = "text/html; charset=utf-8"
 PRIVATE_NO_CACHE = "private, no-cache"
