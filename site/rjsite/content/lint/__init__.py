@@ -15,7 +15,7 @@ from rjsite.content.lint.cross_file import Addresses, cross_file_problems
 from rjsite.content.lint.document import document_findings
 from rjsite.content.lint.facts import fact_findings
 from rjsite.content.lint.hard_coded_facts import HardCodedFactFinder
-from rjsite.content.lint.live_rules import live_problems
+from rjsite.content.lint.public_stories import live_problems
 from rjsite.content.lint.rules import Rules, load_rules
 from rjsite.content.lint.toml_files import table_findings
 from rjsite.content.problem import Problem, Severity, Unreadable
