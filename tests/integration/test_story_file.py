@@ -14,11 +14,19 @@ from hypothesis import strategies as st
 from rjsite.content import lint
 from rjsite.content.front_matter import parse
 from rjsite.content.library import Library, load
-from rjsite.content.new_story import BODY, first_values
 from rjsite.content.schema import StoryFields
 from rjsite.content.source import clean
 from rjsite.content.story_check import check_story, published_with, read_story
-from rjsite.content.story_file import any_answer, choices, is_day, is_list, story_name, story_text
+from rjsite.content.story_file import (
+    FIRST_BODY,
+    any_answer,
+    choices,
+    first_values,
+    is_day,
+    is_list,
+    story_name,
+    story_text,
+)
 from support.service import SERVICE
 
 TODAY = date(2026, 3, 1)
@@ -111,7 +119,7 @@ def printed(text: str) -> str:
 @example(values=GOOD, body=WORDS)
 @example(values=GOOD, body="<<<<<<< a")
 @example(values={**GOOD, "summary": "A [link](/nowhere)."}, body=f"The perpetrator came.\n\n{WORDS}")
-@example(values=first_values(TODAY), body=BODY)
+@example(values=first_values(TODAY), body=FIRST_BODY)
 def test_the_check_of_a_story_is_the_check_of_its_file(content, library, values, body):
     known = lint.check(library, content, TODAY)
     text = story_text(values, body)

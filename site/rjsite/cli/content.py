@@ -92,7 +92,7 @@ def new_story(title: str) -> None:
     Put the title in quotation marks.
     """
     from rjsite.content.library import STORIES
-    from rjsite.content.new_story import write_story
+    from rjsite.content.story_file import write_story
 
     try:
         path = write_story(Settings.folders()[0], title, clock.today())

@@ -1,4 +1,4 @@
-"""Writes the file of a story from answers to the questions in the schema, so nobody has to know YAML."""
+"""Writes the file of a new or changed story, with the questions of the schema, so nobody has to know YAML."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import chain
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -21,6 +22,23 @@ LONGEST_NAME = 80  # characters
 _PLAIN = re.compile(r"[^\W_](?:[\w .,;()?/’–“”-]*[\w.,;()?/’–“”-])?")  # needs no quotes in YAML
 # Characters that YAML refuses, or that the check refuses because they are invisible.
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+
+# The text of a new story, with what to write in each part.
+FIRST_BODY = """\
+Write here what happened, in one or two short sentences.
+
+## How it began
+
+Write here who asked first, and how.
+
+## What happened
+
+Write here what each person wanted, and what was done.
+
+## What changed {: .changed }
+
+Write here what changed for each person. Take this part out if the end is not known.
+"""
 
 
 def is_list(name: str) -> bool:
@@ -103,6 +121,37 @@ def _yaml(value: str | list[str]) -> str:
         return f"[{', '.join(value)}]"
     text = " ".join(_UNSEEN.sub("", value).split())
     return text if not text or _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def first_values(today: date) -> dict[str, str | list[str]]:
+    """Return the initial values of a new story. Fields without an initial value are left out."""
+    values: dict[str, str | list[str]] = {name: [] for name in StoryFields.model_fields if is_list(name)}
+    days = dict.fromkeys(("last_checked", "published"), f"{today}")
+    not_known = dict.fromkeys(("began_by", "ended", "told_by"), "not known")
+    return {**values, **not_known, "place": "not stated", **days}
+
+
+def write_story(folder: Path, title: str, today: date) -> Path:
+    """Write the file of a new story (a draft with every field explained) and return its path.
+
+    Args:
+        folder: the content folder.
+        title: the title of the story, which also gives the file its name.
+        today: the initial value of the dates in the file.
+
+    Raises:
+        ValueError: if the title has no letter or digit for an address, or has unprintable characters.
+        FileExistsError: if there is a file with the same name already. The existing file is not changed.
+    """
+    title = " ".join(title.split())
+    name = story_name(title)
+    if not title.isprintable():
+        raise ValueError("write the title in letters that can be printed, from a terminal that uses UTF-8")
+    path = folder / "case-studies" / f"{name}.md"
+    values: Values = {**first_values(today), "title": title, "draft": "true"}
+    with path.open("x", encoding="utf-8") as file:
+        file.write(story_text(values, FIRST_BODY, explained=True))
+    return path
 
 
 def values_of(document: Document) -> dict[str, str | list[str]]:

@@ -16,13 +16,12 @@ from rjsite.content.library import HOME, STORIES, Library
 from rjsite.content.lint.public_stories import RULES
 from rjsite.content.lint.rules import Length, load_rules
 from rjsite.content.model import Link
-from rjsite.content.new_story import BODY, first_values
 from rjsite.content.open_questions import open_questions
 from rjsite.content.overview import overview
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.stories import PAGE_SIZE
 from rjsite.content.story_check import CheckedStory, check_story, published_with, read_story
-from rjsite.content.story_file import story_name, values_of
+from rjsite.content.story_file import FIRST_BODY, first_values, story_name, values_of
 from rjsite.services import page_services_of
 from rjsite.settings import ROOT, Settings
 from rjsite.web import forms, health, pages
@@ -82,7 +81,7 @@ def story(name: str) -> Response:
 def _begin(name: str) -> Response:
     """Return the form of a new or an existing story."""
     if not name:
-        return _ask(story_form(first_values(clock.today()), BODY.strip()), name)
+        return _ask(story_form(first_values(clock.today()), FIRST_BODY.strip()), name)
     try:
         document = front_matter.read(_path(name), _shown(name))
     except Unreadable as unreadable:
