@@ -86,7 +86,7 @@ def show() -> Response:
     """Return the file at the URL of the request."""
     make, kind = FILES[request.path]
     return page_cache.cached_response(
-        request.path, lambda: page_cache.cached_page(make(library(), page_cache.site_url()), kind)
+        request.path, lambda: page_cache.CachedPage(make(library(), page_cache.site_url()).encode(), kind)
     )
 
 

@@ -79,7 +79,7 @@ def _paused_form() -> Response:
     def make() -> page_cache.CachedPage:
         page = library().form_pages[request.path]
         html = _private("paused.html", 200, page=page, here=request.path).data
-        return page_cache.cached_page(html, cache=NO_STORE)
+        return page_cache.CachedPage(html, cache=NO_STORE)
 
     return page_cache.cached_response(request.path, make)
 

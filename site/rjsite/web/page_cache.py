@@ -71,7 +71,9 @@ class CachedPage:
         small: see `compressed`.
     """
 
-    def __init__(self, body: bytes, kind: str, cache: str, *, small: bool) -> None:
+    def __init__(
+        self, body: bytes, kind: str = HTML, *, cache: str = PRIVATE_NO_CACHE, small: bool = True
+    ) -> None:
         digest = hashlib.sha256(body).hexdigest()[:24]
         self.kind = kind
         self.codings = codings(kind)
@@ -148,13 +150,6 @@ def cached_response(
             pages[key] = cached
     status, headers, body = cached.response(request.environ)
     return Response(body, status, headers)
-
-
-def cached_page(
-    body: str | bytes, kind: str = HTML, *, cache: str = PRIVATE_NO_CACHE, small: bool = True
-) -> CachedPage:
-    """Return a body as a page that can be cached."""
-    return CachedPage(body.encode() if isinstance(body, str) else body, kind, cache, small=small)
 
 
 def site_url() -> str:

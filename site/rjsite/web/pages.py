@@ -36,7 +36,7 @@ def stories() -> ResponseReturnValue:
     unfiltered = not listing.chosen  # there are too many combinations of filters to cache all of them
     return page_cache.cached_response(
         listing.address,
-        lambda: page_cache.cached_page(render_list(shown, listing), small=unfiltered),
+        lambda: page_cache.CachedPage(render_list(shown, listing).encode(), small=unfiltered),
         keep=unfiltered,
     )
 
@@ -52,7 +52,7 @@ def page(path: str) -> ResponseReturnValue:
         return _redirect_or_abort(content, address)
 
     def make() -> page_cache.CachedPage:
-        return page_cache.cached_page(render(shown), cache=cache_control_of(shown))
+        return page_cache.CachedPage(render(shown).encode(), cache=cache_control_of(shown))
 
     return page_cache.cached_response(address, make)
 

@@ -82,7 +82,7 @@ def init_app(app: Flask, _settings: Settings) -> None:
             abort(404)
         _, body = files[own]
         return page_cache.cached_response(
-            request.path, lambda: page_cache.cached_page(body, kind_of(own), cache=A_YEAR)
+            request.path, lambda: page_cache.CachedPage(body, kind_of(own), cache=A_YEAR)
         )
 
     @app.get("/papers/<name>")
