@@ -12,7 +12,6 @@ from werkzeug.exceptions import HTTPException
 
 from rjsite.settings import Settings
 from rjsite.web.live_content import library, without_dead_links
-from rjsite.web.security import NO_STORE
 
 OUR_CODE = Path(__file__).parents[1]
 
@@ -27,16 +26,13 @@ def show(status: int) -> Response:
         return _plain(content.facts["phone"].value, status)
     if request_ctx.url_adapter is None:  # for an unknown host; the links of the page need no host
         request_ctx.url_adapter = current_app.url_map.bind("")
-    response = make_response(without_dead_links(render_template("page.html", page=page, here="")), status)
-    response.headers["Cache-Control"] = NO_STORE
-    return response
+    return make_response(without_dead_links(render_template("page.html", page=page, here="")), status)
 
 
 def _plain(phone: str, status: int) -> Response:
     """Return plain text with the phone number, in case even the error page cannot be rendered."""
-    response = make_response(f"This page does not work at the moment. Call us free on {phone}.\n", status)
-    response.headers["Content-Type"] = "text/plain; charset=utf-8"
-    return response
+    text = f"This page does not work at the moment. Call us free on {phone}.\n"
+    return Response(text, status, content_type="text/plain; charset=utf-8")
 
 
 def _known(error: HTTPException) -> Response:

@@ -144,11 +144,9 @@ def _outcome(form: QuestionForm, name: str) -> Response:
 
 
 def _private(template: str, status: int, **context: object) -> Response:
-    """Return a response that no cache may store and no search engine may index."""
+    """Return a page that no search engine may index and no cache may store (see `rjsite.web.security`)."""
     html = render_template(template, noindex=True, bare=True, **context)
-    response = make_response(without_dead_links(html), status)
-    response.headers["Cache-Control"] = NO_STORE
-    return response
+    return make_response(without_dead_links(html), status)
 
 
 @bp.get("/sent")

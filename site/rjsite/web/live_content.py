@@ -30,7 +30,6 @@ from rjsite.content.problem import Problem, Unreadable
 from rjsite.services import page_services_of
 from rjsite.settings import Settings
 from rjsite.web import papers
-from rjsite.web.security import NO_STORE
 
 CHECK_EVERY = 0.1  # seconds; nobody saves a file, or hides a story, and reloads the page faster than that
 
@@ -210,7 +209,7 @@ def _plain_page(problems: Iterable[Problem]) -> Response:
         "<p>Correct the file, save it and load this page again. The rest of the site goes on.</p>\n"
         '<p><a href="/site-map">Site map</a></p>\n'
     ).format(items)
-    return Response(html, 500, content_type="text/html; charset=utf-8", headers={"Cache-Control": NO_STORE})
+    return Response(html, 500)
 
 
 def init_app(app: Flask, settings: Settings) -> LiveLibrary:

@@ -16,7 +16,6 @@ from rjsite.forms.form import QuestionForm, form_class
 from rjsite.services import current_services
 from rjsite.settings import ROOT, Settings
 from rjsite.web.live_content import library
-from rjsite.web.security import NO_STORE
 
 ADDRESS = "/styleguide"
 TEXT = ROOT / "templates" / "styleguide.md"
@@ -83,8 +82,7 @@ def styleguide() -> Response:
         crumbs=[{"label": "Home", "page": "/"}],
         not_public="",
     )
-    html = render_template("styleguide.html", page=page, forms=forms, here=ADDRESS)
-    return make_response(html, {"Cache-Control": NO_STORE})
+    return make_response(render_template("styleguide.html", page=page, forms=forms, here=ADDRESS))
 
 
 def init_app(app: Flask, settings: Settings) -> None:
