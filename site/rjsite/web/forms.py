@@ -92,9 +92,7 @@ def _send(form: QuestionForm) -> Response:
     except NotStored:
         return _show(form, 503, notice="503")
     encrypted = _reference_cipher().encrypt(form.sent_token.reference.encode()).decode()
-    response = make_response(redirect(url_for("refer.sent", r=encrypted), 303))
-    evict_form_from_bfcache(response)
-    return response
+    return evict_form_from_bfcache(make_response(redirect(url_for("refer.sent", r=encrypted), 303)))
 
 
 def _too_many(form: QuestionForm) -> Response:
@@ -178,9 +176,7 @@ def _reference_cipher() -> MultiFernet:
 @bp.get("/exit")
 def leave() -> ResponseReturnValue:
     """Redirect to the exit address, for browsers without JavaScript."""
-    response = redirect(library().facts["exit_url"].link, 303)
-    evict_form_from_bfcache(response)
-    return response
+    return evict_form_from_bfcache(make_response(redirect(library().facts["exit_url"].link, 303)))
 
 
 def init_app(app: Flask, settings: Settings) -> None:

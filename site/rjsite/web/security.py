@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from flask import Flask, Response, abort, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.wrappers import Response as AnyResponse
 
 from rjsite.settings import Settings
 
@@ -59,13 +58,14 @@ def fixed_headers(settings: Settings) -> dict[str, str]:
     return headers
 
 
-def evict_form_from_bfcache(response: AnyResponse) -> None:
-    """Add a cookie that makes the browser remove the form page from its back/forward cache.
+def evict_form_from_bfcache(response: Response) -> Response:
+    """Return a response with a cookie that removes the form page from the browser's back/forward cache.
 
     The cookie lasts one second and contains nothing about anyone.
     """
     # `set_cookie` would also add Expires, and a stored copy would show when the form was left
     response.headers.add("Set-Cookie", "clear=1; Max-Age=1; Secure; HttpOnly; SameSite=Strict; Path=/")
+    return response
 
 
 def init_app(app: Flask, settings: Settings) -> None:
