@@ -79,19 +79,11 @@ class Library:
 
     def with_facts(self, facts: Facts) -> Library:
         """Return a copy with other facts in the pages and forms. The stories stay as they are."""
-        pages, form_pages, outcomes, errors = (
-            {name: replace(page, facts=facts) for name, page in kind.items()}
-            for kind in (self.pages, self.form_pages, self.outcomes, self.errors)
-        )
-        return replace(
-            self,
-            facts=facts,
-            pages=pages,
-            forms=filled(self.written_forms, facts),
-            form_pages=form_pages,
-            outcomes=outcomes,
-            errors=errors,
-        )
+        pages: dict[str, Any] = {
+            kind: {name: replace(page, facts=facts) for name, page in getattr(self, kind).items()}
+            for kind in ("pages", "form_pages", "outcomes", "errors")
+        }
+        return replace(self, facts=facts, forms=filled(self.written_forms, facts), **pages)
 
     def with_story(self, story: Story) -> Library:
         """Return a copy that includes a story. This story replaces any story with the same slug."""
