@@ -132,7 +132,7 @@ def as_day(value: str) -> date | None:
 
 
 def day_in_words(value: Any) -> Any:
-    """Return a TOML date (written without quotes) as text, and any other value unchanged."""
+    """Return a date as people write it, such as 3 March 2026, and any other value unchanged."""
     return f"{value:%-d %B %Y}" if isinstance(value, date) else value
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from rjsite.content.fact_formats import day_in_words
 from rjsite.content.library import GONE, HOME, STORIES, Library
 from rjsite.content.markdown import parts_used
 from rjsite.content.model import Page, Story
@@ -16,7 +17,6 @@ from rjsite.settings import Settings
 from rjsite.web import page_cache
 from rjsite.web.live_content import library, without_dead_links
 from rjsite.web.security import NO_STORE
-from rjsite.web.template_filters import day
 
 bp = Blueprint("pages", __name__)
 OTHERS = ("/sent", "/exit")  # rjsite.web.forms has views for these
@@ -110,6 +110,6 @@ def _template(name: str, shown: Page, **context: object) -> str:
 
 def init_app(app: Flask, _settings: Settings) -> None:
     """Register the blueprint, and the filter and the global that its templates use."""
-    app.jinja_env.filters["day"] = day
+    app.jinja_env.filters["day"] = day_in_words
     app.jinja_env.globals["site_url"] = page_cache.site_url
     app.register_blueprint(bp)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from rjsite.content.fact_formats import day_in_words
 from rjsite.content.facts import Facts
 from rjsite.content.library import Library
 from rjsite.content.problem import Problem, Severity
 from rjsite.forms.form import form_class
 from rjsite.settings import ROOT
-from rjsite.web.template_filters import day
 
 FOLDER = Path("static", "papers")
 ON_PAPER = ("a", "b", "c")
@@ -55,7 +55,7 @@ def _templates(content: Library) -> tuple[Template, Template]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"day": day, "for_paper": for_paper}
+    environment.filters |= {"day": day_in_words, "for_paper": for_paper}
     environment.globals |= {"facts": content.facts, "outcomes": content.outcomes}
     return environment.get_template("paper.html"), environment.get_template("paper-page.html")
 
