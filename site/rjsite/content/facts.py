@@ -21,8 +21,7 @@ from rjsite.content.fact_formats import FactForm
 from rjsite.content.hidden_dependents import hide_dependents
 from rjsite.content.problem import Problem, Unreadable
 from rjsite.content.sentences import MARKER, WHOLE, cut_units, cut_whole_sentences
-from rjsite.content.source import read_source
-from rjsite.content.toml import Lines, read_as
+from rjsite.content.toml import lines_in, read_as
 
 FACT_REFERENCE = re.compile(r"\{(?P<quiet>[?!])?(?P<name>[a-z][a-z0-9_]*)(?P<text>\.text)?\}")
 _FIRST = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}\s*(?=[A-Z{\[“*]|$)")  # a fact, then a sentence or the end
@@ -243,7 +242,7 @@ def _required_fact_problems(
     facts: Facts, written: Mapping[str, Fact], path: Path, display_path: Path
 ) -> Iterator[Problem]:
     """Yield a problem for each required fact that is missing or cannot be used."""
-    lines = Lines(read_source(path, display_path))
+    lines = lines_in(path, display_path)
     for name, form in REQUIRED.items():
         fact, value = facts.get(name, Fact()), written.get(name, Fact()).value
         named = {match["name"] for match in FACT_REFERENCE.finditer(value)} & REQUIRED.keys()

@@ -15,8 +15,7 @@ from pydantic import ValidationError
 
 from rjsite.content.field_messages import unknown_field_message
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.source import read_source
-from rjsite.content.toml import Lines, line_of, read_as, read_toml, validation_problems
+from rjsite.content.toml import line_of, lines_in, read_as, read_toml, validation_problems
 from rjsite.forms.definition import FormDefinition, Question, SharedQuestions
 
 
@@ -52,7 +51,7 @@ def load_forms(folder: Path, display_path: Path) -> dict[str, FormDefinition]:
 def _load(path: Path, display_path: Path) -> FormDefinition:
     tables = read_toml(path, display_path)
     if "key" in tables:  # not a field in the file: the key is the file's name
-        line = Lines(read_source(path, display_path)).of(("key",))
+        line = lines_in(path, display_path).of(("key",))
         raise Unreadable(Problem(display_path, line, unknown_field_message("key", FormDefinition)))
     _put_shared_questions(tables, path.parent / "shared", display_path.parent / "shared")
     try:
@@ -78,7 +77,7 @@ def _shared(name: str, folder: Path, display_path: Path) -> tuple[Question, ...]
 
 def _form_problems(error: ValidationError, path: Path, display_path: Path) -> Iterator[Problem]:
     """Yield the problems in a form. An error that names a question is reported at the question's line."""
-    lines = Lines(read_source(path, display_path))
+    lines = lines_in(path, display_path)
     problems = validation_problems(error, FormDefinition, lines, display_path)
     for problem, fault in zip(problems, error.errors(), strict=True):
         named = f'name = "{fault.get("ctx", {}).get("question")}"'

@@ -143,7 +143,7 @@ def read_as(kind: type[Kind], path: Path, display_path: Path) -> Kind:
     try:
         return TypeAdapter(kind).validate_python(raw)
     except ValidationError as error:
-        lines = Lines(read_source(path, display_path))
+        lines = lines_in(path, display_path)
         raise Unreadable(*validation_problems(error, kind, lines, display_path)) from None
 
 

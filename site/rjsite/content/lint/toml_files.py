@@ -15,8 +15,7 @@ from rjsite.content.lint.rules import Rules
 from rjsite.content.lint.stray_marks import marks
 from rjsite.content.lint.wording import Findings, Passage, entries, initials
 from rjsite.content.problem import Problem, Unreadable
-from rjsite.content.source import read_source
-from rjsite.content.toml import Lines, Place, read_toml
+from rjsite.content.toml import Place, lines_in, read_toml
 
 # The values that visitors read. The others are for the team or the program.
 _READ = frozenset({"title", "label", "hint", "missing", "malformed", "after", "send", "noun", "next"})
@@ -37,7 +36,7 @@ class TomlFile:
     def __init__(self, folder: Path, path: Path) -> None:
         self.display_path = Path(folder.name, path.relative_to(folder))
         self.tables = read_toml(path, self.display_path)
-        self.line_of = Lines(read_source(path, self.display_path)).of
+        self.line_of = lines_in(path, self.display_path).of
 
     def problem(self, place: Place, message: str) -> Problem:
         """Return a problem on the line of a value."""
