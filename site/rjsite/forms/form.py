@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any, assert_never
 
 from flask_wtf import FlaskForm
-from wtforms import Field, HiddenField, StringField
+from wtforms import Field, HiddenField, RadioField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.widgets import CheckboxInput
 
 from rjsite.forms.definition import Choice, Conditions, FormDefinition, Question, Step
 from rjsite.forms.referral import Answer, Referral
@@ -17,28 +19,21 @@ from rjsite.forms.token import Signer
 from rjsite.forms.validators import tidy, tidy_line, tidy_number, validators
 
 
-class ChoiceField(Field):
-    """A field for one choice. An unknown value counts as not chosen.
-
-    Args:
-        values: the values that can be chosen.
-    """
-
-    data: Any
-
-    def __init__(self, *args: Any, values: Sequence[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.values = values
+class ChoiceField(RadioField):
+    """Radio buttons. An unknown value counts as not chosen."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        self.data = next((value for value in valuelist if value in self.values), "")
+        known = {choice.value for choice in self.choices}
+        self.data = next((value for value in valuelist if value in known), "")
 
 
-class ChoicesField(ChoiceField):
-    """A field for any number of choices, each once and in the order of the form."""
+class ChoicesField(SelectMultipleField):
+    """Checkboxes for any number of choices, each once and in their order. An unknown value is left out."""
+
+    option_widget = CheckboxInput()
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        self.data = [value for value in self.values if value in valuelist]
+        self.data = [choice.value for choice in self.choices if choice.value in valuelist]
 
 
 class QuestionForm(FlaskForm):
@@ -204,14 +199,13 @@ def form_class(definition: FormDefinition, keys: Sequence[str]) -> type[Question
 def _field(question: Question) -> Field:
     """Return the WTForms field for a question."""
     checks = validators(question)
-    values = [choice.value for choice in question.choices]
+    values = ["yes"] if question.kind == "tick" else [choice.value for choice in question.choices]
+    offered: dict[str, Any] = {"choices": list(map(SelectChoice, values)), "validate_choice": False}
     match question.kind:
-        case "one":
-            return ChoiceField(validators=checks, values=values, default="")
+        case "one" | "tick":
+            return ChoiceField(validators=checks, **offered, default="")
         case "many":
-            return ChoicesField(validators=checks, values=values, default=[])
-        case "tick":
-            return ChoiceField(validators=checks, values=["yes"], default="")
+            return ChoicesField(validators=checks, **offered, default=[])
         case "long":
             return StringField(validators=checks, filters=[tidy], default="")
         case "text":

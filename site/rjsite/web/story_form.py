@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, Field, Form, RadioField, SelectMultipleField, StringField, TextAreaField
+from wtforms import BooleanField, Field, Form, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
-from wtforms.widgets import CheckboxInput, DateInput
+from wtforms.widgets import DateInput
 
 from rjsite.content.lint.wording import start
 from rjsite.content.problem import Problem
 from rjsite.content.schema import StoryFields
 from rjsite.content.story_check import BODY, CheckedStory
 from rjsite.content.story_file import Values, choices, is_day, is_list, story_text
+from rjsite.forms.form import ChoiceField, ChoicesField
 
 LONG = ("summary", "ask")  # questions with a larger box
 YES_NO = (SelectChoice("true", "Yes"), SelectChoice("false", "No"))
@@ -44,22 +45,6 @@ CHECKLIST: Mapping[str, Sequence[str]] = {
         "It says what changed for each person, if that is known. It adds nothing to what is known.",
     ),
 }
-
-
-class _Choices(SelectMultipleField):
-    """Checkboxes. An unknown value counts as not ticked."""
-
-    option_widget = CheckboxInput()
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        self.data = [choice.value for choice in self.choices if choice.value in valuelist]
-
-
-class _Choice(RadioField):
-    """Radio buttons. An unknown value counts as not chosen."""
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        self.data = next((choice.value for choice in self.choices if choice.value in valuelist), "")
 
 
 class BaseStoryForm(Form):
@@ -135,9 +120,9 @@ def _field(name: str) -> Field:
     label: dict[str, Any] = {"label": about.title, "description": about.description or ""}
     values = [SelectChoice(value, value.capitalize()) for value in choices(name)]
     if is_list(name):
-        return _Choices(**label, choices=values)
+        return ChoicesField(**label, choices=values)
     if values or about.annotation is bool:
-        return _Choice(**label, choices=values or YES_NO)
+        return ChoiceField(**label, choices=values or YES_NO)
     if about.default in ("", None):
         label["validators"] = [Optional()]  # sets a flag for the template
     if is_day(name):
