@@ -25,7 +25,7 @@ def test_in_production_a_story_goes_out_on_its_day_by_itself(content: Path):
     words = story.read_text().replace("permission: 2026-01-31", "permission: 2026-01-10")
     story.write_text(words.replace("published: 2026-02-01", "published: 2026-01-20"))
     with time_machine.travel(at(19)) as clock:
-        live = LiveLibrary(content, production=True)
+        live = LiveLibrary(content, production=True, data=content.parent)
         assert live.now().stories == ()
 
         clock.move_to(at(20))
@@ -39,7 +39,7 @@ def test_a_day_begins_at_midnight_in_the_uk_wherever_the_server_stands(content: 
     story.write_text(story.read_text().replace("published: 2026-02-01", "published: 2026-07-02"))
     midnight = datetime(2026, 7, 2, tzinfo=LONDON).astimezone(ZoneInfo(zone))
     with time_machine.travel(midnight - timedelta(seconds=1), tick=False) as clock:
-        live = LiveLibrary(content, production=True)
+        live = LiveLibrary(content, production=True, data=content.parent)
         assert live.now().stories == ()
 
         clock.shift(1)
@@ -48,7 +48,7 @@ def test_a_day_begins_at_midnight_in_the_uk_wherever_the_server_stands(content: 
 
 
 def test_in_production_content_is_read_only_when_asked(content: Path):
-    live = LiveLibrary(content, production=True)
+    live = LiveLibrary(content, production=True, data=content.parent)
     before = live.now()
     (content / STORY).unlink()
     assert live.now() is before
@@ -63,7 +63,7 @@ def test_a_new_folder_of_content_with_the_inode_of_the_old_is_seen(content: Path
     (tmp_path / "old").mkdir()
     moved = content.rename(tmp_path / "old/content")
     content.symlink_to(moved)
-    live = LiveLibrary(content, production=True)
+    live = LiveLibrary(content, production=True, data=content.parent)
     assert len(live.now().stories) == 1
 
     (moved / STORY).unlink()  # after three updates, ext4 gives a new folder the inode of the first
@@ -76,7 +76,7 @@ def test_a_new_folder_of_content_with_the_inode_of_the_old_is_seen(content: Path
 
 def test_files_are_checked_for_edits_at_intervals(content: Path, monkeypatch):
     monkeypatch.setattr(live_content, "CHECK_EVERY", 3600)
-    live = LiveLibrary(content, production=False)
+    live = LiveLibrary(content, production=False, data=content.parent)
     before = live.now()
     (content / STORY).unlink()
     assert live.now() is before
@@ -89,7 +89,7 @@ def test_files_are_checked_for_edits_at_intervals(content: Path, monkeypatch):
 def test_pages_stay_while_the_folder_is_away_at_midnight_and_are_read_when_it_is_back(content, monkeypatch):
     monkeypatch.setattr(live_content, "CHECK_EVERY", 0)
     with time_machine.travel(at(19)) as clock:
-        live = LiveLibrary(content, production=True)
+        live = LiveLibrary(content, production=True, data=content.parent)
         before = live.now().pages
         away = content.rename(content.with_name("away"))
         clock.move_to(at(20))
@@ -104,7 +104,7 @@ def test_pages_stay_while_the_folder_is_away_at_midnight_and_are_read_when_it_is
 
 def test_a_link_to_nothing_such_as_the_lock_of_an_editor_stops_no_page(content: Path, monkeypatch):
     monkeypatch.setattr(live_content, "CHECK_EVERY", 0)
-    live = LiveLibrary(content, production=False)
+    live = LiveLibrary(content, production=False, data=content.parent)
     (content / "case-studies/.#the-shop-window.md").symlink_to("somebody@a-machine.1234")
 
     assert "/" in live.now().pages
@@ -113,7 +113,7 @@ def test_a_link_to_nothing_such_as_the_lock_of_an_editor_stops_no_page(content: 
 
 @pytest.mark.parametrize("production", [True, False])
 def test_whatever_goes_wrong_what_there_was_stays(content: Path, monkeypatch, caplog, production):
-    live = LiveLibrary(content, production=production)
+    live = LiveLibrary(content, production=production, data=content.parent)
     before = live.now()
     monkeypatch.setattr(live_content, "load", lambda *_, **__: 1 / 0)
 
@@ -126,7 +126,7 @@ def test_whatever_goes_wrong_what_there_was_stays(content: Path, monkeypatch, ca
 def test_a_story_that_cannot_be_opened_is_left_out(content: Path):
     (content / "case-studies" / "gone.md").symlink_to(content / "nowhere.md")
 
-    live = LiveLibrary(content, production=True)
+    live = LiveLibrary(content, production=True, data=content.parent)
 
     assert [str(problem) for problem in live.now().problems] == [
         "content/case-studies/gone.md:1: this file cannot be opened; put it back, or delete it"
@@ -135,7 +135,7 @@ def test_a_story_that_cannot_be_opened_is_left_out(content: Path):
 
 
 def test_facts_and_forms_that_cannot_be_used_stay_as_they_were(content: Path):
-    live = LiveLibrary(content, production=True)
+    live = LiveLibrary(content, production=True, data=content.parent)
     before = live.now()
     (content / "service.toml").write_text("[name")
     (content / "forms" / "ask.toml").write_text("[[step")
@@ -153,7 +153,7 @@ def test_facts_and_forms_that_cannot_be_used_stay_as_they_were(content: Path):
 
 
 def test_a_form_that_moves_waits_for_a_restart(content: Path):
-    live = LiveLibrary(content, production=True)
+    live = LiveLibrary(content, production=True, data=content.parent)
     form = content / "forms" / "ask.toml"
     form.write_text(form.read_text().replace('address = "/ask"', 'address = "/question"'))
 
@@ -167,7 +167,7 @@ def test_a_form_that_moves_waits_for_a_restart(content: Path):
 
 
 def test_a_good_change_of_a_form_is_taken_up(content: Path):
-    live = LiveLibrary(content, production=True)
+    live = LiveLibrary(content, production=True, data=content.parent)
     form = content / "forms" / "ask.toml"
     form.write_text(form.read_text().replace("About you", "About yourself"))
 
@@ -295,7 +295,7 @@ def test_a_page_that_is_a_draft_is_not_public_and_is_no_mistake(content: Path):
     navigation = content / "navigation.toml"
     navigation.write_text(navigation.read_text().replace('"/", ', '"/", "/help", '))
 
-    public, ours = started(content).now(), LiveLibrary(content, production=False).now()
+    public, ours = started(content).now(), LiveLibrary(content, production=False, data=content.parent).now()
 
     assert "/help" not in public.pages
     assert ours.pages["/help"].not_public == "Draft"

@@ -47,12 +47,12 @@ class LiveLibrary:
         data: the data folder, with the last good version of each file and the list of hidden stories.
     """
 
-    def __init__(self, folder: Path, *, production: bool, data: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, production: bool, data: Path) -> None:
         self.folder = folder
         self.production = production
         self.last_reload_succeeded = True  # whether the content could be read at the last attempt
-        self._last_good = LastGood(folder, data / "content-last-good") if production and data else None
-        self._hidden = ListFile(data, HIDDEN_STORIES) if data else None
+        self._last_good = LastGood(folder, data / "content-last-good") if production else None
+        self._hidden = ListFile(data, HIDDEN_STORIES)
         self._reading = threading.Lock()
         self._replacing = threading.Lock()
         self._place: object = None  # the path and inode of the content folder when it was last checked
@@ -78,16 +78,16 @@ class LiveLibrary:
                     self._reload_locked()
             finally:
                 self._reading.release()
-        if self._hidden is not None and self._hidden.stamp() != self._hidden_stamp:
+        if self._hidden.stamp() != self._hidden_stamp:
             self._show()
 
     def _show(self, read: Library | None = None) -> None:
         """Show the given library, or else the last one that was read, without hidden stories."""
         with self._replacing:
             self._loaded = loaded = read or self._loaded
-            self._hidden_stamp = self._hidden.stamp() if self._hidden else None
+            self._hidden_stamp = self._hidden.stamp()
             try:
-                self._library = loaded.without(self._hidden.read() if self._hidden else ())
+                self._library = loaded.without(self._hidden.read())
             except OSError:  # it is unknown which stories are hidden
                 message = "this list in the data folder cannot be read, so no story is shown"
                 problem = Problem(Path(HIDDEN_STORIES), 1, message)
