@@ -172,7 +172,7 @@ class Claims(Database):
 def outbox_row(row: Row[tuple[object, ...]]) -> OutboxRow:
     """Return a row of the table as an `OutboxRow`."""
     values = row._mapping
-    return OutboxRow(**{name: values[name] for name in OutboxRow.__slots__ if name != "identity"})
+    return OutboxRow(**{name: values[name] for name in OutboxRow.__slots__})
 
 
 def identity_of(submission: str, version: object, recipient: str) -> str:
