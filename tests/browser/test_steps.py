@@ -184,6 +184,27 @@ def test_enter_goes_on_and_never_sends_before_the_check(page: Page, asked_for: l
     assert asked_for == []
 
 
+@BOTH_WAYS
+@pytest.mark.parametrize("form", [A, CONTACT])
+def test_enter_in_a_form_on_one_page_never_sends_it(
+    page: Page, asked_for: list[Request], form: str, script: bool
+) -> None:
+    page.goto(form)
+    if script and form == A:  # the form comes back on one page
+        fill(page, changed(form, {"phone": "12"}))
+        press_send(page)
+        expect(page.locator("#problem")).to_be_focused()
+    field = page.locator("form input[type=text]:visible, form input[type=tel]:visible").first
+    field.fill("Ally")
+    del asked_for[:]
+
+    field.press("Enter")
+
+    page.wait_for_timeout(200)
+    assert asked_for == []
+    expect(field).to_have_value("Ally")
+
+
 def test_back_and_forward_go_one_step_and_keep_the_answers(page: Page) -> None:
     page.goto(A)
     fill(page, up_to(A, {"link": ["live"]}))

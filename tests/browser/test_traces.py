@@ -114,6 +114,21 @@ def test_filling_in_a_form_sends_nothing_and_keeps_nothing(
     assert [name for name in names if SIDE.search(name.lower()) or any(word in name for word in WORDS)] == []
 
 
+@pytest.mark.no_script  # then a form shows all its questions
+@pytest.mark.parametrize("address", ["/refer/a", "/refer/c", "/contact", "/think-it-through"])
+def test_no_field_lets_the_browser_send_what_is_typed_to_a_spelling_or_writing_service(
+    page: Page, address: str
+) -> None:
+    page.goto(address)
+    fields = page.locator("main :is(textarea, input:is([type=text], [type=tel], [type=email]))")
+
+    assert fields.count() >= 1
+    assert (
+        fields.evaluate_all("all => all.filter((e) => e.spellcheck || e.writingSuggestions !== 'false')")
+        == []
+    )
+
+
 # -- after Send --------------------------------------------------------------------------------------------
 
 

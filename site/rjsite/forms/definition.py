@@ -86,7 +86,6 @@ class Question(_Part):
     alone: str = ""  # for "many": the choice that excludes all others
     when: Conditions = {}  # asked only under these conditions
     optional_when: Conditions = {}  # needs no answer under these conditions
-    spelling: bool = True  # for "long": whether the browser checks spelling (false for names)
     autofill: str = ""  # the autocomplete token, used only if the person asks for it
     before: TeamText = ""  # the label in the block "BEFORE YOU CONTACT" of the team's email
     # the place of the answer in that block: 1 for how to reach the person, 2 for what else to know first
