@@ -99,6 +99,7 @@ def test_the_page_of_thanks_works_without_a_reference(client, address):
 
     assert answer.status_code == 200
     assert Page(answer.text).all("b", class_="reference") == []
+    assert "no longer shows your reference" in Page(answer.text).text
 
 
 # -- the mail ----------------------------------------------------------------------------------------------

@@ -148,6 +148,7 @@ def test_a_choice_that_stands_alone_is_refused_beside_others(chosen, expected):
         "01632\u2212960\u2212001",
         "\u202a+44 7700 900982\u202c",  # as copied from a list of contacts
         "\u200e07700\u00ad900982\ufeff",
+        "٠١٦٣٢ ٩٦٠ ٠٠١",  # as an Arabic keyboard types it
     ],
 )
 def test_a_phone_number_may_be_written_in_any_usual_way(typed):

@@ -15,7 +15,7 @@ Validator = Callable[[Any, Any], object]
 
 _LINE_ENDS = re.compile(r"\r\n?|[\u0085\u2028\u2029\v\f]")
 _PUNCTUATION = r"[\s+().\u2010-\u2015\u2212-]*"
-_PHONE = re.compile(rf"(?:{_PUNCTUATION}[0-9]){{7,20}}{_PUNCTUATION}")
+_PHONE = re.compile(rf"(?:{_PUNCTUATION}\d){{7,20}}{_PUNCTUATION}")  # digits of any script
 
 
 def tidy(text: str | None, dropped: tuple[str, ...] = ("Cc", "Cs")) -> str:
