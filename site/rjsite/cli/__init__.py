@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from rjsite import full_version
-from rjsite.cli import content, doctor, outbox, serve, update_content
+from rjsite.cli import content, doctor, hide, outbox, serve, update_content
 from rjsite.content.problem import Unreadable
 from rjsite.settings import SettingsError
 
@@ -71,7 +71,7 @@ _program = Program(
         content.consent,
         content.new_story,
         content.release_check,
-        content.hide,
+        hide.hide,
         update_content.update_content,
         outbox.outbox,
         doctor.doctor,

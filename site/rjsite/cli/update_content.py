@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from rjsite.cli.content import for_each_published_folder, republish
+from rjsite.cli.hide import for_each_published_folder, republish
 from rjsite.content import git_update
 from rjsite.content.last_good import is_withdrawn
 from rjsite.content.problem import Problem, Unreadable
