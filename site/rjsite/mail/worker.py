@@ -1,10 +1,9 @@
-"""The worker, which delivers the mail in the outbox at a steady pace and decides when to try again."""
+"""The worker, which delivers the mail in the outbox at a steady pace."""
 
 from __future__ import annotations
 
 import logging
 import math
-import random
 import threading
 import time
 from contextlib import suppress
@@ -15,17 +14,13 @@ from rjsite.encryption.smime import NoCertificate, TeamCertificates
 from rjsite.mail.advice import advice
 from rjsite.mail.daily_count import DailyCount, is_count
 from rjsite.mail.message import OutgoingMail
+from rjsite.mail.retry_policy import wait_before_retry
 from rjsite.mail.smtp import TeamMail
 from rjsite.mail.smtp_errors import CONNECTION_FAILURES, GATE_FAILURES, NOT_IN_TEAM, MailFailure
 from rjsite.outbox import operator, retention
 from rjsite.outbox.claims import OutboxRow
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.store import Outbox
-
-# The retry policy, in seconds. Each wait varies by up to a tenth, so that not all emails become due together.
-FIRST_WAIT = 60.0  # doubled with each attempt
-LONGEST_WAIT = 3600.0  # even after a permanent refusal
-UNANSWERED_WAIT = 240.0  # the server may have the email
 
 POLL_EVERY = 1.0  # seconds; another process may insert an email
 PROBE_EVERY, TIDY_EVERY = 30.0, 60.0
@@ -216,7 +211,7 @@ class Worker:
     def _retry_later(self, row: OutboxRow, error: Exception) -> None:
         """Reschedule an email after a failure, and log what the operator needs to know."""
         failure = _failure_of(error)
-        wait = _wait_before_retry(row.attempts, failure)
+        wait = wait_before_retry(row.attempts, failure)
         self.outbox.reschedule(row, failure.failure, wait, permanent=failure.permanent)
         why = failure.failure + (f" ({type(error).__name__})" if failure.failure == INTERNAL_ERROR else "")
         log.warning("mail %s not accepted: %s; it will be retried", row.reference, why)
@@ -248,13 +243,3 @@ def _failure_of(error: Exception) -> MailFailure:
         return error
     failure = FAILURES.get(type(error), INTERNAL_ERROR)
     return MailFailure(failure, unanswered=failure == INTERNAL_ERROR)
-
-
-def _wait_before_retry(attempts: int, failure: MailFailure) -> float:
-    """Return the seconds that an email waits after a failed attempt."""
-    wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 10))
-    if failure.unanswered:
-        wait = UNANSWERED_WAIT
-    elif failure.permanent:
-        wait = LONGEST_WAIT
-    return wait * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
