@@ -1,4 +1,7 @@
-"""Finds facts and story permissions that have ended or will end soon, and makes a notice for each."""
+"""Finds facts and story permissions that have ended or will end soon, and makes a notice for each.
+
+`Story.why_not_public` in `model.py` hides a story whose permission has ended.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Wipes the body of each email, and later deletes its row, once the mail server has accepted the email."""
+"""Wipes the body of each email, and later deletes its row, once the mail server has accepted the email.
+
+The setting RJSITE_HOLD_HOURS says how long a body is kept. If it is 0, `claims.py` wipes the body at once.
+"""
 
 from __future__ import annotations
 

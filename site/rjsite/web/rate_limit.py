@@ -1,4 +1,5 @@
-"""Limits how many forms each network may send. The limit is the setting `ratelimit_forms`.
+"""Limits how many forms each network may send. The limit is the setting `ratelimit_forms`
+(`rjsite/settings/__init__.py`).
 
 The network's address is not stored: a keyed hash that changes daily takes its place.
 """

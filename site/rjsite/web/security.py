@@ -16,6 +16,7 @@ TOO_LARGE = "rjsite.too-large"  # in the WSGI environment of a request whose bod
 NO_STORE = "no-store"
 PROBES = ("/healthz", "/readyz")  # load balancers request these with any Host header
 
+# deploy/nginx-published.conf copies these headers, and tests/system/test_published_pages.py compares both.
 _POLICY = "; ".join(
     (
         "default-src 'none'",
