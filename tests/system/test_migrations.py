@@ -89,7 +89,7 @@ def version_before(url: str, cipher: RowCipher) -> Outbox:
             return bool(super()._update_if_leased(row, **known))
 
     vars(claims)["outbox_row"] = lambda row: claims.OutboxRow(
-        **{name: row._mapping.get(name) for name in claims.OutboxRow.__slots__ if name != "identity"}
+        **{name: row._mapping.get(name) for name in claims.OutboxRow.__slots__}
     )
 
     @event.listens_for(engine, "before_execute", retval=True)
