@@ -58,6 +58,14 @@ def statuses(heard: str) -> list[int]:
     return [int(code) for code in re.findall(r"HTTP/1\.[01] (\d{3}) [A-Z]", heard)]
 
 
+@pytest.fixture(scope="module")
+def fixed(site: Site) -> set[str]:
+    """Return the fixed headers of every response, as lines of a response."""
+    answer = Visitor(site.base_url).get("/no-such-page")
+    own = {"Content-Type", "Content-Length", "Vary", "Date"}
+    return {f"{name}: {value}" for name, value in answer.headers.items() if name not in own}
+
+
 def post(*headers: bytes, version: bytes = b"1.1", body: bytes = b"") -> bytes:
     lines = b"".join(header + b"\r\n" for header in headers)
     return b"POST /refer/a HTTP/" + version + b"\r\nHost: localhost\r\n" + FORM + lines + b"\r\n" + body
@@ -122,13 +130,17 @@ TOO_MUCH = {
 
 
 @pytest.mark.parametrize("sent", TWO_WAYS.values(), ids=TWO_WAYS)
-def test_what_can_be_read_in_two_ways_is_refused_once_and_the_line_is_cut(site: Site, sent: bytes) -> None:
+def test_what_can_be_read_in_two_ways_is_refused_once_and_the_line_is_cut(
+    site: Site, fixed: set[str], sent: bytes
+) -> None:
     heard = told(site, sent + HIDDEN)
 
     (status,) = statuses(heard)
     assert status in (400, 413, 501)
     assert not INSIDE.search(heard)
     assert "Set-Cookie" not in heard
+    assert PHONE in heard
+    assert fixed - set(heard.splitlines()) == set()
 
 
 @pytest.mark.parametrize("sent", TOO_MUCH.values(), ids=TOO_MUCH)
@@ -137,6 +149,14 @@ def test_what_is_too_much_is_refused_before_it_is_all_read(site: Site, sent: byt
 
     assert statuses(heard) in ([413], [431], [])
     assert not INSIDE.search(heard)
+
+
+def test_an_address_that_is_too_long_is_told_so_with_the_phone_number(site: Site, fixed: set[str]) -> None:
+    heard = told(site, b"GET /" + b"x" * 16_384)  # all of it is read, so no part of the response is lost
+
+    assert statuses(heard) == [431]
+    assert PHONE in heard
+    assert fixed - set(heard.splitlines()) == set()
 
 
 @pytest.mark.parametrize("size", [70_000, 300_000])
@@ -225,7 +245,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_odd_path_leads_nowhere_but_to_our_own_pages(site: Site, path: str) -> None:
+def test_an_odd_path_leads_nowhere_but_to_our_own_pages(site: Site, fixed: set[str], path: str) -> None:
     heard = told(
         site, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("latin-1")
     )
@@ -235,6 +255,8 @@ def test_an_odd_path_leads_nowhere_but_to_our_own_pages(site: Site, path: str) -
     assert status in (301, 308, 400, 404)
     assert not INSIDE.search(heard)
     assert "Set-Cookie" not in head
+    assert status in (301, 308) or PHONE in heard
+    assert {line for line in fixed if "no-store" not in line} - set(head.splitlines()) == set()
     for target in re.findall(r"^Location: (.*)$", head, re.M):
         assert re.match(r"/(?![/\\])", target), target
 

@@ -1,6 +1,7 @@
 """Refuses what waitress accepts: ambiguous framing, unknown hosts, and clients that never finish a request.
 
-Every refusal closes the connection. The rules are those of RFC 9112, sections 3.2, 5.2, 6.1 and 6.3.
+Every refusal has the site's fixed headers and the phone number, and closes the connection. The rules are
+those of RFC 9112, sections 3.2, 5.2, 6.1 and 6.3.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import re
 import resource
 import time
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -18,7 +18,8 @@ from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 from werkzeug.sansio.utils import host_is_trusted
 
-from rjsite.web.security import PROBES, TOO_LARGE, log_line
+from rjsite.services import PageServices
+from rjsite.web.security import NO_STORE, PROBES, TOO_LARGE, fixed_headers, log_line
 
 MAX_CONNECTIONS = 4000  # a slow client occupies a connection, but no thread
 TIMEOUT = 60  # seconds for a whole request, and for a client that has stopped reading a response
@@ -26,6 +27,10 @@ CLEANUP_INTERVAL = 10  # seconds between checks for connections that have timed 
 OTHER_FILES = 200  # files that the site may have open besides its connections
 
 _FRAMING = re.compile(rb"\r\n((?:content-length|transfer-encoding)(?:[^\r]|\r(?!\n))*)")
+_WORDS = (  # true also of an exception while a form was handled, which waitress reports in the same way
+    "This page cannot be shown. If you sent a form, we may not have it. "
+    "Go back to try again, or call us free on {phone}.\n"
+)
 _is_ours = lru_cache(maxsize=256)(host_is_trusted)  # cached because every request needs it
 
 
@@ -40,10 +45,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Parses requests, and refuses those that are ambiguous or for another host.
 
     Attributes:
-        hosts: the host names that the site accepts.
+        services: the settings with the host names that the site accepts, and the content.
     """
 
-    hosts: ClassVar[Sequence[str]] = ()
+    services: ClassVar[PageServices]
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the request line and the headers.
@@ -67,18 +72,28 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         # waitress keeps this header only for HTTP/1.0, which does not define it, so the length is unknown
         if "TRANSFER_ENCODING" in self.headers:
             raise ParsingError("More than one length")
-        asked = self.headers.get("HOST", "")
+        asked, ours = self.headers.get("HOST", ""), tuple(self.services.settings.hosts)
         hosts = () if self.path in PROBES else (asked, self.proxy_netloc or asked)
-        if not all(_is_ours(host, tuple(self.hosts)) for host in hosts):
+        if not all(_is_ours(host, ours) for host in hosts):
             raise ParsingError("Another host")
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc]
-    """Logs an invalid request and responds to it."""
+    """Logs an invalid request and responds to it in plain text."""
 
     def execute(self) -> None:
-        log_line("-", "-", self.request.error.code, time.perf_counter())
-        super().execute()
+        error, services = self.request.error, Parser.services
+        log_line("-", "-", error.code, time.perf_counter())
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers = [
+            *fixed_headers(services.settings).items(),
+            ("Cache-Control", NO_STORE),
+            ("Content-Type", "text/plain; charset=utf-8"),
+        ]
+        self.set_close_on_finish()
+        body = _WORDS.format(phone=services.content.now().facts["phone"].value).encode()
+        self.content_length = len(body)
+        self.write(body)
 
 
 class _TooLarge(WSGITask):  # type: ignore[misc]

@@ -87,7 +87,7 @@ def _port(server: Any, given: int) -> int:
 
 def _listen(app: Flask, host: str, port: int) -> Any:
     """Return a waitress server that listens on the port and uses the parser of this package."""
-    http_parser.Parser.hosts = page_services_of(app).settings.hosts
+    http_parser.Parser.services = page_services_of(app)
     sockets: dict[int, Any] = {}
     server = create_server(
         app.wsgi_app,
