@@ -100,7 +100,7 @@ def test_a_changed_phone_number_is_named_wherever_it_is_not_made_from_the_facts(
     assert result.exit_code == 1
     assert [place.rpartition(":")[0] for place, *_ in named] == [
         "deploy/Caddyfile",
-        *["deploy/nginx-published.conf"] * 2,
+        *["deploy/nginx-published.conf"] * 3,
         "static/papers/easy-read-large-print.pdf",
         *(f"static/papers/form-{key}{size}.pdf" for key in "abc" for size in ("-large-print", "")),
     ]

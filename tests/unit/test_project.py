@@ -258,7 +258,7 @@ EXIT = Fact(value="mending.example", link="https://mending.example")
         (
             "phone",
             PHONE,
-            ["Caddyfile", "nginx-published.conf", "nginx-published.conf"],
+            ["Caddyfile", *["nginx-published.conf"] * 3],
             "write “01632 960 001”, the phone number of the service",
         ),
         ("exit_url", EXIT, ["Caddyfile", "nginx-published.conf"], "write https://mending.example, where"),
