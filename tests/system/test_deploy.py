@@ -31,8 +31,9 @@ from support.mail import MailServer
 from support.many_machines import HOST, DistantVisitor, Instance, deployed_nginx
 from support.needs import program
 from support.nginx import Nginx
-from support.processes import LOOPBACK
+from support.processes import LOOPBACK, Program, free_port, listens
 from support.service import PHONE
+from support.service import example as service_example
 from support.site_process import RJSITE, Site
 from support.visitor import FORM_A, Visitor
 
@@ -416,6 +417,43 @@ def test_nginx_and_caddy_find_no_fault_in_the_examples(authority: Authority, tmp
 
     assert (nginx.returncode, nginx.stderr) == (0, "")
     assert caddy.returncode == 0, caddy.stderr
+
+
+def test_caddy_sends_the_headers_of_every_response_while_the_site_is_away(site: Site, tmp_path: Path) -> None:
+    port = free_port()
+    text = service_example("Caddyfile")
+    for before, after in {
+        "{\n\tlog {": f"{{\n\tadmin off\n\tdefault_bind {LOOPBACK}\n\tlog {{",
+        f"\n{HOST} {{": f"\nhttp://{HOST}:{port} {{",
+        "127.0.0.1:8000": f"{LOOPBACK}:{site.port}",
+    }.items():
+        assert before in text
+        text = text.replace(before, after, 1)
+    (tmp_path / "Caddyfile").write_text(text)
+    command = [program("Caddy"), "run", "--config", str(tmp_path / "Caddyfile")]
+    caddy = Program(command, tmp_path / "caddy.log", {"PATH": os.defpath, "HOME": str(tmp_path)})
+    try:
+        caddy.wait_until(lambda: listens(port), "Caddy answered")
+        with closing(HTTPConnection(LOOPBACK, port, timeout=30)) as line:
+            lost, left = seen(line, "/no-such-page"), seen(line, "/exit")
+            site.terminate()
+            away, left_alone = seen(line, "/refer/a"), seen(line, "/exit")
+    finally:
+        caddy.stop()
+
+    own = {"Content-Type", "Content-Length", "Vary", "Date", "Server"}
+    fixed = {(name, value) for name, value in lost[1].items() if name not in own}
+    assert [status for status, *_ in (lost, left, away, left_alone)] == [404, 303, 502, 303]
+    assert PHONE in away[2]
+    assert fixed - set(away[1].items()) == fixed - set(left_alone[1].items()) == set()
+    assert {"Location", "Set-Cookie"} <= {name for name, _ in left[1].items() & left_alone[1].items()}
+
+
+def seen(line: HTTPConnection, path: str) -> tuple[int, dict[str, str], str]:
+    """Request a path of the site, and return the status, headers and body."""
+    line.request("GET", path, headers={"Host": HOST})
+    answer = line.getresponse()
+    return answer.status, {name.title(): value for name, value in answer.getheaders()}, answer.read().decode()
 
 
 # -- the container ----------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ TOO_LARGE = "rjsite.too-large"  # in the WSGI environment of a request whose bod
 NO_STORE = "no-store"
 PROBES = ("/healthz", "/readyz")  # load balancers request these with any Host header
 
-# deploy/nginx-published.conf copies these headers, and tests/system/test_published_pages.py compares both.
+# deploy/nginx-published.conf and deploy/Caddyfile copy these headers. Two tests compare them:
+# tests/system/test_published_pages.py and tests/system/test_deploy.py.
 _POLICY = "; ".join(
     (
         "default-src 'none'",
