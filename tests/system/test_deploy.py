@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.message import Message
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection, RemoteDisconnected
 from pathlib import Path
 
 import psycopg
@@ -402,6 +402,10 @@ def test_nginx_answers_to_the_sites_name_alone_and_sends_http_to_https(
     assert (answer.status, answer.getheader("Location")) == (301, f"https://{HOST}/refer/a")
     with pytest.raises(ssl.SSLError, match="unrecognized name"):
         ssl.get_server_certificate((LOOPBACK, nginx.port))
+    visitor = DistantVisitor(nginx, authority, "127.0.0.5")
+    visitor.headers = {"Host": "elsewhere.example"}
+    with pytest.raises(RemoteDisconnected):
+        visitor.get("/refer/a")
 
 
 def test_nginx_and_caddy_find_no_fault_in_the_examples(authority: Authority, tmp_path: Path) -> None:
