@@ -117,13 +117,19 @@ def test_without_script_no_button_offers_to_print(page: Page) -> None:
     expect(page.locator("[data-print]")).not_to_be_visible()
 
 
-def test_lines_to_write_on_are_8_millimetres_high_and_12_points_the_smallest_words(page: Page) -> None:
+def test_lines_to_write_on_are_high_and_within_the_margins_and_no_words_are_small(page: Page) -> None:
+    page.set_viewport_size({"width": 658, "height": 1000})  # A4 without the margins of a form
     page.goto("/refer/c")
     page.emulate_media(media="print")
 
     heights = page.evaluate(
         """() => [...document.querySelectorAll(".question input:not([type=radio], [type=checkbox])")]
             .map((line) => line.getBoundingClientRect().height)"""
+    )
+    beyond = page.evaluate(
+        """() => [...document.querySelectorAll("main *")]
+            .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1)
+            .map((e) => e.outerHTML.slice(0, 80))"""
     )
     long = page.locator("textarea").first.evaluate("area => getComputedStyle(area).backgroundSize")
     sizes = page.evaluate(
@@ -136,6 +142,7 @@ def test_lines_to_write_on_are_8_millimetres_high_and_12_points_the_smallest_wor
     assert min(heights) >= 8 * millimetre
     assert float(long.split()[1].removesuffix("px")) >= 8 * millimetre
     assert min(sizes) >= 16  # pixels: 12 points
+    assert beyond == []
 
 
 def test_pages_print_without_menus_with_addresses_and_hardly_an_empty_half(
