@@ -8,12 +8,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from support.look import PAGES, add_style, open_steady
+from support.look import LARGER, PAGES, SPACING, add_style, open_steady
 
 SCREENS = [(320, 256), (360, 740), (768, 1024), (1280, 800), (1920, 1080)]  # the first is 1280 at 400% zoom
-LARGER = "html { font-size: 225% !important }"  # the text alone at 200%
-SPACING = """* { line-height: 1.5 !important; letter-spacing: .12em !important }
-* { word-spacing: .16em !important } p { margin-bottom: 2em !important }"""  # WCAG 2.2, 1.4.12
 RIGHT_TO_LEFT = "html { direction: rtl }"
 
 # Returns text that cannot be seen because it extends beyond its own box or the window.

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from support.browser import assert_axe_clean
+from support.look import LARGER, SPACING, add_style
 
 PAGES = ["/", "/how-it-works", "/case-studies/", "/contact", "/no-such-page", "/questions"]
 WINDOWS = [(1280, 800), (360, 640)]
@@ -61,9 +62,16 @@ def test_tab_reaches_everything_in_reading_order_and_the_focus_is_always_seen(
     assert reached == list(range(count)), "left out, out of order, or the focus is kept"
 
 
-def test_shift_and_tab_lead_back_the_same_way(page: Page) -> None:
-    page.set_viewport_size({"width": 360, "height": 640})
+@pytest.mark.parametrize(
+    ("width", "height", "style"),
+    [(360, 640, ""), (320, 520, SPACING), (768, 740, LARGER)],
+    ids=["phone", "spacing", "larger"],
+)
+def test_shift_and_tab_lead_back_the_same_way(page: Page, width: int, height: int, style: str) -> None:
+    """Each focus that scrolls the page up comes to a stop below the row that stays in view."""
+    page.set_viewport_size({"width": width, "height": height})
     page.goto("/how-it-works")
+    add_style(page, style)
     page.evaluate(REACHABLE)
     page.locator("footer a").last.focus()
     back, wrong = [], []

@@ -33,6 +33,9 @@ PAGES = {
     "not-found": "/no-such-page",
     "styleguide": "/styleguide",
 }
+LARGER = "html { font-size: 225% !important }"  # the text alone at 200%
+SPACING = """* { line-height: 1.5 !important; letter-spacing: .12em !important }
+* { word-spacing: .16em !important } p { margin-bottom: 2em !important }"""  # WCAG 2.2, 1.4.12
 KEPT_STORIES = ["the-shop-window", "a-broken-fence", "a-night-out"]
 STEADY = """kept => {
     for (const changing of document.querySelectorAll(".checked, .found, .pages, details.choose"))
