@@ -48,6 +48,72 @@ def test_nothing_scrolls_sideways_or_is_cut_off_on_any_screen(page: Page, name: 
     assert found == {}
 
 
+# A word of 35 letters, as a translation may have it, in each text of each part of a page.
+LENGTHEN = """() => {
+    document.querySelector(".menu").classList.add("open");
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) if (!walker.currentNode.parentElement.closest("svg, .phone, .exit"))
+        walker.currentNode.data = walker.currentNode.data.replace(/[a-z]{3,}/i, "m".repeat(35));
+}"""
+# Returns texts that extend beyond the right edge of their own part of the page.
+BESIDE = """() => {
+    const wrong = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        let part = walker.currentNode.parentElement;
+        if (!part.checkVisibility() || part.closest(".name, .hidden, .trap, .skip, thead")) continue;
+        while (/^(inline|contents)/.test(getComputedStyle(part).display)) part = part.parentElement;
+        const range = document.createRange();
+        range.selectNodeContents(walker.currentNode);
+        const over = range.getBoundingClientRect().right - part.getBoundingClientRect().right;
+        if (over > 1) wrong.push(`${part.outerHTML.slice(0, 60)}: ${over}`);
+    }
+    return wrong.slice(0, 5);
+}"""
+
+
+def test_a_very_long_word_is_broken_and_stays_in_its_part_of_the_page(page: Page) -> None:
+    found = {}
+    for name in ("home", "styleguide"):
+        open_steady(page, name)
+        page.evaluate(LENGTHEN)
+        for width in (320, 360, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 740})
+            if wrong := page.evaluate(CUT) + page.evaluate(BESIDE):
+                found[name, width] = wrong
+
+    assert found == {}
+
+
+# Returns where the first word of the name is, and whether any line of the name is over the word "Menu".
+NAME = """() => {
+    const lines = (selector, letters) => {
+        const range = document.createRange();
+        const part = document.querySelector(selector);
+        range.selectNodeContents(part);
+        if (letters) range.setEnd(part.firstChild, letters);
+        return [...range.getClientRects()];
+    };
+    const [menu] = lines(".to-menu");
+    const over = (line) => line.right > menu.left && line.bottom > menu.top + 9 && line.top < menu.bottom - 9;
+    return [lines(".name b", 11).map((line) => line.right), lines(".name span").some(over)];
+}"""
+
+
+@pytest.mark.parametrize(("height", "style"), [(740, LARGER), (256, LARGER + SPACING)], ids=["phone", "low"])
+def test_the_words_of_the_name_stay_whole_and_beside_the_menu(page: Page, height: int, style: str) -> None:
+    page.set_viewport_size({"width": 320, "height": height})
+    page.goto("/how-it-works")
+    page.locator(".name b").evaluate("e => { e.textContent = 'Restorative Justice' }")
+    add_style(page, style)
+
+    ends, over = page.evaluate(NAME)
+
+    assert len(ends) == 1
+    assert ends[0] <= 320
+    assert not over
+
+
 def test_the_exit_stays_in_view_unless_the_window_is_low(page: Page) -> None:
     page.goto("/how-it-works")
     shown = {}
