@@ -90,11 +90,20 @@ BAD = [
     ("DATABASE_URL", "sqlite://"),
     ("DATABASE_URL", "postgresql+psycopg2://root:hunter2hunter2@db/x"),
     ("DATABASE_URL", "postgresql+psycopg://root:hunter2@hunter2:hunter2@db.nowhere.example/x"),
+    ("DATABASE_URL", "sqlite:////tmp/x?timeout=hunter2"),
+    ("DATABASE_URL", "sqlite:////tmp/x?detect_types=hunter2"),
+    ("DATABASE_URL", "sqlite:////tmp/x?check_same_thread=hunter2"),
+    ("DATABASE_URL", "sqlite://hunter2/tmp/x"),
+    ("DATABASE_URL", f"postgresql+psycopg://root@{'hunter2' * 10}.example/x"),
+    ("DATABASE_URL", "postgresql+psycopg://root@hunter2..example/x"),
+    ("DATABASE_URL", "postgresql+psycopg://root@/x?host=db:1&host=hunter2..example:2"),
+    ("DATABASE_URL", "postgresql+psycopg://root@db/x?port=hunter2"),
     ("RATELIMIT_STORAGE_URI", "nostorage://root:hunter2hunter2@host"),
     ("RATELIMIT_STORAGE_URI", "hunter2hunter2"),
     ("RATELIMIT_STORAGE_URI", "redis://"),
     ("RATELIMIT_STORAGE_URI", "redis://me:hunter2@host:hunter2"),
     ("RATELIMIT_STORAGE_URI", "127.0.0.1:6379"),
+    ("RATELIMIT_STORAGE_URI", f"redis://{'hunter2' * 10}.example"),
     ("RATELIMIT_STORAGE_URI", "http://[hunter2hunter2"),
     ("DATA_DIR", "/nowhere/at/all"),
     ("CONTENT_DIR", "/nowhere/at/all"),
@@ -476,6 +485,17 @@ ACCEPTED = [
     ("MAIL_PORT", "\u00a0465 ", "mail_port", 465),
     ("RATELIMIT_STORAGE_URI", " redis://127.0.0.1:6379/ ", "limits_url", "redis://127.0.0.1:6379/"),
     ("SECRET_KEY", f"{KEY}\r\n", "secrets", [KEY]),
+    *(
+        ("DATABASE_URL", url, "outbox_url", url)
+        for url in (
+            "sqlite:////tmp/x?timeout=2.5&check_same_thread=false",
+            "postgresql+psycopg:///x",
+            "postgresql+psycopg://me@[2001:db8::1]:5432/x?sslmode=verify-full",
+            "postgresql+psycopg://me@db.nowhere.example./x",
+            "postgresql+psycopg://me@/x?host=/run/postgresql",
+            "postgresql+psycopg://me@/x?host=one:5432&host=two:5433",
+        )
+    ),
 ]  # fmt: skip
 
 

@@ -34,6 +34,7 @@ KEY_FILES = {"secret_key": "secret-key", "outbox_keys": "outbox-key"}
 
 UserName = Annotated[str, value_checks.unquoted, value_checks.typed]
 Password = Annotated[SecretStr, value_checks.typed]
+DatabaseURL = Annotated[SecretStr, value_checks.database, value_checks.connectable, value_checks.psycopg]
 StorageURI = Annotated[SecretStr, value_checks.limits_storage, value_checks.redis]
 
 
@@ -74,7 +75,7 @@ class Settings(BaseModel):
     mail_oauth_scope: UserName = ""
     mail_timeout: Annotated[float, Field(gt=0, le=120)] = 10
     mail_folder: Path | None = None
-    database_url: Annotated[SecretStr, value_checks.database, value_checks.psycopg] = SecretStr("")
+    database_url: DatabaseURL = SecretStr("")
     data_dir: Path = ROOT / "var"
     ratelimit_storage_uri: StorageURI = SecretStr("")
     ratelimit_forms: Annotated[str, value_checks.lower, value_checks.form_limit] = "30 per 10 minutes"

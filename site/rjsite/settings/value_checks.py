@@ -73,9 +73,13 @@ def _bare_host(text: str) -> str:
     return text.removeprefix("[").removesuffix("]").removesuffix(".")
 
 
+def _is_host_or_address(text: str) -> bool:
+    """Return whether this is a host name or an IP address, which may have brackets or a final dot."""
+    return _is_host(_bare_host(text)) or bool(IPv6Address(_bare_host(text)))
+
+
 host_name = _checked(
-    lambda text: _is_host(_bare_host(text)) or IPv6Address(_bare_host(text)),
-    "write the name alone, like mail.example.org; its port is RJSITE_MAIL_PORT",
+    _is_host_or_address, "write the name alone, like mail.example.org; its port is RJSITE_MAIL_PORT"
 )
 bare_host = AfterValidator(_bare_host)
 
@@ -139,7 +143,7 @@ form_limit = _checked(_is_form_limit, "write a limit like â€œ30 per 10 minutesâ€
 
 def _is_limits_storage(text: str) -> bool:
     url = urlsplit(text)
-    at_host = url.hostname and url.port != 0
+    at_host = url.hostname and url.port != 0 and _is_host_or_address(url.hostname)
     usable = {"memory": not url.netloc, "redis": at_host, "rediss": at_host, "redis+unix": url.path}
     return bool(usable.get(url.scheme))
 
@@ -163,6 +167,23 @@ def _is_database(text: str) -> bool:
 
 
 database = _checked(_is_database, "write an address that begins with sqlite:/// or postgresql+psycopg://")
+
+
+def _can_connect(text: str) -> bool:
+    """Return whether the driver of a database accepts the host and the options. Nothing connects."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    url = make_url(text)
+    try:
+        _, options = url.get_dialect()().create_connect_args(url)
+    except ArgumentError:
+        return False
+    hosts = options.get("host", "").split(",")
+    return all(not host or host[0] in "/@" or _is_host_or_address(host) for host in hosts)  # or a socket
+
+
+connectable = _checked(_can_connect, "its host, or an option after the question mark, cannot be used")
 psycopg = _checked(
     lambda url: url.startswith("sqlite") or find_spec("psycopg"), "the package psycopg is not installed"
 )
