@@ -88,6 +88,9 @@ def test_a_password_beside_oauth_is_named(load):
         "https://login.example/to ken",
         "https://login.example:0/token",
         "https://[login.example/token",
+        "https://[fe80::1%25lo]/token",
+        "https://login..example/token",
+        f"https://{'a' * 64}.example/token",
     ],
 )
 def test_a_token_address_that_cannot_work_or_is_not_encrypted_is_named(load, url):

@@ -101,8 +101,9 @@ def _is_token_url(text: str) -> bool:
     """Return whether this is a URL with the scheme https, or http if the host is this machine."""
     url = urlsplit(text)
     safe = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK)
-    usable = url.hostname and url.port != 0 and not (url.username or url.fragment)
-    return safe and bool(usable) and _is_typed(text) and " " not in text
+    host = url.hostname or ""
+    usable = _is_host_or_address(host) and "%" not in host and url.port != 0  # % begins an IPv6 zone
+    return safe and usable and not (url.username or url.fragment) and _is_typed(text) and " " not in text
 
 
 token_url = _checked(_is_token_url, "write the address of the token server, which begins with https://")
