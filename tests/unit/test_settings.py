@@ -426,6 +426,8 @@ def test_the_environment_wins_over_the_file_where_it_says_anything(file, monkeyp
         ("RJSITE_MIAL_PORT=25", "RJSITE_MIAL_PORT: there is no such setting; did you mean RJSITE_MAIL_PORT?"),
         ("MAIL_PORT=25", "MAIL_PORT: there is no such setting; did you mean RJSITE_MAIL_PORT?"),
         ("RJSITE_MAIL_PORT=25\nRJSITE_MAIL_PORT=26", "RJSITE_MAIL_PORT: it is set twice"),
+        ("RJSITE_MAIL_PORT=2\0005", "RJSITE_MAIL_PORT: line 8 of the settings file contains"),
+        ("RJSITE_MAIL_PORT='\00025'", "RJSITE_MAIL_PORT: line 8 of the settings file contains"),
         ("RJSITE_MAIL_PORT: 25", "line 8: write NAME=value"),
         ("export RJSITE_MAIL_PORT=25", "line 8: write NAME=value"),
         ("hunter2", "line 8: write NAME=value"),

@@ -62,6 +62,10 @@ def _read_file(path: Path) -> Given:
             continue
         if not equals or not _NAME.fullmatch(name):
             faults.append(f"{FILE}: line {number}: write NAME=value, or # before a remark")
+        elif "\0" in value:
+            faults.append(
+                f"{name}: line {number} of the settings file contains a null character; type it again"
+            )
         elif name in values:
             faults.append(f"{name}: it is set twice in the settings file, the second time in line {number}")
         elif len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
