@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
+import os
 import traceback
 from pathlib import Path
 
@@ -280,6 +282,32 @@ def test_processes_that_start_at_once_use_the_same_keys_of_development(tmp_path)
     one, two = map(keep_keys, both)
 
     assert (one.secrets, one.outbox_secrets) == (two.secrets, two.outbox_secrets)
+
+
+@pytest.mark.parametrize("name", ["secret-key", "outbox-key"])
+@pytest.mark.parametrize("content", [b"", b"hunter2", b"\xff" * 44])
+def test_a_key_file_of_development_without_a_usable_key_is_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(SettingsError) as raised:
+        Settings.load(mode="development", data_dir=tmp_path)
+
+    (fault,) = raised.value.faults
+    assert fault.startswith(f"{tmp_path / name}: there is no usable key in this file; delete it")
+    keys = {"secret_key": KEY, "outbox_keys": PRODUCTION["RJSITE_OUTBOX_KEYS"]}
+    assert Settings.load(mode="development", data_dir=tmp_path, **keys).secrets == [KEY]
+
+
+def test_a_key_of_development_is_on_the_disk_before_its_file_has_a_name(monkeypatch, tmp_path):
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    settings = Settings.load(mode="development", data_dir=tmp_path)
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(OSError, match="No space left"):
+        keep_keys(settings)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_keys_that_were_set_are_written_nowhere(environment, tmp_path):

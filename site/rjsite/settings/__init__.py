@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from cryptography.fernet import Fernet
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -26,11 +25,10 @@ from pydantic import (
 )
 
 from rjsite.settings import checks, value_checks
+from rjsite.settings.development_keys import KEY_FILES, development_key
 from rjsite.settings.file import PREFIX, read_given, trimmed
 
 ROOT = Path(__file__).resolve().parents[3]
-# In development, generated keys are stored in these files in the data folder.
-KEY_FILES = {"secret_key": "secret-key", "outbox_keys": "outbox-key"}
 
 UserName = Annotated[str, value_checks.unquoted, value_checks.typed]
 Password = Annotated[SecretStr, value_checks.typed]
@@ -163,7 +161,7 @@ class Settings(BaseModel):
     def _add_development_keys(self) -> Self:
         for field, name in {} if self.production else KEY_FILES.items():
             if not getattr(self, field):
-                object.__setattr__(self, field, (_development_key(self.data_dir / name),))
+                object.__setattr__(self, field, (development_key(self.data_dir / name),))
                 self.model_fields_set.discard(field)  # see rjsite.settings.development_keys
         return self
 
@@ -242,14 +240,3 @@ class Settings(BaseModel):
         if url and not url.startswith("sqlite"):
             return f"sqlalchemy+{url}"
         return f"sqlalchemy+sqlite:///{self.data_dir.absolute() / 'limits.sqlite3'}"
-
-
-def _development_key(file: Path) -> SecretStr:
-    """Return the key in a file or, if the file cannot be read, a new key. No key is written to the file.
-
-    A Fernet key can serve as an outbox key and as a signing key.
-    """
-    try:
-        return SecretStr(file.read_text().strip())
-    except OSError:
-        return SecretStr(Fernet.generate_key().decode())

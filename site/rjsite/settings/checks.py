@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
+from rjsite.settings import development_keys
 from rjsite.settings.value_checks import LOOPBACK, SECRET_LENGTH
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def faults_of(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting that is missing or does not fit the others or the mode."""
     if settings.production:
         yield from _production_faults(settings)
+    else:
+        yield from development_keys.faults_of(settings)
     yield from _mail_faults(settings)
 
 
