@@ -205,6 +205,23 @@ def test_a_program_does_not_run_with_settings_that_cannot_be_read(with_settings,
     assert "RJSITE_SETTINGS_FILE: there is no such file" in errors
 
 
+def test_a_program_that_cannot_be_run_with_settings_is_named():
+    result = commands.run("with-settings", "nosuch-program", "x")
+
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "That did not work: nosuch-program: No such file or directory.\n",
+    )
+
+
+@pytest.mark.parametrize("program", [[], [""], ["", "x"]])
+def test_a_program_to_run_with_settings_needs_a_name(program):
+    result = commands.run("with-settings", *program)
+
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Name a program.\n")
+
+
 def test_an_export_that_meets_a_full_disk_leaves_no_part_of_an_email(tmp_path, monkeypatch):
     def full(_file: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -173,6 +173,9 @@ def with_settings(program: tuple[str, ...]) -> None:
     given = read_given(Settings.names())
     if given.faults:
         raise SettingsError(given.faults)
-    if not program:
+    if not program or not program[0]:
         raise click.UsageError("Name a program.")
-    os.execvpe(program[0], program, {**os.environ, **given.values})  # noqa: S606 (no shell)
+    try:
+        os.execvpe(program[0], program, {**os.environ, **given.values})  # noqa: S606 (no shell)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, program[0]) from None
