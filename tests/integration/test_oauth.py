@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,31 @@ def test_a_token_server_that_cannot_be_reached_or_trusted_is_told_apart(
     assert failure(source(server, mail_ca_file=stranger.ca_file)) == TOKEN_NOT_TRUSTED
     assert failure(source(server, mail_oauth_token_url="https://localhost:1/token")) == TOKEN_UNREACHABLE
     assert server.asked == 0
+
+
+@pytest.mark.parametrize("body", [b"-5\r\n\r\n", b"five\r\n\r\n", b"5\r\n"])
+def test_an_answer_in_chunks_that_cannot_be_read_is_none(server: TokenServer, body: bytes) -> None:
+    server.chunked = True
+    server.answer = 200, body
+
+    assert failure(source(server)) == TOKEN_UNREACHABLE
+
+
+@pytest.mark.parametrize(("url", "port"), [("https://[::1]/token", 443), ("http://[::1]/token", 80)])
+def test_a_token_server_may_have_an_address_without_a_port(
+    server: TokenServer, monkeypatch, url: str, port: int
+) -> None:
+    asked = []
+
+    def connect(connection: HTTPConnection) -> None:
+        asked.append((connection.host, connection.port))
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(HTTPConnection, "connect", connect)
+    monkeypatch.setattr(HTTPSConnection, "connect", connect)
+
+    assert failure(source(server, mail_oauth_token_url=url)) == TOKEN_UNREACHABLE
+    assert asked == [("::1", port)]
 
 
 def test_a_token_server_that_drips_is_given_up_in_time(server: TokenServer) -> None:

@@ -35,6 +35,7 @@ class TokenServer:
         certificate: the client's certificate for signed assertions; if None, the client needs the secret.
         life: the stated lifetime of a token in seconds.
         answer: status and body to send instead of a token.
+        chunked: whether the body says itself how long its parts are, instead of a header.
         drip: whether to send the response one byte at a time, for ever.
         asked: the number of requests.
     """
@@ -43,6 +44,7 @@ class TokenServer:
     certificate: x509.Certificate | None = None
     life: int | str = 3600
     answer: tuple[int, bytes] | None = None
+    chunked: bool = False
     drip: bool = False
     asked: int = 0
     valid: set[str] = field(default_factory=set)
@@ -96,7 +98,10 @@ class TokenServer:
                 status, body = server.respond(form)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(60_000 if server.drip else len(body)))
+                if server.chunked:
+                    self.send_header("Transfer-Encoding", "chunked")
+                else:
+                    self.send_header("Content-Length", str(60_000 if server.drip else len(body)))
                 self.end_headers()
                 with suppress(OSError):
                     while server.drip:

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -151,12 +151,14 @@ def _post(settings: Settings, form: dict[str, str], within: float) -> tuple[int,
     """Post a form to the token server and return the status and body. Redirects are not followed."""
     url = urlsplit(settings.mail_oauth_token_url)
     timeout = min(settings.mail_timeout, within)
-    connection = HTTPConnection(url.hostname or "", url.port, timeout=timeout)
+    # without a port, http.client would take the end of an IPv6 address for one
+    connection = HTTPConnection(url.hostname or "", url.port or HTTP_PORT, timeout=timeout)
     if url.scheme == "https":
         context = ssl.create_default_context()
         if settings.mail_ca_file:
             context.load_verify_locations(settings.mail_ca_file)
-        connection = HTTPSConnection(url.hostname or "", url.port, timeout=timeout, context=context)
+        port = url.port or HTTPS_PORT
+        connection = HTTPSConnection(url.hostname or "", port, timeout=timeout, context=context)
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     path = url.path + (f"?{url.query}" if url.query else "")
     connected: Any = None
@@ -165,11 +167,11 @@ def _post(settings: Settings, form: dict[str, str], within: float) -> tuple[int,
         connection.connect()
         connected = connection.sock  # the connection drops its socket when the response begins
         connection.request("POST", path or "/", urlencode(form), headers)
-        response = connection.getresponse()
-        return response.status, response.read(LARGEST_ANSWER)
+        with connection.getresponse() as response:
+            return response.status, response.read(LARGEST_ANSWER)
     except ssl.SSLCertVerificationError:
         raise MailFailure(TOKEN_NOT_TRUSTED) from None
-    except (HTTPException, OSError):
+    except (HTTPException, OSError, ValueError):  # a chunk with a negative length is a ValueError
         raise MailFailure(TOKEN_UNREACHABLE) from None
     finally:
         time_limit.cancel()
