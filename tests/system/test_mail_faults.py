@@ -58,6 +58,7 @@ class Fault:
 
 REFUSED_AT_LOGIN = {"auth": "535 5.7.8 authentication failed"}
 SWITCHED_OFF = {"auth": "550 5.7.30 basic authentication is not supported"}
+OVERLONG = "250 " + "x" * 8192  # smtplib does not read it to its end
 FAULTS = [
     Fault("down", "unreachable", options={"absent": True}),
     Fault("refuses to talk", "unreachable", {"connect": "554 no"}),
@@ -101,6 +102,10 @@ FAULTS = [
         "a way to sign in that we do not know", "sign-in not possible", options={"offers": ("AUTH XOAUTH2",)}
     ),
     Fault("an answer that is none", "no answer", {"body": "what?"}),
+    Fault("an overlong reply to the sender", "unreachable", {"mail": OVERLONG}),
+    Fault("an overlong reply to STARTTLS", "unreachable", {"starttls": OVERLONG}),
+    Fault("an overlong reply at sign-in", "sign-in not answered", {"auth": OVERLONG}),
+    Fault("an overlong reply to the mail", "no answer", {"body": OVERLONG}, has_it=True),
     Fault("a challenge that is none", "sign-in not answered", {"auth": "334 Enter password"}),
 ]
 # The server accepts the email all the same. Such oddities must neither stop it nor cause a second copy.

@@ -19,14 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from rjsite.mail.smtp_errors import (
-    BUSY,
-    SIGN_IN_DELAYED,
-    SIGN_IN_REFUSED,
-    SIGN_IN_UNANSWERED,
-    MailFailure,
-    reply_code,
-)
+from rjsite.mail.smtp_errors import BUSY, MailFailure, sign_in_failure
 from rjsite.outbox.database import DATABASE_ERRORS
 from rjsite.outbox.schema import mail_gate
 
@@ -123,7 +116,7 @@ class Gate:
             try:
                 yield
             except (smtplib.SMTPException, OSError, ValueError, MailFailure) as error:
-                failure = error.failure if isinstance(error, MailFailure) else _failure(error)
+                failure = error.failure if isinstance(error, MailFailure) else sign_in_failure(error)
                 self.close(failure)
                 raise MailFailure(failure) from None
             self._save(State())
@@ -249,12 +242,3 @@ class Gate:
         connection.execute(delete(mail_gate).where(*(at < long_ago for at in times)))
         connection.execute(insert(mail_gate).values(credentials=self._credentials(), **values))
         return True
-
-
-def _failure(error: Exception) -> str:
-    """Return why a sign-in failed, with the reply code if the reply also has an enhanced status code."""
-    if not isinstance(error, smtplib.SMTPResponseException) or not 400 <= error.smtp_code < 600:
-        return SIGN_IN_UNANSWERED
-    failure = SIGN_IN_DELAYED if error.smtp_code < 500 else SIGN_IN_REFUSED
-    code = reply_code(error.smtp_code, error.smtp_error)
-    return f"{failure} ({code})" if " " in code else failure

@@ -37,6 +37,7 @@ CONNECTION_FAILURES = (
 )
 # The beginnings of the failures that close the gate of `rjsite.mail.sign_in_gate`.
 GATE_FAILURES = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY, "token ")
+_OVERLONG = "Line too long."  # as text: a server's words are bytes
 _STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
 # The TLS alerts of a server that requires a client certificate or does not accept the one that it received
 _ALERTS = (
@@ -83,13 +84,12 @@ def mail_failure(error: Exception, *, data_started: bool) -> MailFailure:
     Args:
         data_started: whether the site had begun to send the message itself.
     """
-    refused = type(error) is smtplib.SMTPResponseException  # smtplib also raises this for an overlong reply
-    if isinstance(error, smtplib.SMTPNotSupportedError) or (refused and not data_started):
-        # STARTTLS was not offered or was refused
+    replies = _replies(error)
+    refused = replies and type(error) is smtplib.SMTPResponseException
+    if isinstance(error, smtplib.SMTPNotSupportedError) or refused:  # STARTTLS was not offered or was refused
         return MailFailure(NOT_ENCRYPTED)
     if isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
         return MailFailure(UNREACHABLE)
-    replies = _replies(error)
     if replies and all(400 <= code < 600 for code, _ in replies):
         permanent = all(code >= 500 for code, _ in replies)
         return MailFailure(f"refused ({reply_code(*replies[0])})", permanent=permanent)
@@ -98,7 +98,20 @@ def mail_failure(error: Exception, *, data_started: bool) -> MailFailure:
     return MailFailure(_connection_failure(error))
 
 
+def sign_in_failure(error: Exception) -> str:
+    """Return why a sign-in failed, with the reply code if the reply also has an enhanced status code."""
+    replies = _replies(error)
+    if not replies or not 400 <= replies[0][0] < 600:
+        return SIGN_IN_UNANSWERED
+    failure = SIGN_IN_DELAYED if replies[0][0] < 500 else SIGN_IN_REFUSED
+    code = reply_code(*replies[0])
+    return f"{failure} ({code})" if " " in code else failure
+
+
 def _replies(error: Exception) -> list[tuple[int, bytes | str]]:
+    """Return the replies of the server, but none that smtplib makes up if a reply is too long."""
+    if isinstance(error, smtplib.SMTPResponseException) and error.smtp_error == _OVERLONG:
+        return []
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return list(error.recipients.values())
     if isinstance(error, smtplib.SMTPResponseException):
