@@ -100,11 +100,15 @@ class Intake:
             self._accept_without_outbox(referral, error)
             new = True
         else:
-            self.failed_at = 0.0
-            self._sent_directly.pop(referral.submission, None)
-            self.on_stored()
+            self._note_stored(referral)
         with self._lock:
             self.accepted[referral.form] += new
+
+    def _note_stored(self, referral: Referral) -> None:
+        self.failed_at = 0.0
+        self._sent_directly.pop(referral.submission, None)
+        self.on_stored()
+        self._store_later()
 
     @staticmethod
     def _form(referral: Referral) -> SentForm:
@@ -145,7 +149,8 @@ class Intake:
         if not reached:
             raise NotStored
         if unreached := [to for to in self.team if to not in reached]:
-            self._store_later(_Undelivered(referral, version, unreached))
+            self._undelivered.append(_Undelivered(referral, version, unreached))
+            self._store_later()
         self._sent_directly[referral.submission] = version, digest
         while len(self._sent_directly) > REMEMBERED:
             self._sent_directly.popitem(last=False)
@@ -169,13 +174,17 @@ class Intake:
             return False
         return True
 
-    def _store_later(self, undelivered: _Undelivered) -> None:
-        """Store a version in a thread once the outbox works again, so that no request has to wait."""
+    def _store_later(self) -> None:
+        """Store what is undelivered in a thread once the outbox works again, so that no request waits."""
         with self._lock:
-            self._undelivered.append(undelivered)
-            if not self._storing_undelivered:
-                self._storing_undelivered = True
+            if self._storing_undelivered or not self._undelivered:
+                return
+            try:
                 threading.Thread(target=self._store_undelivered, name="undelivered", daemon=True).start()
+            except RuntimeError:  # no more threads are available; the next form tries again
+                log.error("the thread that stores undelivered mail could not be started")
+            else:
+                self._storing_undelivered = True
 
     def _store_undelivered(self) -> None:
         while True:

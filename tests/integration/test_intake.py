@@ -128,6 +128,26 @@ def test_an_undelivered_email_that_cannot_be_stored_affects_nothing_else(intake,
     wait_until(lambda: (TEAM[1], "ab", 1) in rows(intake), "the first to be kept", 10)
 
 
+def test_without_a_thread_for_the_rest_of_the_team_the_next_form_stores_it(
+    intake, server, place, monkeypatch, caplog
+):
+    server.refused = {TEAM[1]}
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched, locked(place):
+        patched.setattr(threading.Thread, "start", start)
+        for _ in range(2):  # the second is the same form, sent again
+            intake.accept(REFERRAL)
+    assert server.taken == [TEAM[0]]
+    assert "could not be started" in caplog.text
+
+    intake.accept(NEXT)
+
+    wait_until(lambda: (TEAM[1], "ab", 1) in rows(intake), "the outbox to have the rest", 10)
+
+
 def test_the_rest_of_the_team_never_reads_the_older_answers_as_the_latest(intake, server, place):
     """An undelivered email keeps the version that the others have received, whatever is stored first."""
     server.refused = {TEAM[1]}
