@@ -49,10 +49,10 @@ class Lines:
     def _table(self, names: Sequence[str], *, many: bool) -> Place:
         """Return the place of a table, given the names in its header. A list's name means its last table."""
         table: Place = ()
-        for name in names:
+        for number, name in enumerate(names, 1):
             table = (*table, name.strip("\"'"))
             count = sum(1 for place in self._at if place[:-1] == table and isinstance(place[-1], int))
-            if many and len(table) and name is names[-1]:
+            if many and number == len(names):
                 return (*table, count)
             if count:
                 table = (*table, count - 1)
@@ -171,6 +171,6 @@ def validation_problems(
 
 
 def line_of(path: Path, text: str) -> int:
-    """Return the number of the first line that contains a text, or 1 if no line does."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    """Return the number of the first line that contains a text, or 1 if no line does (see `lines_in`)."""
+    lines = lines_in(path, path).written
     return next((number for number, line in enumerate(lines, 1) if text in line), 1)
