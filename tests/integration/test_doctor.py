@@ -490,6 +490,15 @@ def test_a_dump_that_broke_off_is_named(site, values):
     assert list(machine_checks.check_backup(site())) == []
 
 
+def test_only_the_end_of_a_dump_is_read(site, values, monkeypatch):
+    file = Path(values["RJSITE_BACKUP_DIR"]) / "outbox-20261128T000500Z.sql"
+    file.write_text("x" * 2000 + "\n-- PostgreSQL database dump complete\n")
+    made = site()
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("the whole dump was read"))
+
+    assert list(machine_checks.check_backup(made)) == []
+
+
 @pytest.mark.parametrize(("name", "value"), [("SMALL", 10**18), ("FEW_FILES", 10**18)])
 def test_a_full_disk_is_named_once(site, monkeypatch, name, value):
     monkeypatch.setattr(machine_checks, name, value)

@@ -180,7 +180,9 @@ def _sqlite_fault(site: Site, file: Path) -> str:
 
 
 def _dump_fault(file: Path) -> str:
-    whole = b"-- PostgreSQL database dump complete" in file.read_bytes()[-1000:]
+    with file.open("rb") as dump:
+        dump.seek(max(0, file.stat().st_size - 1000))
+        whole = b"-- PostgreSQL database dump complete" in dump.read()
     return "" if whole else "is incomplete"
 
 
