@@ -63,12 +63,22 @@ def test_a_database_that_is_away_is_told(start_site: Callable[..., Site]) -> Non
         figures(port)
 
 
-def test_a_port_that_is_taken_is_said_at_the_start(start_site: Callable[..., Site]) -> None:
+@pytest.mark.parametrize(
+    ("taken", "free", "named"),
+    [
+        ("PORT", "RJSITE_METRICS_PORT", "127.0.0.1 (HOST), port {} (PORT)"),
+        ("RJSITE_METRICS_PORT", "PORT", "port {} (RJSITE_METRICS_PORT)"),
+    ],
+)
+def test_a_port_that_is_taken_is_said_at_the_start(
+    start_site: Callable[..., Site], taken: str, free: str, named: str
+) -> None:
     site = start_site()
-    site.env |= {"PORT": str(free_port()), "RJSITE_METRICS_PORT": str(site.port)}
+    site.env |= {taken: str(site.port), free: str(free_port())}
 
     refused = site.run("serve", seconds=20)
 
     assert refused.returncode == 1
-    assert "Address already in use" in refused.stderr
+    said = f"That did not work: {named.format(site.port)}: Address already in use.\n"
+    assert refused.stderr.endswith(said)
     assert listens(site.port)

@@ -50,7 +50,7 @@ def serve(services: Services, port: int) -> None:
     """Serve the metrics on a loopback port, in a thread that runs as long as the process.
 
     Raises:
-        OSError: if the port is already in use.
+        OSError: if the port is already in use. Its `filename` names the port.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(SiteCollector(services))
@@ -62,6 +62,9 @@ def serve(services: Services, port: int) -> None:
         except DATABASE_ERRORS:
             return Response("database\n", 503)
 
-    server = create_server(answer, host="127.0.0.1", port=port, threads=1, ident=None)
+    try:
+        server = create_server(answer, host="127.0.0.1", port=port, threads=1, ident=None)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"port {port} (RJSITE_METRICS_PORT)") from None
     server.channel_class = HTTPChannel  # the site's own class refuses other hosts
     threading.Thread(target=server.run, name="metrics", daemon=True).start()

@@ -89,21 +89,24 @@ def _listen(app: Flask, host: str, port: int) -> Any:
     """Return a waitress server that listens on the port and uses the parser of this package."""
     http_parser.Parser.services = page_services_of(app)
     sockets: dict[int, Any] = {}
-    server = create_server(
-        app.wsgi_app,
-        host=host,
-        port=port,
-        map=sockets,
-        _dispatcher=Dispatcher(),
-        connection_limit=http_parser.connection_limit(),
-        channel_timeout=http_parser.TIMEOUT,
-        cleanup_interval=http_parser.CLEANUP_INTERVAL,
-        asyncore_use_poll=True,
-        max_request_header_size=16 * 1024,
-        max_request_body_size=256 * 1024,
-        ident=None,
-        clear_untrusted_proxy_headers=False,  # rjsite.web.client_address decides which headers to trust
-    )
+    try:
+        server = create_server(
+            app.wsgi_app,
+            host=host,
+            port=port,
+            map=sockets,
+            _dispatcher=Dispatcher(),
+            connection_limit=http_parser.connection_limit(),
+            channel_timeout=http_parser.TIMEOUT,
+            cleanup_interval=http_parser.CLEANUP_INTERVAL,
+            asyncore_use_poll=True,
+            max_request_header_size=16 * 1024,
+            max_request_body_size=256 * 1024,
+            ident=None,
+            clear_untrusted_proxy_headers=False,  # rjsite.web.client_address decides which headers to trust
+        )
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"{host} (HOST), port {port} (PORT)") from None
     for listening in sockets.values():
         listening.channel_class = http_parser.Channel
     return server
