@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator
+from errno import ENAMETOOLONG
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,16 +62,26 @@ def _folder_faults(settings: Settings) -> Iterator[str]:
     """
     if settings.content_repository and "content_dir" in settings.model_fields_set:
         yield "RJSITE_CONTENT_DIR: take it out; the content is that of RJSITE_CONTENT_REPOSITORY"
-    elif settings.content_repository and not settings.content_dir.is_dir():
+    elif settings.content_repository and not _is_folder(settings.content_dir):
         yield "RJSITE_CONTENT_REPOSITORY: nothing has been fetched yet; run “rjsite update-content”"
-    elif not settings.content_dir.is_dir():
+    elif not _is_folder(settings.content_dir):
         yield "RJSITE_CONTENT_DIR: there is no such folder"
     url = settings.database_url.get_secret_value()
     file = Path(url.partition(":///")[2].partition("?")[0])
-    if url.startswith("sqlite") and not file.parent.is_dir():
+    if url.startswith("sqlite") and not _is_folder(file.parent):
         yield "RJSITE_DATABASE_URL: there is no such folder"
-    if not settings.data_dir.is_dir():
+    if not _is_folder(settings.data_dir):
         yield "RJSITE_DATA_DIR: there is no such folder"
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether there is a folder at a path. At a path that is too long, there is none."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        if error.errno == ENAMETOOLONG:
+            return False
+        raise
 
 
 def _mail_faults(settings: Settings) -> Iterator[str]:
