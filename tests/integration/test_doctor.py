@@ -661,13 +661,45 @@ def test_a_check_that_fails_itself_stops_no_other(site, monkeypatch):
     def forbidden(_site: Site) -> list[str]:
         raise PermissionError(13, "Permission denied", "/somewhere")
 
-    checks = {"broken": lambda _site: 1 / 0, "closed": forbidden, "last": lambda _site: ["a line"]}
+    def too_long(_site: Site) -> list[str]:
+        raise OSError(36, "File name too long", "/a/path")
+
+    checks = {
+        "broken": lambda _site: 1 / 0,
+        "closed": forbidden,
+        "long": too_long,
+        "last": lambda _site: ["a line"],
+    }
     monkeypatch.setattr(report, "CHECKS", checks)
 
     found = report.run_checks(site())
 
-    assert found.to_do == ["broken: this check failed (ZeroDivisionError)", "a line"]
+    assert found.to_do == [
+        "broken: this check failed (ZeroDivisionError)",
+        "long: /a/path: File name too long",
+        "a line",
+    ]
     assert found.not_checked == ["closed: this user may not look at /somewhere"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("HOST", "a b", "- HOST: write a name or address of this machine, like 127.0.0.1\n"),
+        ("RJSITE_BACKUP_DIR", "/tmp/" + "x" * 300, "- backup: /tmp/xxx"),
+        ("RJSITE_DATA_DIR", "/tmp/" + "x" * 300, "- RJSITE_DATA_DIR: there is no such folder\n"),
+        ("RJSITE_DATA_DIR", "/dev/null", "- RJSITE_DATA_DIR: there is no such folder\n"),
+        ("RJSITE_CONTENT_DIR", "/tmp/" + "x" * 300, "- RJSITE_CONTENT_DIR: there is no such folder\n"),
+    ],
+)
+def test_a_setting_that_breaks_checks_is_named(values, monkeypatch, name, value, named):
+    monkeypatch.setenv(name, value)
+
+    result = commands.run("doctor")
+
+    assert result.exit_code == 1
+    assert named in result.stdout
+    assert "this check failed" not in result.stdout
 
 
 def test_in_development_nothing_of_a_server_is_asked_for(content, tmp_path, monkeypatch):

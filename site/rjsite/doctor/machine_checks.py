@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from errno import EPERM
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException, InvalidURL
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -47,7 +47,10 @@ def check_running_site(site: Site) -> Iterator[str]:
         with closing(HTTPConnection(local, int(port), timeout=WAIT)) as connection:
             connection.request("GET", "/readyz")
             word, *details = connection.getresponse().read().decode(errors="replace").splitlines()
-    except (OSError, ValueError):
+    except InvalidURL:
+        yield "HOST: write a name or address of this machine, like 127.0.0.1"
+        return
+    except (OSError, ValueError, HTTPException):
         yield f"the site does not answer at {local}, port {port}: journalctl -u {SERVE}"
         return
     if word not in ("ok", "content"):  # another check reports problems in the content

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,14 +65,19 @@ def _lines_of(name: str, check: Check, site: Site) -> list[str]:
     except PermissionError as error:
         lines.append(NotChecked(f"{name}: this user may not look at {error.filename}"))
     except Exception as error:  # whatever is broken, the other checks still run
-        lines.append(f"{name}: this check failed ({type(error).__name__})")
+        why = f"this check failed ({type(error).__name__})"
+        if isinstance(error, OSError) and error.filename:
+            why = f"{error.filename}: {error.strerror}"
+        lines.append(f"{name}: {why}")
     return lines
 
 
 @contextmanager
 def _as_owner_of(folder: Path) -> Iterator[None]:
     """Run the checks as the owner of a folder if root started them, so that root owns no new file in it."""
-    owner = folder.stat() if folder.is_dir() else None
+    owner = None
+    with suppress(OSError):  # for example a path that is too long, which the settings' faults name
+        owner = folder.stat() if folder.is_dir() else None
     if os.geteuid() or owner is None:
         yield
         return
