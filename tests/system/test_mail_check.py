@@ -153,6 +153,15 @@ def test_what_providers_answer_is_told_with_what_to_do(
     assert LOGIN[1] not in printed
 
 
+def test_an_address_that_is_refused_is_written_as_it_is(check: Check, authority: Authority) -> None:
+    port = free_port()
+    settings = server(port, ca_file=str(authority.ca_file), username=LOGIN[0], password=LOGIN[1])
+    with FaultyMailServer(port, server_context(authority.sign()), {"rcpt": "550 5.1.1 nobody of this name"}):
+        said = check(settings)[1]
+
+    assert said.endswith("FAIL  addresses: The server refused team@mending.example (550 5.1.1).\n")
+
+
 def test_a_person_may_try_again_at_once_and_a_success_releases_what_waits(
     start_site: Callable[..., Site], start_mail_server: Callable[..., MailServer]
 ) -> None:

@@ -109,7 +109,7 @@ def _offer_addresses(connection: VerifiedConnection) -> str:
         raise mail_failure(error, data_started=False) from None
     for address, (code, reply) in replies:
         if not 200 <= code < 300:
-            raise MailFailure(f"{address}: refused ({reply_code(code, reply)})")
+            raise MailFailure(f"The server refused {address} ({reply_code(code, reply)})")
     return f"The server accepts mail from {settings.sender} to {', '.join(settings.team)}."
 
 
