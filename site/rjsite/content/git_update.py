@@ -160,6 +160,18 @@ def fetch_content(repository: str, data: Path) -> str:
 def _clone(repository: str, versions: Path) -> Path:
     """Clone main, check its content out, and return the clone's folder, which is named after the commit."""
     part = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=versions))
+    try:
+        _fill(part, repository)
+        clone = versions / _git("-C", str(part), "rev-parse", "HEAD").strip()
+        os.sync()
+        return clone if clone.is_dir() else part.rename(clone)
+    except BaseException:  # an unfinished clone may fill the disk, and then no form could be stored
+        _delete(part)
+        raise
+
+
+def _fill(part: Path, repository: str) -> None:
+    """Clone main into an empty folder, and check its content out."""
     shape = ["--no-checkout", "--depth=1", "--single-branch", "--branch=main", "--no-tags", "--template="]
     _git("clone", "--quiet", *shape, "--", repository, str(part))
     # Symbolic links become small text files, which are then reported like any mistake in the content.
@@ -167,9 +179,6 @@ def _clone(repository: str, versions: Path) -> Path:
     if not any((part / "content" / "pages").glob("*.md")):
         raise CannotFetch("main has no pages in content/pages; put them back")
     _git("-C", str(part), "read-tree", "HEAD")
-    clone = versions / _git("-C", str(part), "rev-parse", "HEAD").strip()
-    os.sync()
-    return clone if clone.is_dir() else part.rename(clone)
 
 
 def _switch_link(data: Path, clone: Path) -> None:
