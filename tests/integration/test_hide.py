@@ -238,6 +238,23 @@ def test_pages_that_could_not_be_published_take_up_no_space(data, tmp_path, monk
     assert sorted(path.name for path in folder.iterdir()) == ["current", str(before)]
 
 
+def test_pages_are_on_the_disk_before_nginx_serves_them(data, tmp_path, monkeypatch):
+    folder = tmp_path / "published"
+    assert commands.run("publish", str(folder)).exit_code == 0
+    before = (folder / "current").readlink()
+    synced: list[tuple[Path, int]] = []
+
+    def sync() -> None:
+        (new,) = {*folder.glob("release-*")} - {folder / before}
+        synced.append(((folder / "current").readlink(), sum(path.is_file() for path in new.rglob("*.html"))))
+
+    monkeypatch.setattr(os, "sync", sync)
+    assert commands.run("publish", str(folder)).exit_code == 0
+
+    assert (folder / "current").readlink() != before
+    assert synced == [(before, len([*folder.glob("current/**/*.html")]))]
+
+
 def test_a_story_that_is_hidden_while_pages_are_published_for_the_first_time_is_in_none(
     data, tmp_path, monkeypatch
 ):

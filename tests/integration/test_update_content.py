@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
@@ -76,7 +75,6 @@ def project(committed: Path, tmp_path: Path) -> Project:
 @pytest.fixture
 def data(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the data folder of a production site that follows the project."""
-    monkeypatch.setattr(os, "sync", lambda: None)  # would sync all disks of the machine
     folder = tmp_path / "data"
     folder.mkdir()
     values = production_settings(tmp_path) | {

@@ -130,6 +130,7 @@ def publish(app: Flask, settings: Settings, folder: Path) -> tuple[int, int]:
             changed += _put(release / name, before / name, body)
         link = release / "link"
         link.symlink_to(release.name)
+        os.sync()  # after a power cut, the link would otherwise lead to empty files
         link.replace(before)
     finally:  # if this release failed, on a full disk for example, it is deleted too
         for other in folder.glob("release-*"):
