@@ -129,6 +129,7 @@ python3 "$new/deploy/prepare.py" run # every version has the script at this path
 "$new/.venv/bin/python" -m compileall -q "$new/site"
 # after an upgrade of Python, the packages of the previous version can no longer be used
 "$reader" --help >/dev/null 2>&1 || reader=$new/.venv/bin/rjsite
+sync --file-system "$new" # after a power cut, a version that counts as ready could otherwise have empty files
 touch "$new/ready"
 
 # 2. Switch to it. The link for going back is made first, because the disk may be full later.

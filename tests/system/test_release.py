@@ -77,7 +77,7 @@ esac
     "runuser": 'test "$1 $2 $3" = "-u rjsite --" && shift 3 && exec "$@"',
     "python3": 'exec {python} -IS "$@"',
     # each command of the script is counted, and the script is killed at the command with the number END_AT
-    **dict.fromkeys(("git", "tar", "mktemp", "cp", "touch", "rm", "ln", "mv", "readlink"), ""),
+    **dict.fromkeys(("git", "tar", "mktemp", "cp", "sync", "touch", "rm", "ln", "mv", "readlink"), ""),
 }
 COUNT = """\
 #!/bin/sh
@@ -404,7 +404,15 @@ def test_packages_are_looked_at_each_time_since_python_may_be_another(server: Se
     assert (server.whole() / ".venv" / "prepared").read_text() == "anew\nagain\n"
 
 
-@pytest.mark.parametrize("program", ["git", "tar", "cp", "python3", "touch"])
+def test_a_version_is_on_the_disk_before_it_counts_as_ready(server: Server) -> None:
+    server.must_release("v1")
+
+    said = (server.place / "commands").read_text().split()
+    assert said.count("python3") == 1
+    assert said.index("python3") < said.index("sync") < said.index("touch")
+
+
+@pytest.mark.parametrize("program", ["git", "tar", "cp", "python3", "sync", "touch"])
 def test_a_full_disk_while_it_is_made_ready_changes_nothing_and_leaves_nothing(
     server: Server, program: str
 ) -> None:
