@@ -152,12 +152,18 @@ user_and_folders() {
     install -d -o rjsite -g rjsite -m 700 $data $data/.ssh /var/backups/rjsite
     install -d -o rjsite -g rjsite -m 755 /var/lib/rjsite-published
     install -d -m 755 /srv/rjsite /etc/rjsite /etc/rjsite/tls
-    # Stories that were hidden on the old server stay hidden on a new one.
-    test -e $data/hidden-stories || test ! -e /var/backups/rjsite/hidden-stories ||
-        install -o rjsite -g rjsite -m 644 /var/backups/rjsite/hidden-stories $data/
+    keep_hidden_stories
     as_site test -e .ssh/id_ed25519 || as_site ssh-keygen -q -t ed25519 -N '' -C "rjsite@$(uname -n)" -f .ssh/id_ed25519
     # When the site first connects to another machine, nobody is there to confirm that machine's key.
     as_site test -e .ssh/config || echo 'StrictHostKeyChecking accept-new' | as_site tee .ssh/config >/dev/null
+}
+
+# Stories that were hidden on the old server stay hidden on a new one, even if the disk is full during the copy.
+keep_hidden_stories() {
+    local copy=/var/backups/rjsite/hidden-stories
+    if test -e $data/hidden-stories || test ! -e $copy; then return; fi
+    install -o rjsite -g rjsite -m 644 $copy $data/hidden-stories.new
+    mv $data/hidden-stories.new $data/hidden-stories
 }
 
 as_site() { (cd $data && runuser -u rjsite -- "$@"); }

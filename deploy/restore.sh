@@ -9,15 +9,30 @@ before=$data/outbox.sqlite3.damaged-before
 test -s "${1-}" || { echo "Name a backup: ls /var/backups/rjsite" >&2 && exit 2; }
 test "$(head -c 15 "$1")" = "SQLite format 3" || { echo "Not an SQLite backup: see docs/larger.md" >&2 && exit 2; }
 test ! -e $before || { echo "$before is still there. Look into it first, as docs/running-it.md says." >&2 && exit 1; }
-# The copy is made before the site is stopped, because the disk may be full.
-install -o rjsite -g rjsite -m 600 "$1" $data/restored || { rm -f $data/restored && exit 1; }
+
+# However the script ends, no part of a copy stays, and if the site was stopped, it is started again.
+end() {
+    rm -f $data/restored $data/restored-list
+    test -n "${stopped-}" || return 0
+    systemctl start rjsite@serve
+    if systemctl --quiet is-enabled rjsite@deliver; then systemctl start rjsite@deliver; fi
+}
+trap end EXIT
+trap 'exit 1' HUP INT TERM PIPE
+
+# The copies are made before the site is stopped, because the disk may be full.
+install -o rjsite -g rjsite -m 600 "$1" $data/restored
+hidden=$(dirname "$1")/hidden-stories # hidden stories stay hidden on a new machine
+if [ ! -e $data/hidden-stories ] && [ -e "$hidden" ]; then
+    install -o rjsite -g rjsite -m 644 "$hidden" $data/restored-list
+    mv $data/restored-list $data/hidden-stories
+fi
+sync --file-system $data
+
+stopped=yes
 systemctl stop 'rjsite@*'
 for part in '' -wal -shm; do
     test ! -e $data/outbox.sqlite3$part || mv $data/outbox.sqlite3$part $before$part
 done
 mv $data/restored $data/outbox.sqlite3
-hidden=$(dirname "$1")/hidden-stories # hidden stories stay hidden on a new machine
-test -e $data/hidden-stories || test ! -e "$hidden" || install -o rjsite -g rjsite -m 644 "$hidden" $data/
-systemctl start rjsite@serve
-if systemctl --quiet is-enabled rjsite@deliver; then systemctl start rjsite@deliver; fi
 test ! -e $before || echo "The previous database is now $before. docs/running-it.md says what to do with it."

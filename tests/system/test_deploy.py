@@ -640,15 +640,17 @@ def bring_back(copy: Path, site: Site, url: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def restore(copy: Path, data: Path, systemctl: str = "true") -> subprocess.CompletedProcess[str]:
-    """Run restore.sh in the data folder of a site that has already been stopped."""
+def restore(
+    copy: Path, data: Path, systemctl: str = "true", commands_before: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run restore.sh in the data folder of a site that has already been stopped, after other commands."""
     script = (DEPLOY / "restore.sh").read_text()
     for before, after in (
         ("/var/lib/rjsite", str(data)), ("-o rjsite -g rjsite ", ""), ("systemctl", systemctl),
     ):  # fmt: skip
         assert before in script
         script = script.replace(before, after)
-    return run("sh", "-c", script, "restore.sh", copy)
+    return run("sh", "-c", f"{commands_before}\n{script}", "restore.sh", copy)
 
 
 def test_bringing_a_copy_back_loses_nothing_of_the_old_file_and_lets_nobody_forget_it(
@@ -716,6 +718,71 @@ def test_the_site_goes_on_while_a_backup_cannot_be_copied_to_its_disk(tmp_path: 
     done = restore(copy, tmp_path / "nowhere", systemctl="echo")
 
     assert (done.returncode, done.stdout) == (1, "")
+
+
+LIST = "hidden-stories"
+
+
+@pytest.fixture
+def hiding(tmp_path: Path) -> Path:
+    """Return a backup beside a copy of the list of hidden stories, and create an empty data folder."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / LIST).write_text("a-story\n" * 200)  # longer than the backup
+    copy = tmp_path / "backups" / "outbox-now.sqlite3"
+    copy.write_text("SQLite format 3")  # restore.sh looks at no more
+    return copy
+
+
+def test_hidden_stories_stay_hidden_on_a_new_machine(hiding: Path, tmp_path: Path) -> None:
+    assert restore(hiding, tmp_path / "data").returncode == 0
+
+    data = tmp_path / "data"
+    assert {path.name for path in data.iterdir()} == {LIST, "outbox.sqlite3"}
+    assert (data / LIST).read_text() == hiding.with_name(LIST).read_text()
+    assert [oct((data / name).stat().st_mode & 0o777) for name in (LIST, "outbox.sqlite3")] == [
+        "0o644", "0o600",
+    ]  # fmt: skip
+
+
+def test_a_nearly_full_disk_stops_no_site_and_shows_no_hidden_story(hiding: Path, tmp_path: Path) -> None:
+    done = restore(hiding, tmp_path / "data", "echo", commands_before="trap '' XFSZ; ulimit -f 1;")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["false", "kill -TERM $$", "kill -INT $$"])
+def test_the_site_is_started_again_whatever_happens_while_it_is_stopped(
+    hiding: Path, tmp_path: Path, end: str
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'echo "$*" >>{tmp_path}/said\n')
+
+    restore(
+        hiding,
+        tmp_path / "data",
+        f"sh {systemctl}",
+        commands_before=f"mv() {{ test ! -s {tmp_path}/said || {end}; }};",
+    )
+
+    assert (tmp_path / "said").read_text().splitlines()[:2] == ["stop rjsite@*", "start rjsite@serve"]
+
+
+def test_an_installation_on_a_full_disk_shows_no_hidden_story(hiding: Path, tmp_path: Path) -> None:
+    script = (DEPLOY / "install.sh").read_text().replace("/var/backups/rjsite", str(hiding.parent))
+    function = script[script.index("\nkeep_hidden_stories() {") : script.index("\nas_site() {")]
+    own = f"data={tmp_path}/data; {function.replace('-o rjsite -g rjsite ', '')}\nkeep_hidden_stories"
+
+    full = run("bash", "-euc", f"trap '' XFSZ; ulimit -f 0; {own}")
+    assert full.returncode != 0
+    assert not (tmp_path / "data" / LIST).exists()
+
+    assert run("bash", "-euc", own).returncode == 0
+    assert (tmp_path / "data" / LIST).read_text() == hiding.with_name(LIST).read_text()
+    (tmp_path / "data" / LIST).write_text("another\n")
+    assert run("bash", "-euc", own).returncode == 0
+    assert (tmp_path / "data" / LIST).read_text() == "another\n"
 
 
 def test_a_backup_that_failed_leaves_no_file_and_says_so(tmp_path: Path) -> None:
