@@ -9,17 +9,20 @@ umask 077
 cd "$1"
 days=${KEEP_DAYS:-14}
 case $days in 0* | *[!0-9]*) echo "KEEP_DAYS: write a number of days, like 14" >&2 && exit 2 ;; esac
+# Old backups are deleted even if no new one can be made, and so is what a run left that was killed. Backups are deleted
+# two hours early, so that one that was made at the same time of day is deleted on its last day and not a day later.
+find . -ignore_readdir_race -type f \
+    \( -name 'outbox-*' -mmin +$((days * 1440 - 120)) -o -name 'part*' -mmin +720 \) -delete
+
+# Each run has a file of its own, because another run may be under way.
+part=$(mktemp part.XXXXXX)
+trap 'rm -f "$part"*' EXIT
 name=outbox-$(date --utc +%Y%m%dT%H%M%SZ)
-rm -f part
-trap 'rm -f part' EXIT
-# Old backups are deleted even if no new one can be made. They are deleted two hours early, so that a backup that was
-# made at the same time of day is deleted on its last day and not a day later.
-find . -name 'outbox-*' -mmin +$((days * 1440 - 120)) -delete
 
 hidden=${RJSITE_DATA_DIR:-}/hidden-stories
 if [ -f "$hidden" ]; then # the last copy stays if the disk is full
-    cp "$hidden" part
-    mv part hidden-stories
+    cp "$hidden" "$part"
+    mv "$part" hidden-stories
 fi
 
 url=${RJSITE_DATABASE_URL:-sqlite:///${RJSITE_DATA_DIR:?}/outbox.sqlite3}
@@ -28,10 +31,10 @@ sqlite*) # removed text is overwritten, and no journal file keeps it
     file=${url#*:///}
     file=${file%%\?*}
     test -s "$file" || { echo "There is no $file." >&2 && exit 1; }
-    sqlite3 -bail -cmd '.timeout 20000' "$file" "VACUUM INTO 'part'"
-    sqlite3 -bail part >/dev/null "PRAGMA journal_mode=MEMORY; PRAGMA secure_delete=ON;
+    sqlite3 -bail -cmd '.timeout 20000' "$file" "VACUUM INTO '$part'"
+    sqlite3 -bail "$part" >/dev/null "PRAGMA journal_mode=MEMORY; PRAGMA secure_delete=ON;
         UPDATE outbox SET sealed = NULL WHERE accepted_at IS NOT NULL; VACUUM"
-    test "$(sqlite3 part 'PRAGMA integrity_check')" = ok
+    test "$(sqlite3 -bail "$part" 'SELECT 1 FROM outbox LIMIT 0; PRAGMA integrity_check')" = ok
     name=$name.sqlite3
     ;;
 *) # removed text is never written to the backup; nor are the counts for the limit on forms
@@ -45,11 +48,11 @@ sqlite*) # removed text is overwritten, and no journal file keeps it
             }
             /^-- PostgreSQL database dump complete/ { whole = 1 }
             { print }
-            END { exit !(whole && at["accepted_at"] && at["sealed"]) }' >part
+            END { exit !(whole && at["accepted_at"] && at["sealed"]) }' >"$part"
     name=$name.sql
     ;;
 esac
 
-sync part
-mv part "$name"
+sync "$part"
+mv "$part" "$name"
 echo "$PWD/$name"

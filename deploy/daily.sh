@@ -11,7 +11,7 @@ backups=${RJSITE_BACKUP_DIR:-/var/backups/rjsite}
 # here, because a server that has just been set up has none yet.
 copy_away() {
     test "${KEEP_DAYS:-14}" -gt 0 || return 1 # backup.sh has said what to write
-    set -- --exclude=part --filter="protect *"
+    set -- --exclude='part*' --filter="protect *"
     for day in $(seq --format="-%g days" "${KEEP_DAYS:-14}" 400 | date --utc --file=- +%Y%m%d); do
         set -- --filter="risk outbox-${day}T*" "$@"
     done

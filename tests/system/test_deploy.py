@@ -12,11 +12,13 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from http.client import HTTPConnection, HTTPSConnection, RemoteDisconnected
 from pathlib import Path
+from tempfile import mkdtemp
 
 import psycopg
 import pytest
@@ -230,13 +232,14 @@ def test_an_unfinished_backup_is_not_copied_away(
     there, programs = tmp_path / "there", tmp_path / "programs"
     programs.mkdir()
     sqlite = programs / "sqlite3"
-    sqlite.write_text("#!/bin/sh\necho words >part\nkill -KILL $PPID\n")  # as when memory runs out
+    # as when memory runs out
+    sqlite.write_text("#!/bin/sh\nfor part in part*; do echo words >$part-journal; done\nkill -KILL $PPID\n")
     sqlite.chmod(0o755)
 
     done = daily("", BACKUP_TARGET=str(there), PATH=f"{programs}:{os.environ['PATH']}")
 
     assert done.returncode == 1
-    assert [path.name for path in (tmp_path / "copies").iterdir()] == ["part"]
+    assert [path.name[:4] for path in (tmp_path / "copies").iterdir()] == ["part", "part"]
     assert list(there.iterdir()) == []
 
 
@@ -517,6 +520,62 @@ def test_a_backup_made_while_the_site_runs_stays_sealed_and_brings_back_what_wai
     assert reference in str(received.message["Subject"])
     assert "corner shop" in received.text
     assert "last running number is 1" in second.run("outbox", "status").stdout
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Return a function that backs an empty outbox up to `copies`, with a shell script as sqlite3."""
+    with closing(sqlite3.connect(tmp_path / "outbox.sqlite3")) as file:
+        file.execute("CREATE TABLE outbox (sealed BLOB, accepted_at FLOAT)")
+    (tmp_path / "copies").mkdir()
+
+    def backup(script: str) -> subprocess.CompletedProcess[str]:
+        stub = Path(mkdtemp(dir=tmp_path)) / "sqlite3"
+        stub.write_text(f'#!/bin/sh\nsqlite3() {{ {program("sqlite3")} "$@"; }}\n{script}\n')
+        stub.chmod(0o755)
+        env = {"RJSITE_DATA_DIR": str(tmp_path), "PATH": f"{stub.parent}:{os.environ['PATH']}"}
+        return run(DEPLOY / "backup.sh", tmp_path / "copies", env=env)
+
+    return backup
+
+
+def test_two_backups_at_once_are_both_whole(
+    backup: Callable[[str], subprocess.CompletedProcess[str]],
+) -> None:
+    slow = 'sqlite3 "$@"; ended=$?; case $* in *"VACUUM INTO"*) sleep 1 ;; esac; exit $ended'
+    with ThreadPoolExecutor() as pool:
+        runs = [pool.submit(backup, slow)]
+        time.sleep(0.5)
+        runs.append(pool.submit(backup, slow))
+
+    for done in (one.result() for one in runs):
+        assert (done.returncode, done.stderr) == (0, "")
+        with closing(sqlite3.connect(done.stdout.strip())) as copy:
+            assert copy.execute("SELECT * FROM outbox").fetchall() == []
+
+
+def test_a_copy_that_disappears_before_it_is_checked_is_no_backup(
+    backup: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = backup('case $* in *integrity*) rm -f part* ;; esac; sqlite3 "$@"')
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
+def test_what_a_killed_backup_left_is_deleted_the_next_day(
+    backup: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    copies = tmp_path / "copies"
+    backup('sqlite3 "$@"; for part in part*; do touch $part-journal; done; kill -KILL $PPID')
+    left = list(copies.iterdir())
+    assert len(left) == 2
+    for path in left:
+        os.utime(path, (time.time() - 80_000,) * 2)
+
+    done = backup('sqlite3 "$@"')
+
+    assert list(copies.iterdir()) == [Path(done.stdout.strip())]
 
 
 def test_a_backup_takes_along_which_stories_are_hidden(tmp_path: Path) -> None:
