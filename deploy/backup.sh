@@ -8,7 +8,7 @@ set -eu
 umask 077
 cd "$1"
 days=${KEEP_DAYS:-14}
-case $days in 0* | *[!0-9]*) echo "KEEP_DAYS: write a number of days, like 14" >&2 && exit 2 ;; esac
+case $days in 0* | *[!0-9]* | ?????*) echo "KEEP_DAYS: write a number of days, like 14" >&2 && exit 2 ;; esac
 # Old backups are deleted even if no new one can be made, and so is what a run left that was killed. Backups are deleted
 # two hours early, so that one that was made at the same time of day is deleted on its last day and not a day later.
 find . -ignore_readdir_race -type f \

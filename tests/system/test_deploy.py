@@ -677,7 +677,7 @@ def test_old_copies_go_also_where_no_new_one_can_be_made(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("days", ["fourteen", "0", "14 days", "-1"])
+@pytest.mark.parametrize("days", ["fourteen", "0", "14 days", "-1", "14000", "12810238940076077"])
 def test_no_copy_is_deleted_while_it_is_unknown_how_long_to_keep_copies(tmp_path: Path, days: str) -> None:
     (tmp_path / "outbox-old.sqlite3").write_text("x")
 
