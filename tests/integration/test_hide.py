@@ -298,6 +298,26 @@ def test_a_story_is_hidden_from_pages_that_another_user_published(data, tmp_path
     assert SLUG not in (there / ".html").read_text()
 
 
+def test_pages_that_root_published_once_keep_nobody_from_publishing(data, tmp_path, monkeypatch):
+    folder = tmp_path / "published"
+    assert commands.run("publish", str(folder)).exit_code == 0
+    of_root = folder / (folder / "current").readlink()
+    real = shutil.rmtree
+
+    def refused(path: Path, ignore_errors: bool = False) -> None:
+        if path != of_root:
+            real(path, ignore_errors)
+        elif not ignore_errors:
+            raise PermissionError(EPERM, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", refused)
+
+    for _ in range(3):
+        assert commands.run("publish", str(folder)).exit_code == 0
+
+    assert set(folder.glob("release-*")) == {of_root, folder / (folder / "current").readlink()}
+
+
 def test_a_withdrawn_story_leaves_pages_that_another_user_published(content, data, tmp_path, monkeypatch):
     folder = tmp_path / "published"
     assert commands.run("publish", str(folder)).exit_code == 0
