@@ -99,6 +99,16 @@ def test_a_file_name_that_makes_no_address_is_named_with_one_that_does(content, 
     assert found[0].startswith(f"content/case-studies/{name}:1: name the file ")
 
 
+def test_a_file_name_that_is_too_long_to_be_published_is_refused(content, story):
+    longest = story.rename(story.with_name(f"{'x' * 100}.md"))
+    assert problems(content) == []
+
+    longest.rename(story.with_name(f"{'x' * 101}.md"))
+    (found,) = problems(content)
+
+    assert found.endswith("x.md:1: give the file a shorter name: 100 characters at most, without “.md”")
+
+
 def test_a_file_that_is_not_utf8_is_named(content, story):
     story.write_bytes(story.read_text().replace("window", "fenêtre").encode("latin-1"))
 
