@@ -224,6 +224,26 @@ def test_pages_are_published_nowhere_where_hide_would_not_find_them(data, tmp_pa
         assert commands.run("publish", str(folder)).exit_code == 0  # the list names it already
 
 
+@pytest.mark.parametrize("name", ["with\nline", "space ", "no-break\u00a0", "line\u2028", "byte\udcff"])
+def test_pages_are_published_to_no_folder_whose_name_the_list_cannot_keep(data, tmp_path, name):
+    result = commands.run("publish", str(tmp_path / name))
+
+    assert result.exit_code == 1
+    assert "has a character that cannot be printed, or a space at its end; name another" in result.stderr
+    assert not (tmp_path / name).exists()
+    assert ListFile(data, PUBLISHED_FOLDERS).read() == set()
+
+
+@pytest.mark.parametrize("name", ["two words", " spaced", "é", "“quoted”"])
+def test_pages_are_hidden_in_a_folder_with_an_unusual_name(data, tmp_path, name):
+    assert commands.run("publish", str(tmp_path / name)).exit_code == 0
+
+    assert commands.run("hide", SLUG).exit_code == 0
+
+    there = tmp_path / name / "current/pages/case-studies"
+    assert [path.name for path in there.glob("*.html")] == [".html"]
+
+
 def test_pages_that_could_not_be_published_take_up_no_space(data, tmp_path, monkeypatch):
     folder = tmp_path / "published"
     assert commands.run("publish", str(folder)).exit_code == 0

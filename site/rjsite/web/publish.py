@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from errno import EEXIST
+from errno import EEXIST, EINVAL
 from pathlib import Path
 
 from flask import Flask
@@ -73,12 +73,20 @@ def _prepare(folder: Path, data: Path) -> None:
         OSError: if the folder contains other files, or cannot be added to the list. The list has each folder
             before it has pages, so that no page stays where `rjsite hide` does not find it.
     """
+    name = str(folder.absolute())
+    if not name.isprintable() or name.endswith(
+        " "
+    ):  # the list has a name on each line, without spaces around it
+        message = (
+            "the folder's name has a character that cannot be printed, or a space at its end; name another"
+        )
+        raise OSError(EINVAL, message)
     folder.mkdir(parents=True, exist_ok=True)
     first = not os.path.lexists(folder / CURRENT)
     if any(map(_is_foreign, folder.iterdir() if first else (folder / CURRENT, *folder.glob("release-*")))):
         raise OSError(EEXIST, f"{folder} has other files in it; name a folder for the pages alone")
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ListFile(data, PUBLISHED_FOLDERS).add(str(folder.absolute()))
+    ListFile(data, PUBLISHED_FOLDERS).add(name)
 
 
 def _is_foreign(path: Path) -> bool:
