@@ -186,7 +186,9 @@ class Server:
 @pytest.fixture(scope="module")
 def first_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
     """Return a server on which v1 runs. It is created once, and a copy of its folder is kept beside it."""
-    server = Server(tmp_path_factory.mktemp("server"))
+    place = tmp_path_factory.mktemp("server") / "place"
+    place.mkdir()
+    server = Server(place)
     server.must_release("v1")
     shutil.copytree(server.place, server.place.with_name("as-it-was"), symlinks=True)
     return server
