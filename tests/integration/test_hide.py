@@ -229,7 +229,7 @@ def test_pages_are_published_to_no_folder_whose_name_the_list_cannot_keep(data, 
     result = commands.run("publish", str(tmp_path / name))
 
     assert result.exit_code == 1
-    assert "has a character that cannot be printed, or a space at its end; name another" in result.stderr
+    assert "use a folder whose name can be printed and does not end with a space" in result.stderr
     assert not (tmp_path / name).exists()
     assert ListFile(data, PUBLISHED_FOLDERS).read() == set()
 

@@ -74,13 +74,8 @@ def _prepare(folder: Path, data: Path) -> None:
             before it has pages, so that no page stays where `rjsite hide` does not find it.
     """
     name = str(folder.absolute())
-    if not name.isprintable() or name.endswith(
-        " "
-    ):  # the list has a name on each line, without spaces around it
-        message = (
-            "the folder's name has a character that cannot be printed, or a space at its end; name another"
-        )
-        raise OSError(EINVAL, message)
+    if not name.isprintable() or name.endswith(" "):  # ListFile removes spaces around an entry
+        raise OSError(EINVAL, "use a folder whose name can be printed and does not end with a space")
     folder.mkdir(parents=True, exist_ok=True)
     first = not os.path.lexists(folder / CURRENT)
     if any(map(_is_foreign, folder.iterdir() if first else (folder / CURRENT, *folder.glob("release-*")))):
