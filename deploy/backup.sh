@@ -8,11 +8,11 @@ set -eu
 umask 077
 cd "$1"
 days=${KEEP_DAYS:-14}
-case $days in 0* | *[!0-9]* | ?????*) echo "KEEP_DAYS: write a number of days, like 14" >&2 && exit 2 ;; esac
-# Old backups are deleted even if no new one can be made, and so is what a run left that was killed. Backups are deleted
-# two hours early, so that one that was made at the same time of day is deleted on its last day and not a day later.
-find . -ignore_readdir_race -type f \
-    \( -name 'outbox-*' -mmin +$((days * 1440 - 120)) -o -name 'part*' -mmin +720 \) -delete
+case $days in 0* | *[!0-9]* | ?????*) echo "KEEP_DAYS: write a number of days, 1 to 9999" >&2 && exit 2 ;; esac
+# Old backups, and what a killed run left, are deleted even if no new backup can be made. Backups are deleted two hours
+# early, so that one that was made at the same time of day is deleted on its last day and not a day later.
+find . -maxdepth 1 -ignore_readdir_race -type f \
+    \( -name 'outbox-*' -mmin +$((days * 1440 - 120)) -o \( -name part -o -name 'part.??????*' \) -mmin +720 \) -delete
 
 # Each run has a file of its own, because another run may be under way.
 part=$(mktemp part.XXXXXX)
@@ -22,6 +22,7 @@ name=outbox-$(date --utc +%Y%m%dT%H%M%SZ)
 hidden=${RJSITE_DATA_DIR:-}/hidden-stories
 if [ -f "$hidden" ]; then # the last copy stays if the disk is full
     cp "$hidden" "$part"
+    sync "$part"
     mv "$part" hidden-stories
 fi
 

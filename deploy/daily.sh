@@ -10,7 +10,7 @@ backups=${RJSITE_BACKUP_DIR:-/var/backups/rjsite}
 # Backups on the other machine, too, are deleted after KEEP_DAYS. Newer backups stay there even if they are missing
 # here, because a server that has just been set up has none yet.
 copy_away() {
-    test "${KEEP_DAYS:-14}" -gt 0 || return 1 # backup.sh has said what to write
+    case ${KEEP_DAYS:-14} in 0* | *[!0-9]* | ?????*) return 1 ;; esac # backup.sh has said what to write
     set -- --exclude='part*' --filter="protect *"
     for day in $(seq --format="-%g days" "${KEEP_DAYS:-14}" 400 | date --utc --file=- +%Y%m%d); do
         set -- --filter="risk outbox-${day}T*" "$@"

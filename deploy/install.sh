@@ -163,6 +163,7 @@ keep_hidden_stories() {
     local copy=/var/backups/rjsite/hidden-stories
     if test -e $data/hidden-stories || test ! -e $copy; then return; fi
     install -o rjsite -g rjsite -m 644 $copy $data/hidden-stories.new
+    sync $data/hidden-stories.new
     mv $data/hidden-stories.new $data/hidden-stories
 }
 

@@ -10,12 +10,19 @@ test -s "${1-}" || { echo "Name a backup: ls /var/backups/rjsite" >&2 && exit 2;
 test "$(head -c 15 "$1")" = "SQLite format 3" || { echo "Not an SQLite backup: see docs/larger.md" >&2 && exit 2; }
 test ! -e $before || { echo "$before is still there. Look into it first, as docs/running-it.md says." >&2 && exit 1; }
 
-# However the script ends, no part of a copy stays, and if the site was stopped, it is started again.
+# However the script ends, no part of a copy stays. If the site was stopped, it is started again: with the files that it
+# had before, if the backup is not in their place.
 end() {
+    ended=$?
+    set +e
     rm -f $data/restored $data/restored-list
-    test -n "${stopped-}" || return 0
-    systemctl start rjsite@serve
-    if systemctl --quiet is-enabled rjsite@deliver; then systemctl start rjsite@deliver; fi
+    test -n "${stopped-}" || exit $ended
+    for part in -shm -wal ''; do
+        if [ ! -e $data/outbox.sqlite3 ] && [ -e $before$part ]; then mv $before$part $data/outbox.sqlite3$part; fi
+    done
+    systemctl start rjsite@serve || ended=1
+    if systemctl --quiet is-enabled rjsite@deliver; then systemctl start rjsite@deliver || ended=1; fi
+    exit $ended
 }
 trap end EXIT
 trap 'exit 1' HUP INT TERM PIPE
@@ -25,12 +32,14 @@ install -o rjsite -g rjsite -m 600 "$1" $data/restored
 hidden=$(dirname "$1")/hidden-stories # hidden stories stay hidden on a new machine
 if [ ! -e $data/hidden-stories ] && [ -e "$hidden" ]; then
     install -o rjsite -g rjsite -m 644 "$hidden" $data/restored-list
+    sync $data/restored-list
     mv $data/restored-list $data/hidden-stories
 fi
 sync --file-system $data
 
 stopped=yes
 systemctl stop 'rjsite@*'
+trap '' HUP INT TERM PIPE # the files are moved together, because SQLite deletes a log that has no database
 for part in '' -wal -shm; do
     test ! -e $data/outbox.sqlite3$part || mv $data/outbox.sqlite3$part $before$part
 done

@@ -202,7 +202,7 @@ def test_a_daily_run_copies_the_backups_away_and_deletes_only_old_ones_there(
     assert {path.name for path in there.iterdir()} == {*new, names[1], names[13], "somebody-elses"}
 
 
-@pytest.mark.parametrize("days", ["0", "fourteen"])
+@pytest.mark.parametrize("days", ["0", "fourteen", "014", "14000"])
 def test_no_copy_elsewhere_is_deleted_while_it_is_unknown_how_long_to_keep_copies(
     daily: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, days: str
 ) -> None:
@@ -213,7 +213,7 @@ def test_no_copy_elsewhere_is_deleted_while_it_is_unknown_how_long_to_keep_copie
 
     done = daily("", BACKUP_TARGET=str(there), KEEP_DAYS=days)
 
-    assert "KEEP_DAYS: write a number of days, like 14" in done.stderr
+    assert "KEEP_DAYS: write a number of days, 1 to 9999" in done.stderr
     assert (done.returncode, yesterday.exists()) == (1, True)
 
 
@@ -683,7 +683,7 @@ def test_no_copy_is_deleted_while_it_is_unknown_how_long_to_keep_copies(tmp_path
 
     done = run(DEPLOY / "backup.sh", tmp_path, env={"RJSITE_DATA_DIR": str(tmp_path), "KEEP_DAYS": days})
 
-    assert (done.returncode, done.stderr) == (2, "KEEP_DAYS: write a number of days, like 14\n")
+    assert (done.returncode, done.stderr) == (2, "KEEP_DAYS: write a number of days, 1 to 9999\n")
     assert [path.name for path in tmp_path.iterdir()] == ["outbox-old.sqlite3"]
 
 
@@ -826,6 +826,20 @@ def test_the_site_is_started_again_whatever_happens_while_it_is_stopped(
     )
 
     assert (tmp_path / "said").read_text().splitlines()[:2] == ["stop rjsite@*", "start rjsite@serve"]
+
+
+def test_a_backup_that_cannot_be_put_in_place_leaves_the_site_its_own_database(
+    hiding: Path, tmp_path: Path
+) -> None:
+    own = {"outbox.sqlite3": "the database", "outbox.sqlite3-wal": "a form that nobody has received yet"}
+    for name, text in own.items():
+        (tmp_path / "data" / name).write_text(text)
+
+    fails = 'mv() { case $1 in */restored) false ;; *) command mv "$@" ;; esac; };'
+    done = restore(hiding, tmp_path / "data", "echo", commands_before=fails)
+
+    assert (done.returncode, done.stdout.splitlines()[1]) == (1, "start rjsite@serve")
+    assert {path.name: path.read_text() for path in (tmp_path / "data").glob("outbox*")} == own
 
 
 def test_an_installation_on_a_full_disk_shows_no_hidden_story(hiding: Path, tmp_path: Path) -> None:
