@@ -86,7 +86,7 @@ function begin() {
   if (able && screens.length) history.replaceState(0, "");
   if (!byStep) return;
   for (const part of all("main .progress, main .turn, main [data-back]")) part.hidden = false;
-  document.querySelector("main [disabled]")?.removeAttribute("disabled"); // Start
+  document.querySelector(".turn [disabled]")?.removeAttribute("disabled"); // Start
   for (const number of document.querySelectorAll(".nr")) number.remove();
   for (const heading of document.querySelectorAll(".step > h2")) {
     const first = document.createElement("h1");

@@ -75,8 +75,8 @@ def _environment() -> Iterator[None]:
     """Use the content of the invented service and no settings from outside, unless a test sets others.
 
     Problems in made-up content stay out of GitHub's summary of the run. Programs that the tests start do not
-    ignore SIGHUP, as everything does that is started under nohup. Only these programs sync the disks, because
-    that can take long.
+    ignore SIGHUP, as everything does that is started under nohup. Only these programs
+    sync the disks, because a sync can take long.
     """
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with pytest.MonkeyPatch.context() as patch:

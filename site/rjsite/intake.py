@@ -181,7 +181,7 @@ class Intake:
                 return
             try:
                 threading.Thread(target=self._store_undelivered, name="undelivered", daemon=True).start()
-            except RuntimeError:  # no more threads are available; the next form tries again
+            except RuntimeError:  # no more threads are available; the next form that is stored tries again
                 log.error("the thread that stores undelivered mail could not be started")
             else:
                 self._storing_undelivered = True

@@ -448,7 +448,7 @@ def test_caddy_sends_the_headers_of_every_response_while_the_site_is_away(site: 
     finally:
         caddy.stop()
 
-    own = {"Content-Type", "Content-Length", "Vary", "Date", "Server"}
+    own = {"Content-Type", "Content-Length", "Vary", "Date", "Server", "Via"}
     fixed = {(name, value) for name, value in lost[1].items() if name not in own}
     assert [status for status, *_ in (lost, left, away, left_alone)] == [404, 303, 502, 303]
     assert PHONE in away[2]

@@ -93,6 +93,7 @@ BAD = [
     ("DATABASE_URL", "postgresql+psycopg2://root:hunter2hunter2@db/x"),
     ("DATABASE_URL", "postgresql+psycopg://root:hunter2@hunter2:hunter2@db.nowhere.example/x"),
     ("DATABASE_URL", "sqlite:////tmp/x?timeout=hunter2"),
+    ("DATABASE_URL", "sqlite:////tmp/x?timeout=1&timeout=2"),
     ("DATABASE_URL", "sqlite:////tmp/x?detect_types=hunter2"),
     ("DATABASE_URL", "sqlite:////tmp/x?check_same_thread=hunter2"),
     ("DATABASE_URL", "sqlite://hunter2/tmp/x"),

@@ -113,9 +113,9 @@ def test_scripts_and_style_sheets_are_served_without_comments_and_indentation(tm
         "}",
     ]
     (source / "a.js").write_text("\n".join(script) + "\n")
-    (source / "a.css").write_text("/* Why */\n\nb {\n  color: red; /* here */\n}\n")
+    (source / "a.css").write_text("/* Why */\n\nb\ni {\n  color: red; /* here */\n}\n")
 
     served = {own: body for own, (_, body) in hashed(source).items()}
 
     assert served["a.js"] == b'\nif (b) {\nlet a = ("https://x");\n}\n'
-    assert served["a.css"] == b"b {\ncolor: red; }\n"
+    assert served["a.css"] == b"b\ni {color: red; }"

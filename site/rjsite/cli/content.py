@@ -44,10 +44,8 @@ def check(github: bool) -> None:
         to_fix = sum(problem.severity is not Severity.ENDS for problem in problems)
         result = f"{len(library.pages)} pages, {len(library.stories)} stories, {to_fix} to fix"
     except Unreadable as unreadable:
-        problems, result = (
-            list(unreadable.problems),
-            "Until this is fixed, the site can start only with its last good version.",
-        )
+        problems = list(unreadable.problems)
+        result = "Until this is fixed, the site can start only with its last good version."
         to_fix = len(problems)
     annotations = map(annotation, problems) if github else ()
     click.echo("\n".join([*map(str, problems), *annotations, result]))
@@ -59,7 +57,7 @@ def check(github: bool) -> None:
 
 @click.command()
 def consent() -> None:
-    """List the stories by the state of their permission: ended, ending soon, active or not yet in force."""
+    """List the stories by the state of their permission: ended, ending soon, active, or none in force yet."""
     from rjsite.content.expiry import Permission, permission
     from rjsite.content.library import load
 

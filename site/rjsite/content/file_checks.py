@@ -13,7 +13,7 @@ from rjsite.content.toml import line_of
 from rjsite.forms.definition import FormDefinition
 
 RESTART = "restart the site"
-LONGEST_NAME = 100  # characters; with “.html.br”, a name of more than 247 would be too long for a file system
+LONGEST_FILE_NAME = 100  # characters, without “.md”; the published files have longer endings
 
 
 def missing_outcomes(
@@ -44,8 +44,8 @@ def check_file_name(path: Path, display_path: Path) -> None:
     Raises:
         Unreadable: if the name cannot be used. The message says what to do.
     """
-    if len(path.stem) > LONGEST_NAME:
-        message = f"give the file a shorter name: {LONGEST_NAME} characters at most, without “.md”"
+    if len(path.stem) > LONGEST_FILE_NAME:
+        message = f"give the file a shorter name: {LONGEST_FILE_NAME} characters at most, without “.md”"
         raise Unreadable(Problem(display_path, 1, message))
     name = markdown.slug(path.stem)
     if path.stem == name:

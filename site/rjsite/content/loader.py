@@ -182,9 +182,8 @@ class Reader:
     def redirects(self) -> dict[str, str]:
         """Return the new address, or “gone”, for each old address."""
         written = self.read("redirects.toml", read_toml, otherwise=dict[str, Any]())
-        return {
-            old: "".join(str(new).split()) for old, new in written.items()
-        }  # a Location header has no line breaks
+        # a Location header has no line breaks
+        return {old: "".join(str(new).split()) for old, new in written.items()}
 
     def plain_pages(self, kind: str, kept: Mapping[str, Page]) -> Mapping[str, Page]:
         """Return the outcomes or errors by name, with earlier versions of those whose files are gone."""

@@ -207,9 +207,8 @@ class FormDefinition(_Part):
                 raise _problem(question, f"{question.name}: {message}")
             seen[question.name] = [choice.value for choice in question.choices]
         if len(self.also) > FURTHER_OPENERS:
-            raise ValueError(
-                f"in one form, “when” may have {FURTHER_OPENERS} different conditions before its last one"
-            )
+            what = f"at most {FURTHER_OPENERS} different conditions may come before the last one"
+            raise ValueError(f"{what} in all “when” of a form together")
         return self
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ from rjsite.forms.validators import tidy, tidy_line, tidy_number, validators
 
 
 class ChoiceField(RadioField):
-    """Radio buttons. An unknown value counts as not chosen."""
+    """Radio buttons, or a single checkbox. An unknown value counts as not chosen."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         known = {choice.value for choice in self.choices}

@@ -1,6 +1,6 @@
 """The signed token of a form, which is in the page and not in a cookie.
 
-`rjsite/web/forms.py` shows a form with a token that is too old again, with every answer in it.
+If a token is too old, `rjsite/web/forms.py` shows the form again, with every answer in it.
 
 Flask-WTF's own token needs a session cookie and, over HTTPS, a Referer. The site uses neither
 (docs/decisions). The token also identifies the submission, so that a form sent twice is recognised even if a

@@ -129,13 +129,13 @@ class Gate:
             self._save(State())
 
     def reopen(self) -> None:
-        """Open the gate at a person's request, but keep the number of refusals."""
+        """Open the gate at a person's request, but keep the number of failures."""
         state = self.state()
         if state.failure:
             self._save(replace(state, closed_until=0.0, failure=""))
 
     def close(self, failure: str) -> None:
-        """Close the gate. The wait doubles with each consecutive refusal, up to LONGEST_WAIT."""
+        """Close the gate. The wait doubles with each consecutive failure, up to LONGEST_WAIT."""
         if self.state().failure:  # another thread has just closed it
             return
         refusals = self._known.refusals

@@ -64,7 +64,7 @@ def _read_file(path: Path) -> Given:
             faults.append(f"{FILE}: line {number}: write NAME=value, or # before a remark")
         elif "\0" in value:
             faults.append(
-                f"{name}: line {number} of the settings file contains a null character; type it again"
+                f"{name}: line {number} of the settings file contains a null character; type the line again"
             )
         elif name in values:
             faults.append(f"{name}: it is set twice in the settings file, the second time in line {number}")

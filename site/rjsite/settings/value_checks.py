@@ -178,7 +178,7 @@ def _can_connect(text: str) -> bool:
     url = make_url(text)
     try:
         _, options = url.get_dialect()().create_connect_args(url)
-    except ArgumentError:
+    except (ArgumentError, TypeError):  # an option that is given twice is a tuple
         return False
     hosts = options.get("host", "").split(",")
     return all(not host or host[0] in "/@" or _is_host_or_address(host) for host in hosts)  # or a socket

@@ -1,7 +1,7 @@
-"""Limits how many forms each network may send. The limit is the setting `ratelimit_forms`
-(`rjsite/settings/__init__.py`).
+"""Limits how many forms each network may send.
 
-The network's address is not stored: a keyed hash that changes daily takes its place.
+The limit is the setting `ratelimit_forms` (`rjsite/settings/__init__.py`). The network's address is not
+stored: a keyed hash that changes daily takes its place.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ from rjsite.web.live_content import library
 SOURCE = ROOT / "static"
 PREFIX = "/static/"
 A_YEAR = "max-age=31536000, public, immutable"
-# Comments and indentation, which browsers do not need. A `//` within a URL stays, as it follows no space.
+# Comments and indentation, which browsers do not need, and in style sheets line breaks after a sign. A `//`
+# within a URL stays, as it follows no space.
 _FOR_PEOPLE = {
-    ".css": re.compile(r"/\*.*?\*/\n?|^\s+", re.DOTALL | re.MULTILINE),
+    ".css": re.compile(r"/\*.*?\*/\n?|(?<=[{};,:(])\n\s*|^\s+", re.DOTALL | re.MULTILINE),
     ".js": re.compile(r"(?:^|\s+)//(?: [^\n]*)?$|/\*\*.*?\*/\s*|^\s+", re.DOTALL | re.MULTILINE),
 }
 _CSS_URL = re.compile(r'url\("([^":]+)"\)')
