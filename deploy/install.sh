@@ -1,6 +1,6 @@
 #!/bin/bash
-# Install the site on an empty Debian 12 or 13, or bring an installation up to date. Run this as root, with a clone of
-# the project in /srv/rjsite/source:
+# Install the site on an empty Debian 12 or 13, or repeat the installation, for example to change a setting. Run this as
+# root, with a clone of the project in /srv/rjsite/source:
 #
 #     install.sh [OPTION ...] [RJSITE_NAME=VALUE ...]
 #
@@ -9,13 +9,13 @@
 #     --mail-server NAME        the mail server through which the site sends mail
 #     --sender ADDRESS          the address from which mail is sent
 #     --certificate FILE --key FILE    a certificate for the host name, with its chain, and its key
-#     --certbot ADDRESS         get a certificate from Let's Encrypt, which sends notices to this address
-#     --backup USER@HOST:FOLDER where rsync copies the backups, over ssh; “none” for nowhere yet
+#     --certbot ADDRESS         get a certificate from Let's Encrypt, with this address as the contact
+#     --backup USER@HOST:FOLDER where rsync copies the backups, over ssh, or “none” if there is no such place yet
 #     --keys-are-kept           a copy of the keys is kept away from this server
 #
 # The script asks for anything that is neither given nor in the settings file. RJSITE_NAME=VALUE sets one more setting
-# (README.md). You can run the script again at any time: keys, settings, content and the running version stay as they
-# are.
+# (README.md). You can run the script again at any time. The keys, the running version and the settings that you do not
+# give stay as they are; RJSITE_CONTENT_REPOSITORY becomes the origin of the clone, and the content is updated.
 set -euo pipefail
 umask 022
 
@@ -81,7 +81,7 @@ ask() {
     test -z "${!1}" || return 0
     local answer=$3
     if test -z "$answer"; then
-        test -t 0 || stop "Give --${1//_/-}, or run this in a terminal. It is: $2"
+        test -t 0 || stop "Give --${1//_/-} ($2), or run this in a terminal."
         while test -z "$answer"; do read -rp "$2: " answer; done
     fi
     printf -v "$1" %s "$answer"
@@ -98,7 +98,7 @@ ask_everything() {
     ask_sign_in
     ask backup "Where copies of the backups go, as USER@HOST:FOLDER, or none" "$(get BACKUP_TARGET)"
     if test -z "$certificate" && ! test -e /etc/rjsite/tls/fullchain.pem; then
-        ask certbot "Your email address, for notices from Let's Encrypt" ""
+        ask certbot "Your email address, as the contact for Let's Encrypt" ""
     fi
 }
 
@@ -140,7 +140,7 @@ firewall() {
     local ports='' port
     if command -v sshd >/dev/null; then
         ports=$(sshd -T | sed -n 's/^port //p')
-        test -n "$ports" || stop "The port of sshd is unknown, so the firewall could lock you out: sshd -T"
+        test -n "$ports" || stop "The output of sshd -T names no port, so the firewall could lock you out. Correct sshd's settings, and run this again."
     fi
     for port in $ports 80 443; do ufw allow "$port/tcp" >/dev/null; done
     ufw --force enable
@@ -238,7 +238,7 @@ put_certificate() {
     elif test -n "$certbot"; then
         certbot certonly --non-interactive --agree-tos --email "$certbot" --domain "$host" --keep-until-expiring \
             --webroot --webroot-path /var/www/html --deploy-hook "systemctl reload nginx" ||
-            stop "The name $host has to lead to this server, and port 80 has to be open. Then run this again."
+            stop "The name $host has to point to this server, and port 80 has to be open. Then run this again."
         ln -sfn "/etc/letsencrypt/live/$host/fullchain.pem" "/etc/letsencrypt/live/$host/privkey.pem" /etc/rjsite/tls/
     fi
 }

@@ -99,7 +99,7 @@ undo() {
         rm -rf "$new"
         stop "Nothing has changed: $commit could not be made ready."
     fi
-    why="Why: see above, and journalctl -u 'rjsite@*'"
+    why="The lines above and journalctl -u 'rjsite@*' say why."
     test -n "$before" || stop "$commit did not start, and there is no version to go back to. $why"
     mv --no-target-directory current.back current
     if ! comes_up; then
@@ -153,9 +153,9 @@ systemctl try-restart rjsite-staff || true # if the staff copy fails, the releas
 trap - EXIT
 
 if [ -n "$running" ]; then
-    echo "Running: $commit.${before:+ Before it: $(name_of "$before")}"
+    echo "Running: $commit.${before:+ The previous version was $(name_of "$before").}"
 else
-    echo "Ready, and not started: $commit"
+    echo "Ready, but not started: $commit"
 fi
 # Keep the three newest versions, and always the new and the previous one: the times of the folders may be wrong.
 # shellcheck disable=SC2012 # these names contain no spaces

@@ -213,7 +213,7 @@ def test_a_release_runs_is_published_and_names_the_version_before(server: Server
 
     said = server.must_release("main")
 
-    assert said == f"Running: {second}. Before it: {first}\n"
+    assert said == f"Running: {second}. The previous version was {first}.\n"
     assert server.runs("v2")
     assert not (server.place / "ran").exists()
     assert not (server.whole() / "archive.tar").exists()
@@ -280,11 +280,11 @@ def test_a_version_that_does_not_come_up_whole_gives_way_to_the_one_before(
     done = server.release("main")
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"{second} did not start properly. {first} runs again. Why: " in done.stderr
+    assert f"{second} did not start properly. {first} runs again. The lines above" in done.stderr
     assert server.runs("v1")
     assert [path.resolve() for path in (server.srv / "versions").iterdir()] == [server.whole()]
     server.commit("v3")
-    assert server.must_release("main").endswith(f"Before it: {first}\n")
+    assert server.must_release("main").endswith(f"The previous version was {first}.\n")
 
 
 def test_a_mistake_in_the_content_stops_no_release(server: Server) -> None:
@@ -322,7 +322,7 @@ def test_a_site_that_was_stopped_stays_so_and_is_not_said_to_run(server: Server,
     second = server.commit("v2")
     server.says_state(state)
 
-    assert server.must_release("main") == f"Ready, and not started: {second}\n"
+    assert server.must_release("main") == f"Ready, but not started: {second}\n"
     assert (server.whole() / "v2").exists()
     assert not (server.place / "running" / "v2").exists()
 
@@ -366,7 +366,7 @@ def test_a_server_whose_settings_are_not_complete_yet_gets_its_first_version(tmp
     server.commit("v2", "unsettled")
     server.says_state("inactive")
 
-    assert server.must_release("main").startswith("Ready, and not started: ")
+    assert server.must_release("main").startswith("Ready, but not started: ")
 
 
 def test_a_release_works_after_a_new_python_has_ended_the_packages_of_what_runs(server: Server) -> None:

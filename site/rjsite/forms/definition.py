@@ -20,7 +20,8 @@ from rjsite.forms.reserved import RESERVED_ADDRESSES, RESERVED_NAMES, RESERVED_P
 
 # static/site.css has rules for this many choices. A question that a later choice opens would stay hidden.
 CHOICES_THAT_OPEN = 8
-# It also has rules for this many further conditions (`also`). A question that has others would not be hidden.
+# It also has rules for this many further conditions (`also`). A question with a condition beyond these would
+# never be hidden.
 FURTHER_OPENERS = 2
 
 _TEXTS = ("label", "hint", "missing", "noun", "malformed", "after")  # may name facts about the service

@@ -93,8 +93,8 @@ class StorageWithFallback(SlidingWindows):
 def make_limiter(app: Flask, settings: Settings) -> Limiter:
     """Return a new limiter for an app. The limiter counts only calls to functions that `limited` returned.
 
-    Each app has its own, because a limiter counts in the storage of the app that `init_app` got last. One
-    limiter at module level could not serve two apps in one process.
+    Each app has its own, because a limiter counts in the storage of the app that was last passed to
+    `init_app`. One limiter at module level could not serve two apps in one process.
     """
 
     def key() -> str:
