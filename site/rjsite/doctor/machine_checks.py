@@ -60,8 +60,8 @@ def check_running_site(site: Site) -> Iterator[str]:
             yield f"{line.partition(': ')[2]}: systemctl restart {SERVE}"
     versions = [line.removeprefix("version: ") for line in details if line.startswith("version: ")]
     if versions and versions[0] != full_version():
-        two = f"the site is running {versions[0]}, but {full_version()} is installed"
-        yield f"{two}: systemctl restart {SERVE}"
+        versions_differ = f"the site is running {versions[0]}, but {full_version()} is installed"
+        yield f"{versions_differ}: systemctl restart {SERVE}"
 
 
 def check_units(site: Site) -> Iterator[str]:

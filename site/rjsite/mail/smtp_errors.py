@@ -37,7 +37,7 @@ CONNECTION_FAILURES = (
 )
 # The beginnings of the failures that close the gate of `rjsite.mail.sign_in_gate`.
 GATE_FAILURES = (SIGN_IN_REFUSED, SIGN_IN_DELAYED, SIGN_IN_UNANSWERED, BUSY, "token ")
-_OVERLONG = "Line too long."  # as text: a server's words are bytes
+_OVERLONG = "Line too long."  # smtplib's own reply is a str; a reply of the server is bytes
 _STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
 # The TLS alerts of a server that requires a client certificate or does not accept the one that it received
 _ALERTS = (

@@ -181,7 +181,8 @@ def _can_connect(text: str) -> bool:
     except (ArgumentError, TypeError):  # an option that is given twice is a tuple
         return False
     hosts = options.get("host", "").split(",")
-    return all(not host or host[0] in "/@" or _is_host_or_address(host) for host in hosts)  # or a socket
+    # the name of a Unix socket begins with / or @
+    return all(not host or host[0] in "/@" or _is_host_or_address(host) for host in hosts)
 
 
 connectable = _checked(_can_connect, "its host, or an option after the question mark, cannot be used")

@@ -138,7 +138,7 @@ def publish(app: Flask, settings: Settings, folder: Path) -> tuple[int, int]:
     finally:  # if this release failed, on a full disk for example, it is deleted too
         for other in folder.glob("release-*"):
             if other.resolve() != before.resolve():
-                shutil.rmtree(other, ignore_errors=True)  # what root published cannot be deleted, and stays
+                shutil.rmtree(other, ignore_errors=True)  # a release that root published stays
     return count, changed
 
 
